@@ -1,0 +1,259 @@
+//! The one small loop: observe, step, save, act.
+//!
+//! It runs inside an invocation, for a precise time to recover, and from the watchdog, for safety.
+//! What it may do is bounded by its lease: half of it, by a clock that is never set. What it may
+//! *inject* is bounded by the store: no save, no injection.
+
+use std::time::Duration;
+
+use crate::{
+    Act, Acted, CallOutcome, Phase, Run, Timestamp,
+    evidence::{Evidence, Recorder},
+    ports::{Clock, Drill, Saved, Store, StoreError},
+    run::OwnerId,
+    timing::Timing,
+};
+
+/// One invocation's right to carry a run on.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Who we are.
+    pub owner: OwnerId,
+    /// The stack's numbers.
+    pub timing: Timing,
+    /// When to hand over, as time since the invocation began.
+    pub ends_at: Duration,
+    /// When we last made the lease ours, as time since the invocation began.
+    pub renewed_at: Duration,
+}
+
+/// How an invocation left a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Finished.
+    Finished(Box<Run>),
+    /// Our time is over; whoever comes next goes on without waiting.
+    HandedOver(Box<Run>),
+    /// Somebody else carries it on.
+    LostLease,
+    /// The store could not be reached until our time was over. The lease will run out.
+    StoreLost(Box<Run>, StoreError),
+}
+
+/// Carries a run on until it is finished or our time is over. `run` is the head as it is stored.
+pub async fn drive(
+    clock: &impl Clock,
+    store: &impl Store,
+    drill: &mut impl Drill,
+    session: &mut Session,
+    mut run: Run,
+) -> Left {
+    let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
+    let mut stored = Stored { version: run.version, dirty: false, error: None };
+    let mut acted: Vec<Acted> = Vec::new();
+    while run.phase != Phase::Finished {
+        if clock.elapsed() >= session.ends_at {
+            return hand_over(clock, store, session, run, &mut recorder, stored).await;
+        }
+        let looked = clock.elapsed();
+        let (mut seen, findings) = drill.observe(&run).await;
+        seen.acted = std::mem::take(&mut acted);
+        let (mut next, act) = crate::step(&run, &seen, clock.now());
+        note(&mut recorder, &run, &mut next, &seen, findings, clock.now());
+
+        let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew();
+        if stored.dirty || renew || run.differs(&next) {
+            match save(clock, store, session, &mut next, &mut recorder, &mut stored).await {
+                Ok(Saved::Saved) => {}
+                Ok(Saved::Conflict) => return Left::LostLease,
+                Err(error) => {
+                    stored.error = Some(error);
+                    not_finished_yet(&mut next, &run);
+                }
+            }
+        }
+        run = next;
+        if run.phase == Phase::Finished {
+            break;
+        }
+        if let Some(done) = carry_out(clock, drill, session, &run, act, looked, &stored).await {
+            let answered = clock.now();
+            let item = Evidence::Call {
+                sent: done.sent,
+                answered,
+                act: match act {
+                    Act::Inject(number) => format!("inject {number}"),
+                    Act::Undo(step) => format!("undo {}", step + 1),
+                    Act::Wait => String::new(),
+                },
+                outcome: done.outcome.clone(),
+            };
+            recorder.add(&mut run.evidence, item);
+            acted.push(done);
+        }
+        send_pages(drill, &mut run, &mut stored).await;
+        let pause = session.timing.poll().saturating_sub(clock.elapsed().saturating_sub(looked));
+        clock.sleep(pause).await;
+    }
+    Left::Finished(Box::new(run))
+}
+
+/// What we know of the stored head.
+struct Stored {
+    version: u64,
+    /// What we hold in memory is not on record.
+    dirty: bool,
+    error: Option<StoreError>,
+}
+
+/// Sends what `step` asked for, if it is still ours to send.
+async fn carry_out(
+    clock: &impl Clock,
+    drill: &mut impl Drill,
+    session: &Session,
+    run: &Run,
+    act: Act,
+    looked: Duration,
+    stored: &Stored,
+) -> Option<Acted> {
+    let not_sent = |code: &str, message: &str| {
+        let outcome =
+            CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
+        Some(Acted { act, sent: None, outcome })
+    };
+    let ours = clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
+    match act {
+        Act::Wait => None,
+        Act::Inject(_) if stored.dirty => not_sent("NotSaved", "the intent is not known to be on record"),
+        Act::Inject(_) | Act::Undo(_) if !ours => not_sent("LeaseOver", "half of the lease is over"),
+        // Gates and kill switch were read before the save; a slow save makes them old.
+        Act::Inject(_) if clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2 => {
+            not_sent("GatesOld", "too long since the gates were asked")
+        }
+        Act::Inject(number) => {
+            let sent = clock.now();
+            let outcome = drill.inject(run, number).await;
+            Some(Acted { act, sent: Some(sent), outcome })
+        }
+        // A rollback does not wait for the store: while the lease is ours it is carried out.
+        Act::Undo(step) => {
+            let sent = clock.now();
+            let outcome = drill.undo(run, step).await;
+            Some(Acted { act, sent: Some(sent), outcome })
+        }
+    }
+}
+
+/// Writes the evidence, then the head. Evidence first: a verdict never stands without it.
+async fn save(
+    clock: &impl Clock,
+    store: &impl Store,
+    session: &mut Session,
+    next: &mut Run,
+    recorder: &mut Recorder,
+    stored: &mut Stored,
+) -> Result<Saved, StoreError> {
+    let began = clock.elapsed();
+    stored.dirty = true;
+    next.version = stored.version + 1;
+    if !recorder.waiting().is_empty() {
+        store.append(&next.run_id, recorder.waiting()).await?;
+        recorder.written();
+    }
+    let mut saved = write(store, next, stored.version).await?;
+    if saved == Saved::Conflict {
+        // An earlier save of ours may have been carried out though its answer was lost.
+        let us = Some(&session.owner);
+        match store.load(&next.run_id).await? {
+            Some(there) if there.phase == Phase::Finished && there.finished_by.as_ref() == us => {
+                *next = there;
+                saved = Saved::Saved;
+            }
+            Some(there) if there.version == stored.version + 1 && there.owner.as_ref() == us => {
+                stored.version = there.version;
+                next.version = there.version + 1;
+                saved = write(store, next, stored.version).await?;
+            }
+            Some(_) | None => return Ok(Saved::Conflict),
+        }
+    }
+    if saved == Saved::Saved {
+        *stored = Stored { version: next.version, dirty: false, error: None };
+        session.renewed_at = began;
+    }
+    Ok(saved)
+}
+
+async fn write(store: &impl Store, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+    if next.phase == Phase::Finished {
+        store.finish(next, expected).await
+    } else {
+        store.save(next, expected).await
+    }
+}
+
+/// A run is over only once it is on record that it is.
+fn not_finished_yet(next: &mut Run, run: &Run) {
+    if next.phase == Phase::Finished {
+        next.phase = run.phase;
+        next.outcome = run.outcome;
+        next.verdict = run.verdict;
+        next.reason.clone_from(&run.reason);
+        next.owner.clone_from(&run.owner);
+        next.finished_by = None;
+        next.times.finished = None;
+    }
+}
+
+async fn hand_over(
+    clock: &impl Clock,
+    store: &impl Store,
+    session: &mut Session,
+    mut run: Run,
+    recorder: &mut Recorder,
+    mut stored: Stored,
+) -> Left {
+    recorder.close_all(&mut run);
+    let mut released = run.clone();
+    released.owner = None;
+    match save(clock, store, session, &mut released, recorder, &mut stored).await {
+        Ok(Saved::Saved) => Left::HandedOver(Box::new(released)),
+        Ok(Saved::Conflict) => Left::LostLease,
+        Err(error) => Left::StoreLost(Box::new(run), error),
+    }
+}
+
+/// Writes down what a look showed and what it changed.
+fn note(
+    recorder: &mut Recorder,
+    run: &Run,
+    next: &mut Run,
+    seen: &crate::Observation,
+    findings: Vec<Evidence>,
+    now: Timestamp,
+) {
+    for gate in &seen.gates {
+        recorder.gate(&mut next.evidence, now, gate);
+    }
+    for (index, answer) in &seen.answers {
+        recorder.answer(next, *index, answer);
+    }
+    for finding in findings {
+        recorder.add(&mut next.evidence, finding);
+    }
+    if run.phase != next.phase {
+        recorder.close_all(next);
+        let by = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
+        recorder.add(&mut next.evidence, Evidence::Phase { at: now, from: run.phase, to: next.phase, by });
+    }
+}
+
+/// Sends what was not sent yet. One that cannot be sent is tried again at the next look.
+async fn send_pages(drill: &mut impl Drill, run: &mut Run, stored: &mut Stored) {
+    for index in 0..run.pages.len() {
+        if !run.pages[index].sent && drill.page(run, &run.pages[index].clone()).await {
+            run.pages[index].sent = true;
+            stored.dirty = true;
+        }
+    }
+}

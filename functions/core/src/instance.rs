@@ -1,0 +1,249 @@
+//! Which instances may be stopped, and which of them are.
+//!
+//! Pure: what EC2, Auto Scaling and ELB say arrives as [`Candidate`]s; what may not be touched leaves
+//! with its reason.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Request, Seen, UndoStep,
+    plan::LeftOut,
+    request::{BlastRadius, InstanceSelector, OPT_IN_TAG},
+};
+
+/// What is known about one instance that a request may mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// `i-…`
+    pub id: String,
+    /// Its Availability Zone.
+    pub zone: String,
+    /// `running`, `stopped`, …
+    pub state: String,
+    /// `ebs` or `instance-store`.
+    pub root_device_type: String,
+    /// Whether it is a Spot instance.
+    pub spot: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether it is protected against being stopped (`DisableApiStop`).
+    pub stop_protected: Seen,
+    /// The KMS keys of its encrypted volumes.
+    pub keys: Vec<VolumeKey>,
+    /// Its Auto Scaling group and where it stands in it (`InService`, …).
+    pub group: Option<Membership>,
+    /// The target groups that know it.
+    pub target_groups: Vec<String>,
+    /// Why something above could not be read; it may then not be touched.
+    pub unreadable: Option<String>,
+}
+
+/// The key of one encrypted volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeKey {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether AWS manages it: then whoever starts the instance needs no grant.
+    pub aws_managed: Seen,
+}
+
+/// An instance's place in its Auto Scaling group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group: String,
+    /// `InService`, `Standby`, `Warmed:Stopped`, …
+    pub lifecycle: String,
+}
+
+/// Who is healthy in a group or target group, chosen or not.
+pub type Healthy = BTreeMap<String, Vec<String>>;
+
+/// What was chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The seed that repeats the choice.
+    pub seed: u64,
+    /// How many fit.
+    pub fitting: usize,
+    /// Those chosen, in order of their ids.
+    pub chosen: Vec<String>,
+    /// Those that may not be touched, and why.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Why this instance may not be stopped; none if it may.
+#[must_use]
+pub fn unfit(candidate: &Candidate, request: &Request, kms_key_arns: &[String]) -> Option<String> {
+    let (key, value) = OPT_IN_TAG;
+    if let Some(why) = &candidate.unreadable {
+        return Some(format!("could not be read: {why}"));
+    }
+    if candidate.tags.get(key).map(String::as_str) != Some(value) {
+        return Some(format!("does not carry the opt-in tag {key}={value}"));
+    }
+    if let Some(zone) = &request.target.availability_zone
+        && candidate.zone != *zone
+    {
+        return Some(format!("lies in {}, not in {zone}", candidate.zone));
+    }
+    if candidate.state != "running" {
+        return Some(format!("is {}, not running", candidate.state));
+    }
+    if candidate.root_device_type != "ebs" {
+        return Some(format!(
+            "its root device is {}, not EBS: what it stores would be lost",
+            candidate.root_device_type
+        ));
+    }
+    if candidate.spot {
+        return Some("is a Spot instance: stopping it may terminate it".to_owned());
+    }
+    match candidate.stop_protected {
+        Seen::No => {}
+        Seen::Yes => return Some("is protected against being stopped (DisableApiStop)".to_owned()),
+        Seen::Unknown => return Some("its stop protection (DisableApiStop) could not be read".to_owned()),
+    }
+    for volume in &candidate.keys {
+        let granted = kms_key_arns.contains(&volume.arn);
+        match volume.aws_managed {
+            Seen::Yes => {}
+            Seen::No | Seen::Unknown if granted => {}
+            Seen::No => {
+                return Some(format!(
+                    "a volume is encrypted with the customer managed key {}, which the stack's KmsKeyArns does not \
+                     name: it might not start again",
+                    volume.arn
+                ));
+            }
+            Seen::Unknown => {
+                return Some(format!(
+                    "the key {} of a volume could not be read: it might not start again",
+                    volume.arn
+                ));
+            }
+        }
+    }
+    match &candidate.group {
+        Some(member) if member.lifecycle != "InService" => {
+            Some(format!("is {} in Auto Scaling group {}, not InService", member.lifecycle, member.group))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// Chooses. Instances named by id must all fit; of those found by tag or group the unfit are left
+/// out. Nobody's last healthy member is chosen.
+///
+/// # Errors
+/// Why nothing may be stopped, with every reason.
+pub fn choose(
+    candidates: &[Candidate],
+    healthy: &Healthy,
+    request: &Request,
+    kms_key_arns: &[String],
+    seed: u64,
+) -> Result<Selection, (String, Vec<LeftOut>)> {
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    let mut fitting: Vec<&Candidate> = Vec::new();
+    for candidate in candidates {
+        match unfit(candidate, request, kms_key_arns) {
+            Some(why) => left_out.push(LeftOut { resource: candidate.id.clone(), why }),
+            None => fitting.push(candidate),
+        }
+    }
+    if let InstanceSelector::Ids(ids) = &request.target.instances {
+        for id in ids.iter().filter(|id| !candidates.iter().any(|candidate| candidate.id == **id)) {
+            left_out.push(LeftOut { resource: id.clone(), why: "does not exist in this Region".to_owned() });
+        }
+        if !left_out.is_empty() {
+            return Err((
+                format!("not every named instance may be stopped: {}", reasons(&left_out)),
+                left_out,
+            ));
+        }
+    }
+    if candidates.is_empty() {
+        return Err((format!("no instance in {} matches the target", request.target.region), left_out));
+    }
+    if fitting.is_empty() {
+        return Err((format!("no matching instance may be stopped: {}", reasons(&left_out)), left_out));
+    }
+    let wanted = match request.target.blast_radius {
+        BlastRadius::Count(count) => count as usize,
+        BlastRadius::Percent(percent) => fitting.len() * percent as usize / 100,
+    };
+    if wanted == 0 {
+        let what = format!("the blast radius rounds to no instance at all: {} fit", fitting.len());
+        return Err((what, left_out));
+    }
+    if wanted > fitting.len() {
+        let what = format!(
+            "the blast radius is {wanted} instances, and only {} fit: {}",
+            fitting.len(),
+            reasons(&left_out)
+        );
+        return Err((what, left_out));
+    }
+    fitting.sort_by(|a, b| a.id.cmp(&b.id));
+    fastrand::Rng::with_seed(seed).shuffle(&mut fitting);
+    let mut chosen: Vec<String> = Vec::new();
+    let fitting_count = fitting.len();
+    for candidate in fitting {
+        if chosen.len() == wanted {
+            break;
+        }
+        match last_healthy(candidate, healthy, &chosen) {
+            Some(why) => left_out.push(LeftOut { resource: candidate.id.clone(), why }),
+            None => chosen.push(candidate.id.clone()),
+        }
+    }
+    if chosen.len() < wanted {
+        let what =
+            format!("only {} of {wanted} instances may be stopped: {}", chosen.len(), reasons(&left_out));
+        return Err((what, left_out));
+    }
+    chosen.sort();
+    Ok(Selection { seed, fitting: fitting_count, chosen, left_out })
+}
+
+/// Whether stopping it too would leave a group or target group of it without a healthy member.
+fn last_healthy(candidate: &Candidate, healthy: &Healthy, chosen: &[String]) -> Option<String> {
+    let group = candidate.group.iter().map(|member| &member.group);
+    for name in group.chain(&candidate.target_groups) {
+        let Some(members) = healthy.get(name) else {
+            return Some(format!("who is healthy in {name} could not be read"));
+        };
+        if !members.iter().any(|id| *id != candidate.id && !chosen.contains(id)) {
+            return Some(format!("is the last healthy instance of {name}"));
+        }
+    }
+    None
+}
+
+/// The reasons, at most ten of them spelled out.
+fn reasons(left_out: &[LeftOut]) -> String {
+    let mut text: Vec<String> =
+        left_out.iter().take(10).map(|left| format!("{} {}", left.resource, left.why)).collect();
+    if left_out.len() > 10 {
+        text.push(format!("and {} more", left_out.len() - 10));
+    }
+    if text.is_empty() { "none was left out".to_owned() } else { text.join("; ") }
+}
+
+/// How to take the stop back. One call starts all of them; it moves no traffic.
+#[must_use]
+pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> Vec<UndoStep> {
+    vec![UndoStep {
+        service: "ec2".to_owned(),
+        action: "StartInstances".to_owned(),
+        partition: partition.to_owned(),
+        account: account.to_owned(),
+        region: region.to_owned(),
+        resources: chosen.to_vec(),
+        before: "running".to_owned(),
+        set: "stopped".to_owned(),
+        moves_traffic: false,
+        progress: crate::run::Progress::default(),
+    }]
+}

@@ -1,0 +1,38 @@
+//! The decisions of a failure drill, and nothing else.
+//!
+//! **Absences.** This crate performs no I/O, reads no clock, spawns nothing and knows no AWS type.
+//! What it learns arrives in an [`Observation`]; what it wants leaves as an [`Act`].
+//!
+//! - [`request`]: what a caller may ask for, and what is said to one who asks wrongly.
+//! - [`run`]: the head of a run, as the record keeps it.
+//! - [`step`]: one run, one look, one decision. Start reading there.
+//! - [`recovery`]: when an application had recovered, and whether that was soon enough.
+//! - [`drive`]: the one small loop around `step`: observe, step, save, act.
+//! - [`deliver`]: what an invocation does with what it was sent.
+
+pub mod deliver;
+pub mod drive;
+pub mod evidence;
+pub mod gate;
+mod identity;
+pub mod instance;
+pub mod plan;
+pub mod ports;
+pub mod recovery;
+pub mod report;
+pub mod request;
+pub mod run;
+mod seen;
+pub mod step;
+mod streak;
+mod time;
+pub mod timing;
+
+pub use request::Request;
+pub use run::{
+    Act, Acted, CallOutcome, Observation, Outcome, Phase, Prepared, Run, StepSeen, UndoStep, Verdict,
+};
+pub use seen::Seen;
+pub use step::step;
+pub use streak::{Answer, Streak, StreakRule};
+pub use time::{ClockName, Measured, Timestamp};

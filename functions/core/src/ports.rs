@@ -1,0 +1,103 @@
+//! What the loop needs of the world: a clock, a store, a drill.
+
+use std::{future::Future, time::Duration};
+
+use thiserror::Error;
+
+use crate::{
+    CallOutcome, Observation, Request, Run, Timestamp,
+    evidence::Evidence,
+    plan::Plan,
+    run::{Page, RunId},
+};
+
+/// The clock of the machine that runs the loop.
+pub trait Clock {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+    /// Time since this invocation began, by a clock that is never set.
+    fn elapsed(&self) -> Duration;
+    /// Waits.
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()>;
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// It answered that it did not, and will not.
+    #[error("the store refused: {0}")]
+    Refused(String),
+    /// No answer, or one that proves nothing: it may have been done.
+    #[error("the store gave no answer: {0}")]
+    Unknown(String),
+    /// The head was written by a version that this one does not know. Nothing may be touched.
+    #[error("the record of {run_id} has layout {layout}, which this version does not know")]
+    UnknownLayout {
+        /// Which run.
+        run_id: RunId,
+        /// Its layout.
+        layout: u64,
+    },
+}
+
+/// What came of beginning a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Head and lock are ours.
+    Begun,
+    /// This identity has a head already.
+    Exists(Box<Run>),
+    /// Another run holds the application in this environment.
+    Locked(RunId),
+}
+
+/// What came of a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It is on record.
+    Saved,
+    /// The head is not of the version that was expected.
+    Conflict,
+}
+
+/// Where runs are kept. Every call is bounded in time.
+pub trait Store {
+    /// Creates head, request and lock in one transaction. A head that is only announced
+    /// (`pending`) is replaced.
+    fn begin(&self, run: &Run, request: &Request) -> impl Future<Output = Result<Begun, StoreError>>;
+    /// Creates a head that is finished already (skipped, planned), without a lock; counts skipped ones in
+    /// the drill's summary. `Exists` if the identity is taken.
+    fn record(&self, run: &Run, request: &Request) -> impl Future<Output = Result<Begun, StoreError>>;
+    /// The head, read consistently.
+    fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
+    /// The request that the run was begun with.
+    fn request(&self, id: &RunId) -> impl Future<Output = Result<Option<Request>, StoreError>>;
+    /// Replaces the head of version `expected`.
+    fn save(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
+    /// Replaces the head of version `expected` by a finished one, gives the lock back and brings the
+    /// drill's summary up to date, in one transaction.
+    fn finish(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
+    /// Adds evidence. The keys are the caller's, so that adding twice adds once.
+    fn append(
+        &self,
+        id: &RunId,
+        items: &[(String, Evidence)],
+    ) -> impl Future<Output = Result<(), StoreError>>;
+    /// A drill's runs, the newest first.
+    fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
+}
+
+/// One kind of drill: what can be seen of it, and its few mutating calls. Every method is bounded in
+/// time and never fails: what cannot be seen is unknown, what cannot be done is a [`CallOutcome`].
+pub trait Drill {
+    /// Looks. `run` says what is worth looking at; findings for the record come with it.
+    fn observe(&mut self, run: &Run) -> impl Future<Output = (Observation, Vec<Evidence>)>;
+    /// Sends the one injecting call of this number, once.
+    fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
+    /// Asks for one step of the undo, once.
+    fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome>;
+    /// Sends one message to people; whether it was sent.
+    fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = bool>;
+    /// Looks at everything a run would need, without touching anything.
+    fn plan(&mut self, run: &Run) -> impl Future<Output = Plan>;
+}

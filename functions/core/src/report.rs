@@ -1,0 +1,80 @@
+//! What is answered about a run: phase, outcome and times, with the differences worked out.
+
+use serde::Serialize;
+
+use crate::{
+    Measured, Outcome, Phase, Run, Timestamp, Verdict,
+    run::{AnswerCounts, Status, Times},
+};
+
+/// A difference between two moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Took {
+    /// Milliseconds.
+    pub ms: u64,
+    /// It may have been shorter by this much, in milliseconds; both clocks' resolutions where they differ.
+    pub resolution_ms: u64,
+}
+
+/// What is answered about a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of `Run`")]
+pub struct Report {
+    pub run_id: String,
+    pub drill: String,
+    pub application: String,
+    pub environment: String,
+    pub phase: Phase,
+    pub status: Status,
+    pub verdict: Option<Verdict>,
+    pub outcome: Option<Outcome>,
+    pub reason: Option<String>,
+    pub missing: Option<String>,
+    pub impaired: Option<bool>,
+    pub targets: Vec<String>,
+    pub objective_ms: u64,
+    pub time_to_detect: Option<Took>,
+    pub time_to_recover: Option<Took>,
+    pub time_to_roll_back_ms: Option<u64>,
+    pub answers: AnswerCounts,
+    pub times: Times,
+    pub finished_by: Option<String>,
+}
+
+/// What there is to say about a run.
+#[must_use]
+pub fn report(run: &Run) -> Report {
+    let since_injected = |moment: Option<Measured>| Some(took(run.times.injected?, moment?));
+    Report {
+        run_id: run.run_id.0.clone(),
+        drill: run.drill.clone(),
+        application: run.application.clone(),
+        environment: run.environment.clone(),
+        phase: run.phase,
+        status: run.status(),
+        verdict: run.verdict,
+        outcome: run.outcome,
+        reason: run.reason.clone(),
+        missing: run.missing.clone(),
+        impaired: run.impaired,
+        targets: run.undo.iter().flat_map(|step| step.resources.clone()).collect(),
+        objective_ms: run.limits.rto_ms,
+        time_to_detect: since_injected(run.times.detected),
+        time_to_recover: since_injected(run.times.recovered),
+        time_to_roll_back_ms: span(run.times.roll_back_began, run.times.rolled_back.map(|at| at.at)),
+        answers: run.answers,
+        times: run.times.clone(),
+        finished_by: run.finished_by.as_ref().map(|owner| owner.0.clone()),
+    }
+}
+
+fn took(from: Measured, to: Measured) -> Took {
+    let across = if from.clock == to.clock { 0 } else { from.resolution_ms };
+    Took { ms: to.at.millis_since(from.at), resolution_ms: to.resolution_ms + across }
+}
+
+fn span(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<u64> {
+    Some(to?.millis_since(from?))
+}

@@ -1,0 +1,124 @@
+//! Names and ARNs that cannot be wrong once they exist.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A short name: lower-case letters, digits and hyphens. It becomes part of keys and metric
+/// dimensions, so nothing else is taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(#[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,39}$"))] String);
+
+impl Name {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut bytes = text.bytes();
+        let fits = text.len() <= 40
+            && bytes.next().is_some_and(|b| b.is_ascii_lowercase())
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` is not a name: 1 to 40 lower-case letters, digits and hyphens, a letter first"
+            ))
+        }
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An Amazon Resource Name: `arn:partition:service:region:account:resource`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct Arn(#[schemars(regex(pattern = r"^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$"))] String);
+
+impl Arn {
+    /// The ARN as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.0.splitn(6, ':').nth(index).unwrap_or_default()
+    }
+
+    /// The service, such as `cloudwatch`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.part(2)
+    }
+
+    /// The Region; empty for global services.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The account; empty where the service has none.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.part(4)
+    }
+
+    /// What follows the account, such as `alarm:NAME`.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.part(5)
+    }
+
+    /// The alarm's name, if this is the ARN of a CloudWatch alarm.
+    #[must_use]
+    pub fn alarm_name(&self) -> Option<&str> {
+        let name = self.resource().strip_prefix("alarm:")?;
+        (self.service() == "cloudwatch" && !self.region().is_empty() && !name.is_empty()).then_some(name)
+    }
+}
+
+impl TryFrom<String> for Arn {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let fits = matches!(parts[..], ["arn", partition, service, _, account, resource]
+            if !partition.is_empty() && !service.is_empty() && !resource.is_empty()
+                && account.bytes().all(|b| b.is_ascii_digit()));
+        if fits && !text.contains(char::is_whitespace) {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is not an ARN (arn:partition:service:region:account:resource)"))
+        }
+    }
+}
+
+impl From<Arn> for String {
+    fn from(arn: Arn) -> Self {
+        arn.0
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,661 @@
+//! The head of a run: what the record keeps of where it stands. Layout 1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ClockName, Measured, Seen, Streak, StreakRule, Timestamp,
+    request::{Mode, Release},
+};
+
+/// The layout of heads that this version writes. A reader that does not know a head's layout
+/// touches nothing.
+pub const LAYOUT: u32 = 1;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Announced, not begun.
+    Pending,
+    /// Gates are asked, targets resolved, the steady state is looked for.
+    Checking,
+    /// Intent, undo and deadline are saved; the failure is being caused.
+    Injecting,
+    /// The failure was seen in place; the application should recover.
+    Recovering,
+    /// The undo is carried out, step by step.
+    RollingBack,
+    /// Everything was undone; the steady state must hold again, and nothing may still land.
+    Verifying,
+    /// Moving traffic back might move it onto something unwell: people decide.
+    Held,
+    /// Over.
+    Finished,
+}
+
+/// Where a run stands, in the words of AWS FIS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the words are AWS FIS's")]
+pub enum Status {
+    Pending,
+    Running,
+    Stopping,
+    Completed,
+    Stopped,
+    Failed,
+}
+
+/// What was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Seen in place; recovery began within the objective.
+    Recovered,
+    /// Seen in place; recovery began after the objective, before giving up.
+    ObjectiveMissed,
+    /// Seen in place; no recovery began before giving up.
+    NotRecovered,
+    /// The failure was never seen in place, though someone could look; or it could not be caused.
+    NotInjected,
+    /// Ended early, after the intent was saved and before recovery was decided.
+    Stopped,
+    /// A gate, lateness or a stop before the intent was saved: nothing was touched.
+    Skipped,
+    /// The evidence cannot tell.
+    Inconclusive,
+}
+
+/// What is reported: the verdict, unless the rollback failed or the run was only a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words of `Verdict`")]
+pub enum Outcome {
+    Recovered,
+    ObjectiveMissed,
+    NotRecovered,
+    NotInjected,
+    Stopped,
+    Skipped,
+    Inconclusive,
+    /// The undo, or the return of the steady state, was not seen in time. Never counts as a pass.
+    RollbackFailed,
+    /// Nothing was asked for but a plan.
+    Planned,
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Recovered => Self::Recovered,
+            Verdict::ObjectiveMissed => Self::ObjectiveMissed,
+            Verdict::NotRecovered => Self::NotRecovered,
+            Verdict::NotInjected => Self::NotInjected,
+            Verdict::Stopped => Self::Stopped,
+            Verdict::Skipped => Self::Skipped,
+            Verdict::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+/// Every word of the record in which a run can stand or end prints as it is stored.
+macro_rules! display_as_stored {
+    ($($kind:ty),*) => {$(
+        impl std::fmt::Display for $kind {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.serialize(f)
+            }
+        }
+    )*};
+}
+display_as_stored!(Phase, Status, Verdict, Outcome);
+
+/// One invocation, unique: a retry with the same Lambda request id is another owner.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OwnerId(pub String);
+
+/// A run, by its identity: `environment/application/drill/name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a run was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Caller {
+    /// An EventBridge schedule.
+    Schedule,
+    /// An EventBridge rule.
+    Rule,
+    /// A person or program, by invoking the function.
+    Direct,
+}
+
+/// The numbers a run is decided on, fixed when it begins. Spans in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// One for each probe, in the request's order.
+    pub probes: Vec<StreakRule>,
+    /// The steady state must be seen within this, or the run is skipped.
+    pub baseline_within_ms: u64,
+    /// The failure must be seen in place within this.
+    pub inject_within_ms: u64,
+    /// The recovery time objective.
+    pub rto_ms: u64,
+    /// Recovery must begin within this.
+    pub give_up_after_ms: u64,
+    /// Undo and steady state must be seen within this.
+    pub restore_within_ms: u64,
+    /// A call whose answer was lost may still land for so long.
+    pub settle_ms: u64,
+    /// So long after a call, a look may still show what was before it.
+    pub consistency_ms: u64,
+    /// How long to go on looking past a deadline before saying that nobody could look.
+    pub patience_ms: u64,
+    /// The first pause before something is tried again; it doubles.
+    pub retry_pause_ms: u64,
+}
+
+/// What came of one mutating call. It is sent once; the loop decides about another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum CallOutcome {
+    /// AWS said that it was done.
+    Done,
+    /// The answer proves that it was not executed, or it was never sent.
+    NotExecuted {
+        /// AWS's error code, or our own.
+        code: String,
+        /// What AWS said.
+        message: String,
+        /// Whether the same call may succeed later (throttled), or not (denied).
+        again: bool,
+    },
+    /// No answer, or one that proves nothing: it may have been executed, or may still be.
+    Unknown {
+        /// What we know.
+        message: String,
+    },
+}
+
+/// One injecting call. Saved as intent before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// From 1. Each number is sent at most once.
+    pub number: u32,
+    /// When it was decided.
+    pub intended: Timestamp,
+    /// Our time just before it was sent; none if that was never recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+    /// What came of it; none if that was never recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<CallOutcome>,
+}
+
+impl Call {
+    /// Not known to have had no effect.
+    #[must_use]
+    pub fn may_have_executed(&self) -> bool {
+        !matches!(self.outcome, Some(CallOutcome::NotExecuted { .. }))
+    }
+
+    /// Until when it can still land: never, once it was answered.
+    #[must_use]
+    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
+        match self.outcome {
+            Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }) => None,
+            Some(CallOutcome::Unknown { .. }) | None => {
+                Some(self.sent.unwrap_or(self.intended).plus_millis(settle_ms))
+            }
+        }
+    }
+}
+
+/// The intent to cause the failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Injection {
+    /// Who saved the intent. Nobody else ever sends an injecting call.
+    pub owner: OwnerId,
+    /// The failure must be seen in place by then.
+    pub deadline: Timestamp,
+    /// The calls, numbered.
+    pub calls: Vec<Call>,
+    /// The last look that showed the failure not in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_absent: Option<Timestamp>,
+}
+
+impl Injection {
+    /// When the failure may have begun: our time just before the first call that may have had an
+    /// effect was sent. None if there is no such call.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        let call = self.calls.iter().find(|call| call.may_have_executed())?;
+        Some(call.sent.unwrap_or(call.intended))
+    }
+
+    /// Until when one of the calls can still land.
+    #[must_use]
+    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
+        self.calls.iter().filter_map(|call| call.may_land_until(settle_ms)).max()
+    }
+}
+
+/// What a step of the undo does, in the service's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UndoStep {
+    /// The AWS service, such as `ec2`.
+    pub service: String,
+    /// The API action, such as `StartInstances`.
+    pub action: String,
+    /// The partition, such as `aws`; empty if it is the caller's own.
+    pub partition: String,
+    /// The account; empty if it is the caller's own.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// What it is done to.
+    pub resources: Vec<String>,
+    /// The value before the run.
+    pub before: String,
+    /// The value that the run set.
+    pub set: String,
+    /// Whether it moves users' traffic: then it must not move it onto something unwell.
+    pub moves_traffic: bool,
+    /// How far it is.
+    #[serde(default)]
+    pub progress: Progress,
+}
+
+/// How far a step of the undo is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Where it stands.
+    pub state: StepState,
+    /// How often it was asked for.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it was last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sent: Option<Timestamp>,
+    /// What came of the last attempt; none if that was never recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<CallOutcome>,
+    /// When it was seen done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<Timestamp>,
+}
+
+/// Where a step of the undo stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StepState {
+    /// Still to be done, or done and not yet seen.
+    #[default]
+    Open,
+    /// Seen done.
+    Done,
+    /// A person gave it up by name.
+    LeftToPeople,
+}
+
+/// What was noted when. Moments by our clock unless they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Times {
+    /// The nominal time of the schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Timestamp>,
+    /// The run's head was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// Just before the injecting call was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injected: Option<Measured>,
+    /// The failure was seen in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<Measured>,
+    /// The alarm went off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected: Option<Measured>,
+    /// The first answer of the streak that counts as recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Measured>,
+    /// The rollback began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll_back_began: Option<Timestamp>,
+    /// Every step of the undo was seen done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<Measured>,
+    /// The steady state held again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady_again: Option<Timestamp>,
+    /// The run was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+}
+
+/// Why and by whom a run was asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    /// A person, or the name of a stop condition.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How many answers of the probes failed between injection and the verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerCounts {
+    /// All.
+    pub asked: u64,
+    /// No.
+    pub failed: u64,
+    /// Unknown.
+    pub unknown: u64,
+}
+
+/// One message to people. Sent once per cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// What it is about; one page per cause.
+    pub cause: String,
+    /// What is so, and what to do.
+    pub text: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Whether it was sent.
+    pub sent: bool,
+}
+
+/// Why a run is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Hold {
+    /// What traffic would be moved back to is ill, or an alarm went off that is not ours.
+    RealIncident,
+    /// Nobody can tell whether it is well.
+    PrimaryUnknown,
+}
+
+/// The head of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// [`LAYOUT`].
+    pub layout: u32,
+    /// The identity.
+    pub run_id: RunId,
+    /// The environment.
+    pub environment: String,
+    /// The application.
+    pub application: String,
+    /// The drill.
+    pub drill: String,
+    /// The dependency that fails.
+    pub dependency: String,
+    /// How the failure is caused.
+    pub mode: Mode,
+    /// How the run was started.
+    pub caller: Caller,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What was learned. Set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What is reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Why the verdict is what it is, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether users lost anything. Set with `times.recovered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impaired: Option<bool>,
+    /// Grows with every save: the store's condition.
+    pub version: u64,
+    /// Who began it.
+    pub starter: OwnerId,
+    /// Who carries it on; empty when released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerId>,
+    /// Who finished it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_by: Option<OwnerId>,
+    /// The numbers it is decided on.
+    pub limits: Limits,
+    /// What was noted when.
+    pub times: Times,
+    /// The intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injection: Option<Injection>,
+    /// How to take it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<UndoStep>,
+    /// One for each probe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streaks: Vec<Streak>,
+    /// Answers between injection and verdict.
+    #[serde(default)]
+    pub answers: AnswerCounts,
+    /// A stop that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// Since when the application is not known to be restored; none while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwell_since: Option<Timestamp>,
+    /// Nothing of ours can land after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
+    /// What a rollback that failed is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Why it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// A person's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+    /// Messages to people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Page>,
+    /// How much evidence was written, and how much did not fit.
+    #[serde(default)]
+    pub evidence: EvidenceCounts,
+}
+
+/// How much evidence lies beside the head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceCounts {
+    /// Items written.
+    pub written: u64,
+    /// Items that did not fit within the bounds of a run.
+    pub cut: u64,
+}
+
+impl Run {
+    /// Where it stands, in the words of AWS FIS.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match (self.phase, self.outcome) {
+            (Phase::Pending, _) => Status::Pending,
+            (Phase::Held, _) => Status::Stopping,
+            (Phase::Finished, Some(Outcome::Recovered | Outcome::Skipped | Outcome::Planned)) => {
+                Status::Completed
+            }
+            (Phase::Finished, Some(Outcome::Stopped)) => Status::Stopped,
+            (
+                Phase::Finished,
+                Some(
+                    Outcome::ObjectiveMissed
+                    | Outcome::NotRecovered
+                    | Outcome::NotInjected
+                    | Outcome::Inconclusive
+                    | Outcome::RollbackFailed,
+                )
+                | None,
+            ) => Status::Failed,
+            (
+                Phase::Checking
+                | Phase::Injecting
+                | Phase::Recovering
+                | Phase::RollingBack
+                | Phase::Verifying,
+                _,
+            ) => {
+                if self.stop.is_some() {
+                    Status::Stopping
+                } else {
+                    Status::Running
+                }
+            }
+        }
+    }
+
+    /// Whether somebody else began it: a successor looks, rolls back and verifies. It never injects.
+    #[must_use]
+    pub fn is_successors(&self) -> bool {
+        self.owner.as_ref() != Some(&self.starter)
+    }
+
+    /// When the failure may have begun; none if it cannot have.
+    #[must_use]
+    pub fn injection_began(&self) -> Option<Timestamp> {
+        self.injection.as_ref().and_then(Injection::began)
+    }
+
+    /// `environment/application/drill`: the key of its drill.
+    #[must_use]
+    pub fn drill_key(&self) -> String {
+        format!("{}/{}/{}", self.environment, self.application, self.drill)
+    }
+
+    /// Whether `next` says something that the record must not lose. Streaks, counts and the lease
+    /// go along with the next save.
+    #[must_use]
+    pub fn differs(&self, next: &Self) -> bool {
+        let same = self.phase == next.phase
+            && self.verdict == next.verdict
+            && self.outcome == next.outcome
+            && self.times == next.times
+            && self.undo == next.undo
+            && self.stop == next.stop
+            && self.settled_at == next.settled_at
+            && self.missing == next.missing
+            && self.hold == next.hold
+            && self.release == next.release
+            && self.pages == next.pages
+            && match (&self.injection, &next.injection) {
+                (None, None) => true,
+                (Some(old), Some(new)) => old.calls == new.calls && old.deadline == new.deadline,
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+        !same
+    }
+
+    /// Records a page, once per cause.
+    pub(crate) fn page(&mut self, cause: &str, text: String, at: Timestamp) {
+        if !self.pages.iter().any(|page| page.cause == cause) {
+            self.pages.push(Page { cause: cause.to_owned(), text, at, sent: false });
+        }
+    }
+}
+
+/// What was seen of one step of the undo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepSeen {
+    /// It is undone.
+    Done,
+    /// It is not, and can be asked for.
+    Open,
+    /// It is on its way, or cannot be asked for yet.
+    Busy,
+    /// Could not look, or did not.
+    #[default]
+    Unknown,
+}
+
+/// Everything that one look showed. What was not asked is unknown.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// The gates, where they were asked.
+    pub gates: Vec<crate::gate::GateAnswer>,
+    /// The targets, where they were resolved.
+    pub prepared: Option<Prepared>,
+    /// The probes' answers: (index in the request, answer).
+    pub answers: Vec<(usize, crate::Answer)>,
+    /// When the state of AWS below was asked for; none if it was not, this time. What could not be
+    /// read is unknown.
+    pub looked: Option<Timestamp>,
+    /// Whether the failure of this run is in place.
+    pub in_place: Seen,
+    /// When the alarm went off, by CloudWatch's clock.
+    pub detected: Option<Timestamp>,
+    /// One for each step of the undo.
+    pub undone: Vec<StepSeen>,
+    /// Whether what traffic would be moved back to is well.
+    pub primary: Seen,
+    /// Whether an alarm went off that is not this run's own doing.
+    pub foreign_alarm: Seen,
+    /// A reason to end the run early.
+    pub stop: Option<Stop>,
+    /// A person's word.
+    pub release: Option<Release>,
+    /// What came of the acts since the last look.
+    pub acted: Vec<Acted>,
+}
+
+/// What came of one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acted {
+    /// Which.
+    pub act: Act,
+    /// Our time just before it was sent; none if it was not.
+    pub sent: Option<Timestamp>,
+    /// What came of it.
+    pub outcome: CallOutcome,
+}
+
+/// The targets, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// These can be injected into, and this takes it back.
+    Ready(Vec<UndoStep>),
+    /// Nothing may be injected: why.
+    Refused(String),
+    /// Could not look: why. Tried again until the baseline's time is over.
+    Unknown(String),
+}
+
+/// What the loop should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Look again.
+    Wait,
+    /// Send the injecting call of this number.
+    Inject(u32),
+    /// Carry out this step of the undo, by index.
+    Undo(usize),
+}
+
+/// A moment of CloudWatch's.
+pub(crate) const fn by_cloudwatch(at: Timestamp) -> Measured {
+    Measured { at, clock: ClockName::CloudWatch, resolution_ms: 1_000 }
+}

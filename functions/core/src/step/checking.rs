@@ -1,0 +1,82 @@
+//! Gates, targets, steady state. Nothing has been touched yet.
+
+use super::{finish_untouched, stop_reason};
+use crate::{
+    Act, Observation, Run, Timestamp,
+    gate::closed,
+    run::{Call, Injection, Phase, Prepared, Verdict},
+};
+
+pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    if run.is_successors() {
+        let reason = "abandoned: the invocation that began it ended before anything was touched".to_owned();
+        return finish_untouched(run, Verdict::Skipped, reason, now);
+    }
+    if let Some(reason) = stop_reason(run) {
+        return finish_untouched(run, Verdict::Skipped, reason, now);
+    }
+    if let Some(reason) = closed(&seen.gates) {
+        return finish_untouched(run, Verdict::Skipped, reason, now);
+    }
+    if let Some(Prepared::Refused(reason)) = &seen.prepared {
+        return finish_untouched(run, Verdict::NotInjected, reason.clone(), now);
+    }
+    let steady = run.streaks.iter().zip(&run.limits.probes).all(|(streak, rule)| streak.holds_now(rule, now));
+    if let Some(Prepared::Ready(undo)) = &seen.prepared
+        && steady
+        && !run.limits.probes.is_empty()
+        && !undo.is_empty()
+    {
+        return intend(run, undo.clone(), now);
+    }
+    let started = run.times.started.unwrap_or(now);
+    if now.millis_since(started) > run.limits.baseline_within_ms {
+        if let Some(Prepared::Unknown(why)) = &seen.prepared {
+            let reason = format!("the targets could not be read: {why}");
+            return finish_untouched(run, Verdict::NotInjected, reason, now);
+        }
+        let reason = not_steady(run, now);
+        return finish_untouched(run, Verdict::Skipped, reason, now);
+    }
+    Act::Wait
+}
+
+/// Intent, undo and deadline go into the record; then, and only then, the call is sent.
+fn intend(run: &mut Run, undo: Vec<crate::UndoStep>, now: Timestamp) -> Act {
+    run.undo = undo;
+    run.injection = Some(Injection {
+        owner: run.starter.clone(),
+        deadline: now.plus_millis(run.limits.inject_within_ms),
+        calls: vec![Call { number: 1, intended: now, sent: None, outcome: None }],
+        last_absent: None,
+    });
+    run.phase = Phase::Injecting;
+    Act::Inject(1)
+}
+
+fn not_steady(run: &Run, now: Timestamp) -> String {
+    let within = run.limits.baseline_within_ms;
+    for (streak, rule) in run.streaks.iter().zip(&run.limits.probes) {
+        if !streak.holds_now(rule, now) {
+            let probe = &rule.probe;
+            return match (streak.last_no_answered, streak.last_yes) {
+                (Some(at), None) => {
+                    format!(
+                        "the steady state did not hold within {within} ms: probe `{probe}` answered no at {at}"
+                    )
+                }
+                (None, None) => {
+                    format!(
+                        "the steady state is not known: probe `{probe}` gave no answer within {within} ms"
+                    )
+                }
+                (_, Some(_)) => format!(
+                    "the steady state did not hold within {within} ms: probe `{probe}` answered yes {} times in a \
+                     row; it needs {} over {} ms",
+                    streak.count, rule.count, rule.hold_for_ms
+                ),
+            };
+        }
+    }
+    format!("the targets were not resolved within {within} ms")
+}

@@ -1,0 +1,85 @@
+//! The intent is on record. The failure is looked for until the deadline.
+
+use super::{finish_untouched, note_detected, roll_back, stop_reason};
+use crate::{
+    Act, Measured, Observation, Run, Seen, Timestamp,
+    gate::closed,
+    run::{Call, CallOutcome, Phase, Verdict},
+};
+
+/// So many times one injection may be asked for while AWS throttles it.
+const MOST_CALLS: u32 = 6;
+
+pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    note_detected(run, seen);
+    let Some(injection) = &mut run.injection else {
+        // A head in this phase without an intent was not written by this code: nothing is known of
+        // what was done, so it is taken back as far as the record says how.
+        return roll_back(run, Verdict::Inconclusive, "the record holds no intent".to_owned(), now);
+    };
+    let before = injection.last_absent;
+    if seen.in_place == Seen::No {
+        injection.last_absent = seen.looked.or(before);
+    }
+    let deadline = injection.deadline;
+    let Some(began) = injection.began() else { return nothing_sent(run, seen, now) };
+    // The clock starts just before the call is sent. Where that moment was lost with its invocation,
+    // the intent's is used, which is earlier: the measured times are then too long, never too short.
+    run.times.injected.get_or_insert(Measured::ours(began, 0));
+    if let Some(reason) = stop_reason(run) {
+        return roll_back(run, Verdict::Stopped, reason, now);
+    }
+    if seen.in_place == Seen::Yes {
+        let at = seen.looked.unwrap_or(now);
+        let since = before.unwrap_or(began).max(began);
+        run.times.in_place = Some(Measured::ours(at, at.millis_since(since)));
+        run.phase = Phase::Recovering;
+        return Act::Wait;
+    }
+    if now <= deadline {
+        return Act::Wait;
+    }
+    let looked_late = run.injection.as_ref().and_then(|i| i.last_absent).is_some_and(|at| at >= deadline);
+    if looked_late {
+        let reason = format!("the failure was not in place at its deadline ({deadline})");
+        return roll_back(run, Verdict::NotInjected, reason, now);
+    }
+    if now > deadline.plus_millis(run.limits.patience_ms) {
+        let reason =
+            format!("nobody could look whether the failure was in place at its deadline ({deadline})");
+        return roll_back(run, Verdict::Inconclusive, reason, now);
+    }
+    Act::Wait
+}
+
+/// Every call so far is proven to have had no effect: nothing is in the world to be taken back.
+fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    if let Some(reason) = stop_reason(run) {
+        return finish_untouched(run, Verdict::Stopped, reason, now);
+    }
+    let is_successors = run.is_successors();
+    let first_pause = run.limits.retry_pause_ms;
+    let Some(injection) = &mut run.injection else { return Act::Wait };
+    let Some(Call {
+        number,
+        sent,
+        intended,
+        outcome: Some(CallOutcome::NotExecuted { code, message, again }),
+    }) = injection.calls.last().cloned()
+    else {
+        return Act::Wait;
+    };
+    if !again || is_successors || number >= MOST_CALLS || now > injection.deadline {
+        let reason = format!("the injecting call was not executed ({code}): {message}");
+        return finish_untouched(run, Verdict::NotInjected, reason, now);
+    }
+    let pause = first_pause.saturating_mul(1 << (number - 1));
+    if now < sent.unwrap_or(intended).plus_millis(pause) {
+        return Act::Wait;
+    }
+    if let Some(reason) = closed(&seen.gates) {
+        return finish_untouched(run, Verdict::Stopped, reason, now);
+    }
+    injection.calls.push(Call { number: number + 1, intended: now, sent: None, outcome: None });
+    Act::Inject(number + 1)
+}

@@ -1,0 +1,173 @@
+//! The undo, step by step. Gates, stops and the kill switch have no say here.
+
+use super::{finish, note_detected};
+use crate::{
+    Act, Measured, Observation, Run, Seen, Timestamp,
+    run::{CallOutcome, Hold, Outcome, Phase, StepSeen, StepState, Verdict},
+};
+
+/// Pauses between attempts grow up to this.
+const LONGEST_PAUSE_MS: u64 = 300_000;
+
+pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    note_detected(run, seen);
+    note_landing(run);
+    if let Some(act) = give_up_by_name(run, now) {
+        return act;
+    }
+    // Not asked this time: what is known of the steps is from an earlier look.
+    let Some(at) = seen.looked else { return overdue(run, now) };
+    for (index, step) in run.undo.iter_mut().enumerate() {
+        if step.progress.state != StepState::Open {
+            continue;
+        }
+        let looked = seen.undone.get(index).copied().unwrap_or_default();
+        match looked {
+            StepSeen::Done => {
+                step.progress.state = StepState::Done;
+                step.progress.done = Some(at);
+            }
+            StepSeen::Busy => return overdue(run, now),
+            // What cannot be looked at is asked for all the same: every step may be repeated.
+            StepSeen::Open | StepSeen::Unknown => return ask_for(run, index, seen, now),
+        }
+    }
+    run.phase = Phase::Verifying;
+    let began = run.times.roll_back_began.unwrap_or(at);
+    let asked = run.undo.iter().filter_map(|step| step.progress.last_sent).max().unwrap_or(began);
+    run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(asked)));
+    // The steady state must hold anew, on what serves now.
+    run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
+    Act::Wait
+}
+
+/// A step's call whose answer was lost may land late; nothing is finished before that.
+fn note_landing(run: &mut Run) {
+    for step in &run.undo {
+        let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
+        if let Some(sent) = step.progress.last_sent.filter(|_| lost) {
+            run.settled_at = run.settled_at.max(Some(sent.plus_millis(run.limits.settle_ms)));
+        }
+    }
+}
+
+fn ask_for(run: &mut Run, index: usize, seen: &Observation, now: Timestamp) -> Act {
+    let moves_traffic = run.undo[index].moves_traffic;
+    if moves_traffic && let Some(act) = hold_back(run, seen, now) {
+        return act;
+    }
+    let progress = &mut run.undo[index].progress;
+    let doublings = progress.attempts.saturating_sub(1).min(16);
+    let pause = run.limits.retry_pause_ms.saturating_mul(1 << doublings).min(LONGEST_PAUSE_MS);
+    if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
+        progress.attempts += 1;
+        progress.last_sent = Some(now);
+        progress.last = None;
+        overdue(run, now);
+        return Act::Undo(index);
+    }
+    overdue(run, now)
+}
+
+/// Invariant 11: traffic is moved back only onto what is known to be well.
+fn hold_back(run: &mut Run, seen: &Observation, now: Timestamp) -> Option<Act> {
+    let hold = match (seen.primary, seen.foreign_alarm) {
+        (Seen::Yes, Seen::No) => return None,
+        (Seen::No, _) | (_, Seen::Yes) => Hold::RealIncident,
+        (Seen::Unknown, _) | (_, Seen::Unknown) => {
+            if !is_overdue(run, now) {
+                return Some(Act::Wait);
+            }
+            Hold::PrimaryUnknown
+        }
+    };
+    let (cause, text) = match hold {
+        Hold::RealIncident => ("real incident", "what traffic would be moved back to is not well"),
+        Hold::PrimaryUnknown => ("primary unknown", "nobody can tell whether the primary is well"),
+    };
+    super::learn(run, Verdict::Stopped, cause.to_owned());
+    run.hold = Some(hold);
+    run.phase = Phase::Held;
+    let how = format!(
+        "{text}: the standby goes on serving. Once the primary is well, send {{\"release\": {{\"runId\": \"{}\", \
+         \"by\": …, \"reason\": …, \"failBack\": true}}}}; without failBack the rest is left to you",
+        run.run_id
+    );
+    run.page(cause, how, now);
+    Some(Act::Wait)
+}
+
+/// While held, only a person's word changes anything.
+pub(super) fn while_held(run: &mut Run, now: Timestamp) -> Act {
+    let Some(release) = &run.release else { return Act::Wait };
+    let fail_back = release.fail_back;
+    run.hold = None;
+    run.phase = Phase::RollingBack;
+    run.unwell_since = Some(now);
+    if fail_back {
+        // The word is used up: should the primary fall ill again, the run is held again.
+        run.release = None;
+        run.pages.retain(|page| page.cause != "real incident" && page.cause != "primary unknown");
+    } else {
+        leave(run, |step| step.moves_traffic);
+    }
+    Act::Wait
+}
+
+/// A run whose rollback failed is closed by a person's word: what is open is left to people.
+pub(super) fn give_up_by_name(run: &mut Run, now: Timestamp) -> Option<Act> {
+    let release = run.release.as_ref()?;
+    let failed = run.outcome == Some(Outcome::RollbackFailed);
+    if failed {
+        if release.fail_back {
+            return None;
+        }
+        leave(run, |_| true);
+        return run.settled_at.is_none_or(|at| now >= at).then(|| finish(run, now));
+    }
+    None
+}
+
+fn leave(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
+    for step in &mut run.undo {
+        if step.progress.state == StepState::Open && which(step) {
+            step.progress.state = StepState::LeftToPeople;
+        }
+    }
+}
+
+pub(super) fn is_overdue(run: &Run, now: Timestamp) -> bool {
+    run.unwell_since.is_some_and(|since| now.millis_since(since) > run.limits.restore_within_ms)
+}
+
+/// Too long: the outcome is `rollback-failed` for good, somebody is paged, and it is tried on.
+fn overdue(run: &mut Run, now: Timestamp) -> Act {
+    if is_overdue(run, now) {
+        let missing = run
+            .undo
+            .iter()
+            .find(|step| step.progress.state == StepState::Open)
+            .map(|step| {
+                let last = match &step.progress.last {
+                    Some(CallOutcome::NotExecuted { code, message, .. }) => format!(": {code}: {message}"),
+                    Some(CallOutcome::Unknown { message }) => format!(": {message}"),
+                    Some(CallOutcome::Done) | None => String::new(),
+                };
+                format!("{} of {} not seen done{last}", step.action, step.resources.join(", "))
+            })
+            .unwrap_or_default();
+        rollback_failed(run, missing, now);
+    }
+    Act::Wait
+}
+
+pub(super) fn rollback_failed(run: &mut Run, missing: String, now: Timestamp) {
+    let text = format!(
+        "run {} could not restore the application in time: {missing}. It is tried on. Close it with {{\"release\": \
+         {{\"runId\": \"{}\", \"by\": …, \"reason\": …}}}} once you have taken over",
+        run.run_id, run.run_id
+    );
+    run.outcome = Some(Outcome::RollbackFailed);
+    run.missing.get_or_insert(missing);
+    run.page("rollback failed", text, now);
+}

@@ -1,0 +1,62 @@
+//! Everything was seen undone. Well again, and still, and nothing can land any more: then it is over.
+
+use super::{
+    finish,
+    rolling_back::{give_up_by_name, is_overdue, rollback_failed},
+};
+use crate::{
+    Act, Observation, Run, Timestamp,
+    run::{Phase, StepSeen, StepState},
+};
+
+pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    super::note_detected(run, seen);
+    if let Some(act) = give_up_by_name(run, now) {
+        return act;
+    }
+    let mut undone = true;
+    for (index, step) in run.undo.iter_mut().enumerate() {
+        match (step.progress.state, seen.undone.get(index).copied().unwrap_or_default()) {
+            (StepState::LeftToPeople, _) | (_, StepSeen::Done) => {}
+            // A call that was lost has landed after all, or somebody undid the undo.
+            (_, StepSeen::Open | StepSeen::Busy) => {
+                step.progress.state = StepState::Open;
+                step.progress.attempts = 0;
+                run.unwell_since.get_or_insert(now);
+                run.phase = Phase::RollingBack;
+                return Act::Wait;
+            }
+            (_, StepSeen::Unknown) => undone = false,
+        }
+    }
+    let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
+    let limits = &run.limits.probes;
+    let steady = run.streaks.iter().zip(limits).all(|(streak, rule)| streak.holds_now(rule, now));
+    if undone && (steady || left) {
+        run.times.steady_again.get_or_insert(now);
+        run.unwell_since = None;
+        if run.settled_at.is_none_or(|at| now >= at) {
+            return finish(run, now);
+        }
+        return Act::Wait;
+    }
+    // Unknown does not make a restored application unwell while we only wait for it to settle; a no
+    // does, and so does not knowing once there is nothing else to wait for.
+    let no = run.streaks.iter().any(|streak| streak.first_yes.is_none() && streak.last_no_answered.is_some());
+    if no || run.settled_at.is_none_or(|at| now >= at) {
+        run.unwell_since.get_or_insert(now);
+    }
+    if is_overdue(run, now) {
+        let missing = run
+            .streaks
+            .iter()
+            .zip(&run.limits.probes)
+            .find(|(streak, rule)| !streak.holds_now(rule, now))
+            .map_or_else(
+                || "nobody could look whether everything is undone".to_owned(),
+                |(_, rule)| format!("probe `{}` does not hold again", rule.probe),
+            );
+        rollback_failed(run, missing, now);
+    }
+    Act::Wait
+}

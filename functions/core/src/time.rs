@@ -1,0 +1,149 @@
+//! Moments and spans. This crate never reads a clock: every moment arrives as an argument.
+
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A moment, in milliseconds since the Unix epoch. Written in records as RFC 3339 in UTC, so that
+/// a person can read it at night.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds from `earlier` to `self`; zero if `earlier` is later.
+    #[must_use]
+    pub const fn millis_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0).unsigned_abs() * (self.0 > earlier.0) as u64
+    }
+
+    /// `self` moved later by `ms` milliseconds.
+    #[must_use]
+    pub const fn plus_millis(self, ms: u64) -> Self {
+        Self(self.0.saturating_add_unsigned(ms))
+    }
+
+    /// The same moment for calendars and time zones; `None` outside the years that have one.
+    #[must_use]
+    pub fn to_jiff(self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_millisecond(self.0).ok()
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        self.plus_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.millis_since(earlier))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_jiff() {
+            Some(at) => write!(f, "{at:.3}"),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Timestamp {
+    type Err = jiff::Error;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Whose clock stamped a moment. Clocks of different machines differ, so a difference between two
+/// of them is only as good as both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ClockName {
+    /// The machine that ran the loop.
+    Ours,
+    /// CloudWatch: alarm history and datapoints.
+    CloudWatch,
+    /// RDS: event times.
+    Rds,
+    /// The `Date` of an answer.
+    AnswerDate,
+}
+
+/// A moment as measured: when, by whose clock, how finely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// The moment.
+    pub at: Timestamp,
+    /// Whose clock.
+    pub clock: ClockName,
+    /// The true moment lies at most this long before `at`, in milliseconds.
+    pub resolution_ms: u64,
+}
+
+impl Measured {
+    /// By our own clock.
+    #[must_use]
+    pub const fn ours(at: Timestamp, resolution_ms: u64) -> Self {
+        Self { at, clock: ClockName::Ours, resolution_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_for_people_and_read_back_whole() {
+        let at = Timestamp::from_millis(1_795_460_400_123);
+        assert_eq!(at.to_string(), "2026-11-23T19:00:00.123Z");
+        assert_eq!(serde_json::from_str::<Timestamp>(&serde_json::to_string(&at).unwrap()).unwrap(), at);
+    }
+
+    #[test]
+    fn a_span_never_wraps() {
+        let (early, late) = (Timestamp::from_millis(5), Timestamp::from_millis(8));
+        assert_eq!((late.millis_since(early), early.millis_since(late)), (3, 0));
+        assert_eq!(late.plus_millis(u64::MAX).as_millis(), i64::MAX);
+    }
+}

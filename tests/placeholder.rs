@@ -1,0 +1,2 @@
+//! Whole drills. placeholder
+fn main() {}
