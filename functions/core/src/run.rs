@@ -234,6 +234,9 @@ pub struct Injection {
     /// The last look that showed the failure not in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_absent: Option<Timestamp>,
+    /// Whether for a while nobody looked: it may have been in place, and gone again.
+    #[serde(default)]
+    pub unwatched: bool,
 }
 
 impl Injection {

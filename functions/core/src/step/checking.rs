@@ -49,6 +49,7 @@ fn intend(run: &mut Run, undo: Vec<crate::UndoStep>, now: Timestamp) -> Act {
         deadline: now.plus_millis(run.limits.inject_within_ms),
         calls: vec![Call { number: 1, intended: now, sent: None, outcome: None }],
         last_absent: None,
+        unwatched: false,
     });
     run.phase = Phase::Injecting;
     Act::Inject(1)

@@ -18,11 +18,13 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return roll_back(run, Verdict::Inconclusive, "the record holds no intent".to_owned(), now);
     };
     let before = injection.last_absent;
-    if seen.in_place == Seen::No {
-        injection.last_absent = seen.looked.or(before);
-    }
     let deadline = injection.deadline;
     let Some(began) = injection.began() else { return nothing_sent(run, seen, now) };
+    if let (Seen::No, Some(at)) = (seen.in_place, seen.looked) {
+        injection.unwatched |= at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
+        injection.last_absent = Some(at);
+    }
+    let unwatched = injection.unwatched;
     // The clock starts just before the call is sent. Where that moment was lost with its invocation,
     // the intent's is used, which is earlier: the measured times are then too long, never too short.
     run.times.injected.get_or_insert(Measured::ours(began, 0));
@@ -40,6 +42,10 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return Act::Wait;
     }
     let looked_late = run.injection.as_ref().and_then(|i| i.last_absent).is_some_and(|at| at >= deadline);
+    if looked_late && unwatched {
+        let reason = "for a while nobody looked whether the failure was in place".to_owned();
+        return roll_back(run, Verdict::Inconclusive, reason, now);
+    }
     if looked_late {
         let reason = format!("the failure was not in place at its deadline ({deadline})");
         return roll_back(run, Verdict::NotInjected, reason, now);

@@ -22,6 +22,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
             (_, StepSeen::Open | StepSeen::Busy) => {
                 step.progress.state = StepState::Open;
                 step.progress.attempts = 0;
+                step.progress.done = None;
                 run.unwell_since.get_or_insert(now);
                 run.phase = Phase::RollingBack;
                 return Act::Wait;

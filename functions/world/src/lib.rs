@@ -1,0 +1,17 @@
+//! AWS in memory, with its own clock and seeded trouble.
+//!
+//! One seed is one history: what is drilled, what goes wrong, who dies when. The code that runs in it
+//! is the core's own: `deliver`, `drive`, `step`. The [`oracle`] reads the world's log afterwards and
+//! shares nothing with `step`.
+
+mod drill;
+mod executor;
+pub mod history;
+pub mod oracle;
+mod scenario;
+mod store;
+mod truth;
+
+pub use history::{History, play};
+pub use scenario::{Scenario, Trouble};
+pub use truth::{Event, Logged};

@@ -1,0 +1,124 @@
+//! A table in memory that fails before or after it wrote, or stays away.
+
+use std::rc::Rc;
+
+use firedrill_core::{
+    Phase, Request, Run,
+    evidence::Evidence,
+    ports::{Begun, Saved, Store, StoreError},
+    run::RunId,
+};
+
+use crate::{
+    scenario::Trouble,
+    truth::{Event, World, WorldClock},
+};
+
+pub(crate) struct WorldStore {
+    pub world: Rc<World>,
+    pub clock: Rc<WorldClock>,
+    pub request: Rc<Request>,
+}
+
+impl WorldStore {
+    /// Does it, unless trouble comes before; says so, unless trouble comes after.
+    async fn call<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        self.clock.latency().await;
+        let lost = |trouble| {
+            self.world.met(trouble);
+            Err(StoreError::Unknown("simulated".to_owned()))
+        };
+        if self.world.is_within(self.world.scenario.store_away) {
+            return lost(Trouble::StoreAway);
+        }
+        if self.world.unlucky(1) {
+            return lost(Trouble::StoreFailsBefore);
+        }
+        let done = work();
+        self.clock.latency().await;
+        if self.world.unlucky(1) { lost(Trouble::StoreFailsAfter) } else { Ok(done) }
+    }
+
+    fn replace(&self, next: &Run, expected: u64) -> Saved {
+        let mut state = self.world.state.borrow_mut();
+        match state.heads.get_mut(&next.run_id.0) {
+            Some(head) if head.version == expected => {
+                *head = next.clone();
+                state.last_phase = Some(next.phase);
+                Saved::Saved
+            }
+            Some(_) | None => Saved::Conflict,
+        }
+    }
+}
+
+impl Store for WorldStore {
+    async fn begin(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
+        self.call(|| {
+            let mut state = self.world.state.borrow_mut();
+            if let Some(there) = state.heads.get(&run.run_id.0) {
+                return Begun::Exists(Box::new(there.clone()));
+            }
+            if let Some(holder) = &state.lock {
+                return Begun::Locked(RunId(holder.clone()));
+            }
+            state.lock = Some(run.run_id.0.clone());
+            state.heads.insert(run.run_id.0.clone(), run.clone());
+            Begun::Begun
+        })
+        .await
+    }
+
+    async fn record(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
+        self.call(|| {
+            let mut state = self.world.state.borrow_mut();
+            if let Some(there) = state.heads.get(&run.run_id.0) {
+                return Begun::Exists(Box::new(there.clone()));
+            }
+            state.heads.insert(run.run_id.0.clone(), run.clone());
+            state.finishes += 1;
+            Begun::Begun
+        })
+        .await
+    }
+
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.call(|| self.world.state.borrow().heads.get(&id.0).cloned()).await
+    }
+
+    async fn request(&self, _: &RunId) -> Result<Option<Request>, StoreError> {
+        self.call(|| Some((*self.request).clone())).await
+    }
+
+    async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        self.call(|| self.replace(next, expected)).await
+    }
+
+    async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        self.call(|| {
+            let saved = self.replace(next, expected);
+            if saved == Saved::Saved {
+                assert_eq!(next.phase, Phase::Finished);
+                let mut state = self.world.state.borrow_mut();
+                state.lock = None;
+                state.finishes += 1;
+                drop(state);
+                self.world.log(Event::Finished);
+            }
+            saved
+        })
+        .await
+    }
+
+    async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
+        self.call(|| {
+            let count = u64::try_from(items.len()).unwrap_or(0);
+            *self.world.state.borrow_mut().evidence.entry(id.0.clone()).or_default() += count;
+        })
+        .await
+    }
+
+    async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
+        self.call(|| self.world.state.borrow().heads.values().cloned().collect()).await
+    }
+}

@@ -1,2 +1,0 @@
-//! Whole drills. placeholder
-fn main() {}
