@@ -60,7 +60,10 @@ fn no_deliberate_fault_survives_the_simulation() {
     let at = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutations");
     for (name, says) in MUTATIONS {
         fresh_copy(&at.join("copy"));
-        apply(&fs::read_to_string(root().join(format!("tests/mutations/{name}.patch"))).unwrap(), &at.join("copy"));
+        apply(
+            &fs::read_to_string(root().join(format!("tests/mutations/{name}.patch"))).unwrap(),
+            &at.join("copy"),
+        );
         let test = Command::new(env!("CARGO"))
             .args(["test", "--offline", "--package", "firedrill-world", "--test", "simulation", "--no-run"])
             .current_dir(at.join("copy"))

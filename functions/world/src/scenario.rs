@@ -27,6 +27,7 @@ pub enum Trouble {
 
 /// One history's circumstances. Moments are milliseconds after its beginning, spans milliseconds.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "circumstances are independent of each other")]
 pub struct Scenario {
     /// The seed that drew it.
     pub seed: u64,

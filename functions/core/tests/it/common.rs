@@ -1,0 +1,62 @@
+//! A run to begin with.
+
+use std::time::Duration;
+
+use firedrill_core::{
+    Answer, Run, Seen, Timestamp,
+    deliver::{Invocation, begin},
+    gate::Policy,
+    request::{Delivery, parse},
+    run::OwnerId,
+    timing::Timing,
+};
+use serde_json::json;
+
+/// When every run here begins.
+pub const BEGINS: i64 = 1_795_428_000_000;
+
+/// A moment, in milliseconds after the beginning.
+pub fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(BEGINS + ms)
+}
+
+/// A run in `checking`: objective 30 s, give up after 90 s, one probe that needs 3 answers over 2 s.
+pub fn run() -> Run {
+    let document = json!({
+        "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
+        "execute": true, "mode": "stop",
+        "target": {
+            "region": "eu-west-2", "instances": { "tags": { "app": "b" } }, "blastRadius": { "count": 1 }
+        },
+        "steadyState": { "withinSeconds": 60, "probes": [
+            { "name": "version", "http": { "url": "https://example.com/" }, "count": 3, "holdForSeconds": 2 }
+        ] },
+        "objective": { "rtoSeconds": 30, "restoreWithinSeconds": 120, "injectWithinSeconds": 60 },
+        "cadence": { "everyDays": 28 },
+        "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" }
+    });
+    let Ok(Delivery::Start(request)) = parse(&document) else { panic!("the request is refused") };
+    let timing = Timing {
+        poll_ms: 1_000,
+        aws_poll_ms: 2_000,
+        call_deadline_ms: 5_000,
+        lease_ms: 30_000,
+        renew_ms: 5_000,
+        margin_ms: 10_000,
+        settle_ms: 180_000,
+        function_timeout_ms: 180_000,
+    };
+    let invocation = Invocation {
+        request_id: "r".to_owned(),
+        owner: OwnerId("starter".to_owned()),
+        ends_at: Duration::from_secs(100),
+        timing: timing.checked().unwrap(),
+        policy: Policy::default(),
+    };
+    begin(&request, &invocation, at(0))
+}
+
+/// An answer that came at once.
+pub fn answer(ms: i64, seen: Seen) -> Answer {
+    Answer { seen, asked: at(ms), answered: at(ms), detail: None }
+}

@@ -1,0 +1,7 @@
+//! The core, from outside.
+
+mod common;
+mod instances;
+mod recovery;
+mod requests;
+mod steps;

@@ -1,0 +1,174 @@
+//! Random walks through `step`: whatever is seen, in whatever order, some things never happen.
+
+use crate::common::{at, run};
+use fastrand::Rng;
+use firedrill_core::{
+    Act, Acted, Answer, CallOutcome, Observation, Outcome, Phase, Prepared, Run, Seen, StepSeen, Verdict,
+    gate::GateAnswer,
+    instance::undo,
+    request::Release,
+    run::{OwnerId, StepState, Stop},
+    step,
+};
+
+fn any_seen(rng: &mut Rng) -> Seen {
+    [Seen::Yes, Seen::No, Seen::Unknown][rng.usize(0..3)]
+}
+
+fn mostly(rng: &mut Rng, usual: Seen) -> Seen {
+    if rng.u8(0..10) < 8 { usual } else { any_seen(rng) }
+}
+
+fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observation {
+    let moves_traffic = run.reason.is_some() || rng.u8(0..4) == 0;
+    let mut steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+    steps[0].moves_traffic = moves_traffic;
+    let answer = |seen| (0, Answer { seen, asked: at(now - 50), answered: at(now), detail: None });
+    Observation {
+        gates: vec![GateAnswer { gate: "g".into(), open: mostly(rng, Seen::Yes), why: String::new() }],
+        prepared: Some(match rng.u8(0..12) {
+            0 => Prepared::Refused("r".into()),
+            1 => Prepared::Unknown("u".into()),
+            _ => Prepared::Ready(steps),
+        }),
+        answers: vec![answer(mostly(rng, Seen::Yes))],
+        looked: (rng.u8(0..3) > 0).then(|| at(now)),
+        in_place: any_seen(rng),
+        detected: None,
+        undone: vec![
+            [StepSeen::Done, StepSeen::Open, StepSeen::Busy, StepSeen::Unknown][rng.usize(0..4)];
+            run.undo.len()
+        ],
+        primary: mostly(rng, Seen::Yes),
+        foreign_alarm: mostly(rng, Seen::No),
+        stop: (rng.u8(0..60) == 0).then(|| Stop { by: "b".into(), reason: "r".into() }),
+        release: (rng.u8(0..60) == 0).then(|| Release {
+            run_id: run.run_id.0.clone(),
+            by: "b".into(),
+            reason: "r".into(),
+            fail_back: rng.bool(),
+        }),
+        acted,
+    }
+}
+
+fn any_outcome(rng: &mut Rng) -> CallOutcome {
+    match rng.u8(0..6) {
+        0 => CallOutcome::NotExecuted { code: "c".into(), message: "m".into(), again: true },
+        1 => CallOutcome::NotExecuted { code: "c".into(), message: "m".into(), again: false },
+        2 => CallOutcome::Unknown { message: "m".into() },
+        _ => CallOutcome::Done,
+    }
+}
+
+/// What must hold between a run and its successor state.
+fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
+    let may_be_injected = run.injection_began().is_some();
+    if let Act::Inject(number) = act {
+        assert_eq!(next.owner.as_ref(), Some(&next.starter), "seed {seed}: a successor injects");
+        assert!(look.gates.iter().all(|g| g.open == Seen::Yes), "seed {seed}: injects past a gate");
+        assert!(run.stop.is_none() && look.stop.is_none(), "seed {seed}: injects after a stop");
+        let injection = next.injection.as_ref().expect("an intent");
+        assert_eq!(
+            injection.calls.last().map(|c| c.number),
+            Some(number),
+            "seed {seed}: not the saved number"
+        );
+        assert!(
+            run.injection.iter().flat_map(|i| &i.calls).all(|c| c.number != number),
+            "seed {seed}: sends number {number} again"
+        );
+        assert!(!next.undo.is_empty(), "seed {seed}: injects without an undo");
+    }
+    if let Act::Undo(index) = act {
+        assert_eq!(next.phase, Phase::RollingBack, "seed {seed}");
+        if next.undo[index].moves_traffic {
+            assert_eq!(
+                (look.primary, look.foreign_alarm),
+                (Seen::Yes, Seen::No),
+                "seed {seed}: moves traffic onto something not known to be well"
+            );
+        }
+    }
+    if run.verdict.is_some() {
+        assert_eq!(run.verdict, next.verdict, "seed {seed}: the verdict changed");
+    }
+    if run.outcome == Some(Outcome::RollbackFailed) {
+        assert_eq!(
+            next.outcome,
+            Some(Outcome::RollbackFailed),
+            "seed {seed}: a failed rollback was forgotten"
+        );
+    }
+    if run.phase != Phase::Finished && next.phase == Phase::Finished && may_be_injected {
+        let by_name = next.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
+        let undone = look.looked.is_some() || !look.undone.contains(&StepSeen::Open);
+        assert!(
+            by_name || next.injection_began().is_none() || undone,
+            "seed {seed}: finished without looking"
+        );
+        let really = |run: &Run| run.injection_began().is_some();
+        if really(next) {
+            assert!(
+                matches!(run.phase, Phase::Verifying | Phase::RollingBack),
+                "seed {seed}: {} went to finished with a failure in the world",
+                run.phase
+            );
+            assert!(
+                next.settled_at.is_none_or(|s| s <= next.times.finished.unwrap()),
+                "seed {seed}: unsettled"
+            );
+        }
+    }
+    if next.phase == Phase::RollingBack && run.phase != Phase::RollingBack {
+        assert!(next.injection.is_some(), "seed {seed}: rolls back what was never intended");
+    }
+    if next.verdict == Some(Verdict::Skipped) {
+        assert!(next.injection.is_none(), "seed {seed}: skipped after the intent");
+    }
+}
+
+#[test]
+fn whatever_is_seen_some_things_never_happen() {
+    let mut finished = 0;
+    for seed in 0..4_000 {
+        let mut rng = Rng::with_seed(seed);
+        let mut run = run();
+        let mut acted = Vec::new();
+        let mut now = 0;
+        for _ in 0..400 {
+            now += rng.i64(200..4_000);
+            if rng.u8(0..40) == 0 {
+                run.owner = Some(OwnerId(format!("successor {now}")));
+                acted.clear();
+            }
+            let seen = any_look(&mut rng, &run, now, std::mem::take(&mut acted));
+            let (next, act) = step(&run, &seen, at(now));
+            check(&run, &next, act, &seen, seed);
+            if act != Act::Wait {
+                let outcome = any_outcome(&mut rng);
+                acted.push(Acted { act, sent: Some(at(now)), outcome });
+            }
+            run = next;
+            if run.phase == Phase::Finished {
+                finished += 1;
+                break;
+            }
+        }
+    }
+    assert!(finished > 3_000, "only {finished} walks came to an end");
+}
+
+#[test]
+fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
+    let blank = Observation { looked: Some(at(500)), ..Observation::default() };
+    let (next, act) = step(&run(), &blank, at(1_000));
+    assert_eq!((next.phase, next.verdict, act), (Phase::Finished, Some(Verdict::Skipped), Act::Wait));
+    for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
+        let mut before = run();
+        before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+        before.phase = phase;
+        let (next, act) = step(&before, &blank, at(1_000));
+        assert_eq!((next.phase, act), (phase, Act::Wait));
+    }
+}
