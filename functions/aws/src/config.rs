@@ -1,0 +1,186 @@
+//! The environment of a function, read once.
+
+use std::time::Duration;
+
+use firedrill_core::{
+    gate::Policy,
+    timing::{Timing, TimingError},
+};
+use thiserror::Error;
+
+/// What the stack says to its functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The table that holds every run.
+    pub table: String,
+    /// Who may be drilled where.
+    pub policy: Policy,
+    /// Customer managed keys that the function may use to start an instance again.
+    pub kms_key_arns: Vec<String>,
+    /// For so long a finished run is kept.
+    pub retention: Duration,
+    /// How fast we look and how long we wait.
+    pub timing: Timing,
+}
+
+/// A function that was set up wrongly. It answers every invocation with this and touches nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// A variable is not there.
+    #[error("the environment variable {0} is missing: the function was not deployed by its template")]
+    Missing(&'static str),
+    /// A variable holds something else than it should.
+    #[error("the environment variable {name} is `{value}`, which is not {expected}")]
+    Unreadable {
+        /// Which.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// Each number can be read, but they cannot all be meant.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
+    /// There would be no time left to do anything in.
+    #[error(
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) leaves no time to drill in: twice \
+         FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS ({reserve_ms} ms together) are kept for handing over"
+    )]
+    TooShort {
+        /// The function's timeout.
+        timeout_ms: u64,
+        /// What is kept for handing over.
+        reserve_ms: u64,
+    },
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or cannot be read.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads whatever environment `lookup` stands for.
+    ///
+    /// # Errors
+    /// See [`Config::from_env`].
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name| lookup(name).ok_or(ConfigError::Missing(name));
+        let list = |name| text(name).map(|value| split(&value));
+        let number = |name| {
+            let value = text(name)?;
+            value.trim().parse::<u32>().map(u64::from).map_err(|_| ConfigError::Unreadable {
+                name,
+                value,
+                expected: "a whole number",
+            })
+        };
+        let table = text("FIREDRILL_TABLE")?;
+        if table.trim().is_empty() {
+            let (name, expected) = ("FIREDRILL_TABLE", "the name of a table");
+            return Err(ConfigError::Unreadable { name, value: table, expected });
+        }
+        let config = Self {
+            table,
+            policy: Policy {
+                production_applications: list("FIREDRILL_PRODUCTION_APPLICATIONS")?,
+                non_production_environments: list("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
+            },
+            kms_key_arns: list("FIREDRILL_KMS_KEY_ARNS")?,
+            retention: Duration::from_secs(number("FIREDRILL_RETENTION_DAYS")? * 86_400),
+            timing: Timing {
+                poll_ms: number("FIREDRILL_POLL_MS")?,
+                aws_poll_ms: number("FIREDRILL_AWS_POLL_MS")?,
+                call_deadline_ms: number("FIREDRILL_CALL_DEADLINE_MS")?,
+                lease_ms: number("FIREDRILL_LEASE_MS")?,
+                renew_ms: number("FIREDRILL_RENEW_MS")?,
+                margin_ms: number("FIREDRILL_MARGIN_MS")?,
+                settle_ms: number("FIREDRILL_SETTLE_MS")?,
+                function_timeout_ms: number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")? * 1_000,
+            }
+            .checked()?,
+        };
+        let (timeout_ms, reserve_ms) = (config.timing.function_timeout_ms, reserve_ms(&config.timing));
+        if timeout_ms <= reserve_ms {
+            return Err(ConfigError::TooShort { timeout_ms, reserve_ms });
+        }
+        Ok(config)
+    }
+}
+
+/// What an invocation keeps of its time for handing over: a look that is under way, and a save.
+pub(crate) const fn reserve_ms(timing: &Timing) -> u64 {
+    timing.call_deadline_ms * 2 + timing.margin_ms
+}
+
+fn split(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn whole() -> BTreeMap<&'static str, &'static str> {
+        BTreeMap::from([
+            ("FIREDRILL_TABLE", "runs"),
+            ("FIREDRILL_PRODUCTION_APPLICATIONS", ""),
+            ("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS", "test, staging"),
+            ("FIREDRILL_KMS_KEY_ARNS", ""),
+            ("FIREDRILL_RETENTION_DAYS", "400"),
+            ("FIREDRILL_POLL_MS", "1000"),
+            ("FIREDRILL_AWS_POLL_MS", "5000"),
+            ("FIREDRILL_CALL_DEADLINE_MS", "10000"),
+            ("FIREDRILL_LEASE_MS", "60000"),
+            ("FIREDRILL_RENEW_MS", "15000"),
+            ("FIREDRILL_MARGIN_MS", "10000"),
+            ("FIREDRILL_SETTLE_MS", "900000"),
+            ("FIREDRILL_FUNCTION_TIMEOUT_SECONDS", "900"),
+        ])
+    }
+
+    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<Config, ConfigError> {
+        Config::read(|name| environment.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing_rather_than_the_empty_name() {
+        let config = read(&whole()).unwrap();
+        assert!(config.policy.production_applications.is_empty());
+        assert_eq!(config.policy.non_production_environments, ["test", "staging"]);
+        assert_eq!(config.retention, Duration::from_hours(400 * 24));
+    }
+
+    #[test]
+    fn every_missing_variable_is_named() {
+        for name in whole().keys() {
+            let mut environment = whole();
+            environment.remove(name);
+            assert_eq!(read(&environment), Err(ConfigError::Missing(name)));
+        }
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_read_is_named_with_what_it_holds() {
+        let mut environment = whole();
+        environment.insert("FIREDRILL_LEASE_MS", "a minute");
+        let text = read(&environment).unwrap_err().to_string();
+        assert!(text.contains("FIREDRILL_LEASE_MS") && text.contains("`a minute`"), "{text}");
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_together_are_refused() {
+        let mut environment = whole();
+        environment.insert("FIREDRILL_RENEW_MS", "30000");
+        assert!(matches!(read(&environment), Err(ConfigError::Timing(_))));
+        environment = whole();
+        environment.insert("FIREDRILL_FUNCTION_TIMEOUT_SECONDS", "30");
+        assert!(matches!(read(&environment), Err(ConfigError::TooShort { .. })));
+    }
+}

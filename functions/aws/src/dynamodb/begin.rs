@@ -1,0 +1,151 @@
+//! Beginning a run: head, request and lock in one transaction.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use firedrill_core::{
+    Outcome, Request, Run,
+    ports::{Begun, StoreError},
+    run::RunId,
+};
+
+use super::{Table, finish, item};
+use crate::error::{Failure, Proof, proof};
+
+const ACTION: &str = "dynamodb:TransactWriteItems";
+/// Two invocations that begin at once may each find the other in the way.
+const MOST_TRIES: u32 = 8;
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// What came of a transaction.
+pub(super) enum Transacted {
+    Done,
+    /// At least one condition was not met; one reason for each part.
+    Cancelled(Vec<CancellationReason>),
+}
+
+/// Whether this part's condition was not met.
+pub(super) fn failed(reasons: &[CancellationReason], part: usize) -> bool {
+    reasons.get(part).and_then(CancellationReason::code) == Some(CONDITION_FAILED)
+}
+
+impl Table {
+    /// Sends a transaction. The SDK gives each call a token, so its own retries count once.
+    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
+        let mut conflict = String::new();
+        for tried in 0..MOST_TRIES {
+            if tried > 0 {
+                let pause = 25_u64 << tried.min(5);
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(pause / 2..=pause))).await;
+            }
+            let sent = self.reads.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
+            let Err(error) = sent else { return Ok(Transacted::Done) };
+            match &error {
+                SdkError::ServiceError(answer) => match answer.err() {
+                    TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                        let reasons = cancelled.cancellation_reasons();
+                        if (0..reasons.len()).any(|part| failed(reasons, part)) {
+                            return Ok(Transacted::Cancelled(reasons.to_vec()));
+                        }
+                        conflict = cancelled_for(reasons)?;
+                    }
+                    TransactWriteItemsError::TransactionInProgressException(_) => {
+                        "another one of the same token is in progress".clone_into(&mut conflict);
+                    }
+                    _ => return Err(Failure::of(ACTION, &error).into()),
+                },
+                _ => return Err(Failure::of(ACTION, &error).into()),
+            }
+        }
+        Err(StoreError::Unknown(format!("{ACTION}: {conflict}, {MOST_TRIES} times")))
+    }
+
+    pub(super) async fn begin_run(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        let head = self
+            .put(item::head(run, self.retention)?)
+            .condition_expression("attribute_not_exists(pk) OR #phase = :pending")
+            .expression_attribute_names("#phase", "phase")
+            .expression_attribute_values(":pending", item::text("pending"));
+        let mut lock = item::keys(item::lock_pk(run), "lock");
+        lock.insert("runId".to_owned(), item::text(&run.run_id.0));
+        let lock = self
+            .put(lock)
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let parts =
+            vec![put(head)?, put(self.put(item::request(run, request, self.retention)?))?, put(lock)?];
+        let reasons = match self.transact(parts).await? {
+            Transacted::Done => return Ok(Begun::Begun),
+            Transacted::Cancelled(reasons) => reasons,
+        };
+        // The same identity is answered with its own head, whoever holds the lock.
+        if failed(&reasons, 0)
+            && let Some(there) = self.load_run(&run.run_id).await?
+        {
+            return Ok(ours_or_theirs(run, there));
+        }
+        let holder = reasons.get(2).and_then(CancellationReason::item).and_then(|lock| lock.get("runId"));
+        match holder {
+            Some(AttributeValue::S(id)) => Ok(Begun::Locked(RunId(id.clone()))),
+            _ => match self.lock_holder(run).await? {
+                Some(id) => Ok(Begun::Locked(id)),
+                None => Err(StoreError::Unknown(format!("{ACTION}: the lock was given back meanwhile"))),
+            },
+        }
+    }
+
+    pub(super) async fn record_run(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        let head =
+            self.put(item::head(run, self.retention)?).condition_expression("attribute_not_exists(pk)");
+        let mut parts = vec![put(head)?, put(self.put(item::request(run, request, self.retention)?))?];
+        if run.outcome == Some(Outcome::Skipped) {
+            parts.push(finish::summary(&self.name, run)?);
+        }
+        match self.transact(parts).await? {
+            Transacted::Done => Ok(Begun::Begun),
+            Transacted::Cancelled(_) => match self.load_run(&run.run_id).await? {
+                Some(there) => Ok(ours_or_theirs(run, there)),
+                None => Err(StoreError::Unknown(format!("{ACTION}: the head exists, and cannot be read"))),
+            },
+        }
+    }
+}
+
+/// An earlier attempt of this very call may have been carried out though its answer was lost.
+fn ours_or_theirs(run: &Run, there: Run) -> Begun {
+    if there.starter == run.starter && there.version == run.version && there.phase == run.phase {
+        Begun::Begun
+    } else {
+        Begun::Exists(Box::new(there))
+    }
+}
+
+pub(super) fn put(
+    put: aws_sdk_dynamodb::types::builders::PutBuilder,
+) -> Result<TransactWriteItem, StoreError> {
+    let put = put.build().map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Why it was cancelled without a condition being at fault; an error if trying again is no use.
+fn cancelled_for(reasons: &[CancellationReason]) -> Result<String, StoreError> {
+    let mut texts = Vec::new();
+    for reason in reasons {
+        let code = reason.code().unwrap_or("None");
+        if code == "None" {
+            continue;
+        }
+        let text = format!("{code}: {}", reason.message().unwrap_or_default());
+        let passes = code == "TransactionConflict" || code.contains("Throttl") || code.contains("Exceeded");
+        let size = code == "ItemCollectionSizeLimitExceeded";
+        if (!passes || size) && matches!(proof(code, 400), Proof::Denied | Proof::Refused) {
+            return Err(StoreError::Refused(format!("{ACTION}: {text}")));
+        }
+        texts.push(text);
+    }
+    Ok(texts.join("; "))
+}

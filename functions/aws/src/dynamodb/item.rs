@@ -1,0 +1,142 @@
+//! Runs as items, and back.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use firedrill_core::{
+    Outcome, Phase, Request, Run, Timestamp,
+    evidence::Evidence,
+    ports::StoreError,
+    run::{LAYOUT, RunId},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Item;
+
+/// `DynamoDB` takes 400 KB; names and numbers count a little differently there than in JSON.
+const MOST_BYTES: usize = 350_000;
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn run_pk(id: &RunId) -> String {
+    format!("run#{id}")
+}
+
+pub(super) fn lock_pk(run: &Run) -> String {
+    format!("lock#{}/{}", run.environment, run.application)
+}
+
+pub(super) fn keys(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+fn unwritable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Refused(format!("the record cannot be written: {error}"))
+}
+
+/// Fields of a value as attributes.
+fn fields(value: impl Serialize) -> Result<Item, StoreError> {
+    serde_dynamo::to_item(value).map_err(unwritable)
+}
+
+fn expires(at: Timestamp, retention: Duration) -> AttributeValue {
+    AttributeValue::N(((at + retention).as_millis() / 1_000).to_string())
+}
+
+/// Where `run` is listed. A plan is in no drill's list.
+pub(super) fn drill_key(run: &Run) -> String {
+    let key = run.drill_key();
+    if run.outcome == Some(Outcome::Planned) { format!("{key}#plan") } else { key }
+}
+
+/// When the run began, which is when the items beside its head were first written.
+fn started(run: &Run) -> Timestamp {
+    run.times.started.or(run.times.scheduled).unwrap_or(Timestamp::from_millis(0))
+}
+
+pub(super) fn head(run: &Run, retention: Duration) -> Result<Item, StoreError> {
+    let mut item = fields(run)?;
+    item.extend(keys(run_pk(&run.run_id), "head"));
+    item.insert("status".to_owned(), text(run.status().to_string()));
+    item.insert("drillKey".to_owned(), text(drill_key(run)));
+    item.insert("startedAt".to_owned(), text(started(run).to_string()));
+    if run.phase == Phase::Finished {
+        let over = run.times.finished.unwrap_or_else(|| started(run));
+        item.insert("ttl".to_owned(), expires(over, retention));
+    } else {
+        item.insert("open".to_owned(), text("1"));
+    }
+    Ok(item)
+}
+
+pub(super) fn request(run: &Run, request: &Request, retention: Duration) -> Result<Item, StoreError> {
+    let mut item = keys(run_pk(&run.run_id), "request");
+    let value = serde_dynamo::to_attribute_value(request).map_err(unwritable)?;
+    item.insert("request".to_owned(), value);
+    item.insert("ttl".to_owned(), expires(started(run), retention));
+    Ok(item)
+}
+
+pub(super) fn evidence(
+    id: &RunId,
+    sk: &str,
+    item: &Evidence,
+    retention: Duration,
+) -> Result<Item, StoreError> {
+    let at = moment(item);
+    let bytes = serde_json::to_vec(item).map_err(unwritable)?.len();
+    let mut fields = if bytes > MOST_BYTES {
+        let text = format!("an item of {bytes} bytes did not fit into the record");
+        fields(Evidence::Note { at, text })?
+    } else {
+        fields(item)?
+    };
+    fields.extend(keys(run_pk(id), sk));
+    fields.insert("ttl".to_owned(), expires(at, retention));
+    Ok(fields)
+}
+
+/// When it was written down, near enough to keep it for as long as the run.
+fn moment(item: &Evidence) -> Timestamp {
+    match item {
+        Evidence::Probe { to: at, .. }
+        | Evidence::Call { answered: at, .. }
+        | Evidence::Targets { at, .. }
+        | Evidence::Selection { at, .. }
+        | Evidence::Gate { at, .. }
+        | Evidence::Alarm { at, .. }
+        | Evidence::Phase { at, .. }
+        | Evidence::Plan { at, .. }
+        | Evidence::Note { at, .. } => *at,
+    }
+}
+
+/// A head as it was written. Its layout is looked at before anything else is.
+pub(super) fn run(item: Item) -> Result<Run, StoreError> {
+    let run_id = || match item.get("runId").or_else(|| item.get("pk")) {
+        Some(AttributeValue::S(id)) => RunId(id.trim_start_matches("run#").to_owned()),
+        _ => RunId("?".to_owned()),
+    };
+    let layout = match item.get("layout") {
+        Some(AttributeValue::N(layout)) => layout.parse::<u64>().unwrap_or(u64::MAX),
+        _ => 0,
+    };
+    if layout != u64::from(LAYOUT) {
+        return Err(StoreError::UnknownLayout { run_id: run_id(), layout });
+    }
+    let id = run_id();
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Refused(format!("the head of {id} cannot be read: {error}")))
+}
+
+/// A request as it was written. By way of JSON, so that it is read exactly as a delivery is.
+pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreError> {
+    let unreadable =
+        |what: String| StoreError::Refused(format!("the request of {id} cannot be read: {what}"));
+    let value = item.remove("request").ok_or_else(|| unreadable("the item has none".to_owned()))?;
+    let value: Value = serde_dynamo::from_attribute_value(value).map_err(|e| unreadable(e.to_string()))?;
+    serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))
+}

@@ -1,0 +1,135 @@
+//! The record: core's `Store` on one `DynamoDB` table.
+//!
+//! # Item layout
+//!
+//! Keys `pk` and `sk`, both strings. Moments are RFC 3339 in UTC.
+//!
+//! | item | `pk` | `sk` | attributes |
+//! |---|---|---|---|
+//! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until it is finished; `ttl` from then on |
+//! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
+//! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
+//! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
+//! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
+//!
+//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; a plan's ends in `#plan`, so that it is in no drill's
+//! list and counts in no cadence. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by
+//! time; index `open` (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is
+//! read consistently before anyone acts on it.
+//!
+//! A head names its `layout`. One that this version does not know is not parsed, let alone touched.
+//! `ttl` (seconds since 1970) is retention only; no lock and no deadline rests on it.
+
+mod begin;
+mod evidence;
+mod finish;
+mod item;
+mod read;
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    types::{AttributeValue, Put},
+};
+use firedrill_core::{
+    Request, Run,
+    evidence::Evidence,
+    ports::{Begun, Saved, Store, StoreError},
+    run::RunId,
+};
+
+use crate::{client::Connection, error::Failure};
+
+/// One item, as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The table that holds every run.
+#[derive(Clone, Debug)]
+pub struct Table {
+    reads: Client,
+    mutating: Client,
+    name: String,
+    retention: Duration,
+    deadline: Duration,
+}
+
+impl Table {
+    /// The table of this name in the home Region. `deadline` bounds every call, what is tried again
+    /// included.
+    #[must_use]
+    pub fn new(connection: &Connection, name: &str, retention: Duration, deadline: Duration) -> Self {
+        Self {
+            reads: Client::new(connection.reads()),
+            mutating: Client::new(connection.mutating()),
+            name: name.to_owned(),
+            retention,
+            deadline,
+        }
+    }
+
+    /// A put of this item, to be completed by a condition.
+    fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder().table_name(&self.name).set_item(Some(item))
+    }
+
+    /// Bounds what is done in several calls.
+    async fn within<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.deadline, Box::pin(work)).await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unknown(format!("not within {} ms", self.deadline.as_millis()))),
+        }
+    }
+}
+
+impl Store for Table {
+    async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.within(self.begin_run(run, request)).await
+    }
+
+    async fn record(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.within(self.record_run(run, request)).await
+    }
+
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        Box::pin(self.load_run(id)).await
+    }
+
+    async fn request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
+        Box::pin(self.load_request(id)).await
+    }
+
+    /// Sent once. If its answer is lost, the loop looks at the head before it writes again.
+    async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        let sent = self
+            .mutating
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item::head(next, self.retention)?))
+            .condition_expression("#version = :expected")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":expected", AttributeValue::N(expected.to_string()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Saved::Saved),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                Ok(Saved::Conflict)
+            }
+            Err(error) => Err(Failure::of("dynamodb:PutItem", &error).into()),
+        }
+    }
+
+    async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        self.within(self.finish_run(next, expected)).await
+    }
+
+    async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
+        self.within(self.append_evidence(id, items)).await
+    }
+
+    async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
+        self.within(self.list_runs(drill_key, most)).await
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading what was recorded.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use firedrill_core::{Request, Run, ports::StoreError, run::RunId};
+
+use super::{Item, Table, item};
+use crate::error::Failure;
+
+impl Table {
+    /// One item, read consistently.
+    async fn get(&self, pk: String, sk: &str) -> Result<Option<Item>, StoreError> {
+        let sent = self
+            .reads
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(item::keys(pk, sk)))
+            .consistent_read(true)
+            .send()
+            .await;
+        sent.map(|answer| answer.item).map_err(|error| Failure::of("dynamodb:GetItem", &error).into())
+    }
+
+    pub(super) async fn load_run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.get(item::run_pk(id), "head").await?.map(item::run).transpose()
+    }
+
+    pub(super) async fn load_request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
+        let item = self.get(item::run_pk(id), "request").await?;
+        item.map(|item| item::request_of(item, id)).transpose()
+    }
+
+    /// The run that holds the lock this run needs.
+    pub(super) async fn lock_holder(&self, run: &Run) -> Result<Option<RunId>, StoreError> {
+        let lock = self.get(item::lock_pk(run), "lock").await?;
+        Ok(lock.and_then(|mut lock| match lock.remove("runId") {
+            Some(AttributeValue::S(id)) => Some(RunId(id)),
+            _ => None,
+        }))
+    }
+
+    pub(super) async fn list_runs(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
+        let most = most as usize;
+        let mut runs = Vec::new();
+        let mut pages = self
+            .reads
+            .query()
+            .table_name(&self.name)
+            .index_name("byDrill")
+            .key_condition_expression("#key = :key")
+            .expression_attribute_names("#key", "drillKey")
+            .expression_attribute_values(":key", item::text(drill_key))
+            .scan_index_forward(false)
+            .limit(i32::try_from(most.clamp(1, 1_000)).unwrap_or(100))
+            .into_paginator()
+            .send();
+        while runs.len() < most {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            for found in page.items.unwrap_or_default() {
+                match item::run(found) {
+                    Ok(run) if runs.len() < most => runs.push(run),
+                    Ok(_) => {}
+                    // Written by a later version: it has its reader, which is not this one.
+                    Err(error @ StoreError::UnknownLayout { .. }) => {
+                        tracing::warn!(%error, "left out of a list")
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(runs)
+    }
+}

@@ -1,0 +1,263 @@
+//! The instance drill: EC2 instances are stopped, and started again.
+
+mod alarms;
+mod groups;
+mod plan;
+mod prepare;
+mod probes;
+mod targets;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use firedrill_core::{
+    CallOutcome, Observation, Phase, Prepared, Request, Run, Seen, StepSeen, Timestamp,
+    evidence::Evidence,
+    gate,
+    plan::Plan,
+    ports::{Clock, Drill},
+    run::Page,
+};
+
+use crate::{
+    autoscaling::AutoScaling,
+    client::Connection,
+    clock::SystemClock,
+    config::Config,
+    ec2::{Ec2, Instance},
+    elbv2::LoadBalancing,
+    kms::Kms,
+    lambda::Home,
+    probe::Prober,
+};
+
+/// The clients for one Region.
+#[derive(Clone, Debug)]
+pub struct Regional {
+    ec2: Ec2,
+    groups: AutoScaling,
+    balancing: LoadBalancing,
+    kms: Kms,
+}
+
+impl Regional {
+    /// Builds them.
+    #[must_use]
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            ec2: Ec2::new(connection),
+            groups: AutoScaling::new(connection),
+            balancing: LoadBalancing::new(connection),
+            kms: Kms::new(connection),
+        }
+    }
+}
+
+/// What instance drills need for as long as the function lives.
+#[derive(Clone, Debug)]
+pub struct Kit {
+    config: Config,
+    connection: Connection,
+    /// Most drills run in the function's own Region: its clients are built before anyone waits.
+    here: Regional,
+    prober: Prober,
+}
+
+impl Kit {
+    /// Builds every client.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn new(home: &Home) -> Result<Self, String> {
+        Ok(Self {
+            config: home.config.clone(),
+            here: Regional::new(&home.connection),
+            connection: home.connection.clone(),
+            prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
+        })
+    }
+
+    /// The drill for one request.
+    #[must_use]
+    pub fn drill(&self, clock: SystemClock, request: &Request) -> InstanceDrill {
+        let region = &request.target.region;
+        let home = self.connection.region() == region;
+        let connection = if home { self.connection.clone() } else { self.connection.in_region(region) };
+        InstanceDrill {
+            aws: if home { self.here.clone() } else { Regional::new(&connection) },
+            connection,
+            config: self.config.clone(),
+            prober: self.prober.clone(),
+            request: request.clone(),
+            clock,
+            last_aws: None,
+            last_phase: None,
+            prepared: None,
+            known_groups: BTreeSet::new(),
+            states: BTreeMap::new(),
+            busy: Vec::new(),
+            detected: None,
+        }
+    }
+}
+
+/// One instance drill, as far as one invocation carries it.
+#[derive(Debug)]
+pub struct InstanceDrill {
+    aws: Regional,
+    connection: Connection,
+    config: Config,
+    prober: Prober,
+    request: Request,
+    clock: SystemClock,
+    /// When AWS was last asked; none when it should be asked at once.
+    last_aws: Option<Duration>,
+    last_phase: Option<Phase>,
+    prepared: Option<Prepared>,
+    /// The Auto Scaling groups of the targets, as far as they were ever seen.
+    known_groups: BTreeSet<String>,
+    /// What the record knows of the targets' states.
+    states: BTreeMap<String, String>,
+    /// Steps that were on their way at the last look: not asked for again before the next one.
+    busy: Vec<StepSeen>,
+    detected: Option<Timestamp>,
+}
+
+impl Drill for InstanceDrill {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        let ask_aws = self.is_aws_due(run.phase);
+        let checking = run.phase == Phase::Checking;
+        let prepare = checking && ask_aws && !matches!(self.prepared, Some(Prepared::Ready(_)));
+        let look = ask_aws && !checking && !run.undo.is_empty();
+        let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
+        let this = &*self;
+        let (answers, prepared, looked, stop, raised) = tokio::join!(
+            Box::pin(this.ask_probes(ask_aws)),
+            when(prepare, this.prepare()),
+            when(look, this.look(run)),
+            when(ask_aws && stoppable, this.stop_conditions()),
+            when(ask_aws, this.detection(run)),
+        );
+
+        let mut findings = Vec::new();
+        if let Some(found) = prepared {
+            self.known_groups.extend(found.groups);
+            self.prepared = Some(found.prepared);
+            findings.extend(found.selection);
+        }
+        let mut seen = Observation {
+            answers,
+            prepared: self.prepared.clone().filter(|_| checking),
+            stop: stop.flatten(),
+            // Starting an instance moves no traffic: nobody asks for these two.
+            primary: Seen::Yes,
+            foreign_alarm: Seen::No,
+            undone: self.busy.clone(),
+            ..Observation::default()
+        };
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            seen.gates = gate::standing(&self.request, &self.config.policy, self.clock.now());
+        }
+        if let Some(look) = looked {
+            findings.extend(self.note_states(&look));
+            self.known_groups.extend(look.groups);
+            seen.looked = Some(look.at);
+            seen.in_place = look.in_place;
+            let on_its_way =
+                |step: &StepSeen| if *step == StepSeen::Busy { StepSeen::Busy } else { StepSeen::Unknown };
+            self.busy = look.undone.iter().map(on_its_way).collect();
+            seen.undone = look.undone;
+        }
+        if let Some(raised) = raised.flatten() {
+            findings.push(raised.evidence);
+            self.detected = Some(raised.at);
+        }
+        seen.detected = self.detected;
+        (seen, findings)
+    }
+
+    async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
+        self.last_aws = None;
+        self.busy.clear();
+        match run.undo.first() {
+            // What the record says is taken back is what is done: never anything else.
+            Some(step) => self.aws.ec2.stop(&step.resources).await,
+            None => self.aws.ec2.stop(&[]).await,
+        }
+    }
+
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        self.last_aws = None;
+        self.busy.clear();
+        let resources: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
+        match self.aws.ec2.by_ids(resources).await {
+            Ok(found) => self.start_stopped(&found).await,
+            // Starting what runs already does nothing, so not knowing is no reason to wait.
+            Err(_) => self.aws.ec2.start(resources).await,
+        }
+    }
+
+    async fn page(&mut self, run: &Run, page: &Page) -> bool {
+        tracing::error!(runId = %run.run_id, cause = page.cause, decidedAt = %page.at, "{}", page.text);
+        true
+    }
+
+    async fn plan(&mut self, _run: &Run) -> Plan {
+        Box::pin(self.look_ahead()).await
+    }
+}
+
+impl InstanceDrill {
+    /// AWS is asked now and then, at once after an act and when a phase begins.
+    fn is_aws_due(&mut self, phase: Phase) -> bool {
+        let (now, pause) = (self.clock.elapsed(), Duration::from_millis(self.config.timing.aws_poll_ms));
+        let began = self.last_phase.replace(phase) != Some(phase);
+        let due = began || self.last_aws.is_none_or(|last| now.saturating_sub(last) >= pause);
+        if due {
+            self.last_aws = Some(now);
+        }
+        due
+    }
+
+    /// Starts those that are stopped now. One that is still stopping cannot be started yet.
+    async fn start_stopped(&self, found: &[Instance]) -> CallOutcome {
+        let in_state = |state: &str| -> Vec<String> {
+            found
+                .iter()
+                .filter(|instance| instance.state == state)
+                .map(|instance| instance.id.clone())
+                .collect()
+        };
+        let (stopped, stopping) = (in_state("stopped"), in_state("stopping"));
+        if !stopped.is_empty() {
+            return self.aws.ec2.start(&stopped).await;
+        }
+        if stopping.is_empty() {
+            return CallOutcome::Done;
+        }
+        CallOutcome::NotExecuted {
+            code: "StillStopping".to_owned(),
+            message: format!("still stopping: {}", stopping.join(", ")),
+            again: true,
+        }
+    }
+
+    /// Which states the record does not know yet.
+    fn note_states(&mut self, look: &targets::Look) -> Option<Evidence> {
+        let changed: BTreeMap<String, String> = look
+            .states
+            .iter()
+            .filter(|(id, state)| self.states.get(*id) != Some(state))
+            .map(|(id, state)| (id.clone(), state.clone()))
+            .collect();
+        self.states.extend(changed.clone());
+        (!changed.is_empty()).then_some(Evidence::Targets { at: look.at, states: changed })
+    }
+}
+
+/// Does it only if it is due. Boxed: each of these futures holds several calls.
+async fn when<T>(due: bool, work: impl Future<Output = T>) -> Option<T> {
+    if due { Some(Box::pin(work).await) } else { None }
+}

@@ -1,0 +1,157 @@
+//! A function: reads its configuration, then answers one delivery after the other.
+
+use std::{fmt, process::ExitCode, time::Duration};
+
+use firedrill_core::{
+    Request,
+    deliver::{Invocation, deliver},
+    ports::{Clock, Drill},
+    run::OwnerId,
+};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    client::Connection,
+    clock::{self, SystemClock},
+    config::{Config, reserve_ms},
+    dynamodb::Table,
+};
+
+/// What a function has for as long as it lives.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// What the stack says.
+    pub config: Config,
+    /// How AWS is spoken to.
+    pub connection: Connection,
+    /// The record.
+    pub table: Table,
+}
+
+/// Why an invocation was not answered. The name becomes the `errorType` that callers and alarms see.
+#[derive(Clone)]
+struct Failed {
+    name: &'static str,
+    text: String,
+}
+
+/// As the runtime logs it, once.
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.text)
+    }
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        Self { error_type: failed.name.to_owned(), error_message: failed.text }
+    }
+}
+
+/// Serves deliveries until Lambda ends the process. `start` sets up once what drills of this kind
+/// need; `make` then builds the drill for one request.
+///
+/// A function that is set up wrongly answers every invocation with what is wrong.
+pub fn serve<K, D: Drill>(
+    start: impl FnOnce(&Home) -> Result<K, String>,
+    make: impl Fn(&K, SystemClock, &Request) -> D,
+) -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .init();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime cannot be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        let home = set_up(start).await;
+        if let Err(failed) = &home {
+            tracing::error!(errorType = failed.name, error = failed.text, "every invocation will fail");
+        }
+        let (home, make) = (&home, &make);
+        let served = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+            let (home, kind) = home.as_ref().map_err(Failed::clone)?;
+            answer(home, |clock, request| make(kind, clock, request), event).await
+        }));
+        match served.await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the Lambda runtime cannot be reached");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Home, K), Failed> {
+    let wrong = |text| Failed { name: "WrongConfiguration", text };
+    let config = Config::from_env().map_err(|error| wrong(error.to_string()))?;
+    let connection = Connection::load(config.timing.call_deadline()).await;
+    let table = Table::new(&connection, &config.table, config.retention, config.timing.call_deadline());
+    let home = Home { config, connection, table };
+    let kind = start(&home).map_err(wrong)?;
+    Ok((home, kind))
+}
+
+async fn answer<D: Drill>(
+    home: &Home,
+    make: impl FnOnce(SystemClock, &Request) -> D,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Failed> {
+    let clock = SystemClock::start();
+    let (document, context) = event.into_parts();
+    let invocation = invocation(&home.config, &context, &clock);
+    let make = |request: &Request, _: &_| make(clock, request);
+    // Boxed: the future of a whole run is large, and is moved around.
+    Box::pin(deliver(&clock, &home.table, make, &invocation, &document))
+        .await
+        .map_err(|error| Failed { name: error.name(), text: error.to_string() })
+}
+
+fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invocation {
+    let timing = config.timing;
+    let timeout = Duration::from_millis(timing.function_timeout_ms);
+    let deadline = clock::moment(context.deadline());
+    let left = time_left(deadline.as_millis() - clock.now().as_millis(), timeout);
+    Invocation {
+        // A retry keeps the request id and is another owner all the same.
+        owner: OwnerId(format!("{}/{:08x}", context.request_id, fastrand::u32(..))),
+        request_id: context.request_id.clone(),
+        ends_at: left.saturating_sub(Duration::from_millis(reserve_ms(&timing))),
+        timing,
+        policy: config.policy.clone(),
+    }
+}
+
+/// How long this invocation may live. `cargo lambda watch` sends a deadline that is no time of day:
+/// then the function's timeout counts.
+fn time_left(until_deadline_ms: i64, timeout: Duration) -> Duration {
+    let said = Duration::from_millis(u64::try_from(until_deadline_ms).unwrap_or(0));
+    if said.is_zero() || said > timeout + Duration::from_mins(1) { timeout } else { said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_is_no_time_of_day_is_replaced_by_the_timeout() {
+        let timeout = Duration::from_mins(15);
+        assert_eq!(time_left(600_000, timeout), Duration::from_mins(10));
+        assert_eq!(
+            time_left(-1_795_000_000_000, timeout),
+            timeout,
+            "seconds, or milliseconds since the start"
+        );
+        assert_eq!(time_left(1_795_000_000_000_000, timeout), timeout, "nanoseconds");
+        assert_eq!(time_left(0, timeout), timeout);
+    }
+}

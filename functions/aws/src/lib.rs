@@ -1,0 +1,35 @@
+//! Everything that Firedrill asks of AWS, and the only crate that names `aws_sdk_*`.
+//!
+//! One file and one feature per service. An adapter has only the calls that are needed, reads every
+//! page, and never sends an empty list of ids: to EC2 that would mean *all instances*. What a call
+//! failed with becomes a `Failure`, which says what the answer proves. Decisions are
+//! `firedrill_core`'s.
+//!
+//! **Absences.** No adapter repeats a mutating call, none spawns a task that is not awaited, and only
+//! [`clock`] reads a clock.
+
+pub mod clock;
+pub mod config;
+
+#[cfg(feature = "autoscaling")]
+pub mod autoscaling;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "cloudwatch")]
+pub mod cloudwatch;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+#[cfg(feature = "ec2")]
+pub mod ec2;
+#[cfg(feature = "elbv2")]
+pub mod elbv2;
+#[cfg(feature = "client")]
+pub mod error;
+#[cfg(feature = "instance")]
+pub mod instance;
+#[cfg(feature = "kms")]
+pub mod kms;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+#[cfg(feature = "http")]
+pub mod probe;

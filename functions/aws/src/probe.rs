@@ -1,0 +1,103 @@
+//! Probes that ask the application itself, as a new user would: with a connection of their own.
+//!
+//! What a user would have seen as a failure is *no*. What is our own fault is *unknown*: a probe that
+//! means an address we refuse, a document too large to read, a machine out of sockets.
+
+mod address;
+mod http;
+mod tcp;
+
+use std::{error::Error, io, time::Duration};
+
+use firedrill_core::{
+    Answer, Seen,
+    ports::Clock,
+    request::{HttpProbe, TcpProbe},
+};
+
+use crate::clock::SystemClock;
+
+/// What a probe saw: yes, no or unknown, and what exactly.
+pub(crate) type Look = (Seen, String);
+
+/// Asks applications.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    http: reqwest::Client,
+}
+
+impl Prober {
+    /// One for a whole function; reads the root certificates.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Ok(Self { http: http::client()? })
+    }
+
+    /// Asks over HTTP.
+    pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> Answer {
+        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        timed(clock, deadline, http::ask(&self.http, probe)).await
+    }
+
+    /// Opens a TCP connection.
+    pub async fn tcp(&self, clock: &SystemClock, probe: &TcpProbe) -> Answer {
+        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        timed(clock, deadline, tcp::ask(probe)).await
+    }
+}
+
+/// Asks, until the deadline: whoever has not answered by then is down for its users.
+async fn timed(clock: &SystemClock, deadline: Duration, look: impl Future<Output = Look>) -> Answer {
+    let asked = clock.now();
+    let (seen, detail) = match tokio::time::timeout(deadline, look).await {
+        Ok(look) => look,
+        Err(_) => (Seen::No, format!("no answer within {} ms", deadline.as_millis())),
+    };
+    Answer { seen, asked, answered: clock.now(), detail: Some(short(detail)) }
+}
+
+/// At most 200 characters: details are compared and kept.
+pub(crate) fn short(mut text: String) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(200) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+fn next<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let error: &'a (dyn Error + 'static) = *error;
+    error.source()
+}
+
+/// What a connection failed with. Short and stable, so that equal answers become one item.
+fn failed(error: &(dyn Error + 'static)) -> Look {
+    let chain = || std::iter::successors(Some(error), next);
+    if let Some(refused) = chain().find_map(<dyn Error>::downcast_ref::<address::Refused>) {
+        return (Seen::Unknown, refused.to_string());
+    }
+    if chain().any(<dyn Error>::is::<address::Unresolved>) {
+        return (Seen::No, "the name does not resolve".to_owned());
+    }
+    if let Some(error) = chain().find_map(<dyn Error>::downcast_ref::<io::Error>) {
+        // Out of file descriptors or ports: ours.
+        if matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == io::ErrorKind::AddrNotAvailable {
+            return (Seen::Unknown, format!("this machine could not connect: {error}"));
+        }
+        let known = match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some("connection refused"),
+            io::ErrorKind::ConnectionReset => Some("connection reset"),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => Some("connection closed"),
+            io::ErrorKind::HostUnreachable => Some("host unreachable"),
+            io::ErrorKind::NetworkUnreachable => Some("network unreachable"),
+            _ => None,
+        };
+        if let Some(known) = known {
+            return (Seen::No, known.to_owned());
+        }
+    }
+    let root = chain().last().map(ToString::to_string).unwrap_or_default();
+    (Seen::No, format!("failed: {root}"))
+}

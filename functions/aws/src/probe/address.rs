@@ -1,0 +1,87 @@
+//! Addresses that no probe may reach: they belong to the machine the function runs on, and hand out
+//! its credentials.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use thiserror::Error;
+
+/// A probe means a link-local or metadata address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} is a link-local or metadata address: not asked")]
+pub(super) struct Refused(pub IpAddr);
+
+/// A name has no address.
+#[derive(Debug, Error)]
+#[error("the name does not resolve")]
+pub(super) struct Unresolved;
+
+pub(super) fn check(address: IpAddr) -> Result<IpAddr, Refused> {
+    let refused = match address {
+        IpAddr::V4(v4) => is_refused_v4(v4),
+        IpAddr::V6(v6) => is_refused_v6(v6),
+    };
+    if refused { Err(Refused(address)) } else { Ok(address) }
+}
+
+fn is_refused_v4(address: Ipv4Addr) -> bool {
+    address.is_link_local()
+}
+
+fn is_refused_v6(address: Ipv6Addr) -> bool {
+    let parts = address.segments();
+    // fe80::/10; fd00:ec2::/32 is where EC2 has its metadata, time and name services.
+    if address.is_unicast_link_local() || parts[..2] == [0xfd00, 0x0ec2] {
+        return true;
+    }
+    // An IPv4 address in the clothes of IPv6: mapped, compatible, or behind NAT64.
+    let embedded = matches!(parts[..6], [0, 0, 0, 0, 0, 0 | 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0]);
+    let [.., a, b] = parts;
+    let ([a, b], [c, d]) = (a.to_be_bytes(), b.to_be_bytes());
+    embedded && is_refused_v4(Ipv4Addr::new(a, b, c, d))
+}
+
+/// The host of a URL, if it is written as an address.
+pub(super) fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// The addresses of a name, if all of them may be reached.
+pub(super) async fn resolve(
+    name: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    let found: Vec<SocketAddr> = match literal(name) {
+        Some(address) => vec![SocketAddr::new(address, port)],
+        None => tokio::net::lookup_host((name, port)).await.map_err(|_| Unresolved)?.collect(),
+    };
+    for address in &found {
+        check(address.ip())?;
+    }
+    if found.is_empty() { Err(Unresolved.into()) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_service_is_refused_in_every_spelling() {
+        for text in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+        ] {
+            assert!(check(text.parse().unwrap()).is_err(), "{text}");
+            assert!(literal(text).is_some() && literal(&format!("[{text}]")).is_some());
+        }
+        for text in ["127.0.0.1", "10.0.0.1", "169.253.0.1", "::1", "fec0::1", "fd00:ec3::254", "2001:db8::1"]
+        {
+            assert!(check(text.parse().unwrap()).is_ok(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! An HTTP answer.
+
+use std::sync::Arc;
+
+use firedrill_core::{
+    Seen,
+    request::{Header, HttpProbe, JsonValue},
+};
+use reqwest::{
+    Client, Response,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::{Attempt, Policy},
+};
+use serde_json::Value;
+
+use super::{Look, address, failed, short};
+
+/// Longer ways than this are a loop, to a probe.
+const MOST_REDIRECTS: usize = 3;
+/// More of a body is not read.
+const MOST_BYTES: usize = 64 * 1024;
+
+pub(super) fn client() -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .no_proxy()
+        .redirect(Policy::custom(redirect))
+        .dns_resolver(Arc::new(Resolver))
+        // A connection of its own for each ask: whether *new* users get through is what counts.
+        .pool_max_idle_per_host(0)
+        .user_agent("firedrill")
+        .build()
+}
+
+/// Resolves names, and refuses some of what they resolve to.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = address::resolve(name.as_str(), 0).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Hosts written as addresses never come to the resolver.
+fn check_literal(url: &reqwest::Url) -> Result<(), address::Refused> {
+    match url.host_str().and_then(address::literal) {
+        Some(host) => address::check(host).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
+    if let Err(refused) = check_literal(attempt.url()) {
+        return attempt.error(refused);
+    }
+    if attempt.previous().len() > MOST_REDIRECTS {
+        return attempt.error("too many redirects");
+    }
+    attempt.follow()
+}
+
+pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
+    if let Err(refused) = check_literal(&probe.url) {
+        return (Seen::Unknown, refused.to_string());
+    }
+    let request = client.get(probe.url.clone()).header("cache-control", "no-cache");
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) if error.is_builder() => return (Seen::Unknown, "the probe cannot be sent".to_owned()),
+        Err(error) => return failed(&error),
+    };
+    let status = answer.status().as_u16();
+    if status != probe.status {
+        return (Seen::No, status.to_string());
+    }
+    if let Some(Header { name, value }) = &probe.header {
+        match answer.headers().get(name).map(|found| String::from_utf8_lossy(found.as_bytes())) {
+            Some(found) if found == *value => {}
+            Some(found) => return (Seen::No, format!("{status}, header {name} is \"{found}\"")),
+            None => return (Seen::No, format!("{status}, without header {name}")),
+        }
+    }
+    match &probe.json {
+        None => (Seen::Yes, status.to_string()),
+        Some(wanted) => match body(answer).await {
+            Ok(body) => document(status, &body, wanted),
+            Err(look) => look,
+        },
+    }
+}
+
+/// The body, if it is not too long to be looked at.
+async fn body(mut answer: Response) -> Result<Vec<u8>, Look> {
+    let mut body = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BYTES => {
+                let what = format!("the body is longer than {MOST_BYTES} bytes, which a probe does not read");
+                return Err((Seen::Unknown, what));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+}
+
+fn document(status: u16, body: &[u8], wanted: &JsonValue) -> Look {
+    let pointer = &wanted.pointer;
+    let Ok(document) = serde_json::from_slice::<Value>(body) else {
+        return (Seen::No, format!("{status}, the body is not JSON"));
+    };
+    match document.pointer(pointer) {
+        Some(found) => {
+            let seen = Seen::from(same(found, &wanted.equals));
+            (seen, format!("{status}, `{pointer}` is {}", short(found.to_string())))
+        }
+        None => (Seen::No, format!("{status}, without `{pointer}`")),
+    }
+}
+
+/// Equal as JSON has it: 1 and 1.0 are one number, and the record does not keep them apart.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x == y || x.as_f64() == y.as_f64(),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| same(x, y)))
+        }
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+"""Puts the emulators and the stand-ins together. Importing this imports ministack and moto."""
+
+import ministack.app
+from ministack.core import hypercorn_compat
+
+from . import alarms, functions, groups, instances, keys, paging, properties, schedules, stacks
+from .gateway import Gateway
+
+
+def assemble() -> Gateway:
+    hypercorn_compat.install()
+    # Scripts of a host's own LocalStack set-up are none of ours.
+    ministack.app._collect_scripts = lambda *_paths: []
+    for part in (instances, groups, paging, functions, schedules, alarms, keys, properties, stacks):
+        part.install()
+    return Gateway(ministack.app.app)

@@ -1,0 +1,45 @@
+"""/_local/...: what a test or the demo asks of this machine's AWS, beside AWS's own API. Never in the call log."""
+
+import json
+import re
+from urllib.parse import parse_qs
+
+from . import instances, transitions
+
+
+def handle(gateway, method: str, path: str, query: str, body: bytes):
+    """(status, headers, body) of one request; whatever is wrong with it is a 400 that says so."""
+    try:
+        content, status = _route(gateway, method, path, query, body), 200
+    except LookupError as error:
+        content, status = {"error": str(error)}, 404
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        content, status = {"error": f"{type(error).__name__}: {error}"}, 400
+    return status, [(b"content-type", b"application/json")], json.dumps(content).encode()
+
+
+def _route(gateway, method: str, path: str, query: str, body: bytes):
+    one_instance = re.fullmatch(r"/_local/instances/(i-[0-9a-f]+)", path)
+    match method, path:
+        case "GET", "/_local/ready":
+            return {"ready": True}
+        case "GET", "/_local/calls":
+            return gateway.calls.since(int(parse_qs(query).get("since", ["0"])[0]))
+        case "GET", "/_local/faults":
+            return gateway.faults.all()
+        case "PUT", "/_local/faults":
+            gateway.faults.replace(json.loads(body))
+            return gateway.faults.all()
+        case "GET", "/_local/transitions":
+            return transitions.current()
+        case "PUT", "/_local/transitions":
+            return transitions.change(json.loads(body))
+        case "GET", "/_local/instances":
+            return instances.listed()
+        case "POST", _ if one_instance:
+            return instances.patch(one_instance[1], json.loads(body))
+    raise NotFound(f"there is no {method} {path}")
+
+
+class NotFound(LookupError):
+    """A path or a method that is not there."""

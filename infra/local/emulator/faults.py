@@ -1,0 +1,135 @@
+"""Injected faults: a chosen caller's chosen call is refused, loses its answer, hangs or lands late."""
+
+import json
+import re
+import threading
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from xml.sax.saxutils import escape
+
+import cbor2
+
+from .identify import Request
+
+STATUS = {
+    "UnauthorizedOperation": 403, "AccessDenied": 403, "AccessDeniedException": 400, "RequestLimitExceeded": 503,
+    "InternalError": 500, "InternalFailure": 500, "InternalServerError": 500, "ServiceUnavailable": 503,
+    "Throttling": 400, "ThrottlingException": 400, "TooManyRequestsException": 429,
+}  # fmt: skip
+
+
+@dataclass
+class Fault:
+    """One entry of `PUT /_local/faults`.
+
+    error   the answer is an error, before or after the call took effect
+    hang    the answer never comes (until hangMs), before or after the call took effect
+    delay   the call takes effect after hangMs, also when the caller has long gone
+    """
+
+    id: str
+    action: str
+    kind: str = "error"
+    caller: str | None = None
+    service: str | None = None
+    dryRun: bool | None = None
+    # Only calls whose body holds this text: an instance's id, a key of a table.
+    contains: str | None = None
+    skip: int = 0
+    times: int = 1
+    when: str = "before"
+    code: str = "InternalError"
+    status: int | None = None
+    message: str = "injected by a test"
+    hangMs: int = 3_600_000
+    matched: int = field(default=0)
+    hits: int = field(default=0)
+
+    def hit_by(self, request: Request) -> bool:
+        """Counts a matching call; whether it is one of those to be hit."""
+        if self.action != request.action or self.caller not in (None, request.caller):
+            return False
+        if self.service not in (None, request.service) or self.dryRun not in (None, request.dry_run):
+            return False
+        if self.contains is not None and self.contains.encode() not in request.body:
+            return False
+        self.matched += 1
+        if self.matched <= self.skip or 0 <= self.times <= self.hits:
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The list of faults in force. Replaced as a whole; the first that is hit counts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def replace(self, entries: list[dict]) -> None:
+        """Raises TypeError or ValueError, naming what is wrong, and then changes nothing."""
+        if not isinstance(entries, list):
+            raise ValueError("faults are a JSON array")
+        faults = []
+        for entry in entries:
+            if {"matched", "hits"} & set(entry):
+                raise ValueError("matched and hits are counted, not set")
+            fault = Fault(**entry)
+            if fault.kind not in ("error", "hang", "delay") or fault.when not in ("before", "after"):
+                raise ValueError(f"fault {fault.id}: kind is error, hang or delay; when is before or after")
+            faults.append(fault)
+        with self._lock:
+            # One that stays in force goes on counting: tests that run at once add to one list.
+            known = {fault.id: fault for fault in self._faults}
+            for fault in faults:
+                if (old := known.get(fault.id)) and replace(old, matched=0, hits=0) == fault:
+                    fault.matched, fault.hits = old.matched, old.hits
+            self._faults = faults
+
+    def hit(self, request: Request) -> Fault | None:
+        with self._lock:
+            return next((fault for fault in self._faults if fault.hit_by(request)), None)
+
+    def all(self) -> list[dict]:
+        with self._lock:
+            return [asdict(fault) for fault in self._faults]
+
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+def error_answer(fault: Fault, request: Request) -> Answer:
+    """The fault as the service itself would word it, so that a real SDK finds code and message."""
+    status = fault.status or STATUS.get(fault.code, 400)
+    code, message, request_id = escape(fault.code), escape(fault.message), str(uuid.uuid4())
+    headers = [(b"x-amzn-requestid", request_id.encode())]
+    if request.protocol in ("json", "rest-json", "cbor"):
+        headers.append((b"x-amzn-errortype", fault.code.encode()))
+        content = {"__type": fault.code, "message": fault.message}
+        if request.protocol == "cbor":
+            headers += [(b"content-type", b"application/cbor"), (b"smithy-protocol", b"rpc-v2-cbor")]
+            return status, headers, cbor2.dumps(content)
+        kind = b"application/json" if request.protocol == "rest-json" else b"application/x-amz-json-1.0"
+        return status, [*headers, (b"content-type", kind)], json.dumps(content).encode()
+    error = f"<Code>{code}</Code><Message>{message}</Message>"
+    if request.protocol == "ec2":
+        text = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    elif request.protocol == "s3":
+        text = f"<Error>{error}<RequestId>{request_id}</RequestId></Error>"
+    else:
+        text = f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    return status, [*headers, (b"content-type", b"text/xml")], f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+
+
+def error_code(headers: dict[str, str], body: bytes) -> str | None:
+    """The code in an error that a service answered, for the call log."""
+    if named := headers.get("x-amzn-errortype") or headers.get("x-amzn-query-error"):
+        return named.split(":")[0].split(";")[0].rsplit("#", 1)[-1]
+    if found := re.search(rb"<Code>([^<]+)</Code>", body):
+        return found[1].decode()
+    try:
+        content = cbor2.loads(body) if "cbor" in headers.get("content-type", "") else json.loads(body)
+        return str(content.get("__type") or content.get("code") or content.get("Code")).rsplit("#", 1)[-1]
+    except Exception:  # an error without a code that can be read
+        return None

@@ -1,0 +1,63 @@
+"""CloudFormation: properties that ministack reads over are kept.
+
+A schedule's time zone and dates, a table's recovery, expiry and index states, a function's reserved concurrency.
+"""
+
+import functools
+
+from ministack.services import dynamodb, lambda_svc, scheduler
+from ministack.services.cloudformation import provisioners
+
+
+def _after(kind: str, mend) -> None:
+    """Runs `mend(properties, physical id)` after ministack has created or updated a resource of a kind."""
+    handler = provisioners._RESOURCE_HANDLERS[kind]
+    for operation, place in (("create", 1), ("update", 2)):
+        original = handler.get(operation)
+        if original is None:
+            continue
+
+        @functools.wraps(original)
+        def wrapped(*args, original=original, place=place, **kwargs):
+            result = original(*args, **kwargs)
+            mend(args[place], result[0])
+            return result
+
+        handler[operation] = wrapped
+
+
+def _schedule_kept(props: dict, name: str) -> None:
+    schedule = scheduler._schedules.get(f"{props.get('GroupName', 'default')}/{name}")
+    for key in ("ScheduleExpressionTimezone", "StartDate", "EndDate", "ActionAfterCompletion"):
+        if schedule is not None and key in props:
+            schedule[key] = props[key]
+
+
+def _table_kept(props: dict, name: str) -> None:
+    for index in (dynamodb._tables.get(name) or {}).get("GlobalSecondaryIndexes") or []:
+        for key, value in (("IndexStatus", "ACTIVE"), ("ItemCount", 0), ("IndexSizeBytes", 0)):
+            index.setdefault(key, value)
+    if ttl := props.get("TimeToLiveSpecification"):
+        ttl = ttl | {"Enabled": enabled(ttl.get("Enabled"))}
+        dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": ttl})
+
+
+    if pitr := props.get("PointInTimeRecoverySpecification"):
+        wanted = {"PointInTimeRecoveryEnabled": enabled(pitr.get("PointInTimeRecoveryEnabled"))}
+        dynamodb._update_continuous_backups({"TableName": name, "PointInTimeRecoverySpecification": wanted})
+
+
+def _function_kept(props: dict, name: str) -> None:
+    reserved = props.get("ReservedConcurrentExecutions")
+    lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
+
+
+def enabled(value) -> bool:
+    """A template's truth: a boolean or its text."""
+    return str(value).lower() == "true"
+
+
+def install() -> None:
+    _after("AWS::Scheduler::Schedule", _schedule_kept)
+    _after("AWS::DynamoDB::Table", _table_kept)
+    _after("AWS::Lambda::Function", _function_kept)

@@ -1,0 +1,26 @@
+"""How long the transitions take here that take minutes at AWS. `PUT /_local/transitions` changes them."""
+
+_ms = {
+    "stopMs": 2000,  # stopping -> stopped
+    "startMs": 1500,  # pending -> running
+    "statusChecksMs": 500,  # running -> both status checks ok
+    "replaceMs": 3000,  # an Auto Scaling group's new member: launched -> InService
+    "alarmMs": 1000,  # from one evaluation of a metric alarm to the next; so long a forced state lasts at most
+}
+
+
+def ms(name: str) -> int:
+    return _ms[name]
+
+
+def current() -> dict[str, int]:
+    return dict(_ms)
+
+
+def change(new: dict[str, int]) -> dict[str, int]:
+    """Applies from the next transition on; those under way keep their time."""
+    for name, value in new.items():
+        if name not in _ms or not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ValueError(f"{name}: one of {', '.join(_ms)}, in milliseconds, not negative")
+    _ms.update(new)
+    return current()

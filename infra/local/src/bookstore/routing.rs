@@ -1,0 +1,154 @@
+//! Who serves: decided from looks at the two instances, and from how long ago a failure was.
+
+use std::time::Duration;
+
+use super::{BookstoreOptions, Color, What};
+use crate::emulator::Instance;
+
+/// How the two servers are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Servers {
+    blue: Health,
+    green: Health,
+}
+
+/// How one of them is. A stopped instance serves nobody; one that just started does not yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Health {
+    #[default]
+    Down,
+    Starting,
+    Up,
+}
+
+impl Servers {
+    /// By their tags, as the template sets them.
+    pub(super) fn of(instances: &[Instance]) -> Self {
+        let of = |color: &str| {
+            let is = |one: &&Instance| {
+                let tag = |name: &str| one.tags.get(name).map(String::as_str);
+                tag("app") == Some("bookstore") && tag("color") == Some(color)
+            };
+            let health = |one: &Instance| match (one.state.as_str(), one.status_checks.as_str()) {
+                ("running", "ok") => Health::Up,
+                ("running", _) => Health::Starting,
+                _ => Health::Down,
+            };
+            instances.iter().filter(is).map(health).max_by_key(|health| *health as u8).unwrap_or_default()
+        };
+        Self { blue: of("blue"), green: of("green") }
+    }
+
+    const fn health(self, color: Color) -> Health {
+        match color {
+            Color::Blue => self.blue,
+            Color::Green => self.green,
+        }
+    }
+}
+
+/// Failover routing: blue as long as it is up, green a while after blue is not.
+#[derive(Debug)]
+pub(super) struct Routing {
+    failover: Duration,
+    broken: bool,
+    servers: Servers,
+    serving: Option<Color>,
+    /// When users lost their server; none before there was one.
+    failed: Option<Duration>,
+}
+
+impl Routing {
+    pub(super) fn new(options: &BookstoreOptions) -> Self {
+        Self {
+            failover: Duration::from_millis(options.failover_ms),
+            broken: options.broken,
+            servers: Servers::default(),
+            serving: None,
+            failed: None,
+        }
+    }
+
+    pub(super) const fn serving(&self) -> Option<Color> {
+        self.serving
+    }
+
+    /// The servers that are up, as they were seen last.
+    pub(super) fn up(&self) -> Vec<Color> {
+        [Color::Blue, Color::Green]
+            .into_iter()
+            .filter(|color| self.servers.health(*color) == Health::Up)
+            .collect()
+    }
+
+    /// Takes in a look, if there was one; what changed for users, if anything did.
+    pub(super) fn look(&mut self, servers: Option<Servers>, now: Duration) -> Option<What> {
+        self.servers = servers.unwrap_or(self.servers);
+        let is = |color: Color| self.servers.health(color);
+        let before = self.serving;
+        self.serving = match before {
+            _ if is(Color::Blue) == Health::Up => Some(Color::Blue),
+            Some(color) if is(color) != Health::Down => Some(color),
+            Some(_) => None,
+            None => {
+                let waited = self.failed.is_some_and(|since| now.saturating_sub(since) >= self.failover);
+                (waited && !self.broken && is(Color::Green) == Health::Up).then_some(Color::Green)
+            }
+        };
+        match (before, self.serving) {
+            (None, None) => None,
+            (Some(old), Some(new)) if old == new => None,
+            (Some(_), Some(_)) => Some(What::MovedBack),
+            (Some(_), None) => {
+                self.failed = Some(now);
+                Some(What::Failed)
+            }
+            (None, Some(_)) => Some(if self.failed.is_some() { What::Recovered } else { What::Opened }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Health::*, *};
+
+    fn routing(broken: bool) -> Routing {
+        Routing::new(&BookstoreOptions { failover_ms: 3_000, broken })
+    }
+
+    fn look(routing: &mut Routing, blue: Health, at_ms: u64) -> Option<What> {
+        routing.look(Some(Servers { blue, green: Up }), Duration::from_millis(at_ms))
+    }
+
+    #[test]
+    fn fails_over_after_a_while_and_moves_back_without_an_error() {
+        let mut routing = routing(false);
+        assert_eq!(look(&mut routing, Starting, 0), None, "green is a standby, not the first to open");
+        assert_eq!(look(&mut routing, Up, 100), Some(What::Opened));
+        assert_eq!(look(&mut routing, Down, 200), Some(What::Failed));
+        assert_eq!(look(&mut routing, Down, 3_100), None);
+        assert_eq!(look(&mut routing, Down, 3_200), Some(What::Recovered));
+        assert_eq!(routing.serving(), Some(Color::Green));
+        assert_eq!(look(&mut routing, Starting, 4_000), None, "not before its status checks are ok");
+        assert_eq!(look(&mut routing, Up, 4_100), Some(What::MovedBack));
+        assert_eq!(routing.serving(), Some(Color::Blue));
+    }
+
+    #[test]
+    fn a_broken_standby_never_serves() {
+        let mut routing = routing(true);
+        look(&mut routing, Up, 0);
+        look(&mut routing, Down, 100);
+        assert_eq!(look(&mut routing, Down, 60_000), None);
+        assert_eq!(look(&mut routing, Up, 61_000), Some(What::Recovered));
+        assert_eq!(routing.serving(), Some(Color::Blue));
+    }
+
+    #[test]
+    fn an_emulator_that_does_not_answer_changes_nothing() {
+        let mut routing = routing(false);
+        look(&mut routing, Up, 0);
+        assert_eq!(routing.look(None, Duration::from_secs(9)), None);
+        assert_eq!(routing.serving(), Some(Color::Blue));
+    }
+}

@@ -1,0 +1,50 @@
+//! `target/demo/runs.json`: the records of a demo, as the table holds them.
+
+use std::{fs, io::Write as _, path::PathBuf};
+
+use firedrill_core::report::report;
+use serde_json::{Value, json};
+
+use crate::{LocalError, places, table::Record};
+
+/// Where it lies.
+#[must_use]
+pub fn file() -> PathBuf {
+    places::target().join("demo/runs.json")
+}
+
+/// One record: the head's fields, the differences worked out, and the evidence.
+#[must_use]
+pub fn json(record: &Record) -> Value {
+    let report = report(&record.run);
+    let ms = |took: Option<firedrill_core::report::Took>| took.map(|took| took.ms);
+    let mut value = record.head.clone();
+    value["targets"] = json!(report.targets);
+    value["objectiveMs"] = json!(report.objective_ms);
+    value["timeToDetectMs"] = json!(ms(report.time_to_detect));
+    value["timeToRecoverMs"] = json!(ms(report.time_to_recover));
+    value["timeToRecoverResolutionMs"] = json!(report.time_to_recover.map(|took| took.resolution_ms));
+    value["timeToRollBackMs"] = json!(report.time_to_roll_back_ms);
+    // The head counts its evidence under this name; here it is.
+    value["evidenceCounts"] = value["evidence"].take();
+    value["evidence"] = json!(record.items);
+    value
+}
+
+/// Replaces the file as a whole: whoever reads it finds the old one or the new one.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(records: &[Record]) -> Result<PathBuf, LocalError> {
+    let path = file();
+    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+    fs::create_dir_all(&folder).map_err(LocalError::file("cannot create", &folder))?;
+    let failed = || LocalError::file("cannot write", &path);
+    let text = serde_json::to_string_pretty(&records.iter().map(json).collect::<Vec<_>>());
+    let mut new = tempfile::NamedTempFile::new_in(&folder).map_err(failed())?;
+    new.write_all(text.unwrap_or_default().as_bytes())
+        .and_then(|()| new.write_all(b"\n"))
+        .map_err(failed())?;
+    new.persist(&path).map_err(|error| error.error).map_err(failed())?;
+    Ok(path)
+}

@@ -1,0 +1,143 @@
+//! The few requests that are sent to the emulator: its own, and those of AWS's that a demo needs.
+//!
+//! They carry a dummy key's name, by which the call log knows the caller, and no signature: no real AWS
+//! would take them, even if the endpoint were not loopback.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Url};
+use serde_json::Value;
+
+use crate::LocalError;
+
+/// The Region of everything here.
+pub(crate) const REGION: &str = "us-east-1";
+/// The dummy key of whoever works by hand.
+pub(crate) const OPERATOR: &str = "LOCALOPERATOR";
+
+/// A client of one emulator, under one dummy key.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests {
+    http: Client,
+    endpoint: Url,
+    caller: &'static str,
+}
+
+impl Requests {
+    /// Refuses what is not loopback. `caller` is the dummy key that the call log shows.
+    pub(crate) fn new(endpoint: &str, caller: &'static str) -> Result<Self, LocalError> {
+        let endpoint = loopback(endpoint)?;
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build();
+        let http = client.map_err(|error| LocalError::Emulator(format!("cannot be spoken to: {error}")))?;
+        Ok(Self { http, endpoint, caller })
+    }
+
+    /// One of the emulator's own requests, under `/_local/`.
+    pub(crate) async fn local(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, LocalError> {
+        let request = self.http.request(method.clone(), self.at(&format!("_local/{path}")));
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        answer(format!("{method} {path}"), request).await
+    }
+
+    /// A call of `DynamoDB`.
+    pub(crate) async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value, LocalError> {
+        let request = self.signed(Method::POST, "", "dynamodb");
+        let request =
+            request.header("x-amz-target", format!("DynamoDB_20120810.{action}")).body(body.to_string());
+        answer(action.to_owned(), request.header("content-type", "application/x-amz-json-1.0")).await
+    }
+
+    /// A function's configuration as it was deployed.
+    pub(crate) async fn function(&self, name: &str) -> Result<Value, LocalError> {
+        let path = format!("2015-03-31/functions/{name}/configuration");
+        answer(format!("GetFunctionConfiguration of {name}"), self.signed(Method::GET, &path, "lambda")).await
+    }
+
+    /// Invokes a function and waits: its answer, and whether that is an error.
+    pub(crate) async fn invoke(&self, name: &str, payload: &Value) -> Result<(Value, bool), LocalError> {
+        let fail = |why: String| LocalError::Answer { what: format!("Invoke of {name}"), why };
+        let request =
+            self.signed(Method::POST, &format!("2015-03-31/functions/{name}/invocations"), "lambda");
+        // As long as Lambda lets a function run.
+        let sent = request.timeout(Duration::from_mins(15)).json(payload).send().await;
+        let answer = sent.map_err(|error| fail(error.to_string()))?;
+        let (status, failed) = (answer.status(), answer.headers().contains_key("x-amz-function-error"));
+        let text = answer.text().await.map_err(|error| fail(error.to_string()))?;
+        if !status.is_success() {
+            return Err(fail(format!("{status}: {}", text.trim())));
+        }
+        Ok((serde_json::from_str(&text).unwrap_or(Value::String(text)), failed))
+    }
+
+    /// Publishes one datapoint of a metric with the dimension `Host`.
+    pub(crate) async fn put_metric(
+        &self,
+        namespace: &str,
+        metric: &str,
+        host: &str,
+        value: u8,
+    ) -> Result<(), LocalError> {
+        let body = format!(
+            "Action=PutMetricData&Version=2010-08-01&Namespace={namespace}&MetricData.member.1.MetricName={metric}\
+             &MetricData.member.1.Value={value}&MetricData.member.1.StorageResolution=1\
+             &MetricData.member.1.Dimensions.member.1.Name=Host&MetricData.member.1.Dimensions.member.1.Value={host}"
+        );
+        let request = self.signed(Method::POST, "", "monitoring").body(body);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let sent = request.send().await.and_then(reqwest::Response::error_for_status);
+        sent.map(drop)
+            .map_err(|error| LocalError::Answer { what: "PutMetricData".to_owned(), why: error.to_string() })
+    }
+
+    fn at(&self, path: &str) -> Url {
+        let mut url = self.endpoint.clone();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        url
+    }
+
+    fn signed(&self, method: Method, path: &str, service: &str) -> RequestBuilder {
+        let caller = self.caller;
+        let scope = format!("Credential={caller}/20260101/{REGION}/{service}/aws4_request");
+        let header = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none");
+        self.http.request(method, self.at(path)).header("authorization", header)
+    }
+}
+
+async fn answer(what: String, request: RequestBuilder) -> Result<Value, LocalError> {
+    let fail = |why: String| LocalError::Answer { what: what.clone(), why };
+    let answer = request.send().await.map_err(|error| fail(format!("no answer: {error}")))?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(|error| fail(error.to_string()))?;
+    if !status.is_success() {
+        return Err(fail(format!("{status}: {}", text.trim())));
+    }
+    serde_json::from_str(&text).map_err(|error| fail(format!("{error} in {text}")))
+}
+
+/// The endpoint, if it is plain HTTP on this machine.
+///
+/// # Errors
+/// It is not: anything else could be the real AWS.
+fn loopback(endpoint: &str) -> Result<Url, LocalError> {
+    let url = Url::parse(endpoint).ok().filter(|url| url.scheme() == "http" && is_loopback(url));
+    url.ok_or_else(|| LocalError::Emulator(format!("answers at {endpoint}, which is not this machine")))
+}
+
+/// Whether the URL names this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,87 @@
+//! What a run comes to, in a dozen lines.
+
+use firedrill_core::{ClockName, Measured, Outcome, Run, report::Took, report::report};
+
+use crate::{
+    plain::{Mark, marked, seconds},
+    table::Record,
+};
+
+/// The summary, line by line. `table` is where the record lies.
+#[must_use]
+pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
+    let run = &record.run;
+    let report = report(run);
+    let since = |measured: Option<Measured>| {
+        let (from, to) = (run.times.injected?, measured?);
+        let resolution_ms = to.resolution_ms + if from.clock == to.clock { 0 } else { from.resolution_ms };
+        Some((Took { ms: to.at.millis_since(from.at), resolution_ms }, to.clock))
+    };
+    let targets = match report.targets.as_slice() {
+        [] => "none: nothing was touched".to_owned(),
+        targets => format!("{} ({})", targets.join(", "), region(run)),
+    };
+    let outcome = run.outcome.map_or_else(|| "open".to_owned(), |outcome| outcome.to_string());
+    let good = run.outcome == Some(Outcome::Recovered);
+    let outcome = marked(&outcome, if good { Mark::Good } else { Mark::Bad }, colors);
+    let verdict = run.verdict.filter(|_| run.outcome == Some(Outcome::RollbackFailed));
+    let reason =
+        [run.reason.clone(), run.missing.clone(), verdict.map(|verdict| format!("verdict {verdict}"))];
+    let rows = [
+        ("target", targets),
+        ("in place", told(since(run.times.in_place), "not seen")),
+        ("detected", told(since(run.times.detected), "not noticed by the alarm")),
+        ("recovered", told(since(run.times.recovered), "not seen")),
+        ("rolled back", rolled_back(run)),
+        ("objective", objective(run, report.time_to_recover)),
+        ("answers", format!("{} of {} failed", run.answers.failed, run.answers.asked)),
+        ("outcome", outcome),
+        ("reason", reason.into_iter().flatten().collect::<Vec<_>>().join("; ")),
+        ("record", format!("table {table}, pk {}", record.partition())),
+    ];
+    rows.iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("  {}  {value}", marked(&format!("{name:<11}"), Mark::Faint, colors)))
+        .collect()
+}
+
+fn region(run: &Run) -> String {
+    run.undo.first().map(|step| format!("{}, {}", step.service, step.region)).unwrap_or_default()
+}
+
+/// `3.1 s after the injection (within 0.3 s, our clock)`.
+fn told(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
+    let Some((took, clock)) = measured else { return otherwise.to_owned() };
+    let clock = match clock {
+        ClockName::Ours => "our clock",
+        ClockName::CloudWatch => "CloudWatch's clock",
+        ClockName::Rds => "RDS's clock",
+        ClockName::AnswerDate => "the answer's date",
+    };
+    format!("{} after the injection (within {}, {clock})", seconds(took.ms), seconds(took.resolution_ms))
+}
+
+fn rolled_back(run: &Run) -> String {
+    match (run.times.rolled_back, run.times.roll_back_began, run.times.steady_again) {
+        (None, None, _) => "nothing to take back".to_owned(),
+        (None, Some(_), _) => "not seen".to_owned(),
+        (Some(done), began, steady) => {
+            let took = began.map(|began| seconds(done.at.millis_since(began))).unwrap_or_default();
+            match steady {
+                Some(steady) => {
+                    format!("in {took}; steady again {} later", seconds(steady.millis_since(done.at)))
+                }
+                None => format!("in {took}; not seen steady again"),
+            }
+        }
+    }
+}
+
+fn objective(run: &Run, recovered: Option<Took>) -> String {
+    let rto = seconds(run.limits.rto_ms);
+    match (recovered, run.injection_began()) {
+        (Some(took), _) if took.ms <= run.limits.rto_ms => format!("{rto}: met"),
+        (Some(_) | None, Some(_)) => format!("{rto}: missed"),
+        (_, None) => format!("{rto}: not put to the test"),
+    }
+}

@@ -1,0 +1,267 @@
+//! A run as a timeline: what is on record about it, line by line, in plain words.
+//!
+//! ```text
+//!   +03.1 s  version answers: no (503) -> yes
+//! ```
+//! Offsets count from the injection, in seconds. Lines of one record are always the same and in the same
+//! order, whenever they were printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use firedrill_core::{
+    CallOutcome, Phase, Run, Seen, Timestamp, Verdict, evidence::Evidence, request::Mode, run::Caller,
+};
+
+use crate::{
+    plain::{Mark, marked},
+    table::Record,
+};
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub text: String,
+    id: String,
+    mark: Mark,
+}
+
+/// Shows a run as its record grows.
+#[derive(Debug)]
+pub struct Timeline {
+    colors: bool,
+    shown: BTreeSet<String>,
+}
+
+impl Timeline {
+    /// One that shows nothing yet.
+    #[must_use]
+    pub fn new(colors: bool) -> Self {
+        Self { colors, shown: BTreeSet::new() }
+    }
+
+    /// The lines that are new, ready to be printed.
+    pub fn grow(&mut self, record: &Record) -> Vec<String> {
+        let Some(origin) = origin(&record.run) else { return Vec::new() };
+        let mut new = lines(record);
+        // A run of equal answers is written down when it ends. Until the rollback begins, that is at a change
+        // of phase at the latest; what is newer may have to make room for an answer before it.
+        let settled = match record.run.phase {
+            Phase::Pending | Phase::Checking | Phase::Injecting | Phase::Recovering => {
+                Some(last_change(record))
+            }
+            Phase::RollingBack | Phase::Verifying | Phase::Held | Phase::Finished => None,
+        };
+        new.retain(|line| settled.is_none_or(|settled| line.at <= settled) && !self.shown.contains(&line.id));
+        self.shown.extend(new.iter().map(|line| line.id.clone()));
+        new.iter().map(|line| self.line(line, origin)).collect()
+    }
+
+    fn line(&self, line: &Line, origin: Timestamp) -> String {
+        let offset = marked(&offset(line.at, origin), Mark::Faint, self.colors);
+        format!("  {offset}  {}", marked(&line.text, line.mark, self.colors))
+    }
+}
+
+/// What offsets count from: the injection; the beginning, if it ended without one. None while nobody
+/// can know.
+fn origin(run: &Run) -> Option<Timestamp> {
+    match (run.times.injected, run.phase) {
+        (Some(injected), _) => Some(injected.at),
+        (None, Phase::Pending | Phase::Checking | Phase::Injecting) => None,
+        (None, Phase::Recovering | Phase::RollingBack | Phase::Verifying | Phase::Held | Phase::Finished) => {
+            run.injection_began().or(run.times.started)
+        }
+    }
+}
+
+/// `+03.1 s`.
+fn offset(at: Timestamp, origin: Timestamp) -> String {
+    let tenths = |ms: u64| (ms + 50) / 100;
+    let (before, after) = (tenths(origin.millis_since(at)), tenths(at.millis_since(origin)));
+    let (sign, tenths) = if before > 0 { ('-', before) } else { ('+', after) };
+    format!("{sign}{:02}.{} s", tenths / 10, tenths % 10)
+}
+
+fn last_change(record: &Record) -> Timestamp {
+    let changes = record.evidence.iter().filter_map(|item| match item {
+        Evidence::Phase { at, .. } => Some(*at),
+        _ => None,
+    });
+    changes.max().unwrap_or(Timestamp::from_millis(0))
+}
+
+/// All lines of a record, in the order of their times.
+#[must_use]
+pub fn lines(record: &Record) -> Vec<Line> {
+    let run = &record.run;
+    let mut lines = Vec::new();
+    if let Some(at) = run.times.started {
+        let by = match run.caller {
+            Caller::Schedule => "the schedule starts the run",
+            Caller::Rule => "the rule starts the run",
+            Caller::Direct => "the run is started",
+        };
+        let text = format!("{by}; is {} well?", run.application);
+        lines.push(Line { at, text, id: "started".to_owned(), mark: Mark::Strong });
+    }
+    let mut answers: BTreeMap<&str, Said> = BTreeMap::new();
+    for (evidence, item) in record.evidence.iter().zip(&record.items) {
+        let told = match evidence {
+            Evidence::Probe { probe, seen, from, detail, .. } => {
+                let now = Said { seen: *seen, detail: detail.as_deref() };
+                let before = answers.insert(probe, now);
+                (before != Some(now)).then(|| (*from, changed(probe, before, now), mark(*seen)))
+            }
+            other => told(run, other),
+        };
+        if let Some((at, text, mark)) = told {
+            let id = item["sk"].as_str().unwrap_or_default().to_owned();
+            lines.push(Line { at, text, id, mark });
+        }
+    }
+    lines.sort_by_key(|line| line.at);
+    lines
+}
+
+/// What a probe said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said<'a> {
+    seen: Seen,
+    detail: Option<&'a str>,
+}
+
+fn changed(probe: &str, before: Option<Said<'_>>, now: Said<'_>) -> String {
+    match before {
+        None => format!("{probe}: {now}"),
+        Some(before) => format!("{probe}: {before} -> {now}"),
+    }
+}
+
+impl std::fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.seen {
+            Seen::Yes => "yes",
+            Seen::No => "no",
+            Seen::Unknown => "unknown",
+        })?;
+        match self.detail {
+            Some(detail) => write!(f, " ({detail})"),
+            None => Ok(()),
+        }
+    }
+}
+
+const fn mark(seen: Seen) -> Mark {
+    match seen {
+        Seen::Yes => Mark::Good,
+        Seen::No => Mark::Bad,
+        Seen::Unknown => Mark::Plain,
+    }
+}
+
+/// When, what, and how it is marked; none for what is no news.
+fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
+    match item {
+        Evidence::Probe { .. } => None,
+        Evidence::Targets { at, states } => {
+            let states: Vec<_> =
+                states.iter().map(|(target, state)| format!("{target} is {state}")).collect();
+            Some((*at, some_of(&states), Mark::Plain))
+        }
+        Evidence::Selection { at, fitting, chosen, .. } => Some((
+            *at,
+            format!("chosen: {} (of {fitting} that may be touched)", some_of(chosen)),
+            Mark::Plain,
+        )),
+        Evidence::Gate { at, answer } => {
+            let state = match answer.open {
+                Seen::Yes => return None,
+                Seen::No => "closed",
+                Seen::Unknown => "unreadable",
+            };
+            Some((*at, format!("gate `{}` is {state}: {}", answer.gate, answer.why), Mark::Bad))
+        }
+        Evidence::Call { sent, answered, act, outcome } => {
+            let (what, mark) = called(run, act, outcome);
+            Some((sent.unwrap_or(*answered), what, mark))
+        }
+        Evidence::Alarm { at, alarm, summary, .. } => {
+            let name = alarm.rsplit(":alarm:").next().unwrap_or(alarm);
+            Some((*at, format!("alarm {name}: {summary}"), Mark::Plain))
+        }
+        Evidence::Phase { at, to, .. } => Some((*at, entered(run, *to), Mark::Strong)),
+        Evidence::Plan { at, .. } => Some((*at, "planned; nothing is touched".to_owned(), Mark::Plain)),
+        Evidence::Note { at, text } => Some((*at, text.clone(), Mark::Plain)),
+    }
+}
+
+/// At most three by name.
+fn some_of(names: &[String]) -> String {
+    match names {
+        [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a}, {b}, {c} and {} more", rest.len()),
+        names => names.join(", "),
+    }
+}
+
+fn called(run: &Run, act: &str, outcome: &CallOutcome) -> (String, Mark) {
+    let (kind, number) = act.split_once(' ').unwrap_or((act, ""));
+    let step = number.parse::<usize>().ok().and_then(|number| run.undo.get(number.saturating_sub(1)));
+    let resources = run.undo.iter().flat_map(|step| step.resources.clone()).collect::<Vec<_>>();
+    let what = match (kind, step) {
+        ("undo", Some(step)) => format!("{} {}", step.action, some_of(&step.resources)),
+        ("inject", _) => match run.mode {
+            Mode::Stop => format!("StopInstances {}", some_of(&resources)),
+        },
+        _ => act.to_owned(),
+    };
+    match outcome {
+        CallOutcome::Done => (what, Mark::Plain),
+        CallOutcome::NotExecuted { code, message, .. } => {
+            (format!("{what}: not executed, {code}: {message}"), Mark::Bad)
+        }
+        CallOutcome::Unknown { message } => (format!("{what}: fate unknown, {message}"), Mark::Bad),
+    }
+}
+
+/// A phase, as the reader of a timeline wants to know it.
+fn entered(run: &Run, to: Phase) -> String {
+    let text = match (to, run.verdict) {
+        (Phase::Pending, _) => "announced",
+        (Phase::Checking, _) => "checking",
+        (Phase::Injecting, _) => "well; intent and undo are on record, so the failure is caused",
+        (Phase::Recovering, _) => "the failure is in place; will the application recover?",
+        (Phase::RollingBack, Some(Verdict::Recovered)) => "recovered; the failure is taken back",
+        (Phase::RollingBack, Some(verdict)) => return format!("{verdict}; the failure is taken back"),
+        (Phase::RollingBack, None) => "the failure is taken back",
+        (Phase::Verifying, _) => "taken back; is the application well again?",
+        (Phase::Held, _) => "held: people decide",
+        (Phase::Finished, _) => "finished",
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_have_a_stable_width() {
+        let origin = Timestamp::from_millis(100_000);
+        let at = |ms: i64| offset(Timestamp::from_millis(100_000 + ms), origin);
+        assert_eq!(at(0), "+00.0 s");
+        assert_eq!(at(3_149), "+03.1 s");
+        assert_eq!(at(-30), "+00.0 s");
+        assert_eq!(at(-2_650), "-02.7 s");
+        assert_eq!(at(123_456), "+123.5 s");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names: Vec<String> = ["a", "b", "c", "d", "e"].map(String::from).into();
+        assert_eq!(some_of(&names), "a, b, c and 2 more");
+        assert_eq!(some_of(&names[..3]), "a, b, c");
+    }
+}

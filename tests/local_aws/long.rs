@@ -1,0 +1,173 @@
+//! Six hours of a drill on 250 instances, with 20 probes that flap: the record stays whole.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    future::{Future, ready},
+    rc::Rc,
+    time::Duration,
+};
+
+use firedrill_aws::{client::Connection, dynamodb::Table};
+use firedrill_core::{
+    Answer, CallOutcome, Observation, Phase, Prepared, Run, Seen, StepSeen, Timestamp,
+    deliver::{Invocation, begin},
+    drive::{Left, Session, drive},
+    evidence::{Evidence, MOST_ITEMS},
+    gate::{GateAnswer, Policy},
+    plan::Plan,
+    ports::{Begun, Clock, Drill, Store},
+    request::{Delivery, parse},
+    run::{OwnerId, Page},
+    timing::Timing,
+};
+use serde_json::json;
+
+use crate::place::{REGION, request, with};
+
+const TARGETS: usize = 250;
+const PROBES: usize = 20;
+const SIX_HOURS: Duration = Duration::from_secs(6 * 3_600);
+
+/// A clock that has come to where it was asked to wait for.
+struct Jumping {
+    began: Timestamp,
+    elapsed: Rc<Cell<Duration>>,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        self.began + self.elapsed.get()
+    }
+    fn elapsed(&self) -> Duration {
+        self.elapsed.get()
+    }
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()> {
+        self.elapsed.set(self.elapsed.get() + span);
+        ready(())
+    }
+}
+
+/// Every probe changes its mind every few seconds for six hours; every target changes its state.
+struct Flapping {
+    began: Timestamp,
+    elapsed: Rc<Cell<Duration>>,
+    stopped_at: Option<Duration>,
+    started: bool,
+    ids: Vec<String>,
+}
+
+impl Drill for Flapping {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        let elapsed = self.elapsed.get();
+        let now = self.began + elapsed;
+        let flapping = self.stopped_at.is_some() && elapsed < SIX_HOURS;
+        let second = elapsed.as_secs();
+        let answers = (0..PROBES).map(|probe| {
+            let down = flapping && (second / (3 + probe as u64)).is_multiple_of(2);
+            (probe, Answer { seen: Seen::from(!down), asked: now, answered: now, detail: Some(format!("{down}")) })
+        });
+        let state = if self.stopped_at.is_some() && !self.started { "stopped" } else { "running" };
+        let changed = second.is_multiple_of(600).then(|| Evidence::Targets {
+            at: now,
+            states: self.ids.iter().map(|id| (id.clone(), state.to_owned())).collect::<BTreeMap<_, _>>(),
+        });
+        let seen = Observation {
+            gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
+            prepared: Some(Prepared::Ready(firedrill_core::instance::undo(&self.ids, REGION, "", "aws"))),
+            answers: answers.collect(),
+            looked: Some(now),
+            in_place: Seen::from(self.stopped_at.is_some()),
+            undone: vec![if self.started { StepSeen::Done } else { StepSeen::Open }; run.undo.len()],
+            ..Observation::default()
+        };
+        (seen, changed.into_iter().collect())
+    }
+    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
+        self.stopped_at = Some(self.elapsed.get());
+        CallOutcome::Done
+    }
+    async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
+        self.started = true;
+        CallOutcome::Done
+    }
+    async fn page(&mut self, _: &Run, _: &Page) -> bool {
+        true
+    }
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
+}
+
+#[test]
+fn nothing_of_a_long_run_with_many_targets_is_lost() {
+    with(async |place| {
+        let mut document = request("long", place.aws.endpoint());
+        let probe = |n| json!({ "name": format!("probe {n}"), "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 3 });
+        document["steadyState"]["probes"] = json!((0..PROBES).map(probe).collect::<Vec<_>>());
+        document["objective"] = json!({
+            "rtoSeconds": 20_000, "giveUpAfterSeconds": 30_000, "restoreWithinSeconds": 600
+        });
+        let Ok(Delivery::Start(request)) = parse(&document) else { panic!("refused: {:?}", parse(&document)) };
+        let timing = Timing {
+            poll_ms: 1_000,
+            aws_poll_ms: 5_000,
+            call_deadline_ms: 10_000,
+            lease_ms: 60_000,
+            renew_ms: 15_000,
+            margin_ms: 10_000,
+            settle_ms: 900_000,
+            function_timeout_ms: 900_000,
+        };
+        let owner = OwnerId("long/1".to_owned());
+        let invocation = Invocation {
+            request_id: "long".to_owned(),
+            owner: owner.clone(),
+            ends_at: SIX_HOURS * 2,
+            timing,
+            policy: Policy::default(),
+        };
+        let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+        let connection = Connection::over(&place.sdk, Duration::from_secs(10));
+        let table = Table::new(&connection, &place.table, Duration::from_secs(86_400), Duration::from_secs(10));
+        let run = begin(&request, &invocation, began);
+        assert_eq!(table.begin(&run, &request).await.unwrap(), Begun::Begun);
+        let elapsed = Rc::new(Cell::new(Duration::ZERO));
+        let clock = Jumping { began, elapsed: Rc::clone(&elapsed) };
+        let ids = (0..TARGETS).map(|n| format!("i-{n:017x}")).collect();
+        let mut drill = Flapping { began, elapsed, stopped_at: None, started: false, ids };
+        let mut session = Session { owner, timing, ends_at: SIX_HOURS * 2, renewed_at: Duration::ZERO };
+        let Left::Finished(finished) = drive(&clock, &table, &mut drill, &mut session, run).await else {
+            panic!("not finished")
+        };
+        let stored = table.load(&finished.run_id).await.unwrap().unwrap();
+        assert_eq!(stored, *finished);
+        assert_eq!((stored.phase, stored.undo[0].resources.len()), (Phase::Finished, TARGETS));
+        let head = serde_json::to_string(&stored).unwrap().len();
+        assert!(head < 16 * 1_024, "the head has {head} bytes");
+        let counts = stored.evidence;
+        assert!(counts.written <= MOST_ITEMS && counts.cut > 0, "{counts:?}: what did not fit is counted");
+        // What a verdict rests on is there in spite of all the flapping.
+        let there = evidence_count(&place.sdk, &place.table, &finished.run_id.0).await;
+        assert_eq!(there, counts.written, "every item that was counted as written is there");
+    });
+}
+
+async fn evidence_count(sdk: &aws_config::SdkConfig, table: &str, run_id: &str) -> u64 {
+    use aws_sdk_dynamodb::types::{AttributeValue, Select};
+    let client = aws_sdk_dynamodb::Client::new(sdk);
+    let mut pages = client
+        .query()
+        .table_name(table)
+        .select(Select::Count)
+        .key_condition_expression("pk = :p AND begins_with(sk, :e)")
+        .expression_attribute_values(":p", AttributeValue::S(format!("run#{run_id}")))
+        .expression_attribute_values(":e", AttributeValue::S("evidence#".into()))
+        .into_paginator()
+        .send();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        count += u64::try_from(page.unwrap().count()).unwrap();
+    }
+    count
+}

@@ -1,0 +1,9 @@
+//! Whole drills: the real binary, under a real Lambda runtime API, deployed with the template that users
+//! deploy, speaking the real protocols to local AWS.
+
+mod failures;
+mod groups;
+mod long;
+mod place;
+mod refusals;
+mod runs;

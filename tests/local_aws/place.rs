@@ -1,0 +1,166 @@
+//! One local AWS for all tests of this binary, brought up by whoever comes first. It ends with the
+//! process: the emulator's standard input closes.
+
+use std::{future::Future, path::PathBuf, sync::OnceLock, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_ec2::types::{Filter, InstanceType, Placement, ResourceType, Tag, TagSpecification};
+use firedrill_local::{LocalAws, emulator::Call, functions};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+/// The emulator's only Region here.
+pub const REGION: &str = "us-east-1";
+/// The key by which the call log knows the function.
+pub const DRILL: &str = "LOCALFIREDRILLDRILLINSTANCE";
+
+/// Local AWS with the system deployed.
+pub struct Place {
+    pub aws: LocalAws,
+    pub table: String,
+    pub sdk: SdkConfig,
+    pub ec2: aws_sdk_ec2::Client,
+    http: reqwest::Client,
+}
+
+/// Runs a test in the shared place. One runtime serves all tests, on a thread of its own: a connection
+/// lives as long as the runtime it was opened in.
+pub fn with<F: Future<Output = ()>>(test: impl FnOnce(&'static Place) -> F) {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    static PLACE: OnceLock<Place> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        handle
+    });
+    let place = PLACE.get_or_init(|| runtime.block_on(Place::up()));
+    runtime.block_on(test(place));
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Place {
+    async fn up() -> Self {
+        let binary = functions::build("drill-instance").await.unwrap();
+        let aws = LocalAws::start().await.unwrap();
+        let template = root().join("infra/template.yaml");
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let parameters = [
+            ("Architecture", architecture),
+            ("NonProductionEnvironments", "test"),
+            ("ProductionApplications", "allowed-in-production"),
+            ("PollMs", "250"),
+            ("AwsPollMs", "500"),
+            ("CallDeadlineMs", "2000"),
+            ("LeaseMs", "10000"),
+            ("RenewMs", "2000"),
+            ("MarginMs", "500"),
+            ("SettleMs", "60000"),
+            ("FunctionTimeoutSeconds", "60"),
+        ];
+        let code = [("DrillInstanceFunction", binary.as_path())];
+        let outputs = aws.deploy("firedrill", &template, &code, &parameters).await.unwrap();
+        let sdk = sdk(aws.endpoint()).await;
+        let ec2 = aws_sdk_ec2::Client::new(&sdk);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { table: outputs["TableName"].clone(), aws, sdk, ec2, http }
+    }
+
+    /// Invokes the function and waits for its answer: `Err` holds the error type and message.
+    pub async fn invoke(&self, payload: &Value) -> Result<Value, (String, String)> {
+        let answer = self.send(payload, "RequestResponse").await;
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        let value: Value = answer.json().await.unwrap();
+        if failed {
+            let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            return Err((text("errorType"), text("errorMessage")));
+        }
+        Ok(value)
+    }
+
+    async fn send(&self, payload: &Value, kind: &str) -> reqwest::Response {
+        let url = format!("{}/2015-03-31/functions/firedrill-drill-instance/invocations", self.aws.endpoint());
+        let scope = format!("AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, \
+                             SignedHeaders=host, Signature=none");
+        let request = self.http.post(url).header("authorization", scope).header("x-amz-invocation-type", kind);
+        let answer = request.timeout(Duration::from_secs(300)).json(payload).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        answer
+    }
+
+    /// Starts instances with these tags, and the opt-in tag besides.
+    pub async fn launch(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
+        let mut all = vec![("firedrill:allowed", "true")];
+        all.extend(tags);
+        self.launch_without_opt_in(count, &all).await
+    }
+
+    /// Starts instances with these tags only.
+    pub async fn launch_without_opt_in(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        let tags = TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect()));
+        let zone = Placement::builder().availability_zone(format!("{REGION}a"));
+        let launch = self.ec2.run_instances().image_id("ami-12c6146b").instance_type(InstanceType::T3Nano);
+        let launch = launch.min_count(count).max_count(count).tag_specifications(tags.build());
+        let launched = launch.placement(zone.build()).send().await.unwrap();
+        launched.instances().iter().map(|instance| instance.instance_id().unwrap().to_owned()).collect()
+    }
+
+    /// The states of these instances, as EC2 has them.
+    pub async fn states(&self, ids: &[String]) -> Vec<String> {
+        let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec())).build();
+        let answer = self.ec2.describe_instances().filters(filter).send().await.unwrap();
+        let instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+        instances.map(|i| i.state().unwrap().name().unwrap().as_str().to_owned()).collect()
+    }
+
+    /// What the function called so far on these instances, DryRuns left out.
+    pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
+        let calls = self.aws.calls().await.unwrap();
+        let ours = calls.into_iter().filter(|call| {
+            call.caller.as_deref() == Some(DRILL) && call.mutating && call.service == "ec2"
+        });
+        ours.filter(|call| ids.iter().any(|id| call.resource.iter().any(|r| r.contains(id.as_str())))).collect()
+    }
+}
+
+/// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.
+async fn sdk(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("LOCALTEST", "local", None, None, "tests"))
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build())
+        .load()
+        .await
+}
+
+/// A request on instances with the tag `case`: one is stopped; the probe is a TCP connection to
+/// `address`, so users lose nothing while something listens there.
+pub fn request(case: &str, address: &str) -> Value {
+    let (host, port) = address.trim_start_matches("http://").rsplit_once(':').unwrap();
+    json!({
+        "drill": "stop-one", "application": case, "dependency": "compute", "environment": "test",
+        "execute": true, "mode": "stop", "runId": "1",
+        "target": {
+            "region": REGION,
+            "instances": { "tags": { "case": case } },
+            "blastRadius": { "count": 1 }
+        },
+        "steadyState": {
+            "withinSeconds": 20,
+            "probes": [{
+                "name": "port answers", "tcp": { "host": host, "port": port.parse::<u16>().unwrap() }, "count": 2
+            }]
+        },
+        "objective": {
+            "rtoSeconds": 20, "giveUpAfterSeconds": 25, "restoreWithinSeconds": 30, "injectWithinSeconds": 15
+        },
+        "cadence": { "everyDays": 28 },
+        "playbook": { "link": "https://example.com/p", "version": "1", "owner": "team", "severity": "sev2" }
+    })
+}

@@ -1,0 +1,188 @@
+//! Runs that do what they should.
+
+use std::collections::BTreeSet;
+
+use firedrill_local::{Bookstore, bookstore::{BookstoreOptions, What}};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::place::{DRILL, Place, request, with};
+
+/// The request on the bookstore's blue instance, with its HTTP probe.
+fn on_bookstore(url: &str) -> Value {
+    let mut request = request("bookstore", "http://127.0.0.1:1");
+    request["target"]["instances"] = json!({ "tags": { "app": "bookstore", "color": "blue" } });
+    request["steadyState"]["probes"] = json!([{
+        "name": "version answers", "http": { "url": format!("{url}/version/"), "status": 200, "deadlineMs": 1000 },
+        "count": 3, "holdForSeconds": 1
+    }]);
+    request
+}
+
+async fn evidence(place: &Place, run_id: &str) -> Vec<Value> {
+    let table = aws_sdk_dynamodb::Client::new(&place.sdk);
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(format!("run#{run_id}"));
+    let mut pages = table
+        .query()
+        .table_name(&place.table)
+        .key_condition_expression("pk = :p AND begins_with(sk, :e)")
+        .expression_attribute_values(":p", key)
+        .expression_attribute_values(":e", aws_sdk_dynamodb::types::AttributeValue::S("evidence#".into()))
+        .into_paginator()
+        .items()
+        .send();
+    let mut found = Vec::new();
+    while let Some(item) = pages.next().await {
+        let item = item.unwrap();
+        let kind = item.values().find_map(|value| match value {
+            aws_sdk_dynamodb::types::AttributeValue::M(map) => map.get("kind").cloned(),
+            _ => None,
+        });
+        let kind = item.get("kind").cloned().or(kind);
+        found.push(kind.map_or(Value::Null, |kind| json!(kind.as_s().unwrap())));
+    }
+    found
+}
+
+#[test]
+fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_knows_it() {
+    with(async |place| {
+        let blue = place.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
+        place.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
+        let shop = Bookstore::open(&place.aws, &BookstoreOptions { failover_ms: 3_000, broken: false }).unwrap();
+        let event = on_bookstore(&shop.url());
+        let answers = join_all([place.invoke(&event), place.invoke(&event), place.invoke(&event)]).await;
+        let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();
+        let ids: BTreeSet<&str> = answers.iter().map(|answer| answer["runId"].as_str().unwrap()).collect();
+        assert_eq!(ids, BTreeSet::from(["test/bookstore/stop-one/1"]));
+        let answer = place.invoke(&json!({ "get": "test/bookstore/stop-one/1" })).await.unwrap();
+        assert_eq!((&answer["outcome"], &answer["impaired"]), (&json!("recovered"), &json!(true)), "{answer:#}");
+        assert_eq!(answer["targets"], json!(blue));
+
+        let calls = place.mutations_of(&blue).await;
+        let actions: Vec<&str> = calls.iter().map(|call| call.action.as_str()).collect();
+        assert_eq!(actions, ["StopInstances", "StartInstances"], "each exactly once");
+        assert_eq!(place.states(&blue).await, ["running"]);
+
+        // What the record says, against what the bookstore knows.
+        let truth = shop.truth();
+        let recovered = truth.iter().find(|truth| truth.what == What::Recovered).unwrap().at_ms;
+        let sent: firedrill_core::Timestamp = answer["times"]["injected"]["at"].as_str().unwrap().parse().unwrap();
+        let took = answer["timeToRecover"]["ms"].as_i64().unwrap();
+        let resolution = answer["timeToRecover"]["resolutionMs"].as_i64().unwrap();
+        let really = recovered - sent.as_millis();
+        // One probe interval (250 ms) and the time of the answer itself.
+        assert!(took >= really && took - really <= 250 + 250, "{took} ms by the record, {really} ms in truth");
+        assert!(took - resolution <= really, "the truth lies outside of the resolution of {resolution} ms");
+        assert!(answer["answers"]["failed"].as_u64().unwrap() > 0);
+
+        let kinds = evidence(place, "test/bookstore/stop-one/1").await;
+        for kind in ["selection", "targets", "probe", "phase", "call", "gate"] {
+            assert!(kinds.contains(&json!(kind)), "no evidence of kind {kind}: {kinds:?}");
+        }
+        let listed = place.invoke(&json!({ "list": "test/bookstore/stop-one" })).await.unwrap();
+        assert_eq!(listed["runs"][0]["runId"], "test/bookstore/stop-one/1");
+    });
+}
+
+#[test]
+fn a_plan_never_changes_anything_but_our_own_table() {
+    with(async |place| {
+        let ids = place.launch(2, &[("case", "plan")]).await;
+        let mut plan = request("plan", place.aws.endpoint());
+        plan["execute"] = json!(false);
+        let answer = place.invoke(&plan).await.unwrap();
+        assert_eq!(answer["outcome"], "planned", "{answer:#}");
+        assert_eq!(answer["couldRun"], true, "{answer:#}");
+        assert_eq!(answer["plan"]["targets"].as_array().unwrap().len(), 1);
+        let permissions = answer["plan"]["permissions"].as_array().unwrap();
+        let proof = |action: &str| {
+            permissions.iter().find(|p| p["action"] == action).map(|p| p["proof"].clone()).unwrap_or_default()
+        };
+        assert_eq!(proof("ec2:StopInstances"), "proven", "{permissions:?}");
+        assert!(permissions.iter().any(|p| p["proof"] == "not checked"), "what was not asked is not proven");
+        assert_eq!(place.states(&ids).await, ["running", "running"]);
+        assert!(place.mutations_of(&ids).await.is_empty());
+        let calls = place.aws.calls().await.unwrap();
+        let others = calls.iter().filter(|call| {
+            call.caller.as_deref() == Some(DRILL)
+                && call.mutating
+                && call.service != "dynamodb"
+                && call.resource.iter().any(|r| ids.iter().any(|id| r.contains(id.as_str())))
+        });
+        assert_eq!(others.count(), 0);
+        // It counts in no list of runs.
+        let runs = place.invoke(&json!({ "list": "test/plan/stop-one" })).await.unwrap();
+        assert_eq!(runs["runs"], json!([]));
+    });
+}
+
+#[test]
+fn every_page_of_two_hundred_and_fifty_instances_is_read() {
+    with(async |place| {
+        let ids = place.launch(250, &[("case", "pages")]).await;
+        let mut tenth = request("pages", place.aws.endpoint());
+        tenth["target"]["blastRadius"] = json!({ "percent": 10 });
+        tenth["target"]["seed"] = json!(7);
+        let answer = place.invoke(&tenth).await.unwrap();
+        assert_eq!(answer["outcome"], "recovered", "{answer:#}");
+        assert_eq!((&answer["impaired"], answer["targets"].as_array().unwrap().len()), (&json!(false), 25));
+        let calls = place.mutations_of(&ids).await;
+        assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "one call stops all");
+        let described = place.aws.calls().await.unwrap();
+        let empty = described.iter().filter(|call| call.caller.as_deref() == Some(DRILL));
+        assert!(empty.clone().any(|call| call.action == "DescribeInstances"));
+        let states = place.states(&ids[..200]).await;
+        assert!(states.iter().all(|state| state == "running"), "{states:?}");
+    });
+}
+
+#[test]
+fn one_application_is_never_drilled_twice_at_once() {
+    with(async |place| {
+        let ids = place.launch(2, &[("case", "lock")]).await;
+        let first = request("lock", place.aws.endpoint());
+        let mut second = first.clone();
+        (second["drill"], second["runId"]) = (json!("another"), json!("2"));
+        let (one, two) = tokio::join!(place.invoke(&first), place.invoke(&second));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let outcomes = BTreeSet::from([one["outcome"].as_str().unwrap(), two["outcome"].as_str().unwrap()]);
+        assert_eq!(outcomes, BTreeSet::from(["recovered", "skipped"]), "{one:#} {two:#}");
+        let loser = if one["outcome"] == "skipped" { &one } else { &two };
+        assert!(loser["reason"].as_str().unwrap().contains("test/lock/"), "it names the holder: {loser:#}");
+        assert_eq!(place.mutations_of(&ids).await.len(), 2, "one stop, one start");
+    });
+}
+
+#[test]
+fn every_event_of_the_repository_is_answered() {
+    with(async |place| {
+        let read = |name: &str| -> Value {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{name}.json"));
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        };
+        let ids = place.launch(3, &[("case", "events")]).await;
+        for (number, name) in ["instance-schedule", "instance-rule", "instance-console", "instance-local"].iter().enumerate() {
+            let mut event = read(name);
+            let own = request("events", place.aws.endpoint());
+            // The places of this machine; everything else as it stands in the file.
+            for field in ["target", "steadyState", "environment"] {
+                event[field] = own[field].clone();
+            }
+            event["application"] = json!(format!("events-{number}"));
+            event.as_object_mut().unwrap().remove("detection");
+            event.as_object_mut().unwrap().remove("windows");
+            if event.get("schedule").is_some() {
+                event["schedule"]["scheduledAt"] = json!(firedrill_core::Timestamp::from_millis(firedrill_local::clock::epoch_ms()).to_string());
+            }
+            let answer = place.invoke(&event).await.unwrap();
+            let expected = if *name == "instance-console" { "planned" } else { "recovered" };
+            assert_eq!(answer["outcome"], expected, "{name}: {answer:#}");
+        }
+        assert_eq!(place.states(&ids).await, ["running"; 3]);
+        let (kind, message) = place.invoke(&read("get")).await.unwrap_err();
+        assert_eq!(kind, "NoSuchRun", "{message}");
+        assert_eq!(place.invoke(&read("resume")).await.unwrap_err().0, "NoSuchRun");
+        assert_eq!(place.invoke(&read("list")).await.unwrap()["runs"], json!([]));
+    });
+}
