@@ -49,6 +49,7 @@ fn validate(template: &Path) -> Result<(), Failed> {
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .output()
         .map_err(|error| error.to_string())?;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() { Ok(()) } else { Err(said.into()) }
 }

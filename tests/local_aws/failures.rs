@@ -33,7 +33,11 @@ fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("UnauthorizedOperation") && reason.contains("StopInstances"), "{reason}");
         assert_eq!(place.states(&ids).await, ["running"]);
-        assert_eq!(place.mutations_of(&ids).await.len(), 1, "nothing was injected, so nothing is rolled back");
+        assert_eq!(
+            place.mutations_of(&ids).await.len(),
+            1,
+            "nothing was injected, so nothing is rolled back"
+        );
     });
 }
 
@@ -106,7 +110,11 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
         broken["objective"]["rtoSeconds"] = json!(3);
         broken["objective"]["giveUpAfterSeconds"] = json!(6);
         let answer = place.invoke(&broken).await.unwrap();
-        assert_eq!((&answer["outcome"], &answer["status"]), (&json!("not-recovered"), &json!("failed")), "{answer:#}");
+        assert_eq!(
+            (&answer["outcome"], &answer["status"]),
+            (&json!("not-recovered"), &json!("failed")),
+            "{answer:#}"
+        );
         assert_eq!(place.states(&blue).await, ["running"]);
         assert!(answer["reason"].as_str().unwrap().contains("runs"), "it names the probe: {answer:#}");
     });
@@ -127,7 +135,10 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
         .await;
         let (kind, message) = place.invoke(&request("no-table", place.aws.endpoint())).await.unwrap_err();
         assert_eq!(kind, "StoreFailed");
-        assert!(message.contains("ResourceNotFoundException") && message.contains("nothing was injected"), "{message}");
+        assert!(
+            message.contains("ResourceNotFoundException") && message.contains("nothing was injected"),
+            "{message}"
+        );
         assert!(place.mutations_of(&ids).await.is_empty());
     });
 }

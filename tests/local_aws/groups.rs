@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::place::{Place, REGION, request, with};
 
 async fn group(place: &Place, name: &str, size: i32) {
-    let data = RequestLaunchTemplateData::builder().image_id("ami-12c6146b").instance_type(InstanceType::T3Nano);
-    let template = place.ec2.create_launch_template().launch_template_name(name).launch_template_data(data.build());
+    let data =
+        RequestLaunchTemplateData::builder().image_id("ami-12c6146b").instance_type(InstanceType::T3Nano);
+    let template =
+        place.ec2.create_launch_template().launch_template_name(name).launch_template_data(data.build());
     template.send().await.unwrap();
     let client = aws_sdk_autoscaling::Client::new(&place.sdk);
     let tag = |key: &str, value: &str| {
@@ -18,7 +20,9 @@ async fn group(place: &Place, name: &str, size: i32) {
     client
         .create_auto_scaling_group()
         .auto_scaling_group_name(name)
-        .launch_template(LaunchTemplateSpecification::builder().launch_template_name(name).version("1").build())
+        .launch_template(
+            LaunchTemplateSpecification::builder().launch_template_name(name).version("1").build(),
+        )
         .min_size(size)
         .max_size(size)
         .desired_capacity(size)
@@ -50,7 +54,11 @@ fn a_group_that_replaced_its_member_is_back_though_the_instance_is_gone() {
         drill["steadyState"]["probes"] =
             json!([{ "name": "at strength", "groupAtStrength": "fleet", "count": 2 }]);
         let answer = place.invoke(&drill).await.unwrap();
-        assert_eq!((&answer["outcome"], &answer["impaired"]), (&json!("recovered"), &json!(true)), "{answer:#}");
+        assert_eq!(
+            (&answer["outcome"], &answer["impaired"]),
+            (&json!("recovered"), &json!(true)),
+            "{answer:#}"
+        );
         let after = members(place, "fleet").await;
         assert_eq!(after.len(), 2);
         assert!(after.iter().all(|(_, lifecycle)| lifecycle == "InService"), "{after:?}");

@@ -65,7 +65,15 @@ impl Drill for Flapping {
         let second = elapsed.as_secs();
         let answers = (0..PROBES).map(|probe| {
             let down = flapping && (second / (3 + probe as u64)).is_multiple_of(2);
-            (probe, Answer { seen: Seen::from(!down), asked: now, answered: now, detail: Some(format!("{down}")) })
+            (
+                probe,
+                Answer {
+                    seen: Seen::from(!down),
+                    asked: now,
+                    answered: now,
+                    detail: Some(format!("{down}")),
+                },
+            )
         });
         let state = if self.stopped_at.is_some() && !self.started { "stopped" } else { "running" };
         let changed = second.is_multiple_of(600).then(|| Evidence::Targets {
@@ -108,7 +116,9 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         document["objective"] = json!({
             "rtoSeconds": 20_000, "giveUpAfterSeconds": 30_000, "restoreWithinSeconds": 600
         });
-        let Ok(Delivery::Start(request)) = parse(&document) else { panic!("refused: {:?}", parse(&document)) };
+        let Ok(Delivery::Start(request)) = parse(&document) else {
+            panic!("refused: {:?}", parse(&document))
+        };
         let timing = Timing {
             poll_ms: 1_000,
             aws_poll_ms: 5_000,
@@ -129,7 +139,8 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         };
         let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         let connection = Connection::over(&place.sdk, Duration::from_secs(10));
-        let table = Table::new(&connection, &place.table, Duration::from_secs(86_400), Duration::from_secs(10));
+        let table =
+            Table::new(&connection, &place.table, Duration::from_secs(86_400), Duration::from_secs(10));
         let run = begin(&request, &invocation, began);
         assert_eq!(table.begin(&run, &request).await.unwrap(), Begun::Begun);
         let elapsed = Rc::new(Cell::new(Duration::ZERO));

@@ -83,10 +83,14 @@ impl Place {
     }
 
     async fn send(&self, payload: &Value, kind: &str) -> reqwest::Response {
-        let url = format!("{}/2015-03-31/functions/firedrill-drill-instance/invocations", self.aws.endpoint());
-        let scope = format!("AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, \
-                             SignedHeaders=host, Signature=none");
-        let request = self.http.post(url).header("authorization", scope).header("x-amz-invocation-type", kind);
+        let url =
+            format!("{}/2015-03-31/functions/firedrill-drill-instance/invocations", self.aws.endpoint());
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, \
+                             SignedHeaders=host, Signature=none"
+        );
+        let request =
+            self.http.post(url).header("authorization", scope).header("x-amz-invocation-type", kind);
         let answer = request.timeout(Duration::from_secs(300)).json(payload).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         answer
@@ -102,7 +106,8 @@ impl Place {
     /// Starts instances with these tags only.
     pub async fn launch_without_opt_in(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
-        let tags = TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect()));
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect()));
         let zone = Placement::builder().availability_zone(format!("{REGION}a"));
         let launch = self.ec2.run_instances().image_id("ami-12c6146b").instance_type(InstanceType::T3Nano);
         let launch = launch.min_count(count).max_count(count).tag_specifications(tags.build());
@@ -121,10 +126,11 @@ impl Place {
     /// What the function called so far on these instances, DryRuns left out.
     pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
         let calls = self.aws.calls().await.unwrap();
-        let ours = calls.into_iter().filter(|call| {
-            call.caller.as_deref() == Some(DRILL) && call.mutating && call.service == "ec2"
-        });
-        ours.filter(|call| ids.iter().any(|id| call.resource.iter().any(|r| r.contains(id.as_str())))).collect()
+        let ours = calls
+            .into_iter()
+            .filter(|call| call.caller.as_deref() == Some(DRILL) && call.mutating && call.service == "ec2");
+        ours.filter(|call| ids.iter().any(|id| call.resource.iter().any(|r| r.contains(id.as_str()))))
+            .collect()
     }
 }
 

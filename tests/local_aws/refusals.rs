@@ -43,7 +43,8 @@ fn what_did_not_opt_in_is_never_touched() {
         refused(place, &ids, &request("no-tag", place.aws.endpoint()), "not-injected", OPT_IN_TAG.0).await;
         // The tag of another environment is no leave for this one.
         let ids = place.launch(1, &[("case", "other-env"), ("firedrill:environment", "staging")]).await;
-        refused(place, &ids, &request("other-env", place.aws.endpoint()), "not-injected", "environment").await;
+        refused(place, &ids, &request("other-env", place.aws.endpoint()), "not-injected", "environment")
+            .await;
     });
 }
 

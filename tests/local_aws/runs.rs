@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use firedrill_local::{Bookstore, bookstore::{BookstoreOptions, What}};
+use firedrill_local::{
+    Bookstore,
+    bookstore::{BookstoreOptions, What},
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -49,14 +52,19 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
     with(async |place| {
         let blue = place.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
         place.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
-        let shop = Bookstore::open(&place.aws, &BookstoreOptions { failover_ms: 3_000, broken: false }).unwrap();
+        let shop =
+            Bookstore::open(&place.aws, &BookstoreOptions { failover_ms: 3_000, broken: false }).unwrap();
         let event = on_bookstore(&shop.url());
         let answers = join_all([place.invoke(&event), place.invoke(&event), place.invoke(&event)]).await;
         let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();
         let ids: BTreeSet<&str> = answers.iter().map(|answer| answer["runId"].as_str().unwrap()).collect();
         assert_eq!(ids, BTreeSet::from(["test/bookstore/stop-one/1"]));
         let answer = place.invoke(&json!({ "get": "test/bookstore/stop-one/1" })).await.unwrap();
-        assert_eq!((&answer["outcome"], &answer["impaired"]), (&json!("recovered"), &json!(true)), "{answer:#}");
+        assert_eq!(
+            (&answer["outcome"], &answer["impaired"]),
+            (&json!("recovered"), &json!(true)),
+            "{answer:#}"
+        );
         assert_eq!(answer["targets"], json!(blue));
 
         let calls = place.mutations_of(&blue).await;
@@ -67,12 +75,16 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         // What the record says, against what the bookstore knows.
         let truth = shop.truth();
         let recovered = truth.iter().find(|truth| truth.what == What::Recovered).unwrap().at_ms;
-        let sent: firedrill_core::Timestamp = answer["times"]["injected"]["at"].as_str().unwrap().parse().unwrap();
+        let sent: firedrill_core::Timestamp =
+            answer["times"]["injected"]["at"].as_str().unwrap().parse().unwrap();
         let took = answer["timeToRecover"]["ms"].as_i64().unwrap();
         let resolution = answer["timeToRecover"]["resolutionMs"].as_i64().unwrap();
         let really = recovered - sent.as_millis();
         // One probe interval (250 ms) and the time of the answer itself.
-        assert!(took >= really && took - really <= 250 + 250, "{took} ms by the record, {really} ms in truth");
+        assert!(
+            took >= really && took - really <= 250 + 250,
+            "{took} ms by the record, {really} ms in truth"
+        );
         assert!(took - resolution <= really, "the truth lies outside of the resolution of {resolution} ms");
         assert!(answer["answers"]["failed"].as_u64().unwrap() > 0);
 
@@ -128,7 +140,11 @@ fn every_page_of_two_hundred_and_fifty_instances_is_read() {
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
         assert_eq!((&answer["impaired"], answer["targets"].as_array().unwrap().len()), (&json!(false), 25));
         let calls = place.mutations_of(&ids).await;
-        assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "one call stops all");
+        assert_eq!(
+            calls.iter().filter(|call| call.action == "StopInstances").count(),
+            1,
+            "one call stops all"
+        );
         let described = place.aws.calls().await.unwrap();
         let empty = described.iter().filter(|call| call.caller.as_deref() == Some(DRILL));
         assert!(empty.clone().any(|call| call.action == "DescribeInstances"));
@@ -162,7 +178,9 @@ fn every_event_of_the_repository_is_answered() {
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
         };
         let ids = place.launch(3, &[("case", "events")]).await;
-        for (number, name) in ["instance-schedule", "instance-rule", "instance-console", "instance-local"].iter().enumerate() {
+        for (number, name) in
+            ["instance-schedule", "instance-rule", "instance-console", "instance-local"].iter().enumerate()
+        {
             let mut event = read(name);
             let own = request("events", place.aws.endpoint());
             // The places of this machine; everything else as it stands in the file.
@@ -173,7 +191,9 @@ fn every_event_of_the_repository_is_answered() {
             event.as_object_mut().unwrap().remove("detection");
             event.as_object_mut().unwrap().remove("windows");
             if event.get("schedule").is_some() {
-                event["schedule"]["scheduledAt"] = json!(firedrill_core::Timestamp::from_millis(firedrill_local::clock::epoch_ms()).to_string());
+                event["schedule"]["scheduledAt"] = json!(
+                    firedrill_core::Timestamp::from_millis(firedrill_local::clock::epoch_ms()).to_string()
+                );
             }
             let answer = place.invoke(&event).await.unwrap();
             let expected = if *name == "instance-console" { "planned" } else { "recovered" };

@@ -11,6 +11,9 @@ use crate::{
     request::{BlastRadius, InstanceSelector, OPT_IN_TAG},
 };
 
+/// An instance that carries this tag is touched only by drills of the environment it names.
+const ENVIRONMENT_TAG: &str = "firedrill:environment";
+
 /// What is known about one instance that a request may mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
@@ -81,6 +84,14 @@ pub fn unfit(candidate: &Candidate, request: &Request, kms_key_arns: &[String]) 
     }
     if candidate.tags.get(key).map(String::as_str) != Some(value) {
         return Some(format!("does not carry the opt-in tag {key}={value}"));
+    }
+    if let Some(environment) = candidate.tags.get(ENVIRONMENT_TAG)
+        && environment != request.environment.as_str()
+    {
+        return Some(format!(
+            "belongs to environment {environment} ({ENVIRONMENT_TAG}), not to {}",
+            request.environment
+        ));
     }
     if let Some(zone) = &request.target.availability_zone
         && candidate.zone != *zone
@@ -246,4 +257,37 @@ pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> 
         moves_traffic: false,
         progress: crate::run::Progress::default(),
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_of_another_environment_is_unfit() {
+        let request: Request = serde_json::from_value(serde_json::json!({
+            "drill": "instance", "application": "bookstore", "dependency": "compute", "environment": "staging",
+            "mode": "stop",
+            "target": {"region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}},
+            "steadyState": {"probes": [{"name": "up", "tcp": {"host": "localhost", "port": 80}}]},
+            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
+            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
+        }))
+        .unwrap();
+        let tagged = |environment: Option<&str>| {
+            let opt_in = (OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned());
+            let own = environment.map(|name| (ENVIRONMENT_TAG.to_owned(), name.to_owned()));
+            Candidate {
+                state: "running".into(),
+                root_device_type: "ebs".into(),
+                stop_protected: Seen::No,
+                tags: std::iter::once(opt_in).chain(own).collect(),
+                ..Candidate::default()
+            }
+        };
+        assert_eq!(unfit(&tagged(None), &request, &[]), None);
+        assert_eq!(unfit(&tagged(Some("staging")), &request, &[]), None);
+        let why = unfit(&tagged(Some("production")), &request, &[]).unwrap();
+        assert!(why.contains("belongs to environment production"), "{why}");
+    }
 }

@@ -39,14 +39,14 @@ pub(crate) async fn lines(home: &Home, record: Option<&Record>) -> Result<Vec<St
         let (file, folder) = (file.display(), home.aws.folder().display());
         lines.push("# A second run, by hand:".to_owned());
         lines.push(format!(
-            "aws lambda invoke --function-name {} --cli-binary-format raw-in-base64-out --cli-read-timeout 120 \
-             --payload file://{file} {folder}/answer.json",
+            "aws lambda invoke --function-name {} \
+             --cli-read-timeout 120 --payload fileb://{file} {folder}/answer.json",
             home.drill_function()
         ));
         lines.push(
             "# The same, with a build of your own (cargo-lambda; in another terminal the second):".to_owned(),
         );
-        lines.push("cargo lambda watch --target-dir target/lambda-watch".to_owned());
+        lines.push("CARGO_TARGET_DIR=target/lambda-watch cargo lambda watch".to_owned());
         lines.push(format!("cargo lambda invoke drill-instance --data-file {file}"));
     }
     Ok(lines)

@@ -140,3 +140,88 @@ pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreErr
     let value: Value = serde_dynamo::from_attribute_value(value).map_err(|e| unreadable(e.to_string()))?;
     serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use firedrill_core::{deliver, gate::Policy, run::OwnerId, timing::Timing};
+    use serde_json::json;
+
+    use super::*;
+
+    const KEPT: Duration = Duration::from_hours(24);
+
+    fn drill() -> (Run, Request) {
+        let equals = json!({"n": 1, "list": [null, true, "x"]});
+        let probe = json!({"name": "up", "http": {"url": "http://a.example/", "json": {"pointer": "/v", "equals": equals}}});
+        let request: Request = serde_json::from_value(json!({
+            "drill": "instance", "application": "bookstore", "dependency": "compute", "environment": "staging",
+            "execute": true, "mode": "stop", "runId": "one",
+            "target": {"region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}},
+            "steadyState": {"probes": [probe]},
+            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
+            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
+        }))
+        .unwrap();
+        let timing = Timing {
+            poll_ms: 1_000,
+            aws_poll_ms: 5_000,
+            call_deadline_ms: 10_000,
+            lease_ms: 60_000,
+            renew_ms: 15_000,
+            margin_ms: 10_000,
+            settle_ms: 900_000,
+            function_timeout_ms: 900_000,
+        };
+        let invocation = deliver::Invocation {
+            request_id: "request".to_owned(),
+            owner: OwnerId("owner".to_owned()),
+            ends_at: Duration::ZERO,
+            timing,
+            policy: Policy::default(),
+        };
+        (deliver::begin(&request, &invocation, Timestamp::from_millis(1_000_000)), request)
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_whole() {
+        let (begun, asked) = drill();
+        assert_eq!(run(head(&begun, KEPT).unwrap()).unwrap(), begun);
+        assert_eq!(request_of(request(&begun, &asked, KEPT).unwrap(), &begun.run_id).unwrap(), asked);
+    }
+
+    #[test]
+    fn only_an_unfinished_run_is_open_and_only_a_finished_one_expires() {
+        let (mut begun, _) = drill();
+        let item = head(&begun, KEPT).unwrap();
+        assert!(item.contains_key("open") && !item.contains_key("ttl"));
+        begun.phase = Phase::Finished;
+        begun.times.finished = Some(Timestamp::from_millis(2_000_000));
+        let item = head(&begun, KEPT).unwrap();
+        assert!(!item.contains_key("open"));
+        assert_eq!(item["ttl"], AttributeValue::N("88400".to_owned()), "2000 s and a day");
+    }
+
+    #[test]
+    fn a_plan_is_in_no_drills_list() {
+        let (mut begun, _) = drill();
+        assert_eq!(drill_key(&begun), "staging/bookstore/instance");
+        begun.outcome = Some(Outcome::Planned);
+        assert_eq!(drill_key(&begun), "staging/bookstore/instance#plan");
+    }
+
+    #[test]
+    fn a_head_of_another_layout_is_not_parsed() {
+        let mut item = keys("run#a/b/c/d", "head");
+        item.insert("layout".to_owned(), AttributeValue::N("2".to_owned()));
+        let run_id = RunId("a/b/c/d".to_owned());
+        assert_eq!(run(item), Err(StoreError::UnknownLayout { run_id, layout: 2 }));
+    }
+
+    #[test]
+    fn evidence_that_does_not_fit_leaves_a_note() {
+        let at = Timestamp::from_millis(0);
+        let note = Evidence::Note { at, text: "x".repeat(MOST_BYTES) };
+        let item = evidence(&RunId("r".to_owned()), "evidence#1", &note, KEPT).unwrap();
+        assert!(matches!(&item["text"], AttributeValue::S(text) if text.contains("did not fit")));
+    }
+}

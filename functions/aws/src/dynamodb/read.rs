@@ -62,7 +62,7 @@ impl Table {
                     Ok(_) => {}
                     // Written by a later version: it has its reader, which is not this one.
                     Err(error @ StoreError::UnknownLayout { .. }) => {
-                        tracing::warn!(%error, "left out of a list")
+                        tracing::warn!(%error, "left out of a list");
                     }
                     Err(error) => return Err(error),
                 }

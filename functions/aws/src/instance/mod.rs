@@ -2,6 +2,7 @@
 
 mod alarms;
 mod groups;
+mod kit;
 mod plan;
 mod prepare;
 mod probes;
@@ -21,87 +22,9 @@ use firedrill_core::{
     run::Page,
 };
 
-use crate::{
-    autoscaling::AutoScaling,
-    client::Connection,
-    clock::SystemClock,
-    config::Config,
-    ec2::{Ec2, Instance},
-    elbv2::LoadBalancing,
-    kms::Kms,
-    lambda::Home,
-    probe::Prober,
-};
+pub use kit::{Kit, Regional};
 
-/// The clients for one Region.
-#[derive(Clone, Debug)]
-pub struct Regional {
-    ec2: Ec2,
-    groups: AutoScaling,
-    balancing: LoadBalancing,
-    kms: Kms,
-}
-
-impl Regional {
-    /// Builds them.
-    #[must_use]
-    pub fn new(connection: &Connection) -> Self {
-        Self {
-            ec2: Ec2::new(connection),
-            groups: AutoScaling::new(connection),
-            balancing: LoadBalancing::new(connection),
-            kms: Kms::new(connection),
-        }
-    }
-}
-
-/// What instance drills need for as long as the function lives.
-#[derive(Clone, Debug)]
-pub struct Kit {
-    config: Config,
-    connection: Connection,
-    /// Most drills run in the function's own Region: its clients are built before anyone waits.
-    here: Regional,
-    prober: Prober,
-}
-
-impl Kit {
-    /// Builds every client.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be set up.
-    pub fn new(home: &Home) -> Result<Self, String> {
-        Ok(Self {
-            config: home.config.clone(),
-            here: Regional::new(&home.connection),
-            connection: home.connection.clone(),
-            prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
-        })
-    }
-
-    /// The drill for one request.
-    #[must_use]
-    pub fn drill(&self, clock: SystemClock, request: &Request) -> InstanceDrill {
-        let region = &request.target.region;
-        let home = self.connection.region() == region;
-        let connection = if home { self.connection.clone() } else { self.connection.in_region(region) };
-        InstanceDrill {
-            aws: if home { self.here.clone() } else { Regional::new(&connection) },
-            connection,
-            config: self.config.clone(),
-            prober: self.prober.clone(),
-            request: request.clone(),
-            clock,
-            last_aws: None,
-            last_phase: None,
-            prepared: None,
-            known_groups: BTreeSet::new(),
-            states: BTreeMap::new(),
-            busy: Vec::new(),
-            detected: None,
-        }
-    }
-}
+use crate::{client::Connection, clock::SystemClock, config::Config, ec2::Instance, probe::Prober};
 
 /// One instance drill, as far as one invocation carries it.
 #[derive(Debug)]
@@ -210,6 +133,31 @@ impl Drill for InstanceDrill {
 }
 
 impl InstanceDrill {
+    fn new(
+        config: Config,
+        connection: Connection,
+        aws: Regional,
+        prober: Prober,
+        request: Request,
+        clock: SystemClock,
+    ) -> Self {
+        Self {
+            aws,
+            connection,
+            config,
+            prober,
+            request,
+            clock,
+            last_aws: None,
+            last_phase: None,
+            prepared: None,
+            known_groups: BTreeSet::new(),
+            states: BTreeMap::new(),
+            busy: Vec::new(),
+            detected: None,
+        }
+    }
+
     /// AWS is asked now and then, at once after an act and when a phase begins.
     fn is_aws_due(&mut self, phase: Phase) -> bool {
         let (now, pause) = (self.clock.elapsed(), Duration::from_millis(self.config.timing.aws_poll_ms));

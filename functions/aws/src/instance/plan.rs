@@ -23,7 +23,7 @@ impl InstanceDrill {
         match resolved {
             Err(Prepared::Refused(why)) => plan.refused = Some(why),
             Err(Prepared::Unknown(why)) => {
-                plan.refused = Some(format!("the targets could not be read: {why}"))
+                plan.refused = Some(format!("the targets could not be read: {why}"));
             }
             Err(Prepared::Ready(_)) => {}
             Ok(found) => {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// dimensions, so nothing else is taken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(#[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,39}$"))] String);
+#[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,39}$"))]
+pub struct Name(String);
 
 impl Name {
     /// The name as text.
@@ -51,7 +52,8 @@ impl fmt::Display for Name {
 /// An Amazon Resource Name: `arn:partition:service:region:account:resource`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Arn(#[schemars(regex(pattern = r"^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$"))] String);
+#[schemars(extend("pattern" = "^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$"))]
+pub struct Arn(String);
 
 impl Arn {
     /// The ARN as text.
