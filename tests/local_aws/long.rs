@@ -27,7 +27,7 @@ use crate::place::{REGION, request, with};
 
 const TARGETS: usize = 250;
 const PROBES: usize = 20;
-const SIX_HOURS: Duration = Duration::from_secs(6 * 3_600);
+const SIX_HOURS: Duration = Duration::from_hours(6);
 
 /// A clock that has come to where it was asked to wait for.
 struct Jumping {
@@ -140,7 +140,7 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         let connection = Connection::over(&place.sdk, Duration::from_secs(10));
         let table =
-            Table::new(&connection, &place.table, Duration::from_secs(86_400), Duration::from_secs(10));
+            Table::new(&connection, &place.table, Duration::from_hours(24), Duration::from_secs(10));
         let run = begin(&request, &invocation, began);
         assert_eq!(table.begin(&run, &request).await.unwrap(), Begun::Begun);
         let elapsed = Rc::new(Cell::new(Duration::ZERO));

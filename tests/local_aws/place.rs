@@ -91,7 +91,7 @@ impl Place {
         );
         let request =
             self.http.post(url).header("authorization", scope).header("x-amz-invocation-type", kind);
-        let answer = request.timeout(Duration::from_secs(300)).json(payload).send().await.unwrap();
+        let answer = request.timeout(Duration::from_mins(5)).json(payload).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         answer
     }
@@ -119,11 +119,11 @@ impl Place {
     pub async fn states(&self, ids: &[String]) -> Vec<String> {
         let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec())).build();
         let answer = self.ec2.describe_instances().filters(filter).send().await.unwrap();
-        let instances = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+        let instances = answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
         instances.map(|i| i.state().unwrap().name().unwrap().as_str().to_owned()).collect()
     }
 
-    /// What the function called so far on these instances, DryRuns left out.
+    /// What the function called so far on these instances, `DryRun`s left out.
     pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
         let calls = self.aws.calls().await.unwrap();
         let ours = calls

@@ -5,7 +5,7 @@
 //!
 //! - [`request`]: what a caller may ask for, and what is said to one who asks wrongly.
 //! - [`run`]: the head of a run, as the record keeps it.
-//! - [`step`]: one run, one look, one decision. Start reading there.
+//! - [`mod@step`]: one run, one look, one decision. Start reading there.
 //! - [`recovery`]: when an application had recovered, and whether that was soon enough.
 //! - [`drive`]: the one small loop around `step`: observe, step, save, act.
 //! - [`deliver`]: what an invocation does with what it was sent.
