@@ -145,9 +145,6 @@ fn every_page_of_two_hundred_and_fifty_instances_is_read() {
             1,
             "one call stops all"
         );
-        let described = place.aws.calls().await.unwrap();
-        let empty = described.iter().filter(|call| call.caller.as_deref() == Some(DRILL));
-        assert!(empty.clone().any(|call| call.action == "DescribeInstances"));
         let states = place.states(&ids[..200]).await;
         assert!(states.iter().all(|state| state == "running"), "{states:?}");
     });

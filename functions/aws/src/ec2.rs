@@ -21,7 +21,7 @@ use crate::{
 /// As many ids as `DescribeInstanceStatus` takes.
 const MOST_STATUS_IDS: usize = 100;
 /// The largest page.
-const PAGE: i32 = 1_000;
+const PAGE: i32 = 100;
 
 /// EC2 in one Region.
 #[derive(Clone, Debug)]
