@@ -20,7 +20,7 @@ use crate::{
 
 /// As many ids as `DescribeInstanceStatus` takes.
 const MOST_STATUS_IDS: usize = 100;
-/// The largest page.
+/// A page: one target that is missed for want of its page would be worse than a few calls more.
 const PAGE: i32 = 100;
 
 /// EC2 in one Region.

@@ -1,0 +1,185 @@
+//! `cargo demo`, as a newcomer types it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+};
+
+use regex::Regex;
+use serde_json::Value;
+
+/// Demos that run to their end write the same file, so those whose file is read come one after the other.
+/// The one that is interrupted runs beside them: two demos have nothing else in common.
+static RECORDS: Mutex<()> = Mutex::new(());
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The demo, from a shell that is set up for somebody's production account.
+fn demo(arguments: &[&str], temporary: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--bin", "firedrill-local", "--", "demo"]).args(arguments);
+    command
+        .current_dir(root())
+        .env("TMPDIR", temporary)
+        .env("AWS_PROFILE", "hostile-production")
+        .env("AWS_ACCESS_KEY_ID", "AKIAHOSTILE")
+        .env("AWS_SECRET_ACCESS_KEY", "hostile")
+        .env("AWS_CONFIG_FILE", "/hostile/config")
+        .env("AWS_REGION", "hostile-1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn ended(child: Child) -> (Option<i32>, String, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Times, ids, ports and places become placeholders; the order of what happens within a moment is no
+/// promise, so lines are compared as a set.
+fn shape(transcript: &str) -> Vec<String> {
+    let replacements = [
+        (r"i-[0-9a-f]{17}", "i-ID"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+        (r"[+-]\d+\.\d s", "+N s"),
+        (r"\d+\.\d s", "N s"),
+        (r"\d+ ms", "N ms"),
+        (r"\d+ of \d+ failed", "N of N failed"),
+        (r"firedrill-RunsTable-\w+", "firedrill-RunsTable-ID"),
+        (r"written +\S+/target/demo/runs.json", "written  target/demo/runs.json"),
+    ];
+    let mut text = transcript.to_owned();
+    for (pattern, placeholder) in replacements {
+        text = Regex::new(pattern).unwrap().replace_all(&text, placeholder).into_owned();
+    }
+    let mut lines: Vec<String> =
+        text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+    lines.sort();
+    lines
+}
+
+/// Every process whose environment or command line names this folder.
+fn processes_of(folder: &Path) -> Vec<u32> {
+    let name = folder.to_string_lossy().into_owned();
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir("/proc") else { return found };
+    for entry in entries.flatten() {
+        let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let read = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
+        let text = [read("environ"), read("cmdline")].concat();
+        if id != std::process::id() && String::from_utf8_lossy(&text).contains(&name) {
+            found.push(id);
+        }
+    }
+    found
+}
+
+/// Processes below the demo whose environment holds what only a hostile shell could have given them.
+fn hostile_children(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for id in processes_of(folder) {
+        let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        // The demo itself, and the cargo that a person types, are the shell's own children.
+        let is_ours = command.contains("firedrill-local") || command.contains("cargo");
+        if !is_ours && String::from_utf8_lossy(&environment).to_lowercase().contains("hostile") {
+            found.push(command);
+        }
+    }
+    found
+}
+
+/// The one record that the demo wrote.
+fn record() -> Value {
+    let text = fs::read_to_string(root().join("target/demo/runs.json")).unwrap();
+    let records: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(records.len(), 1);
+    records.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_demo_prints_what_the_readme_shows_and_no_child_sees_the_callers_account() {
+    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = demo(&[], temporary.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    let mut looked = 0;
+    for line in lines.by_ref().map_while(Result::ok) {
+        said += &line;
+        said.push('\n');
+        let hostile = hostile_children(temporary.path());
+        assert!(hostile.is_empty(), "{hostile:?}");
+        looked += usize::from(processes_of(temporary.path()).len() > 1);
+    }
+    let (code, _, errors) = ended(child);
+    assert_eq!(code, Some(0), "{said}\n{errors}");
+    assert!(looked > 3, "no child was ever seen");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("\n```").next().unwrap();
+    assert_eq!(shape(&said), shape(shown), "the README shows another transcript; this one is:\n{said}");
+
+    let record = record();
+    assert_eq!((&record["drill"], &record["outcome"]), (&"instance-blue".into(), &"recovered".into()));
+    assert!(record["runId"].as_str().unwrap().starts_with("staging/bookstore/instance-blue/"));
+    for time in ["injected", "inPlace", "detected", "recovered", "rolledBack"] {
+        assert!(record["times"][time]["at"].is_string(), "{time} is not in the record");
+    }
+    nothing_is_left(temporary.path());
+}
+
+#[test]
+fn a_standby_that_is_broken_ends_the_demo_with_a_failure_and_the_instance_running() {
+    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let temporary = tempfile::tempdir().unwrap();
+    let (code, said, errors) = ended(demo(&["--broken"], temporary.path()).spawn().unwrap());
+    assert_eq!(code, Some(1), "{said}\n{errors}");
+    let line =
+        |start: &str| said.lines().find(|line| line.trim().starts_with(start)).unwrap_or_default().to_owned();
+    assert!(line("outcome").contains("not-recovered"), "{said}");
+    assert!(line("reason").contains("version answers"), "the reason names the probe: {said}");
+    assert!(said.contains("is running"), "{said}");
+    assert_eq!(record()["outcome"], "not-recovered");
+    nothing_is_left(temporary.path());
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = demo(&[], temporary.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("StopInstances")), "it never came to the injection");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    lines.for_each(drop);
+    assert_eq!(ended(child).0, Some(130));
+    nothing_is_left(temporary.path());
+}
+
+#[test]
+fn a_foreign_endpoint_makes_everything_refuse_to_start() {
+    let temporary = tempfile::tempdir().unwrap();
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"] {
+        let mut command = demo(&[], temporary.path());
+        let (code, said, errors) = ended(command.env(name, "https://ec2.example.com").spawn().unwrap());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(errors.contains(name) && errors.contains("https://ec2.example.com"), "{errors}");
+        assert!(!said.contains("local AWS answers"), "{said}");
+    }
+}
+
+fn nothing_is_left(temporary: &Path) {
+    assert_eq!(processes_of(temporary), Vec::<u32>::new(), "processes are left");
+    let files: Vec<_> = fs::read_dir(temporary).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(files.is_empty(), "left behind: {files:?}");
+}
