@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 
 /// Demos that run to their end write the same file, so those whose file is read come one after the other.

@@ -2,11 +2,18 @@
 //! tests that need it are reported as ignored.
 
 use std::{
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use firedrill_local::{
+    Home, functions,
+    home::{HomeOptions, Starts},
+};
 use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -25,13 +32,22 @@ fn main() {
     if !sam {
         eprintln!("`sam` is missing (pip install aws-sam-cli): the templates are not validated");
     }
+    let cargo_lambda = answers("cargo-lambda", &["lambda", "--version"]);
+    if !cargo_lambda {
+        eprintln!("`cargo-lambda` is missing (pip install cargo-lambda): the function is not run by hand");
+    }
     let templates = ["template", "drills", "bookstore"];
     let validated = templates.map(|name| {
         let template = root().join(format!("infra/{name}.yaml"));
         let trial = Trial::test(format!("sam_has_nothing_against_{name}"), move || validate(&template));
         trial.with_ignored_flag(!sam)
     });
-    libtest_mimic::run(&arguments, validated.into()).exit();
+    let by_hand = Trial::test("a_drill_by_hand_with_cargo_lambda_recovers", || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(drilled_by_hand())
+    });
+    let mut trials = Vec::from(validated);
+    trials.push(by_hand.with_ignored_flag(!cargo_lambda));
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
 /// `sam validate --lint`, which works offline and must not meet anybody's account.
@@ -52,4 +68,73 @@ fn validate(template: &Path) -> Result<(), Failed> {
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() { Ok(()) } else { Err(said.into()) }
+}
+
+/// `cargo lambda watch` and `cargo lambda invoke`, with local AWS behind them.
+async fn drilled_by_hand() -> Result<(), Failed> {
+    let binary = functions::build("drill-instance").await?;
+    let options = HomeOptions { starts: Starts::AsScheduled, ..HomeOptions::new(&binary) };
+    let home = Home::up(options).await?;
+    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port().to_string();
+    let own_target = root().join("target/lambda-watch");
+    let mut watch = Command::new("cargo-lambda");
+    watch.args([
+        "lambda",
+        "watch",
+        "--ignore-changes",
+        "--invoke-address",
+        "127.0.0.1",
+        "--invoke-port",
+        &port,
+    ]);
+    watch.current_dir(root()).env("CARGO_TARGET_DIR", own_target).process_group(0).stdin(Stdio::null());
+    let log = std::fs::File::create(home.aws.folder().join("logs/watch.log"))?;
+    watch.stdout(log.try_clone()?).stderr(log).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+    watch.envs(home.aws.environment());
+    watch.envs(home.drill_variables().await?);
+    let mut watch = Watch(watch.spawn()?);
+
+    let request = home.aws.folder().join("request.json");
+    std::fs::write(&request, by_hand(&home)?.to_string())?;
+    let invoke = Command::new("cargo-lambda")
+        .args(["lambda", "invoke", "drill-instance", "--invoke-address", "127.0.0.1", "--invoke-port", &port])
+        .arg("--data-file")
+        .arg(&request)
+        .env("CARGO", env!("CARGO"))
+        .current_dir(root())
+        .output()?;
+    watch.end();
+    let said = String::from_utf8_lossy(&invoke.stdout).into_owned();
+    let log = std::fs::read_to_string(home.aws.folder().join("logs/watch.log")).unwrap_or_default();
+    home.down()?;
+    let answer: Value = serde_json::from_str(&said)
+        .map_err(|error| format!("{error}: {said}\n{}\n{log}", String::from_utf8_lossy(&invoke.stderr)))?;
+    if answer["outcome"] == "recovered" { Ok(()) } else { Err(format!("{answer:#}").into()) }
+}
+
+/// `events/instance-local.json` with the places of this machine.
+fn by_hand(home: &Home) -> Result<Value, Failed> {
+    let mut event: Value =
+        serde_json::from_str(&std::fs::read_to_string(root().join("events/instance-local.json"))?)?;
+    event["target"]["region"] = "us-east-1".into();
+    event["steadyState"]["probes"][0]["http"]["url"] = format!("{}/version/", home.bookstore.url()).into();
+    event["detection"]["alarmArn"] = home.bookstore_outputs["InstanceAlarmArn"].clone().into();
+    Ok(event)
+}
+
+/// The watching process and all below it.
+struct Watch(std::process::Child);
+
+impl Watch {
+    fn end(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{DRILL, Place, request, with};
+use crate::place::{DRILL, Place, deploy, request, with};
 
 /// Adds a fault on the function's calls; faults of other tests stay. `contains` keeps them apart: only
 /// calls about this test's own instance or run are meant.
@@ -44,27 +44,95 @@ fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
 #[test]
 fn a_stop_whose_answer_was_lost_is_never_sent_again_and_is_rolled_back() {
     with(async |place| {
-        let ids = place.launch(1, &[("case", "lost")]).await;
-        fault(
-            place,
-            json!({
-                "id": "lost", "caller": DRILL, "service": "ec2", "action": "StopInstances", "dryRun": false,
-                "contains": ids[0], "kind": "error", "when": "after", "times": 1,
-                "code": "InternalError", "status": 500, "message": "lost"
-            }),
-        )
-        .await;
-        let answer = place.invoke(&request("lost", place.aws.endpoint())).await.unwrap();
-        // The invocation may end while the call could still land: somebody resumes it then.
-        let answer = finished(place, answer).await;
+        let lost = json!({ "kind": "error", "code": "InternalError", "status": 500, "message": "lost" });
+        stopped_without_an_answer(place, "lost", lost).await;
+    });
+}
+
+#[test]
+fn a_stop_whose_answer_never_comes_is_never_sent_again_and_is_rolled_back() {
+    with(async |place| stopped_without_an_answer(place, "hangs", json!({ "kind": "hang" })).await);
+}
+
+/// The call takes effect; how its sender does not learn that is told by `how`.
+async fn stopped_without_an_answer(place: &Place, case: &str, mut how: Value) {
+    let ids = place.launch(1, &[("case", case)]).await;
+    for (key, value) in [
+        ("id", json!(case)),
+        ("caller", json!(DRILL)),
+        ("action", json!("StopInstances")),
+        ("dryRun", json!(false)),
+        ("contains", json!(ids[0])),
+        ("when", json!("after")),
+    ] {
+        how[key] = value;
+    }
+    fault(place, how).await;
+    let answer = place.invoke(&request(case, place.aws.endpoint())).await.unwrap();
+    // The invocation may end while the call could still land: somebody resumes it then.
+    let answer = finished(place, answer).await;
+    assert_eq!(answer["outcome"], "recovered", "{answer:#}");
+    let calls = place.mutations_of(&ids).await;
+    assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "{calls:?}");
+    assert_eq!(place.states(&ids).await, ["running"]);
+    let times = &answer["times"];
+    let moment = |at: &Value| at.as_str().unwrap().parse::<firedrill_core::Timestamp>().unwrap();
+    let settled = moment(&times["finished"]) - moment(&times["injected"]["at"]);
+    assert!(settled.as_secs() >= 60, "finished after {settled:?} although the call could still land");
+}
+
+/// The processes of one function, by the name that Lambda gives them.
+fn processes_of(function: &str) -> Vec<String> {
+    let mine = format!("AWS_LAMBDA_FUNCTION_NAME={function}\0");
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter(|entry| {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&mine)
+    });
+    ids.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() {
+    with(async |place| {
+        // A stack of its own: its processes are known by their name, and no other test's are ended.
+        deploy(&place.aws, "killed", &place.binary).await;
+        let ids = place.launch(1, &[("case", "killed")]).await;
+        let payload = request("killed", place.aws.endpoint());
+        let ends = async {
+            loop {
+                let calls = place.aws.calls().await.unwrap();
+                if calls.iter().any(|call| {
+                    call.action == "StopInstances"
+                        && call.done.is_some()
+                        && call.resource.as_ref() == Some(&ids[0])
+                }) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            let processes = processes_of("killed-drill-instance");
+            assert!(!processes.is_empty());
+            std::process::Command::new("kill").arg("-KILL").args(processes).status().unwrap();
+        };
+        let (answer, ()) = tokio::join!(place.invoke_of("killed", &payload), ends);
+        assert!(answer.is_err(), "it was killed, and answers: {answer:?}");
+        let id = "test/killed/stop-one/1";
+        let before = place.invoke_of("killed", &json!({ "get": id })).await.unwrap();
+        assert_ne!(before["phase"], "finished", "{before:#}");
+
+        let mut answer = place.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
+        while answer["phase"] != "finished" {
+            answer = place.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
+        }
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-        let calls = place.mutations_of(&ids).await;
-        assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "{calls:?}");
         assert_eq!(place.states(&ids).await, ["running"]);
-        let times = &answer["times"];
-        let moment = |at: &Value| at.as_str().unwrap().parse::<firedrill_core::Timestamp>().unwrap();
-        let settled = moment(&times["finished"]) - moment(&times["injected"]["at"]);
-        assert!(settled.as_secs() >= 60, "finished after {settled:?} although the call could still land");
+        let calls = place.aws.calls().await.unwrap();
+        let stops = calls.iter().filter(|call| {
+            call.action == "StopInstances" && !call.dry_run && call.resource.as_ref() == Some(&ids[0])
+        });
+        assert_eq!(stops.count(), 1, "a successor never injects");
     });
 }
 

@@ -7,3 +7,4 @@ mod long;
 mod place;
 mod refusals;
 mod runs;
+mod standins;

@@ -1,7 +1,11 @@
-//! One local AWS for all tests of this binary, brought up by whoever comes first. It ends with the
-//! process: the emulator's standard input closes.
+//! One local AWS for all tests of this binary, brought up by whoever comes first.
 
-use std::{future::Future, path::PathBuf, sync::OnceLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials;
@@ -18,6 +22,7 @@ pub const DRILL: &str = "LOCALFIREDRILLDRILLINSTANCE";
 /// Local AWS with the system deployed.
 pub struct Place {
     pub aws: LocalAws,
+    pub binary: PathBuf,
     pub table: String,
     pub sdk: SdkConfig,
     pub ec2: aws_sdk_ec2::Client,
@@ -25,18 +30,25 @@ pub struct Place {
 }
 
 /// Runs a test in the shared place. One runtime serves all tests, on a thread of its own: a connection
-/// lives as long as the runtime it was opened in.
-pub fn with<F: Future<Output = ()>>(test: impl FnOnce(&'static Place) -> F) {
+/// lives as long as the runtime it was opened in. The last test to leave takes the place down.
+pub fn with(test: impl AsyncFnOnce(&Place)) {
     static RUNTIME: OnceLock<Handle> = OnceLock::new();
-    static PLACE: OnceLock<Place> = OnceLock::new();
+    static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
     let runtime = RUNTIME.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let handle = runtime.handle().clone();
         std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
         handle
     });
-    let place = PLACE.get_or_init(|| runtime.block_on(Place::up()));
-    runtime.block_on(test(place));
+    let place = {
+        let mut shared = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let place = Arc::new(runtime.block_on(Place::up()));
+            *shared = Arc::downgrade(&place);
+            place
+        })
+    };
+    runtime.block_on(test(&place));
 }
 
 fn root() -> PathBuf {
@@ -47,32 +59,21 @@ impl Place {
     async fn up() -> Self {
         let binary = functions::build("drill-instance").await.unwrap();
         let aws = LocalAws::start().await.unwrap();
-        let template = root().join("infra/template.yaml");
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        let parameters = [
-            ("Architecture", architecture),
-            ("NonProductionEnvironments", "test"),
-            ("ProductionApplications", "allowed-in-production"),
-            ("PollMs", "250"),
-            ("AwsPollMs", "500"),
-            ("CallDeadlineMs", "2000"),
-            ("LeaseMs", "10000"),
-            ("RenewMs", "2000"),
-            ("MarginMs", "500"),
-            ("SettleMs", "60000"),
-            ("FunctionTimeoutSeconds", "60"),
-        ];
-        let code = [("DrillInstanceFunction", binary.as_path())];
-        let outputs = aws.deploy("firedrill", &template, &code, &parameters).await.unwrap();
+        let outputs = deploy(&aws, "firedrill", &binary).await;
         let sdk = sdk(aws.endpoint()).await;
         let ec2 = aws_sdk_ec2::Client::new(&sdk);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { table: outputs["TableName"].clone(), aws, sdk, ec2, http }
+        Self { table: outputs["TableName"].clone(), aws, binary, sdk, ec2, http }
     }
 
     /// Invokes the function and waits for its answer: `Err` holds the error type and message.
     pub async fn invoke(&self, payload: &Value) -> Result<Value, (String, String)> {
-        let answer = self.send(payload, "RequestResponse").await;
+        self.invoke_of("firedrill", payload).await
+    }
+
+    /// The same, of the stack of this name.
+    pub async fn invoke_of(&self, stack: &str, payload: &Value) -> Result<Value, (String, String)> {
+        let answer = self.send(stack, payload).await;
         let failed = answer.headers().contains_key("x-amz-function-error");
         let value: Value = answer.json().await.unwrap();
         if failed {
@@ -82,16 +83,14 @@ impl Place {
         Ok(value)
     }
 
-    async fn send(&self, payload: &Value, kind: &str) -> reqwest::Response {
-        let url =
-            format!("{}/2015-03-31/functions/firedrill-drill-instance/invocations", self.aws.endpoint());
+    async fn send(&self, stack: &str, payload: &Value) -> reqwest::Response {
+        let url = format!("{}/2015-03-31/functions/{stack}-drill-instance/invocations", self.aws.endpoint());
         let scope = format!(
-            "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, \
-                             SignedHeaders=host, Signature=none"
+            "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, SignedHeaders=host, \
+             Signature=none"
         );
-        let request =
-            self.http.post(url).header("authorization", scope).header("x-amz-invocation-type", kind);
-        let answer = request.timeout(Duration::from_mins(5)).json(payload).send().await.unwrap();
+        let request = self.http.post(url).header("authorization", scope).timeout(Duration::from_mins(5));
+        let answer = request.json(payload).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         answer
     }
@@ -134,12 +133,32 @@ impl Place {
     }
 }
 
+/// Deploys the template that users deploy, with short times.
+pub async fn deploy(aws: &LocalAws, stack: &str, binary: &Path) -> BTreeMap<String, String> {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let parameters = [
+        ("Architecture", architecture),
+        ("NonProductionEnvironments", "test"),
+        ("ProductionApplications", "allowed-in-production"),
+        ("PollMs", "250"),
+        ("AwsPollMs", "500"),
+        ("CallDeadlineMs", "2000"),
+        ("LeaseMs", "10000"),
+        ("RenewMs", "2000"),
+        ("MarginMs", "500"),
+        ("SettleMs", "60000"),
+        ("FunctionTimeoutSeconds", "60"),
+    ];
+    let code = [("DrillInstanceFunction", binary)];
+    aws.deploy(stack, &root().join("infra/template.yaml"), &code, &parameters).await.unwrap()
+}
+
 /// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.
 async fn sdk(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("LOCALTEST", "local", None, None, "tests"))
+        .credentials_provider(Credentials::for_tests())
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build())
         .load()
         .await

@@ -302,6 +302,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         answers: AnswerCounts::default(),
         stop: None,
         unwell_since: None,
+        last_not_undone: None,
         settled_at: None,
         missing: None,
         hold: None,

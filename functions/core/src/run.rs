@@ -463,6 +463,9 @@ pub struct Run {
     /// Since when the application is not known to be restored; none while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwell_since: Option<Timestamp>,
+    /// The last look that showed a step of the undo not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_not_undone: Option<Timestamp>,
     /// Nothing of ours can land after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,

@@ -177,6 +177,17 @@ impl Home {
         self.aws.invoke(self.drill_function(), payload).await
     }
 
+    /// What the template gave the instance drill: its variables, for one that is run by hand.
+    ///
+    /// # Errors
+    /// Its configuration cannot be read.
+    pub async fn drill_variables(&self) -> Result<Vec<(String, String)>, LocalError> {
+        let function = self.aws.requests().function(self.drill_function()).await?;
+        let Value::Object(variables) = &function["Environment"]["Variables"] else { return Ok(Vec::new()) };
+        let ours = variables.iter().filter(|(name, _)| name.starts_with("FIREDRILL_"));
+        Ok(ours.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect())
+    }
+
     /// What the instance drill printed so far.
     #[must_use]
     pub fn drill_log(&self) -> String {

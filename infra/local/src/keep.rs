@@ -14,21 +14,8 @@ pub(crate) async fn lines(home: &Home, record: Option<&Record>) -> Result<Vec<St
     let mut lines = vec!["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN".to_owned()];
     let export = |name: &str, value: &str| format!("export {name}='{value}'");
     lines.extend(home.aws.environment().iter().map(|(name, value)| export(name, value)));
-    // What the template gave the function; `cargo lambda watch` hands it on.
-    let function = home.aws.requests().function(home.drill_function()).await?;
-    if let Value::Object(variables) = &function["Environment"]["Variables"] {
-        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("FIREDRILL_")) {
-            lines.push(export(name, value.as_str().unwrap_or_default()));
-        }
-    }
-    lines.push(String::new());
-    lines.push("# The runs of the drill:".to_owned());
-    lines.push(format!(
-        "aws dynamodb query --table-name {} --index-name byDrill --key-condition-expression 'drillKey = :d' \
-         --expression-attribute-values '{{\":d\":{{\"S\":\"{DRILL_KEY}\"}}}}' \
-         --query 'Items[].[startedAt.S,phase.S,outcome.S]' --output text",
-        home.table.name
-    ));
+    // `cargo lambda watch` hands these on to the function.
+    lines.extend(home.drill_variables().await?.iter().map(|(name, value)| export(name, value)));
     if let Some(mut request) = record.and_then(|record| record.request.clone()) {
         // Without a schedule, the run is known by the invocation: each is a new one.
         if let Value::Object(fields) = &mut request {
@@ -36,18 +23,28 @@ pub(crate) async fn lines(home: &Home, record: Option<&Record>) -> Result<Vec<St
         }
         let file = home.aws.folder().join("request.json");
         fs::write(&file, format!("{request:#}\n")).map_err(LocalError::file("cannot write", &file))?;
-        let (file, folder) = (file.display(), home.aws.folder().display());
-        lines.push("# A second run, by hand:".to_owned());
-        lines.push(format!(
-            "aws lambda invoke --function-name {} \
-             --cli-read-timeout 120 --payload fileb://{file} {folder}/answer.json",
-            home.drill_function()
-        ));
-        lines.push(
-            "# The same, with a build of your own (cargo-lambda; in another terminal the second):".to_owned(),
-        );
-        lines.push("CARGO_TARGET_DIR=target/lambda-watch cargo lambda watch".to_owned());
-        lines.push(format!("cargo lambda invoke drill-instance --data-file {file}"));
+        lines.push(export("FIREDRILL_REQUEST", &file.display().to_string()));
     }
+    let answer = home.aws.folder().join("answer.json");
+    lines.extend([
+        String::new(),
+        "# The runs of the drill:".to_owned(),
+        format!(
+            "aws dynamodb query --table-name \"$FIREDRILL_TABLE\" --index-name byDrill \
+             --key-condition-expression 'drillKey = :d' \
+             --expression-attribute-values '{{\":d\": {{\"S\": \"{DRILL_KEY}\"}}}}' \
+             --query 'Items[].[startedAt.S,phase.S,outcome.S]' --output text"
+        ),
+        "# A second run, by hand:".to_owned(),
+        format!(
+            "aws lambda invoke --function-name {} --cli-read-timeout 120 \
+             --payload \"fileb://$FIREDRILL_REQUEST\" {}",
+            home.drill_function(),
+            answer.display()
+        ),
+        "# The same, with a build of your own (cargo-lambda; the first in another such terminal):".to_owned(),
+        "CARGO_TARGET_DIR=target/lambda-watch cargo lambda watch".to_owned(),
+        "cargo lambda invoke drill-instance --data-file \"$FIREDRILL_REQUEST\"".to_owned(),
+    ]);
     Ok(lines)
 }

@@ -25,7 +25,23 @@ pub struct Line {
     /// What happened.
     pub text: String,
     id: String,
+    rank: u8,
     mark: Mark,
+}
+
+/// Its place among what one look showed: causes before what follows from them.
+const fn rank(evidence: &Evidence) -> u8 {
+    match evidence {
+        Evidence::Probe { .. } => 1,
+        Evidence::Selection { .. } => 2,
+        Evidence::Gate { .. } => 3,
+        Evidence::Targets { .. } => 4,
+        Evidence::Alarm { .. } => 5,
+        Evidence::Plan { .. } => 6,
+        Evidence::Phase { .. } => 7,
+        Evidence::Call { .. } => 8,
+        Evidence::Note { .. } => 9,
+    }
 }
 
 /// Shows a run as its record grows.
@@ -93,7 +109,11 @@ fn last_change(record: &Record) -> Timestamp {
     changes.max().unwrap_or(Timestamp::from_millis(0))
 }
 
-/// All lines of a record, in the order of their times.
+/// What one look showed is written down within this, in no order that means anything.
+const ONE_LOOK_MS: u64 = 150;
+
+/// All lines of a record, in the order of their times; those of one look in the order in which a reader
+/// wants to know them.
 #[must_use]
 pub fn lines(record: &Record) -> Vec<Line> {
     let run = &record.run;
@@ -105,7 +125,7 @@ pub fn lines(record: &Record) -> Vec<Line> {
             Caller::Direct => "the run is started",
         };
         let text = format!("{by}; is {} well?", run.application);
-        lines.push(Line { at, text, id: "started".to_owned(), mark: Mark::Strong });
+        lines.push(Line { at, text, id: "started".to_owned(), rank: 0, mark: Mark::Strong });
     }
     let mut answers: BTreeMap<&str, Said> = BTreeMap::new();
     for (evidence, item) in record.evidence.iter().zip(&record.items) {
@@ -119,10 +139,21 @@ pub fn lines(record: &Record) -> Vec<Line> {
         };
         if let Some((at, text, mark)) = told {
             let id = item["sk"].as_str().unwrap_or_default().to_owned();
-            lines.push(Line { at, text, id, mark });
+            lines.push(Line { at, text, id, rank: rank(evidence), mark });
         }
     }
+    in_order(lines)
+}
+
+fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort_by_key(|line| line.at);
+    let mut rest = lines.as_mut_slice();
+    while let Some(first) = rest.first() {
+        let until = first.at.plus_millis(ONE_LOOK_MS);
+        let (look, later) = rest.split_at_mut(rest.partition_point(|line| line.at <= until));
+        look.sort_by_key(|line| line.rank);
+        rest = later;
+    }
     lines
 }
 
@@ -256,6 +287,23 @@ mod tests {
         assert_eq!(at(-30), "+00.0 s");
         assert_eq!(at(-2_650), "-02.7 s");
         assert_eq!(at(123_456), "+123.5 s");
+    }
+
+    #[test]
+    fn one_look_reads_the_same_whatever_its_milliseconds() {
+        let line = |ms: i64, rank: u8| Line {
+            at: Timestamp::from_millis(ms),
+            text: String::new(),
+            id: String::new(),
+            rank,
+            mark: Mark::Plain,
+        };
+        let ranks = |lines: Vec<Line>| in_order(lines).iter().map(|line| line.rank).collect::<Vec<_>>();
+        assert_eq!(
+            ranks(vec![line(0, 7), line(9, 8), line(205, 4), line(207, 1), line(400, 0)]),
+            [7, 8, 1, 4, 0]
+        );
+        assert_eq!(ranks(vec![line(207, 4), line(205, 1), line(9, 8), line(12, 7)]), [7, 8, 1, 4]);
     }
 
     #[test]

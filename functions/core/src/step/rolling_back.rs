@@ -27,15 +27,22 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
                 step.progress.state = StepState::Done;
                 step.progress.done = Some(at);
             }
-            StepSeen::Busy => return overdue(run, now),
+            StepSeen::Busy => {
+                run.last_not_undone = Some(at);
+                return overdue(run, now);
+            }
             // What cannot be looked at is asked for all the same: every step may be repeated.
-            StepSeen::Open | StepSeen::Unknown => return ask_for(run, index, seen, now),
+            StepSeen::Unknown => return ask_for(run, index, seen, now),
+            StepSeen::Open => {
+                run.last_not_undone = Some(at);
+                return ask_for(run, index, seen, now);
+            }
         }
     }
     run.phase = Phase::Verifying;
     let began = run.times.roll_back_began.unwrap_or(at);
-    let asked = run.undo.iter().filter_map(|step| step.progress.last_sent).max().unwrap_or(began);
-    run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(asked)));
+    let before = run.last_not_undone.unwrap_or(began).max(began);
+    run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(before)));
     // The steady state must hold anew, on what serves now.
     run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
     Act::Wait
