@@ -2,7 +2,7 @@
 //! tests that need it are reported as ignored.
 
 use std::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -93,6 +93,13 @@ async fn drilled_by_hand() -> Result<(), Failed> {
     watch.envs(home.aws.environment());
     watch.envs(home.drill_variables().await?);
     let mut watch = Watch(watch.spawn()?);
+    while TcpStream::connect(("127.0.0.1", port.parse()?)).is_err() {
+        if watch.0.try_wait()?.is_some() {
+            let log = std::fs::read_to_string(home.aws.folder().join("logs/watch.log"))?;
+            return Err(format!("`cargo lambda watch` ended: {log}").into());
+        }
+        tokio::task::yield_now().await;
+    }
 
     let request = home.aws.folder().join("request.json");
     std::fs::write(&request, by_hand(&home)?.to_string())?;
@@ -103,7 +110,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
         .env("CARGO", env!("CARGO"))
         .current_dir(root())
         .output()?;
-    watch.end();
+    drop(watch);
     let said = String::from_utf8_lossy(&invoke.stdout).into_owned();
     let log = std::fs::read_to_string(home.aws.folder().join("logs/watch.log")).unwrap_or_default();
     home.down()?;
@@ -125,16 +132,10 @@ fn by_hand(home: &Home) -> Result<Value, Failed> {
 /// The watching process and all below it.
 struct Watch(std::process::Child);
 
-impl Watch {
-    fn end(&mut self) {
+impl Drop for Watch {
+    fn drop(&mut self) {
         let group = format!("-{}", self.0.id());
         let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
         let _ = self.0.wait();
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.end();
     }
 }

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod gate;
 mod identity;
 pub mod instance;
+mod observation;
 pub mod plan;
 pub mod ports;
 pub mod recovery;
@@ -28,10 +29,9 @@ mod streak;
 mod time;
 pub mod timing;
 
+pub use observation::{Act, Acted, Observation, Prepared, StepSeen};
 pub use request::Request;
-pub use run::{
-    Act, Acted, CallOutcome, Observation, Outcome, Phase, Prepared, Run, StepSeen, UndoStep, Verdict,
-};
+pub use run::{CallOutcome, Outcome, Phase, Run, UndoStep, Verdict};
 pub use seen::Seen;
 pub use step::step;
 pub use streak::{Answer, Streak, StreakRule};

@@ -2,9 +2,9 @@
 
 use super::{finish_untouched, stop_reason};
 use crate::{
-    Act, Observation, Run, Timestamp,
+    Act, Observation, Prepared, Run, Timestamp,
     gate::closed,
-    run::{Call, Injection, Phase, Prepared, Verdict},
+    run::{Call, Injection, Phase, Verdict},
 };
 
 pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {

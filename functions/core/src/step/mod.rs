@@ -10,8 +10,8 @@ mod rolling_back;
 mod verifying;
 
 use crate::{
-    Act, Observation, Run, Timestamp,
-    run::{Acted, Outcome, Phase, Verdict},
+    Act, Acted, Observation, Run, Timestamp,
+    run::{Outcome, Phase, Verdict},
 };
 
 /// Decides what follows from a look.

@@ -2,8 +2,8 @@
 
 use super::{finish, note_detected};
 use crate::{
-    Act, Measured, Observation, Run, Seen, Timestamp,
-    run::{CallOutcome, Hold, Outcome, Phase, StepSeen, StepState, Verdict},
+    Act, Measured, Observation, Run, Seen, StepSeen, Timestamp,
+    run::{CallOutcome, Hold, Outcome, Phase, StepState, Verdict},
 };
 
 /// Pauses between attempts grow up to this.

@@ -5,8 +5,8 @@ use super::{
     rolling_back::{give_up_by_name, is_overdue, rollback_failed},
 };
 use crate::{
-    Act, Observation, Run, Timestamp,
-    run::{Phase, StepSeen, StepState},
+    Act, Observation, Run, StepSeen, Timestamp,
+    run::{Phase, StepState},
 };
 
 pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {

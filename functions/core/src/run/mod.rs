@@ -1,114 +1,23 @@
 //! The head of a run: what the record keeps of where it stands. Layout 1.
 
+mod injection;
+mod undo;
+mod words;
+
+pub use injection::{Call, CallOutcome, Injection};
+pub use undo::{Progress, StepState, UndoStep};
+pub use words::{Outcome, Phase, Status, Verdict};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockName, Measured, Seen, Streak, StreakRule, Timestamp,
+    ClockName, Measured, Streak, StreakRule, Timestamp,
     request::{Mode, Release},
 };
 
 /// The layout of heads that this version writes. A reader that does not know a head's layout
 /// touches nothing.
 pub const LAYOUT: u32 = 1;
-
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Phase {
-    /// Announced, not begun.
-    Pending,
-    /// Gates are asked, targets resolved, the steady state is looked for.
-    Checking,
-    /// Intent, undo and deadline are saved; the failure is being caused.
-    Injecting,
-    /// The failure was seen in place; the application should recover.
-    Recovering,
-    /// The undo is carried out, step by step.
-    RollingBack,
-    /// Everything was undone; the steady state must hold again, and nothing may still land.
-    Verifying,
-    /// Moving traffic back might move it onto something unwell: people decide.
-    Held,
-    /// Over.
-    Finished,
-}
-
-/// Where a run stands, in the words of AWS FIS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the words are AWS FIS's")]
-pub enum Status {
-    Pending,
-    Running,
-    Stopping,
-    Completed,
-    Stopped,
-    Failed,
-}
-
-/// What was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Seen in place; recovery began within the objective.
-    Recovered,
-    /// Seen in place; recovery began after the objective, before giving up.
-    ObjectiveMissed,
-    /// Seen in place; no recovery began before giving up.
-    NotRecovered,
-    /// The failure was never seen in place, though someone could look; or it could not be caused.
-    NotInjected,
-    /// Ended early, after the intent was saved and before recovery was decided.
-    Stopped,
-    /// A gate, lateness or a stop before the intent was saved: nothing was touched.
-    Skipped,
-    /// The evidence cannot tell.
-    Inconclusive,
-}
-
-/// What is reported: the verdict, unless the rollback failed or the run was only a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words of `Verdict`")]
-pub enum Outcome {
-    Recovered,
-    ObjectiveMissed,
-    NotRecovered,
-    NotInjected,
-    Stopped,
-    Skipped,
-    Inconclusive,
-    /// The undo, or the return of the steady state, was not seen in time. Never counts as a pass.
-    RollbackFailed,
-    /// Nothing was asked for but a plan.
-    Planned,
-}
-
-impl From<Verdict> for Outcome {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Recovered => Self::Recovered,
-            Verdict::ObjectiveMissed => Self::ObjectiveMissed,
-            Verdict::NotRecovered => Self::NotRecovered,
-            Verdict::NotInjected => Self::NotInjected,
-            Verdict::Stopped => Self::Stopped,
-            Verdict::Skipped => Self::Skipped,
-            Verdict::Inconclusive => Self::Inconclusive,
-        }
-    }
-}
-
-/// Every word of the record in which a run can stand or end prints as it is stored.
-macro_rules! display_as_stored {
-    ($($kind:ty),*) => {$(
-        impl std::fmt::Display for $kind {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.serialize(f)
-            }
-        }
-    )*};
-}
-display_as_stored!(Phase, Status, Verdict, Outcome);
 
 /// One invocation, unique: a retry with the same Lambda request id is another owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -162,157 +71,6 @@ pub struct Limits {
     pub patience_ms: u64,
     /// The first pause before something is tried again; it doubles.
     pub retry_pause_ms: u64,
-}
-
-/// What came of one mutating call. It is sent once; the loop decides about another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "is")]
-pub enum CallOutcome {
-    /// AWS said that it was done.
-    Done,
-    /// The answer proves that it was not executed, or it was never sent.
-    NotExecuted {
-        /// AWS's error code, or our own.
-        code: String,
-        /// What AWS said.
-        message: String,
-        /// Whether the same call may succeed later (throttled), or not (denied).
-        again: bool,
-    },
-    /// No answer, or one that proves nothing: it may have been executed, or may still be.
-    Unknown {
-        /// What we know.
-        message: String,
-    },
-}
-
-/// One injecting call. Saved as intent before it is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Call {
-    /// From 1. Each number is sent at most once.
-    pub number: u32,
-    /// When it was decided.
-    pub intended: Timestamp,
-    /// Our time just before it was sent; none if that was never recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sent: Option<Timestamp>,
-    /// What came of it; none if that was never recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<CallOutcome>,
-}
-
-impl Call {
-    /// Not known to have had no effect.
-    #[must_use]
-    pub fn may_have_executed(&self) -> bool {
-        !matches!(self.outcome, Some(CallOutcome::NotExecuted { .. }))
-    }
-
-    /// Until when it can still land: never, once it was answered.
-    #[must_use]
-    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
-        match self.outcome {
-            Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }) => None,
-            Some(CallOutcome::Unknown { .. }) | None => {
-                Some(self.sent.unwrap_or(self.intended).plus_millis(settle_ms))
-            }
-        }
-    }
-}
-
-/// The intent to cause the failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Injection {
-    /// Who saved the intent. Nobody else ever sends an injecting call.
-    pub owner: OwnerId,
-    /// The failure must be seen in place by then.
-    pub deadline: Timestamp,
-    /// The calls, numbered.
-    pub calls: Vec<Call>,
-    /// The last look that showed the failure not in place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_absent: Option<Timestamp>,
-    /// Whether for a while nobody looked: it may have been in place, and gone again.
-    #[serde(default)]
-    pub unwatched: bool,
-}
-
-impl Injection {
-    /// When the failure may have begun: our time just before the first call that may have had an
-    /// effect was sent. None if there is no such call.
-    #[must_use]
-    pub fn began(&self) -> Option<Timestamp> {
-        let call = self.calls.iter().find(|call| call.may_have_executed())?;
-        Some(call.sent.unwrap_or(call.intended))
-    }
-
-    /// Until when one of the calls can still land.
-    #[must_use]
-    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
-        self.calls.iter().filter_map(|call| call.may_land_until(settle_ms)).max()
-    }
-}
-
-/// What a step of the undo does, in the service's own words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UndoStep {
-    /// The AWS service, such as `ec2`.
-    pub service: String,
-    /// The API action, such as `StartInstances`.
-    pub action: String,
-    /// The partition, such as `aws`; empty if it is the caller's own.
-    pub partition: String,
-    /// The account; empty if it is the caller's own.
-    pub account: String,
-    /// The Region.
-    pub region: String,
-    /// What it is done to.
-    pub resources: Vec<String>,
-    /// The value before the run.
-    pub before: String,
-    /// The value that the run set.
-    pub set: String,
-    /// Whether it moves users' traffic: then it must not move it onto something unwell.
-    pub moves_traffic: bool,
-    /// How far it is.
-    #[serde(default)]
-    pub progress: Progress,
-}
-
-/// How far a step of the undo is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// Where it stands.
-    pub state: StepState,
-    /// How often it was asked for.
-    #[serde(default)]
-    pub attempts: u32,
-    /// When it was last asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sent: Option<Timestamp>,
-    /// What came of the last attempt; none if that was never recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<CallOutcome>,
-    /// When it was seen done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub done: Option<Timestamp>,
-}
-
-/// Where a step of the undo stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum StepState {
-    /// Still to be done, or done and not yet seen.
-    #[default]
-    Open,
-    /// Seen done.
-    Done,
-    /// A person gave it up by name.
-    LeftToPeople,
 }
 
 /// What was noted when. Moments by our clock unless they say otherwise.
@@ -582,83 +340,6 @@ impl Run {
             self.pages.push(Page { cause: cause.to_owned(), text, at, sent: false });
         }
     }
-}
-
-/// What was seen of one step of the undo.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StepSeen {
-    /// It is undone.
-    Done,
-    /// It is not, and can be asked for.
-    Open,
-    /// It is on its way, or cannot be asked for yet.
-    Busy,
-    /// Could not look, or did not.
-    #[default]
-    Unknown,
-}
-
-/// Everything that one look showed. What was not asked is unknown.
-#[derive(Clone, Debug, Default)]
-pub struct Observation {
-    /// The gates, where they were asked.
-    pub gates: Vec<crate::gate::GateAnswer>,
-    /// The targets, where they were resolved.
-    pub prepared: Option<Prepared>,
-    /// The probes' answers: (index in the request, answer).
-    pub answers: Vec<(usize, crate::Answer)>,
-    /// When the state of AWS below was asked for; none if it was not, this time. What could not be
-    /// read is unknown.
-    pub looked: Option<Timestamp>,
-    /// Whether the failure of this run is in place.
-    pub in_place: Seen,
-    /// When the alarm went off, by CloudWatch's clock.
-    pub detected: Option<Timestamp>,
-    /// One for each step of the undo.
-    pub undone: Vec<StepSeen>,
-    /// Whether what traffic would be moved back to is well.
-    pub primary: Seen,
-    /// Whether an alarm went off that is not this run's own doing.
-    pub foreign_alarm: Seen,
-    /// A reason to end the run early.
-    pub stop: Option<Stop>,
-    /// A person's word.
-    pub release: Option<Release>,
-    /// What came of the acts since the last look.
-    pub acted: Vec<Acted>,
-}
-
-/// What came of one act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acted {
-    /// Which.
-    pub act: Act,
-    /// Our time just before it was sent; none if it was not.
-    pub sent: Option<Timestamp>,
-    /// What came of it.
-    pub outcome: CallOutcome,
-}
-
-/// The targets, resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Prepared {
-    /// These can be injected into, and this takes it back.
-    Ready(Vec<UndoStep>),
-    /// Nothing may be injected: why.
-    Refused(String),
-    /// Could not look: why. Tried again until the baseline's time is over.
-    Unknown(String),
-}
-
-/// What the loop should do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// Look again.
-    Wait,
-    /// Send the injecting call of this number.
-    Inject(u32),
-    /// Carry out this step of the undo, by index.
-    Undo(usize),
 }
 
 /// A moment of CloudWatch's.

@@ -1,0 +1,80 @@
+//! What one look showed, and what should be done next.
+
+use crate::{Answer, CallOutcome, Seen, Timestamp, UndoStep, gate::GateAnswer, request::Release, run::Stop};
+
+/// What was seen of one step of the undo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepSeen {
+    /// It is undone.
+    Done,
+    /// It is not, and can be asked for.
+    Open,
+    /// It is on its way, or cannot be asked for yet.
+    Busy,
+    /// Could not look, or did not.
+    #[default]
+    Unknown,
+}
+
+/// Everything that one look showed. What was not asked is unknown.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// The gates, where they were asked.
+    pub gates: Vec<GateAnswer>,
+    /// The targets, where they were resolved.
+    pub prepared: Option<Prepared>,
+    /// The probes' answers: (index in the request, answer).
+    pub answers: Vec<(usize, Answer)>,
+    /// When the state of AWS below was asked for; none if it was not, this time. What could not be
+    /// read is unknown.
+    pub looked: Option<Timestamp>,
+    /// Whether the failure of this run is in place.
+    pub in_place: Seen,
+    /// When the alarm went off, by CloudWatch's clock.
+    pub detected: Option<Timestamp>,
+    /// One for each step of the undo.
+    pub undone: Vec<StepSeen>,
+    /// Whether what traffic would be moved back to is well.
+    pub primary: Seen,
+    /// Whether an alarm went off that is not this run's own doing.
+    pub foreign_alarm: Seen,
+    /// A reason to end the run early.
+    pub stop: Option<Stop>,
+    /// A person's word.
+    pub release: Option<Release>,
+    /// What came of the acts since the last look.
+    pub acted: Vec<Acted>,
+}
+
+/// What came of one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acted {
+    /// Which.
+    pub act: Act,
+    /// Our time just before it was sent; none if it was not.
+    pub sent: Option<Timestamp>,
+    /// What came of it.
+    pub outcome: CallOutcome,
+}
+
+/// The targets, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// These can be injected into, and this takes it back.
+    Ready(Vec<UndoStep>),
+    /// Nothing may be injected: why.
+    Refused(String),
+    /// Could not look: why. Tried again until the baseline's time is over.
+    Unknown(String),
+}
+
+/// What the loop should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Look again.
+    Wait,
+    /// Send the injecting call of this number.
+    Inject(u32),
+    /// Carry out this step of the undo, by index.
+    Undo(usize),
+}
