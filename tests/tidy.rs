@@ -82,6 +82,8 @@ fn every_event_is_read_as_what_it_is() {
         let event: Value = serde_json::from_str(&read(format!("events/{name}.json"))).unwrap();
         assert_eq!(parse(&event), Ok(expected), "{name}");
     }
+    let event: Value = serde_json::from_str(&read(format!("events/{}.json", "release"))).unwrap();
+    assert!(matches!(parse(&event), Ok(Delivery::Release(release)) if !release.fail_back));
 }
 
 #[test]

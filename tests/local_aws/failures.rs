@@ -210,3 +210,44 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
         assert!(place.mutations_of(&ids).await.is_empty());
     });
 }
+
+#[test]
+fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_closes_it() {
+    with(async |place| {
+        let ids = place.launch(1, &[("case", "stuck")]).await;
+        fault(
+            place,
+            json!({
+                "id": "stuck", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
+                "contains": ids[0], "kind": "error", "when": "before", "times": -1,
+                "code": "UnauthorizedOperation", "status": 403, "message": "kms:CreateGrant is missing"
+            }),
+        )
+        .await;
+        let mut stuck = request("stuck", place.aws.endpoint());
+        stuck["objective"]["restoreWithinSeconds"] = json!(5);
+        let answer = place.invoke(&stuck).await.unwrap();
+        assert_eq!(
+            (&answer["phase"], &answer["verdict"]),
+            (&json!("rollingBack"), &json!("recovered")),
+            "{answer:#}"
+        );
+        assert_eq!(answer["outcome"], "rollback-failed");
+        assert!(answer["missing"].as_str().unwrap().contains("kms:CreateGrant is missing"), "{answer:#}");
+        let log = place.aws.function_log("firedrill-drill-instance");
+        let told = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("test/stuck/"));
+        assert_eq!(told.count(), 1, "people are told once");
+
+        // Nobody else drills this application meanwhile.
+        let mut second = stuck.clone();
+        second["runId"] = json!("2");
+        assert_eq!(place.invoke(&second).await.unwrap()["outcome"], "skipped");
+
+        let id = answer["runId"].clone();
+        let word = json!({ "runId": id, "by": "a person", "reason": "started by hand" });
+        let closed = place.invoke(&json!({ "release": word })).await.unwrap();
+        assert_eq!((&closed["phase"], &closed["outcome"]), (&json!("finished"), &json!("rollback-failed")));
+        assert_eq!(place.invoke(&json!({ "release": word })).await.unwrap_err().0, "NothingToRelease");
+        assert_eq!(place.states(&ids).await, ["stopped"], "left to people, as they said");
+    });
+}

@@ -199,7 +199,9 @@ fn every_event_of_the_repository_is_answered() {
         assert_eq!(place.states(&ids).await, ["running"; 3]);
         let (kind, message) = place.invoke(&read("get")).await.unwrap_err();
         assert_eq!(kind, "NoSuchRun", "{message}");
-        assert_eq!(place.invoke(&read("resume")).await.unwrap_err().0, "NoSuchRun");
+        for word in ["resume", "release"] {
+            assert_eq!(place.invoke(&read(word)).await.unwrap_err().0, "NoSuchRun", "{word}");
+        }
         assert_eq!(place.invoke(&read("list")).await.unwrap()["runs"], json!([]));
     });
 }

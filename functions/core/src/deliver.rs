@@ -13,7 +13,7 @@ use crate::{
     gate::{self, Policy},
     ports::{Begun, Clock, Drill, Saved, Store, StoreError},
     report::report,
-    request::{Delivery, ParseError, parse},
+    request::{Delivery, ParseError, Release, parse},
     run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, OwnerId, RunId, Times},
     timing::Timing,
 };
@@ -45,6 +45,9 @@ pub enum DeliverError {
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoSuchRun(String),
+    /// A run that is neither held nor failed to roll back goes its own way.
+    #[error("run `{0}` is neither held nor did its rollback fail: there is nothing to release")]
+    NothingToRelease(String),
     /// Another invocation is carrying the run on.
     #[error("run `{0}` is being carried on by another invocation")]
     Busy(String),
@@ -58,6 +61,7 @@ impl DeliverError {
             Self::Parse(error) => error.name(),
             Self::Store(_) => "StoreFailed",
             Self::NoSuchRun(_) => "NoSuchRun",
+            Self::NothingToRelease(_) => "NothingToRelease",
             Self::Busy(_) => "Busy",
         }
     }
@@ -84,7 +88,15 @@ pub async fn deliver<D: Drill>(
             let runs = store.list(&key, 100).await?;
             Ok(json!({ "runs": runs.iter().map(report).collect::<Vec<_>>() }))
         }
-        Delivery::Resume(id) => resume(clock, store, make, invocation, RunId(id)).await,
+        Delivery::Resume(id) => resume(clock, store, make, invocation, RunId(id), None).await,
+        Delivery::Release(release) => {
+            let id = RunId(release.run_id.clone());
+            let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+            if !is_releasable(&run) {
+                return Err(DeliverError::NothingToRelease(id.0));
+            }
+            resume(clock, store, make, invocation, id, Some(release)).await
+        }
     }
 }
 
@@ -206,6 +218,7 @@ async fn resume<D: Drill>(
     make: impl FnOnce(&Request, &RunId) -> D,
     invocation: &Invocation,
     id: RunId,
+    release: Option<Release>,
 ) -> Result<Value, DeliverError> {
     let mut session = Session {
         owner: invocation.owner.clone(),
@@ -213,13 +226,31 @@ async fn resume<D: Drill>(
         ends_at: invocation.ends_at,
         renewed_at: Duration::ZERO,
     };
-    let run = take(clock, store, &mut session, &id).await?;
+    let mut run = take(clock, store, &mut session, &id).await?;
     if run.phase == Phase::Finished {
         return Ok(answer(&report(&run)));
+    }
+    if let Some(release) = release
+        && is_releasable(&run)
+    {
+        // A person's word is on record before it is acted upon.
+        let expected = run.version;
+        run.release = Some(release);
+        run.version += 1;
+        session.renewed_at = clock.elapsed();
+        if store.save(&run, expected).await? == Saved::Conflict {
+            return Err(DeliverError::Busy(id.0));
+        }
     }
     let request = store.request(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
     let mut drill = make(&request, &id);
     left(drive(clock, store, &mut drill, &mut session, run).await)
+}
+
+/// Whether a person's word changes anything.
+fn is_releasable(run: &Run) -> bool {
+    let failed = run.outcome == Some(Outcome::RollbackFailed) && run.phase != Phase::Finished;
+    run.phase == Phase::Held || failed
 }
 
 /// Makes the lease of a run ours: at once if it was released, else once the same version was seen

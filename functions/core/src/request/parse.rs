@@ -17,6 +17,9 @@ pub enum Delivery {
     List(String),
     /// `{"resume": runId}`: carry on what a dead invocation left behind. Never injects.
     Resume(String),
+    /// `{"release": {"runId", "by", "reason", "failBack"}}`: a person's word on a run that is held, or
+    /// whose rollback failed.
+    Release(Release),
 }
 
 /// A person's word that ends a holding, or closes a run whose rollback failed.
@@ -112,6 +115,19 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
             "list" => Delivery::List(text),
             _ => Delivery::Resume(text),
         });
+    }
+    if let Some(release) = fields.get("release") {
+        if let Some(other) = fields.keys().find(|key| *key != "release") {
+            return Err(shape(other, "`release` stands alone, without other fields".to_owned()));
+        }
+        let release: Release = serde_path_to_error::deserialize(release)
+            .map_err(|error| shape(&format!("release.{}", error.path()), error.inner().to_string()))?;
+        for (field, text) in [("by", &release.by), ("reason", &release.reason)] {
+            if text.trim().is_empty() || text.len() > 500 {
+                return Err(shape(&format!("release.{field}"), "must be 1 to 500 characters".to_owned()));
+            }
+        }
+        return Ok(Delivery::Release(release));
     }
     let request: Request = serde_path_to_error::deserialize(document)
         .map_err(|error| shape(&error.path().to_string(), error.inner().to_string()))?;

@@ -121,10 +121,17 @@ fn an_unsubstituted_placeholder_never_becomes_an_identity() {
 }
 
 #[test]
-fn the_words_get_list_and_resume_stand_alone() {
+fn the_words_get_list_resume_and_release_stand_alone() {
     assert_eq!(parse(&json!({ "get": "a/b/c/d" })), Ok(Delivery::Get("a/b/c/d".to_owned())));
     assert_eq!(parse(&json!({ "resume": "a/b/c/d" })), Ok(Delivery::Resume("a/b/c/d".to_owned())));
     assert_eq!(parse(&json!({ "list": "a/b/c" })), Ok(Delivery::List("a/b/c".to_owned())));
+    let word = json!({ "runId": "a/b/c/d", "by": "me", "reason": "looked" });
+    let Ok(Delivery::Release(release)) = parse(&json!({ "release": word })) else { panic!("not taken") };
+    assert!(!release.fail_back, "nothing is moved back unless somebody says so");
+    assert!(refusal(&json!({ "release": { "runId": "a" } })).contains("missing field `by`"));
+    assert!(
+        refusal(&json!({ "release": { "runId": "a", "by": " ", "reason": "r" } })).contains("release.by")
+    );
     assert!(refusal(&json!({ "get": "a", "execute": true })).contains("stands alone"));
     assert!(refusal(&json!({ "get": 7 })).contains("expected a string"));
     assert!(refusal(&json!([1])).contains("expected a JSON object"));
