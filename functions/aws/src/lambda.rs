@@ -111,9 +111,14 @@ async fn answer<D: Drill>(
     let invocation = invocation(&home.config, &context, &clock);
     let make = |request: &Request, _: &_| make(clock, request);
     // Boxed: the future of a whole run is large, and is moved around.
-    Box::pin(deliver(&clock, &home.table, make, &invocation, &document))
-        .await
-        .map_err(|error| Failed { name: error.name(), text: error.to_string() })
+    let answered = Box::pin(deliver(&clock, &home.table, make, &invocation, &document)).await;
+    let answer = answered.map_err(|error| Failed { name: error.name(), text: error.to_string() })?;
+    if let Some(id) = answer["runId"].as_str() {
+        let word = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
+        let (phase, outcome, reason) = (word("phase"), word("outcome"), word("reason"));
+        tracing::info!(runId = id, phase, outcome, reason, "left the run");
+    }
+    Ok(answer)
 }
 
 fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invocation {

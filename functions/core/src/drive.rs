@@ -49,7 +49,7 @@ pub async fn drive(
     mut run: Run,
 ) -> Left {
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
-    let mut stored = Stored { version: run.version, dirty: false, error: None };
+    let mut stored = Stored { version: run.version, dirty: false };
     let mut acted: Vec<Acted> = Vec::new();
     while run.phase != Phase::Finished {
         if clock.elapsed() >= session.ends_at {
@@ -66,10 +66,8 @@ pub async fn drive(
             match save(clock, store, session, &mut next, &mut recorder, &mut stored).await {
                 Ok(Saved::Saved) => {}
                 Ok(Saved::Conflict) => return Left::LostLease,
-                Err(error) => {
-                    stored.error = Some(error);
-                    not_finished_yet(&mut next, &run);
-                }
+                // Tried again at the next look: what is in memory is not on record.
+                Err(_) => not_finished_yet(&mut next, &run),
             }
         }
         run = next;
@@ -103,7 +101,6 @@ struct Stored {
     version: u64,
     /// What we hold in memory is not on record.
     dirty: bool,
-    error: Option<StoreError>,
 }
 
 /// Sends what `step` asked for, if it is still ours to send.
@@ -178,7 +175,7 @@ async fn save(
         }
     }
     if saved == Saved::Saved {
-        *stored = Stored { version: next.version, dirty: false, error: None };
+        *stored = Stored { version: next.version, dirty: false };
         session.renewed_at = began;
     }
     Ok(saved)

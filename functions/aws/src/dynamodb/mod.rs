@@ -83,6 +83,11 @@ impl Table {
     }
 }
 
+/// The loop goes on and tries again, so nobody else says so.
+fn not_written(id: &RunId, error: &StoreError) {
+    tracing::warn!(runId = %id, %error, "the record was not written; tried again at the next look");
+}
+
 impl Store for Table {
     async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
         self.within(self.begin_run(run, request)).await
@@ -117,16 +122,20 @@ impl Store for Table {
             Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
                 Ok(Saved::Conflict)
             }
-            Err(error) => Err(Failure::of("dynamodb:PutItem", &error).into()),
+            Err(error) => {
+                let error = StoreError::from(Failure::of("dynamodb:PutItem", &error));
+                Err(error).inspect_err(|error| not_written(&next.run_id, error))
+            }
         }
     }
 
     async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.within(self.finish_run(next, expected)).await
+        let done = self.within(self.finish_run(next, expected)).await;
+        done.inspect_err(|error| not_written(&next.run_id, error))
     }
 
     async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
-        self.within(self.append_evidence(id, items)).await
+        self.within(self.append_evidence(id, items)).await.inspect_err(|error| not_written(id, error))
     }
 
     async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
