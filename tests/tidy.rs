@@ -12,6 +12,7 @@ use firedrill_core::{
     request::{Delivery, parse},
     run::Caller,
 };
+use regex_lite::Regex;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -176,4 +177,29 @@ fn the_tests_add_no_feature_to_what_the_functions_are_built_with() {
     let (built, tested) = (tree("normal,build"), tree("normal,build,dev"));
     let changed: Vec<_> = built.difference(&tested).collect();
     assert!(changed.is_empty(), "`cargo test` builds these with other features: {changed:#?}");
+}
+
+#[test]
+fn the_role_grants_what_the_adapters_call_and_nothing_else() {
+    let action =
+        Regex::new(r"(ec2|dynamodb|autoscaling|elasticloadbalancing|cloudwatch|kms):[A-Z]\w+").unwrap();
+    let found = |text: &str| -> BTreeSet<String> {
+        action.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+    };
+    let mut called = BTreeSet::new();
+    for file in files().iter().filter(|file| file.starts_with("functions/aws/src")) {
+        called.extend(found(&read(file)));
+    }
+    // There is no permission of this name: a transaction needs those of its parts.
+    assert!(called.remove("dynamodb:TransactWriteItems"));
+    let parts = ["PutItem", "UpdateItem", "DeleteItem"].map(|part| format!("dynamodb:{part}"));
+    called.extend(parts);
+    let template = read("infra/template.yaml");
+    let role = template.split("  DrillInstanceRole:").nth(1).unwrap();
+    let lines = role.lines().skip(1).take_while(|line| line.starts_with("   ") || line.trim().is_empty());
+    let granted: String = lines.map(|line| line.split(" #").next().unwrap().to_owned() + "\n").collect();
+    let mut granted = found(&granted);
+    // A condition on a grant, not an action.
+    granted.remove("kms:GrantIsForAWSResource");
+    assert_eq!(called, granted, "called by the adapters (left), granted by the template (right)");
 }
