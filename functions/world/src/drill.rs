@@ -13,6 +13,7 @@ use firedrill_core::{
 };
 
 use crate::{
+    history::timing,
     scenario::Trouble,
     truth::{Effect, Event, Shown, World, WorldClock},
 };
@@ -77,7 +78,7 @@ impl WorldDrill {
     }
 
     fn late(&self, effect: Effect) {
-        let longest = self.world.scenario.settle_ms();
+        let longest = timing().settle_ms;
         let due = self.world.now.get()
             + i64::try_from(self.world.rng.borrow_mut().u64(1_000..longest)).unwrap_or(0);
         self.world.state.borrow_mut().late.push((due, effect));

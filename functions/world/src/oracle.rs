@@ -107,9 +107,8 @@ fn nothing_moves_onto_something_ill(history: &History) -> Result<(), String> {
     }
     // The look and the call are not one moment: only an illness of some age counts.
     let Some((from, to)) = history.scenario.primary_ill else { return Ok(()) };
-    let begins = history.log.first().map_or(0, |_| crate::truth::BEGINS);
     let ill = |at: Timestamp| {
-        let elapsed = u64::try_from(at.as_millis() - begins).unwrap_or(0);
+        let elapsed = u64::try_from(at.as_millis() - crate::truth::BEGINS).unwrap_or(0);
         elapsed > from + 10_000 && elapsed < to
     };
     match history.log.iter().find(|l| matches!(l.what, Event::UndoSent { .. }) && ill(l.at)) {

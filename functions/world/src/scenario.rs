@@ -137,11 +137,3 @@ impl Scenario {
             && self.primary_ill.is_none()
     }
 }
-
-impl Scenario {
-    /// How long a call whose answer was lost may take to land, in milliseconds.
-    #[must_use]
-    pub const fn settle_ms(&self) -> u64 {
-        180_000
-    }
-}

@@ -9,7 +9,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use firedrill_core::{Phase, Run, Timestamp, ports::Clock};
+use firedrill_core::{Run, Timestamp, ports::Clock};
 
 use crate::{
     executor::{Sleep, WakeAt},
@@ -76,7 +76,7 @@ pub(crate) struct World {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// Per target: when it went or goes down, when it comes or came up again.
+    /// Whether the targets are down: one call stops all of them, so they share one state.
     pub down: bool,
     pub down_since: Option<i64>,
     pub changing: Option<(i64, bool)>,
@@ -85,10 +85,8 @@ pub(crate) struct State {
     pub log: Vec<Logged>,
     pub heads: BTreeMap<String, Run>,
     pub lock: Option<String>,
-    pub evidence: BTreeMap<String, u64>,
     pub finishes: u32,
     pub met: BTreeMap<Trouble, u64>,
-    pub last_phase: Option<Phase>,
     /// What a look would have shown since when, for stale reads.
     pub shown: Vec<(i64, Shown)>,
 }
