@@ -48,6 +48,9 @@ fn ended(child: Child) -> (Option<i32>, String, String) {
 fn shape(transcript: &str) -> Vec<String> {
     let replacements = [
         (r"i-[0-9a-f]{17}", "i-ID"),
+        (r"\bE[0-9A-Z]{12,14}\b", "E-ID"),
+        (r"AlarmTopic-\w+", "AlarmTopic-ID"),
+        (r"datapoints? \[[^\]]*\]", "datapoints [...]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"[+-]\d+\.\d s", "+N s"),
@@ -99,12 +102,27 @@ fn hostile_children(folder: &Path) -> Vec<String> {
     found
 }
 
-/// The one record that the demo wrote.
-fn record() -> Value {
+/// The records that the demo wrote.
+fn records() -> Vec<Value> {
     let text = fs::read_to_string(root().join("target/demo/runs.json")).unwrap();
-    let records: Vec<Value> = serde_json::from_str(&text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn record() -> Value {
+    let records = records();
     assert_eq!(records.len(), 1);
     records.into_iter().next().unwrap()
+}
+
+/// A transcript of the README, by its place.
+fn shown(place: usize) -> String {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    readme.split("```text\n").nth(place).unwrap().split("\n```").next().unwrap().to_owned()
+}
+
+/// The evidence of this kind.
+fn evidence<'a>(record: &'a Value, kind: &str) -> Vec<&'a Value> {
+    record["evidence"].as_array().unwrap().iter().filter(|item| item["kind"] == kind).collect()
 }
 
 #[test]
@@ -125,16 +143,33 @@ fn the_demo_prints_what_the_readme_shows_and_no_child_sees_the_callers_account()
     let (code, _, errors) = ended(child);
     assert_eq!(code, Some(0), "{said}\n{errors}");
     assert!(looked > 3, "no child was ever seen");
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let shown = readme.split("```text\n").nth(1).unwrap().split("\n```").next().unwrap();
-    assert_eq!(shape(&said), shape(shown), "the README shows another transcript; this one is:\n{said}");
+    assert_eq!(shape(&said), shape(&shown(1)), "the README shows another transcript; this one is:\n{said}");
 
-    let record = record();
-    assert_eq!((&record["drill"], &record["outcome"]), (&"instance-blue".into(), &"recovered".into()));
-    assert!(record["runId"].as_str().unwrap().starts_with("staging/bookstore/instance-blue/"));
-    for time in ["injected", "inPlace", "detected", "recovered", "rolledBack"] {
-        assert!(record["times"][time]["at"].is_string(), "{time} is not in the record");
+    let records = records();
+    let drills: Vec<&Value> = records.iter().map(|record| &record["drill"]).collect();
+    assert_eq!(drills, ["instance-blue", "cdn-failover", "database-failover"]);
+    for record in &records {
+        assert_eq!(record["outcome"], "recovered");
+        assert_eq!(record["caller"], "schedule", "each is started by its schedule");
     }
+    for time in ["injected", "inPlace", "detected", "recovered", "rolledBack"] {
+        assert!(records[0]["times"][time]["at"].is_string(), "{time} is not in the record");
+    }
+    for record in &records[1..] {
+        let id = record["runId"].as_str().unwrap();
+        let raised = evidence(record, "alarm");
+        assert!(raised.iter().any(|item| item["summary"].as_str().unwrap().contains(id)), "{raised:?}");
+        let entries = evidence(record, "failover");
+        let ours = |item: &&&Value| item["entry"]["runId"] == id && item["entry"]["done"] == "failed-over";
+        assert_eq!(entries.iter().filter(ours).count(), 1, "{entries:?}");
+        for time in ["injected", "inPlace", "failedOver", "servingStandby", "recovered", "rolledBack"] {
+            assert!(record["times"][time]["at"].is_string(), "{time} is not in the record");
+        }
+    }
+    let who: Vec<&Value> = evidence(&records[1], "probe");
+    let serves = |probe: &str| who.iter().any(|item| item["probe"] == probe && item["seen"] == "yes");
+    assert!(serves("primary serves") && serves("secondary serves"), "{who:?}");
+    assert!(records[1]["times"]["failedBack"]["at"].is_string());
     nothing_is_left(temporary.path());
 }
 
@@ -154,9 +189,42 @@ fn a_standby_that_is_broken_ends_the_demo_with_a_failure_and_the_instance_runnin
 }
 
 #[test]
+fn a_failover_function_that_is_denied_its_call_ends_the_demo_with_a_failure_that_names_the_action() {
+    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for (drill, action) in [("cdn", "cloudfront:UpdateDistribution"), ("db", "rds:FailoverDBCluster")] {
+        let temporary = tempfile::tempdir().unwrap();
+        let (code, said, errors) = ended(demo(&["--broken", drill], temporary.path()).spawn().unwrap());
+        assert_eq!(code, Some(1), "{said}\n{errors}");
+        let record = record();
+        assert_eq!(record["outcome"], "not-recovered");
+        let reason = record["reason"].as_str().unwrap();
+        assert!(reason.contains(action) && reason.contains("AccessDenied"), "{reason}");
+        assert!(record["times"]["steadyAgain"].is_string(), "everything is as it was");
+        nothing_is_left(temporary.path());
+    }
+}
+
+#[test]
+fn a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word() {
+    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let temporary = tempfile::tempdir().unwrap();
+    let (code, said, errors) = ended(demo(&["--incident"], temporary.path()).spawn().unwrap());
+    assert_eq!(code, Some(0), "{said}\n{errors}");
+    assert_eq!(shape(&said), shape(&shown(2)), "the README shows another transcript; this one is:\n{said}");
+    let record = record();
+    let phases: Vec<&Value> = evidence(&record, "phase").iter().map(|item| &item["to"]).collect();
+    let held = phases.iter().position(|phase| *phase == "held").expect("held");
+    assert_eq!(phases[held + 1], "rollingBack", "released");
+    let told = evidence(&record, "paged");
+    assert_eq!(told.len(), 1, "once per cause: {told:?}");
+    assert!(told[0]["error"].is_null(), "{told:?}");
+    nothing_is_left(temporary.path());
+}
+
+#[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
     let temporary = tempfile::tempdir().unwrap();
-    let mut child = demo(&[], temporary.path()).spawn().unwrap();
+    let mut child = demo(&["instance"], temporary.path()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("StopInstances")), "it never came to the injection");
     let id = child.id().to_string();

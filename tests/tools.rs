@@ -10,7 +10,7 @@ use std::{
 
 use firedrill_local::{
     Home, functions,
-    home::{HomeOptions, Starts},
+    home::{Drill, HomeOptions},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -72,9 +72,8 @@ fn validate(template: &Path) -> Result<(), Failed> {
 
 /// `cargo lambda watch` and `cargo lambda invoke`, with local AWS behind them.
 async fn drilled_by_hand() -> Result<(), Failed> {
-    let binary = functions::build("drill-instance").await?;
-    let options = HomeOptions { starts: Starts::AsScheduled, ..HomeOptions::new(&binary) };
-    let home = Home::up(options).await?;
+    let functions = functions::build().await?;
+    let home = Home::up(HomeOptions::new(&functions)).await?;
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port().to_string();
     let own_target = root().join("target/lambda-watch");
     let mut watch = Command::new("cargo-lambda");
@@ -91,7 +90,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
     let log = std::fs::File::create(home.aws.folder().join("logs/watch.log"))?;
     watch.stdout(log.try_clone()?).stderr(log).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
     watch.envs(home.aws.environment());
-    watch.envs(home.drill_variables().await?);
+    watch.envs(home.drill_variables(Drill::Instance).await?);
     let mut watch = Watch(watch.spawn()?);
     while TcpStream::connect(("127.0.0.1", port.parse()?)).is_err() {
         if watch.0.try_wait()?.is_some() {

@@ -97,7 +97,7 @@ fn processes_of(function: &str) -> Vec<String> {
 fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() {
     with(async |place| {
         // A stack of its own: its processes are known by their name, and no other test's are ended.
-        deploy(&place.aws, "killed", &place.binary).await;
+        deploy(&place.aws, "killed", &place.functions).await;
         let ids = place.launch(1, &[("case", "killed")]).await;
         let payload = request("killed", place.aws.endpoint());
         let ends = async {

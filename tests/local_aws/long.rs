@@ -10,7 +10,7 @@ use std::{
 
 use firedrill_aws::{client::Connection, dynamodb::Table};
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Phase, Prepared, Run, Seen, StepSeen, Timestamp,
+    Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, Timestamp,
     deliver::{Invocation, begin},
     drive::{Left, Session, drive},
     evidence::{Evidence, MOST_ITEMS},
@@ -82,7 +82,10 @@ impl Drill for Flapping {
         });
         let seen = Observation {
             gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
-            prepared: Some(Prepared::Ready(firedrill_core::instance::undo(&self.ids, REGION, "", "aws"))),
+            prepared: Some(Prepared::Ready(Box::new(Ready {
+                lever: None,
+                undo: firedrill_core::instance::undo(&self.ids, REGION, "", "aws"),
+            }))),
             answers: answers.collect(),
             looked: Some(now),
             in_place: Seen::from(self.stopped_at.is_some()),
@@ -99,8 +102,8 @@ impl Drill for Flapping {
         self.started = true;
         CallOutcome::Done
     }
-    async fn page(&mut self, _: &Run, _: &Page) -> bool {
-        true
+    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
+        Ok(())
     }
     async fn plan(&mut self, _: &Run) -> Plan {
         Plan::default()
@@ -147,7 +150,8 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         let ids = (0..TARGETS).map(|n| format!("i-{n:017x}")).collect();
         let mut drill = Flapping { began, elapsed, stopped_at: None, started: false, ids };
         let mut session = Session { owner, timing, ends_at: SIX_HOURS * 2, renewed_at: Duration::ZERO };
-        let Left::Finished(finished) = drive(&clock, &table, &mut drill, &mut session, run).await else {
+        let Left::Finished(finished) = Box::pin(drive(&clock, &table, &mut drill, &mut session, run)).await
+        else {
             panic!("not finished")
         };
         let stored = table.load(&finished.run_id).await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
 };
@@ -10,7 +10,11 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{Filter, InstanceType, Placement, ResourceType, Tag, TagSpecification};
-use firedrill_local::{LocalAws, emulator::Call, functions};
+use firedrill_local::{
+    LocalAws,
+    emulator::Call,
+    functions::{self, Binaries},
+};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -22,7 +26,7 @@ pub const DRILL: &str = "LOCALFIREDRILLDRILLINSTANCE";
 /// Local AWS with the system deployed.
 pub struct Place {
     pub aws: LocalAws,
-    pub binary: PathBuf,
+    pub functions: Binaries,
     pub table: String,
     pub sdk: SdkConfig,
     pub ec2: aws_sdk_ec2::Client,
@@ -57,13 +61,13 @@ fn root() -> PathBuf {
 
 impl Place {
     async fn up() -> Self {
-        let binary = functions::build("drill-instance").await.unwrap();
+        let functions = functions::build().await.unwrap();
         let aws = LocalAws::start().await.unwrap();
-        let outputs = deploy(&aws, "firedrill", &binary).await;
+        let outputs = deploy(&aws, "firedrill", &functions).await;
         let sdk = sdk(aws.endpoint()).await;
         let ec2 = aws_sdk_ec2::Client::new(&sdk);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { table: outputs["TableName"].clone(), aws, binary, sdk, ec2, http }
+        Self { table: outputs["TableName"].clone(), aws, functions, sdk, ec2, http }
     }
 
     /// Invokes the function and waits for its answer: `Err` holds the error type and message.
@@ -134,7 +138,7 @@ impl Place {
 }
 
 /// Deploys the template that users deploy, with short times.
-pub async fn deploy(aws: &LocalAws, stack: &str, binary: &Path) -> BTreeMap<String, String> {
+pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeMap<String, String> {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let parameters = [
         ("Architecture", architecture),
@@ -148,9 +152,9 @@ pub async fn deploy(aws: &LocalAws, stack: &str, binary: &Path) -> BTreeMap<Stri
         ("MarginMs", "500"),
         ("SettleMs", "60000"),
         ("FunctionTimeoutSeconds", "60"),
+        ("FailoverTimeoutSeconds", "10"),
     ];
-    let code = [("DrillInstanceFunction", binary)];
-    aws.deploy(stack, &root().join("infra/template.yaml"), &code, &parameters).await.unwrap()
+    aws.deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters).await.unwrap()
 }
 
 /// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.

@@ -52,8 +52,7 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
     with(async |place| {
         let blue = place.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
         place.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
-        let shop =
-            Bookstore::open(&place.aws, &BookstoreOptions { failover_ms: 3_000, broken: false }).unwrap();
+        let shop = Bookstore::open(&place.aws, &BookstoreOptions::default()).unwrap();
         let event = on_bookstore(&shop.url());
         let answers = join_all([place.invoke(&event), place.invoke(&event), place.invoke(&event)]).await;
         let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();

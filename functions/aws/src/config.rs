@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firedrill_core::{
     gate::Policy,
+    request::Arn,
     timing::{Timing, TimingError},
 };
 use thiserror::Error;
@@ -15,13 +16,21 @@ pub struct Config {
     pub table: String,
     /// Who may be drilled where.
     pub policy: Policy,
-    /// Customer managed keys that the function may use to start an instance again.
+    /// Customer managed keys that the function may use to start an instance again. None for functions that
+    /// start no instances.
     pub kms_key_arns: Vec<String>,
+    /// Where messages to people go, if anywhere.
+    pub topic_arn: Option<Arn>,
+    /// RDS may silently drop a failover that comes sooner after another one.
+    pub cool_down: Duration,
     /// For so long a finished run is kept.
     pub retention: Duration,
     /// How fast we look and how long we wait.
     pub timing: Timing,
 }
+
+/// Unless the stack says otherwise.
+const COOL_DOWN: Duration = Duration::from_mins(10);
 
 /// A function that was set up wrongly. It answers every invocation with this and touches nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -90,7 +99,12 @@ impl Config {
                 production_applications: list("FIREDRILL_PRODUCTION_APPLICATIONS")?,
                 non_production_environments: list("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
             },
-            kms_key_arns: list("FIREDRILL_KMS_KEY_ARNS")?,
+            kms_key_arns: lookup("FIREDRILL_KMS_KEY_ARNS").map(|value| split(&value)).unwrap_or_default(),
+            topic_arn: topic(text("FIREDRILL_TOPIC_ARN")?)?,
+            cool_down: match lookup("FIREDRILL_COOL_DOWN_SECONDS") {
+                None => COOL_DOWN,
+                Some(_) => Duration::from_secs(number("FIREDRILL_COOL_DOWN_SECONDS")?),
+            },
             retention: Duration::from_secs(number("FIREDRILL_RETENTION_DAYS")? * 86_400),
             timing: Timing {
                 poll_ms: number("FIREDRILL_POLL_MS")?,
@@ -117,6 +131,16 @@ pub(crate) const fn reserve_ms(timing: &Timing) -> u64 {
     timing.call_deadline_ms * 2 + timing.margin_ms
 }
 
+/// An empty one is none: a stack need not have a topic, but it has to say so.
+pub(crate) fn topic(value: String) -> Result<Option<Arn>, ConfigError> {
+    if value.trim().is_empty() {
+        return Ok(None);
+    }
+    let arn = Arn::try_from(value.trim().to_owned()).ok().filter(|arn| arn.service() == "sns");
+    let (name, expected) = ("FIREDRILL_TOPIC_ARN", "the ARN of an SNS topic, or empty");
+    arn.map(Some).ok_or(ConfigError::Unreadable { name, value, expected })
+}
+
 fn split(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
@@ -132,7 +156,7 @@ mod tests {
             ("FIREDRILL_TABLE", "runs"),
             ("FIREDRILL_PRODUCTION_APPLICATIONS", ""),
             ("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS", "test, staging"),
-            ("FIREDRILL_KMS_KEY_ARNS", ""),
+            ("FIREDRILL_TOPIC_ARN", ""),
             ("FIREDRILL_RETENTION_DAYS", "400"),
             ("FIREDRILL_POLL_MS", "1000"),
             ("FIREDRILL_AWS_POLL_MS", "5000"),
@@ -155,6 +179,27 @@ mod tests {
         assert!(config.policy.production_applications.is_empty());
         assert_eq!(config.policy.non_production_environments, ["test", "staging"]);
         assert_eq!(config.retention, Duration::from_hours(400 * 24));
+    }
+
+    #[test]
+    fn a_topic_may_be_none_but_nothing_else_than_a_topic() {
+        let topic = |value| {
+            let mut environment = whole();
+            environment.insert("FIREDRILL_TOPIC_ARN", value);
+            read(&environment).map(|config| config.topic_arn.map(|arn| arn.to_string()))
+        };
+        assert_eq!(topic(""), Ok(None));
+        let arn = "arn:aws:sns:eu-west-2:123456789012:pages";
+        assert_eq!(topic(arn), Ok(Some(arn.to_owned())));
+        assert!(matches!(topic("pages"), Err(ConfigError::Unreadable { name: "FIREDRILL_TOPIC_ARN", .. })));
+    }
+
+    #[test]
+    fn the_cool_down_is_ten_minutes_unless_the_stack_says_otherwise() {
+        let mut environment = whole();
+        assert_eq!(read(&environment).unwrap().cool_down, Duration::from_mins(10));
+        environment.insert("FIREDRILL_COOL_DOWN_SECONDS", "0");
+        assert_eq!(read(&environment).unwrap().cool_down, Duration::ZERO);
     }
 
     #[test]

@@ -68,10 +68,12 @@ const NOT_NOW: [&str; 16] = [
     "ReplicatedWriteConflictException",
 ];
 
-const DENIED: [&str; 6] = [
+const DENIED: [&str; 7] = [
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
+    // SNS's word.
+    "AuthorizationError",
     "NotAuthorized",
     "UnauthorizedException",
     "UnauthorizedOperation",
@@ -184,5 +186,6 @@ mod tests {
     fn a_denied_action_is_named() {
         let text = failure("UnauthorizedOperation", 403).to_string();
         assert_eq!(text, "ec2:StopInstances is denied: UnauthorizedOperation: said AWS");
+        assert_eq!(failure("AuthorizationError", 403).proof, Proof::Denied);
     }
 }

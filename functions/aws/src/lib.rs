@@ -11,10 +11,14 @@
 pub mod clock;
 pub mod config;
 
+#[cfg(any(feature = "cdn", feature = "db"))]
+pub mod alarm;
 #[cfg(feature = "autoscaling")]
 pub mod autoscaling;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "cloudfront")]
+pub mod cloudfront;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
 #[cfg(feature = "dynamodb")]
@@ -25,11 +29,27 @@ pub mod ec2;
 pub mod elbv2;
 #[cfg(feature = "client")]
 pub mod error;
+#[cfg(any(feature = "cloudfront", feature = "rds"))]
+pub mod facts;
+#[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
+pub mod failover;
+#[cfg(feature = "functions")]
+pub mod functions;
 #[cfg(feature = "instance")]
 pub mod instance;
 #[cfg(feature = "kms")]
 pub mod kms;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "sns")]
+pub mod pager;
 #[cfg(feature = "http")]
 pub mod probe;
+#[cfg(feature = "rds")]
+pub mod rds;
+#[cfg(feature = "route53")]
+pub mod route53;
+#[cfg(feature = "sns")]
+pub mod sns;
+#[cfg(any(feature = "instance", feature = "cdn", feature = "db"))]
+mod stops;

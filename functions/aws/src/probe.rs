@@ -5,6 +5,7 @@
 
 mod address;
 mod http;
+mod identity;
 mod tcp;
 
 use std::{error::Error, io, time::Duration};
@@ -12,7 +13,7 @@ use std::{error::Error, io, time::Duration};
 use firedrill_core::{
     Answer, Seen,
     ports::Clock,
-    request::{HttpProbe, TcpProbe},
+    request::{HttpProbe, IdentityProbe, TcpProbe},
 };
 
 use crate::clock::SystemClock;
@@ -39,6 +40,20 @@ impl Prober {
     pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> Answer {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         timed(clock, deadline, http::ask(&self.http, probe)).await
+    }
+
+    /// Asks who serves: whether the primary does, and whether the standby does.
+    pub async fn identity(&self, clock: &SystemClock, probe: &IdentityProbe) -> (Answer, Answer) {
+        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        let asked = clock.now();
+        let (named, detail) = match tokio::time::timeout(deadline, identity::ask(&self.http, probe)).await {
+            Ok(look) => look,
+            Err(_) => (identity::Named::Nobody, format!("no answer within {} ms", deadline.as_millis())),
+        };
+        let (answered, detail) = (clock.now(), Some(short(detail)));
+        let answer = |seen| Answer { seen, asked, answered, detail: detail.clone() };
+        let (primary, standby) = named.seen();
+        (answer(primary), answer(standby))
     }
 
     /// Opens a TCP connection.

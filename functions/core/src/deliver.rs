@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
-    Outcome, Phase, Request, Run, Seen, StreakRule, Timestamp, Verdict,
+    Outcome, Part, Phase, Request, Run, Seen, StreakRule, Timestamp, Verdict,
     drive::{Left, Session, drive},
     evidence::Evidence,
     gate::{self, Policy},
     ports::{Begun, Clock, Drill, Saved, Store, StoreError},
     report::report,
-    request::{Delivery, ParseError, Release, parse},
+    request::{Delivery, ParseError, parse},
     run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, OwnerId, RunId, Times},
     timing::Timing,
 };
@@ -48,6 +48,9 @@ pub enum DeliverError {
     /// A run that is neither held nor failed to roll back goes its own way.
     #[error("run `{0}` is neither held nor did its rollback fail: there is nothing to release")]
     NothingToRelease(String),
+    /// The request is for another drill function.
+    #[error("{0}; nothing was touched")]
+    WrongFunction(String),
     /// Another invocation is carrying the run on.
     #[error("run `{0}` is being carried on by another invocation")]
     Busy(String),
@@ -62,6 +65,7 @@ impl DeliverError {
             Self::Store(_) => "StoreFailed",
             Self::NoSuchRun(_) => "NoSuchRun",
             Self::NothingToRelease(_) => "NothingToRelease",
+            Self::WrongFunction(_) => "WrongFunction",
             Self::Busy(_) => "Busy",
         }
     }
@@ -74,7 +78,7 @@ impl DeliverError {
 pub async fn deliver<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> D,
+    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
     invocation: &Invocation,
     document: &Value,
 ) -> Result<Value, DeliverError> {
@@ -95,7 +99,9 @@ pub async fn deliver<D: Drill>(
             if !is_releasable(&run) {
                 return Err(DeliverError::NothingToRelease(id.0));
             }
-            resume(clock, store, make, invocation, id, Some(release)).await
+            // On record before it is acted upon: whoever carries the run on hears it.
+            let number = store.say(&id, &release).await?;
+            resume(clock, store, make, invocation, id, Some(number)).await
         }
     }
 }
@@ -103,13 +109,13 @@ pub async fn deliver<D: Drill>(
 async fn start<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> D,
+    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
     invocation: &Invocation,
     request: &Request,
 ) -> Result<Value, DeliverError> {
     let now = clock.now();
     let mut run = begin(request, invocation, now);
-    let mut drill = make(request, &run.run_id);
+    let mut drill = make(request, &run.run_id).map_err(DeliverError::WrongFunction)?;
     if !request.execute {
         return plan(clock, store, &mut drill, invocation, request, run).await;
     }
@@ -215,36 +221,25 @@ async fn plan<D: Drill>(
 async fn resume<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> D,
+    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
     invocation: &Invocation,
     id: RunId,
-    release: Option<Release>,
+    word: Option<u64>,
 ) -> Result<Value, DeliverError> {
+    // Before the lease: a function that cannot carry this run on must not keep another one from it.
+    let request = store.request(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+    let mut drill = make(&request, &id).map_err(DeliverError::WrongFunction)?;
     let mut session = Session {
         owner: invocation.owner.clone(),
         timing: invocation.timing,
         ends_at: invocation.ends_at,
         renewed_at: Duration::ZERO,
     };
-    let mut run = take(clock, store, &mut session, &id).await?;
-    if run.phase == Phase::Finished {
-        return Ok(answer(&report(&run)));
-    }
-    if let Some(release) = release
-        && is_releasable(&run)
-    {
-        // A person's word is on record before it is acted upon.
-        let expected = run.version;
-        run.release = Some(release);
-        run.version += 1;
-        session.renewed_at = clock.elapsed();
-        if store.save(&run, expected).await? == Saved::Conflict {
-            return Err(DeliverError::Busy(id.0));
-        }
-    }
-    let request = store.request(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
-    let mut drill = make(&request, &id);
-    left(drive(clock, store, &mut drill, &mut session, run).await)
+    let run = match take(clock, store, &mut session, &id, word).await? {
+        Taken::Ours(run) => run,
+        Taken::NotOurs(run) => return Ok(answer(&report(&run))),
+    };
+    left(drive(clock, store, &mut drill, &mut session, *run).await)
 }
 
 /// Whether a person's word changes anything.
@@ -253,8 +248,18 @@ fn is_releasable(run: &Run) -> bool {
     run.phase == Phase::Held || failed
 }
 
+/// What came of asking for a run's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is ours.
+    Ours(Box<Run>),
+    /// There is nothing to carry on: the run is finished, or its owner has heard the word.
+    NotOurs(Box<Run>),
+}
+
 /// Makes the lease of a run ours: at once if it was released, else once the same version was seen
-/// for as long as its holder could act on it. Clocks of other machines are not asked.
+/// for as long as its holder could act on it. Clocks of other machines are not asked. Where it is only
+/// wanted so that `word` is heard, hearing it is enough.
 ///
 /// # Errors
 /// [`DeliverError::Busy`] if its holder goes on saving until our time is over.
@@ -263,15 +268,16 @@ pub async fn take(
     store: &impl Store,
     session: &mut Session,
     id: &RunId,
-) -> Result<Run, DeliverError> {
+    word: Option<u64>,
+) -> Result<Taken, DeliverError> {
     let mut known: Option<(u64, Duration)> = None;
     loop {
         if clock.elapsed() >= session.ends_at {
             return Err(DeliverError::Busy(id.0.clone()));
         }
         let run = store.load(id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
-        if run.phase == Phase::Finished {
-            return Ok(run);
+        if run.phase == Phase::Finished || word.is_some_and(|number| run.heard >= number) {
+            return Ok(Taken::NotOurs(Box::new(run)));
         }
         let since = match known {
             Some((version, since)) if version == run.version => since,
@@ -283,14 +289,18 @@ pub async fn take(
             let mut ours = run.clone();
             ours.owner = Some(session.owner.clone());
             ours.version = run.version + 1;
+            // Its holder died, or is cut off: what it saw and did last may not be on record.
+            if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
+                injection.unwatched = true;
+            }
             session.renewed_at = clock.elapsed();
             match store.save(&ours, run.version).await {
-                Ok(Saved::Saved) => return Ok(ours),
+                Ok(Saved::Saved) => return Ok(Taken::Ours(Box::new(ours))),
                 // Somebody else was faster, or it is ours and the answer was lost: look again.
                 Ok(Saved::Conflict) | Err(StoreError::Unknown(_)) => {
                     let there = store.load(id).await?;
                     if let Some(there) = there.filter(|there| there.owner.as_ref() == Some(&session.owner)) {
-                        return Ok(there);
+                        return Ok(Taken::Ours(Box::new(there)));
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -328,16 +338,22 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
             ..Times::default()
         },
         injection: None,
+        lever: None,
         undo: Vec::new(),
         streaks: Vec::new(),
         answers: AnswerCounts::default(),
         stop: None,
         unwell_since: None,
         last_not_undone: None,
+        last_not_failed_over: None,
         settled_at: None,
+        roll_back_on_record: None,
         missing: None,
         hold: None,
         release: None,
+        heard: 0,
+        released_at: None,
+        automation_said: None,
         pages: Vec::new(),
         evidence: EvidenceCounts::default(),
     }
@@ -353,16 +369,28 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
             count: probe.count,
             hold_for_ms: ms(probe.hold_for_seconds),
             widest_gap_ms: 2 * pause + probe.kind.deadline_ms(timing.call_deadline_ms) + timing.poll_ms,
+            part: Part::Steady,
         }
     });
+    let identity = request.target.identity().into_iter().flat_map(|identity| {
+        let rule = |name: &str, part| StreakRule {
+            probe: format!("{name} serves"),
+            count: identity.count,
+            hold_for_ms: ms(identity.hold_for_seconds),
+            widest_gap_ms: 3 * timing.poll_ms + u64::from(identity.deadline_ms),
+            part,
+        };
+        [rule(&identity.primary, Part::Primary), rule(&identity.standby, Part::Standby)]
+    });
     Limits {
-        probes: probes.collect(),
+        probes: probes.chain(identity).collect(),
         baseline_within_ms: ms(request.steady_state.within_seconds),
         inject_within_ms: ms(objective.inject_within_seconds),
         rto_ms: ms(objective.rto_seconds),
         give_up_after_ms: ms(objective.give_up_after()),
         restore_within_ms: ms(objective.restore_within_seconds),
-        settle_ms: timing.settle_ms,
+        // Whoever waits for it may read another clock than whoever sent the call.
+        settle_ms: timing.settle_ms + timing.margin_ms,
         consistency_ms: timing.margin_ms,
         patience_ms: 2 * timing.aws_poll_ms + 2 * timing.call_deadline_ms + timing.margin_ms,
         retry_pause_ms: timing.aws_poll_ms,

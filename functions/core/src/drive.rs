@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    Act, Acted, CallOutcome, Phase, Run, Timestamp,
+    Act, Acted, CallOutcome, Observation, Outcome, Phase, Run, Timestamp,
     evidence::{Evidence, Recorder},
     ports::{Clock, Drill, Saved, Store, StoreError},
     run::OwnerId,
@@ -50,7 +50,10 @@ pub async fn drive(
 ) -> Left {
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
     let mut stored = Stored { version: run.version, dirty: false };
+    note_on_record(&mut run, &mut stored, clock.now());
     let mut acted: Vec<Acted> = Vec::new();
+    let pause_to_listen = Duration::from_millis(session.timing.aws_poll_ms);
+    let mut last_heard: Option<Duration> = None;
     while run.phase != Phase::Finished {
         if clock.elapsed() >= session.ends_at {
             return hand_over(clock, store, session, run, &mut recorder, stored).await;
@@ -58,6 +61,10 @@ pub async fn drive(
         let looked = clock.elapsed();
         let (mut seen, findings) = drill.observe(&run).await;
         seen.acted = std::mem::take(&mut acted);
+        if is_asking(&run) && last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen) {
+            last_heard = Some(looked);
+            listen(store, &run, &mut seen).await;
+        }
         let (mut next, act) = crate::step(&run, &seen, clock.now());
         note(&mut recorder, &run, &mut next, &seen, findings, clock.now());
 
@@ -74,6 +81,7 @@ pub async fn drive(
         if run.phase == Phase::Finished {
             break;
         }
+        note_on_record(&mut run, &mut stored, clock.now());
         if let Some(done) = carry_out(clock, drill, session, &run, act, looked, &stored).await {
             let answered = clock.now();
             let item = Evidence::Call {
@@ -89,11 +97,26 @@ pub async fn drive(
             recorder.add(&mut run.evidence, item);
             acted.push(done);
         }
-        send_pages(drill, &mut run, &mut stored).await;
+        send_pages(clock, drill, &mut run, &mut recorder, &mut stored).await;
         let pause = session.timing.poll().saturating_sub(clock.elapsed().saturating_sub(looked));
         clock.sleep(pause).await;
     }
     Left::Finished(Box::new(run))
+}
+
+/// Whether a person's word would change anything.
+fn is_asking(run: &Run) -> bool {
+    run.phase == Phase::Held || run.outcome == Some(Outcome::RollbackFailed)
+}
+
+/// Hears what people said since, to whichever invocation. Not being able to is no word.
+async fn listen(store: &impl Store, run: &Run, seen: &mut Observation) {
+    if let Ok(Some(said)) = store.said(&run.run_id).await
+        && said.number > run.heard
+    {
+        seen.heard = Some(said.number);
+        seen.release = said.release;
+    }
 }
 
 /// What we know of the stored head.
@@ -225,7 +248,7 @@ fn note(
     recorder: &mut Recorder,
     run: &Run,
     next: &mut Run,
-    seen: &crate::Observation,
+    seen: &Observation,
     findings: Vec<Evidence>,
     now: Timestamp,
 ) {
@@ -245,12 +268,43 @@ fn note(
     }
 }
 
-/// Sends what was not sent yet. One that cannot be sent is tried again at the next look.
-async fn send_pages(drill: &mut impl Drill, run: &mut Run, stored: &mut Stored) {
-    for index in 0..run.pages.len() {
-        if !run.pages[index].sent && drill.page(run, &run.pages[index].clone()).await {
-            run.pages[index].sent = true;
-            stored.dirty = true;
-        }
+/// From here on the automation behind the lever, which reads the run before its one call, refuses it.
+/// Known only once a save was answered: until then nobody can say when its last act may land.
+fn note_on_record(run: &mut Run, stored: &mut Stored, now: Timestamp) {
+    let turned_back = matches!(run.phase, Phase::RollingBack | Phase::Verifying | Phase::Held);
+    if turned_back && !stored.dirty && run.lever.is_some() && run.roll_back_on_record.is_none() {
+        run.roll_back_on_record = Some(now);
+        stored.dirty = true;
     }
+}
+
+/// So often a message is tried to be sent, with growing pauses.
+const MOST_PAGE_ATTEMPTS: u32 = 8;
+const FIRST_PAGE_PAUSE_MS: u64 = 5_000;
+
+/// Sends what was not sent yet: one message a look, after the act, so that a topic that does not answer
+/// delays nothing but itself. One that cannot be sent is on record, and changes nothing else.
+async fn send_pages(
+    clock: &impl Clock,
+    drill: &mut impl Drill,
+    run: &mut Run,
+    recorder: &mut Recorder,
+    stored: &mut Stored,
+) {
+    let now = clock.now();
+    let due = run.pages.iter().position(|page| {
+        let pause = FIRST_PAGE_PAUSE_MS << page.attempts.saturating_sub(1).min(10);
+        !page.sent
+            && page.attempts < MOST_PAGE_ATTEMPTS
+            && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))
+    });
+    let Some(index) = due else { return };
+    let answer = drill.page(run, &run.pages[index].clone()).await;
+    let page = &mut run.pages[index];
+    page.sent = answer.is_ok();
+    page.attempts += 1;
+    page.last_tried = Some(now);
+    stored.dirty = true;
+    let (cause, error) = (page.cause.clone(), answer.err());
+    recorder.add(&mut run.evidence, Evidence::Paged { at: now, cause, error });
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Answer, CallOutcome, ClockName, Phase, Run, Seen, Timestamp,
+    failover::Entry,
     gate::GateAnswer,
-    plan::{LeftOut, Plan},
+    plan::{Hop, LeftOut, Plan},
     run::EvidenceCounts,
 };
 
@@ -106,6 +107,54 @@ pub enum Evidence {
         to: Phase,
         /// Who moved it.
         by: String,
+    },
+    /// Each hop from the lever to its effect, as it was read.
+    Wiring {
+        /// When.
+        at: Timestamp,
+        /// From the alarm on.
+        hops: Vec<Hop>,
+    },
+    /// What the failover function did about a change of the lever's alarm, from its own entry.
+    #[serde(rename_all = "camelCase")]
+    Failover {
+        /// When it concluded, by its clock.
+        at: Timestamp,
+        /// Its entry.
+        entry: Box<Entry>,
+    },
+    /// What AWS shows of the resource that fails over: a distribution's origins and whether they are
+    /// deployed, a database's status and writer. Configured is not serving: who serves is in the probes.
+    #[serde(rename_all = "camelCase")]
+    Effect {
+        /// When it was asked for.
+        at: Timestamp,
+        /// Which resource.
+        resource: String,
+        /// How it is.
+        state: String,
+    },
+    /// An event of the service's own.
+    #[serde(rename_all = "camelCase")]
+    Event {
+        /// When, by `clock`.
+        at: Timestamp,
+        /// Whose clock.
+        clock: ClockName,
+        /// Of which resource.
+        resource: String,
+        /// What it says.
+        message: String,
+    },
+    /// A message to people was sent, or could not be.
+    Paged {
+        /// When.
+        at: Timestamp,
+        /// What about.
+        cause: String,
+        /// Why it could not be sent; none if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     /// The plan.
     Plan {

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Request, Seen, UndoStep,
+    Seen, UndoStep,
     plan::LeftOut,
-    request::{BlastRadius, InstanceSelector, OPT_IN_TAG},
+    request::{BlastRadius, InstanceSelector, InstanceTarget, Name, OPT_IN_TAG},
 };
 
 /// An instance that carries this tag is touched only by drills of the environment it names.
@@ -77,7 +77,12 @@ pub struct Selection {
 
 /// Why this instance may not be stopped; none if it may.
 #[must_use]
-pub fn unfit(candidate: &Candidate, request: &Request, kms_key_arns: &[String]) -> Option<String> {
+pub fn unfit(
+    candidate: &Candidate,
+    target: &InstanceTarget,
+    environment: &Name,
+    kms_key_arns: &[String],
+) -> Option<String> {
     let (key, value) = OPT_IN_TAG;
     if let Some(why) = &candidate.unreadable {
         return Some(format!("could not be read: {why}"));
@@ -85,15 +90,12 @@ pub fn unfit(candidate: &Candidate, request: &Request, kms_key_arns: &[String]) 
     if candidate.tags.get(key).map(String::as_str) != Some(value) {
         return Some(format!("does not carry the opt-in tag {key}={value}"));
     }
-    if let Some(environment) = candidate.tags.get(ENVIRONMENT_TAG)
-        && environment != request.environment.as_str()
+    if let Some(named) = candidate.tags.get(ENVIRONMENT_TAG)
+        && named != environment.as_str()
     {
-        return Some(format!(
-            "belongs to environment {environment} ({ENVIRONMENT_TAG}), not to {}",
-            request.environment
-        ));
+        return Some(format!("belongs to environment {named} ({ENVIRONMENT_TAG}), not to {environment}"));
     }
-    if let Some(zone) = &request.target.availability_zone
+    if let Some(zone) = &target.availability_zone
         && candidate.zone != *zone
     {
         return Some(format!("lies in {}, not in {zone}", candidate.zone));
@@ -151,19 +153,20 @@ pub fn unfit(candidate: &Candidate, request: &Request, kms_key_arns: &[String]) 
 pub fn choose(
     candidates: &[Candidate],
     healthy: &Healthy,
-    request: &Request,
+    target: &InstanceTarget,
+    environment: &Name,
     kms_key_arns: &[String],
     seed: u64,
 ) -> Result<Selection, (String, Vec<LeftOut>)> {
     let mut left_out: Vec<LeftOut> = Vec::new();
     let mut fitting: Vec<&Candidate> = Vec::new();
     for candidate in candidates {
-        match unfit(candidate, request, kms_key_arns) {
+        match unfit(candidate, target, environment, kms_key_arns) {
             Some(why) => left_out.push(LeftOut { resource: candidate.id.clone(), why }),
             None => fitting.push(candidate),
         }
     }
-    if let InstanceSelector::Ids(ids) = &request.target.instances {
+    if let InstanceSelector::Ids(ids) = &target.instances {
         for id in ids.iter().filter(|id| !candidates.iter().any(|candidate| candidate.id == **id)) {
             left_out.push(LeftOut { resource: id.clone(), why: "does not exist in this Region".to_owned() });
         }
@@ -175,12 +178,12 @@ pub fn choose(
         }
     }
     if candidates.is_empty() {
-        return Err((format!("no instance in {} matches the target", request.target.region), left_out));
+        return Err((format!("no instance in {} matches the target", target.region), left_out));
     }
     if fitting.is_empty() {
         return Err((format!("no matching instance may be stopped: {}", reasons(&left_out)), left_out));
     }
-    let wanted = match request.target.blast_radius {
+    let wanted = match target.blast_radius {
         BlastRadius::Count(count) => count as usize,
         BlastRadius::Percent(percent) => fitting.len() * percent as usize / 100,
     };
@@ -255,6 +258,7 @@ pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> 
         before: "running".to_owned(),
         set: "stopped".to_owned(),
         moves_traffic: false,
+        awaited: false,
         progress: crate::run::Progress::default(),
     }]
 }
@@ -265,15 +269,14 @@ mod tests {
 
     #[test]
     fn an_instance_of_another_environment_is_unfit() {
-        let request: Request = serde_json::from_value(serde_json::json!({
-            "drill": "instance", "application": "bookstore", "dependency": "compute", "environment": "staging",
-            "mode": "stop",
-            "target": {"region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}},
-            "steadyState": {"probes": [{"name": "up", "tcp": {"host": "localhost", "port": 80}}]},
-            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
-            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
-        }))
-        .unwrap();
+        let target = InstanceTarget {
+            region: "eu-west-2".to_owned(),
+            instances: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
+            blast_radius: BlastRadius::Count(1),
+            availability_zone: None,
+            seed: None,
+        };
+        let staging = Name::try_from("staging".to_owned()).unwrap();
         let tagged = |environment: Option<&str>| {
             let opt_in = (OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned());
             let own = environment.map(|name| (ENVIRONMENT_TAG.to_owned(), name.to_owned()));
@@ -285,9 +288,9 @@ mod tests {
                 ..Candidate::default()
             }
         };
-        assert_eq!(unfit(&tagged(None), &request, &[]), None);
-        assert_eq!(unfit(&tagged(Some("staging")), &request, &[]), None);
-        let why = unfit(&tagged(Some("production")), &request, &[]).unwrap();
+        assert_eq!(unfit(&tagged(None), &target, &staging, &[]), None);
+        assert_eq!(unfit(&tagged(Some("staging")), &target, &staging, &[]), None);
+        let why = unfit(&tagged(Some("production")), &target, &staging, &[]).unwrap();
         assert!(why.contains("belongs to environment production"), "{why}");
     }
 }

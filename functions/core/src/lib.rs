@@ -13,9 +13,11 @@
 pub mod deliver;
 pub mod drive;
 pub mod evidence;
+pub mod failover;
 pub mod gate;
 mod identity;
 pub mod instance;
+pub mod lever;
 mod observation;
 pub mod plan;
 pub mod ports;
@@ -29,10 +31,10 @@ mod streak;
 mod time;
 pub mod timing;
 
-pub use observation::{Act, Acted, Observation, Prepared, StepSeen};
+pub use observation::{Act, Acted, Observation, Prepared, Ready, StepSeen};
 pub use request::Request;
 pub use run::{CallOutcome, Outcome, Phase, Run, UndoStep, Verdict};
 pub use seen::Seen;
 pub use step::step;
-pub use streak::{Answer, Streak, StreakRule};
+pub use streak::{Answer, Part, Streak, StreakRule};
 pub use time::{ClockName, Measured, Timestamp};

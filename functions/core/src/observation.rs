@@ -1,9 +1,14 @@
 //! What one look showed, and what should be done next.
 
-use crate::{Answer, CallOutcome, Seen, Timestamp, UndoStep, gate::GateAnswer, request::Release, run::Stop};
+use crate::{
+    Answer, CallOutcome, Measured, Seen, Timestamp, UndoStep,
+    gate::GateAnswer,
+    request::Release,
+    run::{Lever, Stop},
+};
 
 /// What was seen of one step of the undo.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StepSeen {
     /// It is undone.
     Done,
@@ -11,6 +16,9 @@ pub enum StepSeen {
     Open,
     /// It is on its way, or cannot be asked for yet.
     Busy,
+    /// Somebody else changed it meanwhile: neither what was before nor what we set. It is not
+    /// overwritten. Holds both versions, for people.
+    Drifted(String),
     /// Could not look, or did not.
     #[default]
     Unknown,
@@ -28,8 +36,12 @@ pub struct Observation {
     /// When the state of AWS below was asked for; none if it was not, this time. What could not be
     /// read is unknown.
     pub looked: Option<Timestamp>,
-    /// Whether the failure of this run is in place.
+    /// Whether the failure of this run is in place, or was: that of an alarm need not last.
     pub in_place: Seen,
+    /// When it was in place, where AWS says so by its own clock.
+    pub in_place_at: Option<Measured>,
+    /// Whether the lever has had its effect: the origin configured, the writer moved.
+    pub failed_over: Seen,
     /// When the alarm went off, by CloudWatch's clock.
     pub detected: Option<Timestamp>,
     /// One for each step of the undo.
@@ -38,10 +50,14 @@ pub struct Observation {
     pub primary: Seen,
     /// Whether an alarm went off that is not this run's own doing.
     pub foreign_alarm: Seen,
+    /// What the automation behind the lever said of itself.
+    pub automation_said: Option<String>,
     /// A reason to end the run early.
     pub stop: Option<Stop>,
     /// A person's word.
     pub release: Option<Release>,
+    /// The number of the latest of them.
+    pub heard: Option<u64>,
     /// What came of the acts since the last look.
     pub acted: Vec<Acted>,
 }
@@ -60,12 +76,21 @@ pub struct Acted {
 /// The targets, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prepared {
-    /// These can be injected into, and this takes it back.
-    Ready(Vec<UndoStep>),
+    /// This can be injected, and taken back.
+    Ready(Box<Ready>),
     /// Nothing may be injected: why.
     Refused(String),
     /// Could not look: why. Tried again until the baseline's time is over.
     Unknown(String),
+}
+
+/// How a failure is caused and taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// What is pulled, if the failure is caused through an alarm.
+    pub lever: Option<Lever>,
+    /// What takes it back. Never empty.
+    pub undo: Vec<UndoStep>,
 }
 
 /// What the loop should do next.

@@ -19,6 +19,12 @@ pub struct Plan {
     /// Why nothing could be injected; none if it could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// From lever to effect, as far as it could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wiring: Vec<Hop>,
+    /// What a pass would prove to work; empty where that goes without saying.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub exercises: String,
     /// The steps, in order: lever first, undo after it.
     pub steps: Vec<PlannedStep>,
     /// How it would be taken back.
@@ -47,6 +53,20 @@ pub struct PlannedProbe {
     pub seen: Seen,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// One hop of the way from a lever to its effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hop {
+    /// From what, such as an alarm.
+    pub from: String,
+    /// To what, such as a topic.
+    pub to: String,
+    /// Whether it is there. Unknown if it could not be read.
+    pub seen: Seen,
+    /// What was read.
+    pub detail: String,
 }
 
 /// A candidate that was not chosen because it may not be touched.

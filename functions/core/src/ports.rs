@@ -8,6 +8,7 @@ use crate::{
     CallOutcome, Observation, Request, Run, Timestamp,
     evidence::Evidence,
     plan::Plan,
+    request::Release,
     run::{Page, RunId},
 };
 
@@ -60,6 +61,15 @@ pub enum Saved {
     Conflict,
 }
 
+/// What people last said about a run. Whoever carries the run on hears it, whatever invocation it was said to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Grows with every word: one is heard once.
+    pub number: u64,
+    /// The word on a run that is held, or whose rollback failed.
+    pub release: Option<Release>,
+}
+
 /// Where runs are kept. Every call is bounded in time.
 pub trait Store {
     /// Creates head, request and lock in one transaction. A head that is only announced
@@ -72,10 +82,11 @@ pub trait Store {
     fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
     /// The request that the run was begun with.
     fn request(&self, id: &RunId) -> impl Future<Output = Result<Option<Request>, StoreError>>;
-    /// Replaces the head of version `expected`.
+    /// Replaces the head of version `expected`. While a run with a lever is injecting, the record also says,
+    /// in the same transaction, that the lever's alarm is this run's.
     fn save(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
-    /// Replaces the head of version `expected` by a finished one, gives the lock back and brings the
-    /// drill's summary up to date, in one transaction.
+    /// Replaces the head of version `expected` by a finished one, gives the lock and the lever's alarm back
+    /// and brings the drill's summary up to date, in one transaction.
     fn finish(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
     /// Adds evidence. The keys are the caller's, so that adding twice adds once.
     fn append(
@@ -83,6 +94,10 @@ pub trait Store {
         id: &RunId,
         items: &[(String, Evidence)],
     ) -> impl Future<Output = Result<(), StoreError>>;
+    /// What people last said about a run; none if nobody said anything. Read consistently.
+    fn said(&self, id: &RunId) -> impl Future<Output = Result<Option<Said>, StoreError>>;
+    /// Writes a person's word down, over an earlier one; answers its number.
+    fn say(&self, id: &RunId, release: &Release) -> impl Future<Output = Result<u64, StoreError>>;
     /// A drill's runs, the newest first.
     fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
 }
@@ -96,8 +111,8 @@ pub trait Drill {
     fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
     /// Asks for one step of the undo, once.
     fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome>;
-    /// Sends one message to people; whether it was sent.
-    fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = bool>;
+    /// Sends one message to people; if it could not be sent, why.
+    fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>>;
     /// Looks at everything a run would need, without touching anything.
     fn plan(&mut self, run: &Run) -> impl Future<Output = Plan>;
 }

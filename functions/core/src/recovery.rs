@@ -5,7 +5,7 @@
 //! no (when it was asked) and that yes; where answers were lost, that span is wide, and if a limit
 //! lies within a wide span the evidence cannot tell.
 
-use crate::{Measured, Run, Streak, StreakRule, Timestamp, run::Verdict};
+use crate::{Measured, Part, Run, Streak, StreakRule, Timestamp, run::Verdict};
 
 /// What the evidence says so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Judgement {
         verdict: Verdict,
         /// When recovery began, where it did.
         recovered: Option<Measured>,
+        /// When the standby served, in a run that fails something over to one.
+        serving_standby: Option<Measured>,
         /// Whether users lost anything, where that is known.
         impaired: Option<bool>,
         /// In a sentence.
@@ -57,114 +59,199 @@ impl Span {
     }
 }
 
+/// What of a run is judged.
+struct Case<'a> {
+    run: &'a Run,
+    injected: Timestamp,
+    objective: Timestamp,
+    give_up: Timestamp,
+}
+
 /// Judges a run whose failure was seen in place.
 #[must_use]
 pub fn judge(run: &Run, now: Timestamp) -> Judgement {
     let Some(injected) = run.injection_began() else { return Judgement::Wait };
-    let limits = &run.limits;
-    let objective = injected.plus_millis(limits.rto_ms);
-    let give_up = injected.plus_millis(limits.give_up_after_ms);
-    let probes = || run.streaks.iter().zip(&limits.probes);
+    let case = Case {
+        run,
+        injected,
+        objective: injected.plus_millis(run.limits.rto_ms),
+        give_up: injected.plus_millis(run.limits.give_up_after_ms),
+    };
+    // A streak counts if it was still answering when, or after, the failure was in place; where AWS tells
+    // of the failover, when or after it told.
     let in_place = run.times.in_place.map_or(now, |at| at.at);
-
-    // A streak counts if it was still answering when, or after, the failure was in place.
-    let held = probes()
-        .all(|(streak, rule)| streak.holds(rule) && streak.last_yes.is_some_and(|last| last >= in_place));
-    if held && !limits.probes.is_empty() {
-        return decide(injected, objective, give_up, probes());
-    }
-    if now <= give_up {
-        return Judgement::Wait;
-    }
-    after_giving_up(run, now, give_up)
-}
-
-fn decide<'a>(
-    injected: Timestamp,
-    objective: Timestamp,
-    give_up: Timestamp,
-    probes: impl Iterator<Item = (&'a Streak, &'a StreakRule)> + Clone,
-) -> Judgement {
-    let spans: Vec<Span> = probes.filter_map(|(streak, rule)| Span::of(streak, rule, injected)).collect();
-    let latest = spans.iter().map(|span| span.latest).max().unwrap_or(injected);
-    // All probes were well from the latest of the earliest moments on, at the soonest.
-    let earliest = spans.iter().map(|span| span.earliest).max().unwrap_or(injected);
-    let whole = Span { earliest, latest, wide: spans.iter().any(|span| span.wide && span.latest == latest) };
-    let took = latest.millis_since(injected);
-    let measured = Measured::ours(latest, latest.millis_since(earliest));
-    for (limit, name) in [(objective, "objective"), (give_up, "time to give up")] {
-        if whole.cannot_tell(limit) {
-            return Judgement::Decided {
-                verdict: Verdict::Inconclusive,
-                recovered: None,
-                impaired: None,
-                reason: format!(
-                    "recovery began between {earliest} and {latest}; answers are missing in between, and the \
-                     {name} ({limit}) lies there"
-                ),
-            };
-        }
-    }
-    let (verdict, reason) = if latest <= objective {
-        (Verdict::Recovered, format!("recovery began {took} ms after the injection"))
-    } else if latest <= give_up {
-        let objective = objective.millis_since(injected);
-        (
-            Verdict::ObjectiveMissed,
-            format!("recovery began {took} ms after the injection; the objective is {objective} ms"),
-        )
-    } else {
-        (
-            Verdict::NotRecovered,
-            format!("recovery began {took} ms after the injection, after the time to give up"),
-        )
+    let told = run.times.failed_over.map(|at| at.at);
+    let since = match told {
+        Some(told) if case.told_by_aws() => told.max(in_place),
+        _ => in_place,
     };
-    let certain = !spans.iter().any(|span| span.wide);
-    Judgement::Decided {
-        verdict,
-        recovered: Some(measured),
-        impaired: certain.then_some(latest > injected).or((took > 0 && earliest > injected).then_some(true)),
-        reason,
+    let mut streaks = run.streaks_of(Part::RECOVERY).peekable();
+    let held = streaks.peek().is_some()
+        && streaks
+            .all(|(streak, rule)| streak.holds(rule) && streak.last_yes.is_some_and(|last| last >= since));
+    match (held, told, run.lever.is_some()) {
+        (true, _, false) => case.decide(),
+        (true, _, true) if case.names_the_standby() => case.decide(),
+        (true, Some(_), true) if case.told_by_aws() => case.decide(),
+        (true, Some(_), true) => decided(
+            Verdict::Inconclusive,
+            "it is configured, but without `target.identity` nobody can tell whether the standby serves"
+                .to_owned(),
+        ),
+        _ if now <= case.give_up => Judgement::Wait,
+        _ => case.after_giving_up(now),
     }
 }
 
-/// The time to give up is over and not every streak holds.
-fn after_giving_up(run: &Run, now: Timestamp, give_up: Timestamp) -> Judgement {
-    let decided =
-        |verdict, reason| Judgement::Decided { verdict, recovered: None, impaired: Some(true), reason };
-    let mut unsure = None;
-    let mut patience = run.limits.patience_ms;
-    for (streak, rule) in run.streaks.iter().zip(&run.limits.probes) {
-        let probe = &rule.probe;
-        if streak.last_no_answered.is_some_and(|at| at >= give_up) {
-            return decided(
-                Verdict::NotRecovered,
-                format!("probe `{probe}` still answered no after the time to give up ({give_up})"),
-            );
+fn decided(verdict: Verdict, reason: String) -> Judgement {
+    Judgement::Decided { verdict, recovered: None, serving_standby: None, impaired: None, reason }
+}
+
+impl Case<'_> {
+    fn told_by_aws(&self) -> bool {
+        self.run.lever.as_ref().is_some_and(|lever| lever.database.is_some())
+    }
+
+    fn names_the_standby(&self) -> bool {
+        self.run.limits.probes.iter().any(|rule| rule.part == Part::Standby)
+    }
+
+    /// When all of these streaks began, and how sure that is.
+    fn whole(&self, parts: &[Part]) -> (Span, bool) {
+        let streaks = self.run.streaks_of(parts);
+        let mut spans: Vec<Span> =
+            streaks.filter_map(|(streak, rule)| Span::of(streak, rule, self.injected)).collect();
+        if let (true, Some(told)) =
+            (parts.contains(&Part::Standby) && self.told_by_aws(), self.run.times.failed_over)
+        {
+            let at = told.at.max(self.injected);
+            let gap = at.millis_since(self.injected).min(told.resolution_ms);
+            let earliest = Timestamp::from_millis(at.as_millis().saturating_sub_unsigned(gap));
+            spans.push(Span { earliest, latest: at, wide: gap > self.run.limits.patience_ms });
         }
-        match streak.first_yes {
-            Some(first) if first > give_up => {
-                let last_no = streak.last_no_asked.unwrap_or(give_up);
-                if first.millis_since(last_no) <= rule.widest_gap_ms {
-                    return decided(
-                        Verdict::NotRecovered,
-                        format!("probe `{probe}` first answered yes at {first}, after the time to give up"),
-                    );
-                }
-                unsure = Some(probe);
+        let latest = spans.iter().map(|span| span.latest).max().unwrap_or(self.injected);
+        // All of them were well from the latest of the earliest moments on, at the soonest.
+        let earliest = spans.iter().map(|span| span.earliest).max().unwrap_or(self.injected);
+        let wide = spans.iter().any(|span| span.wide && span.latest == latest);
+        (Span { earliest, latest, wide }, !spans.iter().any(|span| span.wide))
+    }
+
+    fn decide(&self) -> Judgement {
+        let (whole, _) = self.whole(Part::RECOVERY);
+        let Span { earliest, latest, .. } = whole;
+        let took = latest.millis_since(self.injected);
+        let measured = Measured::ours(latest, latest.millis_since(earliest));
+        for (limit, name) in [(self.objective, "objective"), (self.give_up, "time to give up")] {
+            if whole.cannot_tell(limit) {
+                return decided(
+                    Verdict::Inconclusive,
+                    format!(
+                        "recovery began between {earliest} and {latest}; answers are missing in between, and the \
+                         {name} ({limit}) lies there"
+                    ),
+                );
             }
-            // Under way, begun in time: waited for.
-            Some(_) => patience = patience.max(run.limits.patience_ms.saturating_add(rule.hold_for_ms)),
-            // Its last known answer is a no from before the limit: one more answer will tell.
-            None => unsure = unsure.or(Some(probe)),
+        }
+        let what = if self.run.lever.is_some() { "the standby served" } else { "recovery began" };
+        let (verdict, reason) = if latest <= self.objective {
+            (Verdict::Recovered, format!("{what} {took} ms after the injection"))
+        } else if latest <= self.give_up {
+            let objective = self.objective.millis_since(self.injected);
+            let reason = format!("{what} {took} ms after the injection; the objective is {objective} ms");
+            (Verdict::ObjectiveMissed, reason)
+        } else {
+            let reason = format!("{what} {took} ms after the injection, after the time to give up");
+            (Verdict::NotRecovered, reason)
+        };
+        Judgement::Decided {
+            verdict,
+            recovered: Some(measured),
+            serving_standby: self.serving_standby(measured),
+            impaired: self.impaired(),
+            reason,
         }
     }
-    if now <= give_up.plus_millis(patience) {
-        return Judgement::Wait;
+
+    /// When the standby served, apart from when the application was well: its own answers, where it has a
+    /// name; else recovery as a whole, which lies after AWS told of the failover.
+    fn serving_standby(&self, whole: Measured) -> Option<Measured> {
+        self.run.lever.as_ref()?;
+        if !self.names_the_standby() {
+            return Some(whole);
+        }
+        let (span, _) = self.whole(&[Part::Standby]);
+        Some(Measured::ours(span.latest, span.latest.millis_since(span.earliest)))
     }
-    let reason = match unsure {
-        Some(probe) => format!("probe `{probe}` gave no answer around the time to give up ({give_up})"),
-        None => format!("a streak begun before the time to give up ({give_up}) was never seen to hold"),
-    };
-    Judgement::Decided { verdict: Verdict::Inconclusive, recovered: None, impaired: None, reason }
+
+    /// Whether users lost anything, where that is known: who served them does not matter here.
+    fn impaired(&self) -> Option<bool> {
+        let (span, certain) = self.whole(&[Part::Steady]);
+        let lost = span.latest > self.injected;
+        certain.then_some(lost).or((lost && span.earliest > self.injected).then_some(true))
+    }
+
+    /// The time to give up is over and not every streak holds.
+    fn after_giving_up(&self, now: Timestamp) -> Judgement {
+        let (run, give_up) = (self.run, self.give_up);
+        let not_recovered = |impaired, reason| Judgement::Decided {
+            verdict: Verdict::NotRecovered,
+            recovered: None,
+            serving_standby: None,
+            impaired,
+            reason,
+        };
+        let mut unsure = None;
+        let mut patience = run.limits.patience_ms;
+        for (streak, rule) in run.streaks_of(Part::RECOVERY) {
+            let probe = &rule.probe;
+            let impaired = if rule.part == Part::Steady { Some(true) } else { self.impaired() };
+            if streak.last_no_answered.is_some_and(|at| at >= give_up) {
+                let what = format!("probe `{probe}` still answered no after the time to give up ({give_up})");
+                return not_recovered(impaired, what);
+            }
+            match streak.first_yes {
+                Some(first) if first > give_up => {
+                    let last_no = streak.last_no_asked.unwrap_or(give_up);
+                    if first.millis_since(last_no) <= rule.widest_gap_ms {
+                        let what = format!(
+                            "probe `{probe}` first answered yes at {first}, after the time to give up"
+                        );
+                        return not_recovered(impaired, what);
+                    }
+                    unsure = Some(probe);
+                }
+                // Under way, begun in time: waited for.
+                Some(_) => patience = patience.max(run.limits.patience_ms.saturating_add(rule.hold_for_ms)),
+                // Its last known answer is a no from before the limit: one more answer will tell.
+                None => unsure = unsure.or(Some(probe)),
+            }
+        }
+        let must_be_told = run.lever.is_some() && !self.names_the_standby();
+        if must_be_told {
+            match (run.times.failed_over, run.last_not_failed_over) {
+                (Some(told), _) if told.at > give_up && told.resolution_ms <= run.limits.patience_ms => {
+                    let what = format!("AWS showed the failover at {}, after the time to give up", told.at);
+                    return not_recovered(self.impaired(), what);
+                }
+                (None, Some(not)) if not >= give_up => {
+                    let what = format!("AWS showed no failover until the time to give up ({give_up})");
+                    return not_recovered(self.impaired(), what);
+                }
+                _ => {}
+            }
+        }
+        if now <= give_up.plus_millis(patience) {
+            return Judgement::Wait;
+        }
+        let reason = match (unsure, must_be_told && run.times.failed_over.is_none()) {
+            (_, true) => "nobody could tell whether the standby took over".to_owned(),
+            (Some(probe), _) => {
+                format!("probe `{probe}` gave no answer around the time to give up ({give_up})")
+            }
+            (None, _) => {
+                format!("a streak begun before the time to give up ({give_up}) was never seen to hold")
+            }
+        };
+        decided(Verdict::Inconclusive, reason)
+    }
 }

@@ -19,6 +19,31 @@ pub struct Answer {
     pub detail: Option<String>,
 }
 
+/// What a probe's yes means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// The application is well.
+    #[default]
+    Steady,
+    /// The primary serves: part of the steady state.
+    Primary,
+    /// The standby serves: part of the recovery.
+    Standby,
+}
+
+impl Part {
+    /// What must hold for the application to be as it should be.
+    pub const STEADY_STATE: &[Self] = &[Self::Steady, Self::Primary];
+    /// What must hold for the application to have recovered.
+    pub const RECOVERY: &[Self] = &[Self::Steady, Self::Standby];
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+    fn is_steady(&self) -> bool {
+        *self == Self::Steady
+    }
+}
+
 /// What a probe must show before its yes counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +56,9 @@ pub struct StreakRule {
     pub hold_for_ms: u64,
     /// Two answers further apart than this leave a gap in which anything may have happened.
     pub widest_gap_ms: u64,
+    /// What its yes means.
+    #[serde(default, skip_serializing_if = "Part::is_steady")]
+    pub part: Part,
 }
 
 /// The present streak of one probe. An unknown neither counts nor breaks it.
@@ -105,7 +133,13 @@ mod tests {
     use super::*;
 
     fn rule() -> StreakRule {
-        StreakRule { probe: "p".into(), count: 3, hold_for_ms: 2_000, widest_gap_ms: 3_000 }
+        StreakRule {
+            probe: "p".into(),
+            count: 3,
+            hold_for_ms: 2_000,
+            widest_gap_ms: 3_000,
+            part: Part::Steady,
+        }
     }
 
     fn after(answers: &[(i64, Seen)]) -> Streak {

@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Phase, Prepared, Run, Seen, StepSeen, UndoStep,
+    Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
     evidence::Evidence,
     gate::GateAnswer,
     plan::Plan,
@@ -61,22 +61,6 @@ impl WorldDrill {
         (0..probes).map(|index| (index, answer(index))).collect()
     }
 
-    fn release(&mut self, run: &Run) -> Option<Release> {
-        let open = run.phase == Phase::Held || run.outcome == Some(Outcome::RollbackFailed);
-        if !open || !self.world.scenario.release {
-            self.open_since = None;
-            return None;
-        }
-        let since = *self.open_since.get_or_insert(self.clock.elapsed());
-        let waited = self.clock.elapsed().saturating_sub(since) > Duration::from_secs(20);
-        waited.then(|| Release {
-            run_id: run.run_id.0.clone(),
-            by: "operator".to_owned(),
-            reason: "looked".to_owned(),
-            fail_back: self.world.scenario.seed.is_multiple_of(2),
-        })
-    }
-
     fn late(&self, effect: Effect) {
         let longest = timing().settle_ms;
         let due = self.world.now.get()
@@ -108,7 +92,29 @@ impl WorldDrill {
     }
 }
 
-fn not_executed(code: &str, again: bool) -> CallOutcome {
+/// A person's word, some time after the run is held or has failed to roll back.
+pub(crate) fn release(
+    world: &World,
+    clock: &WorldClock,
+    open_since: &mut Option<Duration>,
+    run: &Run,
+) -> Option<Release> {
+    let open = run.phase == Phase::Held || run.outcome == Some(Outcome::RollbackFailed);
+    if !open || !world.scenario.release {
+        *open_since = None;
+        return None;
+    }
+    let since = *open_since.get_or_insert(clock.elapsed());
+    let waited = clock.elapsed().saturating_sub(since) > Duration::from_secs(20);
+    waited.then(|| Release {
+        run_id: run.run_id.0.clone(),
+        by: "operator".to_owned(),
+        reason: "looked".to_owned(),
+        fail_back: world.scenario.seed.is_multiple_of(2),
+    })
+}
+
+pub(crate) fn not_executed(code: &str, again: bool) -> CallOutcome {
     CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
 }
 
@@ -139,7 +145,10 @@ impl Drill for WorldDrill {
             } else if world.unlucky(1) {
                 Prepared::Unknown("simulated".to_owned())
             } else {
-                Prepared::Ready(undo(scenario.targets, scenario.moves_traffic))
+                Prepared::Ready(Box::new(Ready {
+                    lever: None,
+                    undo: undo(scenario.targets, scenario.moves_traffic),
+                }))
             });
         }
         let elapsed = self.clock.elapsed();
@@ -164,19 +173,12 @@ impl Drill for WorldDrill {
             seen.primary = if known { well.into() } else { Seen::Unknown };
             seen.foreign_alarm = if known { (!well).into() } else { Seen::Unknown };
         }
-        seen.release = self.release(run);
+        seen.release = release(&world, &self.clock, &mut self.open_since, run);
         (seen, Vec::new())
     }
 
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        let intent = self.world.state.borrow().heads.get(&run.run_id.0).is_some_and(|head| {
-            let saved = head.injection.iter().flat_map(|injection| &injection.calls);
-            head.phase == Phase::Injecting
-                && !head.undo.is_empty()
-                && saved.into_iter().any(|c| c.number == number)
-        });
-        let owner = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
-        self.world.log(Event::InjectSent { number, owner, intent });
+        self.world.log_inject(run, number);
         if self.world.scenario.denied {
             self.clock.latency().await;
             self.world.met(Trouble::CallDenied);
@@ -200,13 +202,13 @@ impl Drill for WorldDrill {
         self.call(Effect::Start).await
     }
 
-    async fn page(&mut self, _: &Run, _: &Page) -> bool {
+    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         self.clock.latency().await;
         let sent = !self.world.unlucky(1);
         if sent {
             self.world.log(Event::Paged);
         }
-        sent
+        if sent { Ok(()) } else { Err("simulated".to_owned()) }
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {

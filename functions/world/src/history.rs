@@ -1,13 +1,18 @@
 //! One history: deliveries come, invocations live and die, and in the end all is calm.
 
-use std::{cell::Cell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
 use firedrill_core::{
     Phase, Request, Run,
-    deliver::{DeliverError, Invocation, deliver},
+    deliver::{Invocation, deliver},
     gate::Policy,
     request::{Delivery, parse},
-    run::OwnerId,
+    run::{OwnerId, RunId},
     timing::Timing,
 };
 use serde_json::{Value, json};
@@ -15,7 +20,8 @@ use serde_json::{Value, json};
 use crate::{
     drill::WorldDrill,
     executor::{Task, run},
-    scenario::{Scenario, Trouble},
+    failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, FailoverDrill, Pending, function},
+    scenario::{Failover, Kind, Scenario, Trouble},
     store::WorldStore,
     truth::{BEGINS, Event, Logged, World, WorldClock},
 };
@@ -23,12 +29,15 @@ use crate::{
 /// How long an invocation lives, in milliseconds.
 const LIFETIME: u64 = 150_000;
 /// When the last of a history is over, in milliseconds after its beginning.
-const HORIZON: u64 = 3_600_000;
+const HORIZON: u64 = 9_000_000;
+/// After this nobody looks any more: what is still open waits for people.
+const LAST_LOOK: u64 = 840_000;
 /// How often somebody looks for runs that nobody carries on.
 const RESUME_EVERY: u64 = 60_000;
 
 /// What is left of a history.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct History {
     /// Its circumstances.
     pub scenario: Scenario,
@@ -44,6 +53,10 @@ pub struct History {
     pub locked: bool,
     /// Whether the targets are down at the end.
     pub down: bool,
+    /// Whether users are served at the end, from where they were before.
+    pub well: bool,
+    /// Whether the alarm is still said to be a run's at the end.
+    pub held_alarm: bool,
     /// How often each kind of trouble was met.
     pub met: BTreeMap<Trouble, u64>,
 }
@@ -63,16 +76,42 @@ pub fn timing() -> Timing {
     }
 }
 
-fn document(late: bool) -> Value {
-    let scheduled = if late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
+fn document(scenario: &Scenario) -> Value {
+    let scheduled = if scenario.late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
+    let probe = |url: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{url}") } });
+    let failover = &scenario.failover;
+    let mut lever = json!({ "alarmArn": ALARM });
+    if failover.metric {
+        lever["metric"] = json!({ "value": 0 });
+    }
+    let (mode, target) = match scenario.kind {
+        Kind::Instances => {
+            let tags = json!({ "tags": { "app": "bookstore" } });
+            ("stop", json!({ "region": "eu-west-2", "instances": tags, "blastRadius": { "count": 1 } }))
+        }
+        Kind::Distribution => {
+            lever["distributionArn"] = json!(DISTRIBUTION);
+            lever["primaryProbe"] = probe("primary");
+            if !failover.nameless {
+                lever["identity"] = json!({
+                    "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
+                    "count": 3, "holdForSeconds": 4
+                });
+            }
+            (if failover.metric { "metric" } else { "alarm" }, lever)
+        }
+        Kind::Database => {
+            lever["clusterArn"] = json!(CLUSTER);
+            if failover.restore_writer {
+                lever["restoreWriter"] = json!(true);
+                lever["primaryProbe"] = probe("primary");
+            }
+            (if failover.metric { "metric" } else { "alarm" }, lever)
+        }
+    };
     json!({
-        "drill": "simulated", "application": "bookstore", "dependency": "compute", "environment": "test",
-        "execute": true, "mode": "stop",
-        "target": {
-            "region": "eu-west-2",
-            "instances": { "tags": { "app": "bookstore" } },
-            "blastRadius": { "count": 1 }
-        },
+        "drill": "simulated", "application": "bookstore", "dependency": "simulated", "environment": "test",
+        "execute": true, "mode": mode, "target": target,
         "steadyState": {
             "withinSeconds": 60,
             "probes": [{
@@ -91,16 +130,28 @@ fn document(late: bool) -> Value {
     })
 }
 
-/// The request of every history.
+/// The request of a history.
 ///
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 #[must_use]
-pub fn request(late: bool) -> Request {
-    match parse(&document(late)) {
+pub fn request(scenario: &Scenario) -> Request {
+    match parse(&document(scenario)) {
         Ok(Delivery::Start(request)) => *request,
         other => panic!("the simulated request is refused: {other:?}"),
     }
+}
+
+/// The same for every history whose scenario asks for the same, and parsed once.
+fn asked(scenario: &Scenario) -> (Rc<Request>, Rc<Value>) {
+    type Asked = BTreeMap<(Kind, bool, bool, bool, bool), (Rc<Request>, Rc<Value>)>;
+    thread_local!(static KNOWN: RefCell<Asked> = const { RefCell::new(BTreeMap::new()) });
+    let Failover { metric, nameless, restore_writer, .. } = scenario.failover;
+    let key = (scenario.kind, scenario.late, metric, nameless, restore_writer);
+    KNOWN.with_borrow_mut(|known| {
+        let made = || (Rc::new(request(scenario)), Rc::new(document(scenario)));
+        known.entry(key).or_insert_with(made).clone()
+    })
 }
 
 struct Players {
@@ -110,11 +161,9 @@ struct Players {
     number: u32,
 }
 
-type Answered = Result<Value, DeliverError>;
-
 impl Players {
     /// A new invocation, `at` milliseconds after the beginning.
-    fn invoke(&mut self, at: u64, document: Rc<Value>) -> Task<Answered> {
+    fn invoke(&mut self, at: u64, document: Rc<Value>) -> Task<()> {
         self.number += 1;
         let began = BEGINS + i64::try_from(at).unwrap_or(0);
         let wake_at = Rc::new(Cell::new(began));
@@ -137,20 +186,67 @@ impl Players {
             },
         };
         let request = Rc::clone(&self.request);
-        let clock = Rc::new(WorldClock { world: Rc::clone(&world), began, wake_at: Rc::clone(&wake_at) });
+        let clock = Rc::new(WorldClock::of_a_machine(&world, began, &wake_at));
         let future = Box::pin(async move {
             let store = WorldStore { world: Rc::clone(&world), clock: Rc::clone(&clock), request };
-            let make = |_: &Request, _: &firedrill_core::run::RunId| WorldDrill {
-                world: Rc::clone(&world),
-                clock: Rc::clone(&clock),
-                aws_poll: Duration::from_millis(timing().aws_poll_ms),
-                last_look: None,
-                open_since: None,
-            };
+            let aws_poll = Duration::from_millis(timing().aws_poll_ms);
+            let (last_look, open_since) = (None, None);
             world.settle();
-            deliver(&*clock, &store, make, &invocation, &document).await
+            if world.scenario.kind == Kind::Instances {
+                let make = |_: &Request, _: &RunId| {
+                    let (world, clock) = (Rc::clone(&world), Rc::clone(&clock));
+                    Ok(WorldDrill { world, clock, aws_poll, last_look, open_since })
+                };
+                let _ = Box::pin(deliver(&*clock, &store, make, &invocation, &document)).await;
+            } else {
+                let make = |_: &Request, _: &RunId| {
+                    let (world, clock) = (Rc::clone(&world), Rc::clone(&clock));
+                    Ok(FailoverDrill { world, clock, aws_poll, last_look, open_since })
+                };
+                let _ = Box::pin(deliver(&*clock, &store, make, &invocation, &document)).await;
+            }
         });
         Task { future, wake_at, dies_at: began + i64::try_from(life).unwrap_or(0) }
+    }
+}
+
+impl Players {
+    /// An invocation of the failover function for a change that is delivered to it.
+    fn automate(&mut self, change: usize, attempt: u32) -> Task<()> {
+        self.number += 1;
+        let world = Rc::clone(&self.world);
+        let began = world.now.get();
+        let wake_at = Rc::new(Cell::new(began));
+        let mut rng = world.rng.borrow_mut();
+        let deaths = world.scenario.failover.function_deaths;
+        let dies = world.elapsed() < world.scenario.calm_at && rng.u32(0..100) < deaths;
+        let life = if dies { rng.u64(1..500) } else { FUNCTION_TIMEOUT };
+        drop(rng);
+        if dies {
+            world.met(Trouble::FunctionDies);
+        }
+        let clock = Rc::new(WorldClock::of_a_machine(&world, began, &wake_at));
+        let by = format!("function {}", self.number);
+        let future = Box::pin(function(world, clock, change, attempt, by));
+        Task { future, wake_at, dies_at: began + i64::try_from(life).unwrap_or(0) }
+    }
+
+    /// Lets happen what happens by itself until then; a delivery of a change begins an invocation.
+    fn happen(&mut self, before: i64) -> Option<Task<()>> {
+        while let Some(at) = self.world.next_pending().filter(|at| *at <= before) {
+            self.world.now.set(self.world.now.get().max(at));
+            let due = {
+                let mut cloud = self.world.cloud.borrow_mut();
+                let index = cloud.pending.iter().position(|(due, _)| *due == at)?;
+                cloud.pending.swap_remove(index).1
+            };
+            match due {
+                Pending::Deliver { change, attempt } => return Some(self.automate(change, attempt)),
+                other => self.world.take_effect(other),
+            }
+            self.world.settle();
+        }
+        None
     }
 }
 
@@ -162,12 +258,8 @@ pub fn play(scenario: Scenario) -> History {
     if late {
         world.met(Trouble::LateDelivery);
     }
-    let mut players = Players {
-        world: Rc::clone(&world),
-        request: Rc::new(request(late)),
-        document: Rc::new(document(late)),
-        number: 0,
-    };
+    let asked = asked(&world.scenario);
+    let mut players = Players { world: Rc::clone(&world), request: asked.0, document: asked.1, number: 0 };
     let mut arrivals: Vec<u64> = vec![0];
     for _ in 1..deliveries {
         world.met(Trouble::DuplicateDelivery);
@@ -181,6 +273,10 @@ pub fn play(scenario: Scenario) -> History {
     let mut tasks = Vec::new();
     let arrive = |before: i64| {
         let before = u64::try_from(before - BEGINS).unwrap_or(0);
+        let first = arrivals.last().copied().unwrap_or(u64::MAX).min(next_resume).min(before);
+        if let Some(task) = players.happen(BEGINS + i64::try_from(first).unwrap_or(0)) {
+            return Some(task);
+        }
         if let Some(at) = arrivals.last().copied().filter(|at| *at <= before) {
             arrivals.pop();
             let document = Rc::clone(&players.document);
@@ -192,12 +288,12 @@ pub fn play(scenario: Scenario) -> History {
             world.met(Trouble::SomebodyElseRestores);
             world.land(crate::truth::Effect::Start);
         }
-        while next_resume <= before {
+        while next_resume <= before && next_resume <= LAST_LOOK {
             let at = next_resume;
             let open = world.state.borrow().heads.values().find(|run| run.phase != Phase::Finished).cloned();
             let Some(open) = open else {
                 // Nothing is open and nothing is running: whatever comes is in the list of arrivals.
-                if before >= HORIZON {
+                if before >= LAST_LOOK {
                     return None;
                 }
                 next_resume += RESUME_EVERY;
@@ -221,6 +317,8 @@ pub fn play(scenario: Scenario) -> History {
         finishes: state.finishes,
         locked: state.lock.is_some(),
         down: state.down || state.changing.is_some(),
+        well: state.serving && world.is_back(),
+        held_alarm: world.cloud.borrow().holder.is_some(),
         met: std::mem::take(&mut state.met),
     }
 }

@@ -6,12 +6,15 @@
 
 mod drill;
 mod executor;
+mod failover;
 pub mod history;
 pub mod oracle;
 mod scenario;
 mod store;
+mod tally;
 mod truth;
 
 pub use history::{History, play};
-pub use scenario::{Scenario, Trouble};
+pub use scenario::{Kind, Scenario, Trouble};
+pub use tally::Tally;
 pub use truth::{Event, Logged};

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use firedrill_core::{
     Phase, Request, Run,
     evidence::Evidence,
-    ports::{Begun, Saved, Store, StoreError},
+    ports::{Begun, Said, Saved, Store, StoreError},
+    request::Release,
     run::RunId,
 };
 
@@ -20,30 +21,57 @@ pub(crate) struct WorldStore {
     pub request: Rc<Request>,
 }
 
+/// Does it, unless trouble comes before; says so, unless trouble comes after.
+pub(crate) async fn troubled<T>(
+    world: &World,
+    clock: &WorldClock,
+    work: impl FnOnce() -> T,
+) -> Result<T, StoreError> {
+    clock.latency().await;
+    let lost = |trouble| {
+        world.met(trouble);
+        Err(StoreError::Unknown("simulated".to_owned()))
+    };
+    if world.is_within(world.scenario.store_away) {
+        return lost(Trouble::StoreAway);
+    }
+    if world.unlucky(1) {
+        return lost(Trouble::StoreFailsBefore);
+    }
+    let done = work();
+    clock.latency().await;
+    if world.unlucky(1) { lost(Trouble::StoreFailsAfter) } else { Ok(done) }
+}
+
 impl WorldStore {
-    /// Does it, unless trouble comes before; says so, unless trouble comes after.
     async fn call<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        self.clock.latency().await;
-        let lost = |trouble| {
-            self.world.met(trouble);
-            Err(StoreError::Unknown("simulated".to_owned()))
-        };
-        if self.world.is_within(self.world.scenario.store_away) {
-            return lost(Trouble::StoreAway);
-        }
-        if self.world.unlucky(1) {
-            return lost(Trouble::StoreFailsBefore);
-        }
-        let done = work();
-        self.clock.latency().await;
-        if self.world.unlucky(1) { lost(Trouble::StoreFailsAfter) } else { Ok(done) }
+        troubled(&self.world, &self.clock, work).await
     }
 
     fn replace(&self, next: &Run, expected: u64) -> Saved {
+        let mut turned_back = false;
+        let saved = self.swap(next, expected, &mut turned_back);
+        if turned_back {
+            self.world.log(Event::TurnedBack);
+        }
+        saved
+    }
+
+    fn swap(&self, next: &Run, expected: u64, turned_back: &mut bool) -> Saved {
         let mut state = self.world.state.borrow_mut();
         match state.heads.get_mut(&next.run_id.0) {
             Some(head) if head.version == expected => {
+                let before = matches!(head.phase, Phase::Injecting | Phase::Recovering);
+                if before && matches!(next.phase, Phase::RollingBack | Phase::Verifying | Phase::Held) {
+                    *turned_back = true;
+                }
                 *head = next.clone();
+                let mut cloud = self.world.cloud.borrow_mut();
+                match next.phase {
+                    Phase::Injecting if next.lever.is_some() => cloud.holder = Some(next.run_id.clone()),
+                    Phase::Finished => cloud.holder = None,
+                    _ => {}
+                }
                 Saved::Saved
             }
             Some(_) | None => Saved::Conflict,
@@ -102,7 +130,7 @@ impl Store for WorldStore {
                 state.lock = None;
                 state.finishes += 1;
                 drop(state);
-                self.world.log(Event::Finished);
+                self.world.log(Event::Finished { back: self.world.is_back() });
             }
             saved
         })
@@ -111,6 +139,14 @@ impl Store for WorldStore {
 
     async fn append(&self, _: &RunId, _: &[(String, Evidence)]) -> Result<(), StoreError> {
         self.call(|| ()).await
+    }
+
+    async fn said(&self, _: &RunId) -> Result<Option<Said>, StoreError> {
+        self.call(|| None).await
+    }
+
+    async fn say(&self, _: &RunId, _: &Release) -> Result<u64, StoreError> {
+        self.call(|| 0).await
     }
 
     async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {

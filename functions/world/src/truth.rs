@@ -9,11 +9,12 @@ use std::{
 };
 
 use fastrand::Rng;
-use firedrill_core::{Run, Timestamp, ports::Clock};
+use firedrill_core::{Phase, Run, Timestamp, ports::Clock};
 
 use crate::{
     executor::{Sleep, WakeAt},
-    scenario::{Scenario, Trouble},
+    failover::{Cloud, Pending},
+    scenario::{Kind, Scenario, Trouble},
 };
 
 /// When every history begins: a Monday morning.
@@ -35,8 +36,17 @@ pub enum Event {
     Undone,
     /// Users began to be served, or ceased to be.
     Serving(bool),
-    /// The run ended.
-    Finished,
+    /// The standby began to serve users, or ceased to.
+    Standby(bool),
+    /// The failover function's call took effect, for the change of the alarm of this moment; whether that
+    /// change says that a run forced it.
+    FailedOver { by_run: bool, change: Timestamp },
+    /// The drill changed what somebody else had set.
+    Overwritten,
+    /// It was on record that the run turned back.
+    TurnedBack,
+    /// The run ended; whether everything it moves was where it was, and the alarm free.
+    Finished { back: bool },
     /// People were told.
     Paged,
     /// Somebody asked for the run to be stopped.
@@ -72,6 +82,7 @@ pub(crate) struct World {
     pub now: Rc<Cell<i64>>,
     pub rng: RefCell<Rng>,
     pub state: RefCell<State>,
+    pub cloud: RefCell<Cloud>,
 }
 
 #[derive(Default)]
@@ -96,7 +107,21 @@ impl World {
         let rng = RefCell::new(Rng::with_seed(scenario.seed));
         let shown = vec![(i64::MIN, Shown::Up)];
         let state = State { serving: !scenario.ill_at_start, shown, ..State::default() };
-        Rc::new(Self { now: Rc::new(Cell::new(BEGINS)), rng, state: RefCell::new(state), scenario })
+        let ill = scenario.primary_ill.filter(|_| scenario.kind != Kind::Instances);
+        let others = scenario.failover.changed_by_others_at.filter(|_| scenario.kind == Kind::Distribution);
+        let cloud = RefCell::new(Cloud::default());
+        let world =
+            Self { now: Rc::new(Cell::new(BEGINS)), rng, state: RefCell::new(state), cloud, scenario };
+        if let Some((from, to)) = ill {
+            // Real illness is noticed like any other.
+            for at in (from..to + 60_000).step_by(10_000) {
+                world.later(at, Pending::Compare);
+            }
+        }
+        if let Some(at) = others {
+            world.later(at, Pending::Others);
+        }
+        Rc::new(world)
     }
 
     /// Milliseconds since the beginning.
@@ -156,8 +181,30 @@ impl World {
         });
     }
 
+    /// Notes that an injecting call leaves its sender, and whether the record holds it.
+    pub fn log_inject(&self, run: &Run, number: u32) {
+        let intent = self.state.borrow().heads.get(&run.run_id.0).is_some_and(|head| {
+            let saved = head.injection.iter().flat_map(|injection| &injection.calls);
+            head.phase == Phase::Injecting
+                && !head.undo.is_empty()
+                && saved.into_iter().any(|c| c.number == number)
+        });
+        let owner = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
+        let first = |logged: &Logged| !matches!(logged.what, Event::InjectSent { .. });
+        if self.state.borrow().log.iter().all(first) {
+            let mut cloud = self.cloud.borrow_mut();
+            cloud.writer_before = cloud.writer;
+        }
+        self.log(Event::InjectSent { number, owner, intent });
+    }
+
     /// Brings the world up to the present. Called before every look and every effect.
     pub fn settle(&self) {
+        if self.scenario.kind != Kind::Instances {
+            self.settle_cloud();
+            self.note_serving();
+            return;
+        }
         loop {
             let now = self.now.get();
             let due = {
@@ -189,6 +236,10 @@ impl World {
         if came_down {
             self.log(Event::InPlace);
         }
+        self.note_serving();
+    }
+
+    fn note_serving(&self) {
         let serving = self.is_serving();
         if self.state.borrow().serving != serving {
             self.state.borrow_mut().serving = serving;
@@ -199,6 +250,9 @@ impl World {
     fn is_serving(&self) -> bool {
         if self.scenario.ill_at_start {
             return false;
+        }
+        if self.scenario.kind != Kind::Instances {
+            return self.cloud_serves();
         }
         let since = self.state.borrow().down_since;
         match since {
@@ -221,9 +275,26 @@ pub(crate) struct WorldClock {
     pub world: Rc<World>,
     pub began: i64,
     pub wake_at: WakeAt,
+    /// How far this machine's time of day is off, in milliseconds.
+    pub off: i64,
+    /// And how much it gains in each second, in microseconds.
+    pub drift: i64,
 }
 
 impl WorldClock {
+    /// The clock of the machine on which an invocation begins.
+    pub fn of_a_machine(world: &Rc<World>, began: i64, wake_at: &WakeAt) -> Self {
+        let differ = world.scenario.clocks_differ;
+        let mut rng = world.rng.borrow_mut();
+        let (off, drift) =
+            if differ == 0 { (0, 0) } else { (rng.i64(-differ..=differ), rng.i64(-200..=200)) };
+        drop(rng);
+        if off.abs() > 500 {
+            world.met(Trouble::ClockIsOff);
+        }
+        Self { world: Rc::clone(world), began, wake_at: Rc::clone(wake_at), off, drift }
+    }
+
     pub fn wait(&self, ms: u64) -> impl Future<Output = ()> + use<> {
         let until = self.world.now.get() + i64::try_from(ms).unwrap_or(i64::MAX / 2);
         let sleep = Sleep { wake_at: Rc::clone(&self.wake_at), now: Rc::clone(&self.world.now), until };
@@ -243,7 +314,8 @@ impl WorldClock {
 
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
-        self.world.time()
+        let gained = (self.world.now.get() - self.began) * self.drift / 1_000_000;
+        Timestamp::from_millis(self.world.now.get() + self.off + gained)
     }
     fn elapsed(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.world.now.get() - self.began).unwrap_or(0))

@@ -3,7 +3,23 @@
 import ministack.app
 from ministack.core import hypercorn_compat
 
-from . import alarms, functions, groups, instances, keys, paging, properties, schedules, stacks
+from . import (
+    alarms,
+    databases,
+    deliveries,
+    distributions,
+    functions,
+    groups,
+    healthchecks,
+    instances,
+    keys,
+    metrics,
+    mutes,
+    paging,
+    properties,
+    schedules,
+    stacks,
+)
 from .gateway import Gateway
 
 
@@ -11,6 +27,9 @@ def assemble() -> Gateway:
     hypercorn_compat.install()
     # Scripts of a host's own LocalStack set-up are none of ours.
     ministack.app._collect_scripts = lambda *_paths: []
-    for part in (instances, groups, paging, functions, schedules, alarms, keys, properties, stacks):
+    for part in (
+        instances, groups, paging, functions, schedules, deliveries, metrics, mutes, alarms, healthchecks,
+        keys, properties, stacks, distributions, databases,
+    ):  # fmt: skip
         part.install()
     return Gateway(ministack.app.app)

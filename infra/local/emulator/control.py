@@ -4,7 +4,8 @@ import json
 import re
 from urllib.parse import parse_qs
 
-from . import instances, transitions
+from . import databases, distributions, instances, transitions
+from .deliveries import deliveries, messages
 
 
 def handle(gateway, method: str, path: str, query: str, body: bytes):
@@ -20,11 +21,13 @@ def handle(gateway, method: str, path: str, query: str, body: bytes):
 
 def _route(gateway, method: str, path: str, query: str, body: bytes):
     one_instance = re.fullmatch(r"/_local/instances/(i-[0-9a-f]+)", path)
+    one_database = re.fullmatch(r"/_local/databases/([a-z0-9-]+)", path)
+    since = int(parse_qs(query).get("since", ["0"])[0])
     match method, path:
         case "GET", "/_local/ready":
             return {"ready": True}
         case "GET", "/_local/calls":
-            return gateway.calls.since(int(parse_qs(query).get("since", ["0"])[0]))
+            return gateway.calls.since(since)
         case "GET", "/_local/faults":
             return gateway.faults.all()
         case "PUT", "/_local/faults":
@@ -38,6 +41,20 @@ def _route(gateway, method: str, path: str, query: str, body: bytes):
             return instances.listed()
         case "POST", _ if one_instance:
             return instances.patch(one_instance[1], json.loads(body))
+        case "GET", "/_local/distributions":
+            return distributions.listed()
+        case "GET", "/_local/databases":
+            return databases.listed()
+        case "POST", _ if one_database:
+            return databases.patch(one_database[1], json.loads(body))
+        case "GET", "/_local/deliveries":
+            return deliveries.since(since)
+        case "POST", "/_local/deliveries":
+            return deliveries.control(json.loads(body))
+        case "POST", "/_local/redeliver":
+            return deliveries.redeliver(json.loads(body))
+        case "GET", "/_local/messages":
+            return messages(since)
     raise NotFound(f"there is no {method} {path}")
 
 

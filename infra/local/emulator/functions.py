@@ -82,9 +82,9 @@ def _pump(self, stream, log_queue) -> None:
     _ministack_pump(self, _Copied(stream, LOGS / f"{name}.log"), log_queue)
 
 
-def invoke_async(func: dict, event) -> None:
+def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda well, attempts: None) -> None:
     """Returns at once. The event waits for a free slot, is retried when the function fails, keeps its request
-    id over the retries, and ends in the dead-letter queue."""
+    id over the retries, and ends in the dead-letter queue. `ended` hears how it went."""
     config = func.get("config") or func
     settings = func.get("event_invoke_config") or (func.get("event_invoke_configs") or {}).get("$LATEST") or {}
     retries = settings.get("MaximumRetryAttempts")
@@ -94,13 +94,13 @@ def invoke_async(func: dict, event) -> None:
         config.get("DeadLetterConfig") or {}
     ).get("TargetArn")
 
-    def deliver() -> None:
+    def deliver():
         _request_id.set(str(uuid.uuid4()))
         attempt, result = 0, {}
         while time.monotonic() < oldest:
             result = lambda_svc._execute_function(func, event)
             if not result.get("error"):
-                return
+                return ended(True, attempt + 1)
             if result.get("throttle"):
                 time.sleep(0.1)  # waits for a slot, which costs no retry
                 continue
@@ -108,22 +108,30 @@ def invoke_async(func: dict, event) -> None:
             if attempt == retries:
                 break
             attempt += 1
-            time.sleep(RETRY_WAIT_S * attempt)
+            time.sleep(RETRY_WAIT_S * attempt if wait_ms is None else wait_ms / 1000)
+        ended(False, attempt + 1)
         if dead_letters:
             lambda_svc._run_with_function_config_scope(
                 config, lambda_svc._route_async_failure, dead_letters, config.get("FunctionName", ""), event, result
             )
+        return None
 
     # A context of its own: the caller's Region and account apply in the thread as well.
     threading.Thread(target=contextvars.copy_context().run, args=(deliver,), daemon=True).start()
 
 
-def invoke_async_by_arn(arn: str, event) -> None:
-    """For EventBridge and the Scheduler. Raises LookupError if there is no such function."""
+def invoke_async_by_arn(arn: str, event, **how) -> None:
+    """For everything that knows a function by its ARN. Raises LookupError if there is no such function."""
+    func, config = found(arn)
+    invoke_async(lambda_svc._execution_record_for_config(func, config), event, **how)
+
+
+def found(arn: str) -> tuple[dict, dict]:
+    """A function's record and configuration; LookupError if there is no such function."""
     func, config, _ = lambda_svc._get_func_record_for_ref(arn)
     if not func or not config:
         raise LookupError(f"function not found: {arn}")
-    invoke_async(lambda_svc._execution_record_for_config(func, config), event)
+    return func, config
 
 
 @functools.wraps(lambda_svc._execute_function_dispatch)

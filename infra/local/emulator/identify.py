@@ -29,6 +29,8 @@ REST = [
         ("lambda", "GET", r"/\d[\d-]+/functions/(?P<id>[^/]+)/event-invoke-config", "GetFunctionEventInvokeConfig"),
         ("lambda", "POST", r"/\d[\d-]+/functions/(?P<id>[^/]+)/policy", "AddPermission"),
         ("lambda", "GET", r"/\d[\d-]+/functions/(?P<id>[^/]+)/policy", "GetPolicy"),
+        ("lambda", "GET", r"/\d[\d-]+/tags/(?P<id>.+)", "ListTags"),
+        ("lambda", "GET", r"/\d[\d-]+/event-source-mappings", "ListEventSourceMappings"),
         ("scheduler", "POST", r"/schedules/(?P<id>[^/]+)", "CreateSchedule"),
         ("scheduler", "PUT", r"/schedules/(?P<id>[^/]+)", "UpdateSchedule"),
         ("scheduler", "GET", r"/schedules/(?P<id>[^/]+)", "GetSchedule"),
@@ -45,6 +47,21 @@ REST = [
         ("cloudfront", "PUT", r"/[\d-]+/distribution/(?P<id>[^/]+)/config", "UpdateDistribution"),
         ("cloudfront", "DELETE", r"/[\d-]+/distribution/(?P<id>[^/]+)", "DeleteDistribution"),
         ("cloudfront", "POST", r"/[\d-]+/distribution/(?P<id>[^/]+)/invalidation", "CreateInvalidation"),
+        ("cloudfront", "GET", r"/[\d-]+/distribution/(?P<id>[^/]+)/invalidation/[^/]+", "GetInvalidation"),
+        ("cloudfront", "GET", r"/[\d-]+/tagging", "ListTagsForResource"),
+        ("cloudfront", "POST", r"/[\d-]+/tagging", "TagResource"),
+        ("cloudfront", "GET", r"/[\d-]+/cache-policy", "ListCachePolicies"),
+        ("cloudfront", "GET", r"/[\d-]+/cache-policy/(?P<id>[^/]+)", "GetCachePolicy"),
+        ("cloudfront", "GET", r"/[\d-]+/cache-policy/(?P<id>[^/]+)/config", "GetCachePolicyConfig"),
+        ("route53", "GET", r"/[\d-]+/healthcheck", "ListHealthChecks"),
+        ("route53", "POST", r"/[\d-]+/healthcheck", "CreateHealthCheck"),
+        ("route53", "GET", r"/[\d-]+/healthcheck/(?P<id>[^/]+)", "GetHealthCheck"),
+        ("route53", "POST", r"/[\d-]+/healthcheck/(?P<id>[^/]+)", "UpdateHealthCheck"),
+        ("route53", "DELETE", r"/[\d-]+/healthcheck/(?P<id>[^/]+)", "DeleteHealthCheck"),
+        ("route53", "GET", r"/[\d-]+/healthcheck/(?P<id>[^/]+)/status", "GetHealthCheckStatus"),
+        ("route53", "GET", r"/[\d-]+/hostedzone", "ListHostedZones"),
+        ("route53", "GET", r"/[\d-]+/hostedzone/(?P<id>[^/]+)/rrset", "ListResourceRecordSets"),
+        ("route53", "POST", r"/[\d-]+/hostedzone/(?P<id>[^/]+)/rrset", "ChangeResourceRecordSets"),
         ("s3", "PUT", r"/(?P<id>[^/]+)", "CreateBucket"),
         ("s3", "GET", r"/(?P<id>[^/]+)", "ListObjects"),
         ("s3", "HEAD", r"/(?P<id>[^/]+)", "HeadBucket"),
@@ -57,8 +74,11 @@ REST = [
 ]
 # Where a body names what it is about; the first one present is taken.
 RESOURCE_KEYS = ("TableName", "AutoScalingGroupName", "TargetGroupArn", "AlarmName", "KeyId", "FunctionName", "Rule",
-                 "TopicArn", "QueueUrl", "StackName", "DBClusterIdentifier", "DBInstanceIdentifier", "RoleName",
-                 "Namespace", "CalendarNames", "GroupName", "Name")  # fmt: skip
+                 "AlarmNames", "AlarmMuteRuleName", "TopicArn", "QueueUrl", "StackName", "DBClusterIdentifier",
+                 "DBInstanceIdentifier", "SourceIdentifier", "ResourceName", "ResourceARN", "RoleName", "Namespace",
+                 "CalendarNames", "GroupName", "Name")  # fmt: skip
+# Services whose signing name is not what everybody calls them.
+CALLED = {"monitoring": "cloudwatch"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +103,7 @@ def identify(method: str, path: str, query: str, headers: dict[str, str], body: 
     )
     if not signed:
         return None
-    caller, region, service = signed[1], signed[2], signed[3]
+    caller, region, service = signed[1], signed[2], CALLED.get(signed[3], signed[3])
     action, protocol, parameters, resource = "", "", {}, None
     if target := headers.get("x-amz-target"):
         action, protocol, parameters = target.rsplit(".", 1)[-1], "json", _json(body)
@@ -93,9 +113,12 @@ def identify(method: str, path: str, query: str, headers: dict[str, str], body: 
         for rest_service, rest_method, pattern, rest_action in REST:
             if service == rest_service and method == rest_method and (found := pattern.match(path)):
                 action, resource = rest_action, unquote(found.groupdict().get("id") or "") or None
+                asked = dict(parse_qsl(query, keep_blank_values=True))
+                resource = resource or asked.get("Resource")
+                action = {"TagResource": f"{asked.get('Operation')}Resource"}.get(action, action) + ("WithTags" if "WithTags" in asked else "")
                 break
-        if action or service in ("lambda", "scheduler", "cloudfront", "s3"):
-            protocol = {"cloudfront": "rest-xml", "s3": "s3"}.get(service, "rest-json")
+        if action or service in ("lambda", "scheduler", "cloudfront", "route53", "s3"):
+            protocol = {"cloudfront": "rest-xml", "route53": "rest-xml", "s3": "s3"}.get(service, "rest-json")
         else:
             parameters = dict(parse_qsl(query) + parse_qsl(body.decode("utf-8", "replace")))
             action, protocol = parameters.get("Action", ""), "ec2" if service == "ec2" else "query"
@@ -113,8 +136,9 @@ def _resource(service: str, parameters: dict) -> str | None:
     if service == "dynamodb" and "TableName" not in parameters:
         return ",".join(sorted(_tables(parameters))) or None
     for key in RESOURCE_KEYS:
-        if value := parameters.get(key):
-            return value if isinstance(value, str) else ",".join(map(str, value)) if isinstance(value, list) else None
+        value = parameters.get(key)
+        if value and isinstance(value, (str, list)):
+            return value if isinstance(value, str) else ",".join(map(str, value))
     names = [str(v) for k, v in parameters.items() if ".member." in k and k.split(".")[0].endswith(("Names", "Ids", "Arns"))]
     return ",".join(names) or None
 

@@ -9,7 +9,7 @@ from ministack.services import dynamodb, lambda_svc, scheduler
 from ministack.services.cloudformation import provisioners
 
 
-def _after(kind: str, mend) -> None:
+def after(kind: str, mend) -> None:
     """Runs `mend(properties, physical id)` after ministack has created or updated a resource of a kind."""
     handler = provisioners._RESOURCE_HANDLERS[kind]
     for operation, place in (("create", 1), ("update", 2)):
@@ -58,6 +58,6 @@ def enabled(value) -> bool:
 
 
 def install() -> None:
-    _after("AWS::Scheduler::Schedule", _schedule_kept)
-    _after("AWS::DynamoDB::Table", _table_kept)
-    _after("AWS::Lambda::Function", _function_kept)
+    after("AWS::Scheduler::Schedule", _schedule_kept)
+    after("AWS::DynamoDB::Table", _table_kept)
+    after("AWS::Lambda::Function", _function_kept)

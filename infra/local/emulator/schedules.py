@@ -18,6 +18,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge, scheduler
 
+from .deliveries import deliveries
 from .functions import invoke_async_by_arn
 
 log = logging.getLogger("emulator.schedules")
@@ -117,10 +118,8 @@ def _rule_to_lambda(arn: str, payload: str) -> None:
         event = json.loads(payload)
     except ValueError:
         event = payload
-    try:
-        invoke_async_by_arn(arn, event)
-    except LookupError as error:
-        log.warning("rule: %s", error)
+    source = event.get("source") if isinstance(event, dict) else None
+    deliveries.hand_over("rule", source or "rule", arn, event)
 
 
 class _Items(list):

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from .environment import REGION, isolate_client
 
-FAST = {"stopMs": 400, "startMs": 300, "statusChecksMs": 300, "replaceMs": 500, "alarmMs": 500}
+FAST = {"stopMs": 400, "startMs": 300, "statusChecksMs": 300, "replaceMs": 500, "alarmMs": 500, "edgeMs": 500, "deployMs": 2000, "writerMs": 500,
+        "failoverMs": 2000, "zoneMs": 1500, "snsRetryMs": 100}  # fmt: skip
 AMI = "ami-12c6146b"
 HERE = Path(__file__).parent
 
@@ -126,7 +127,7 @@ def check_group(aws: Local, group: str, targets: str) -> None:
 def check_faults(aws: Local, one: str, table: str) -> None:
     names = {"ec2": "describe_instances", "autoscaling": "describe_auto_scaling_groups", "dynamodb": "list_tables", "kms": "list_keys",
              "cloudwatch": "describe_alarms", "cloudfront": "list_distributions", "lambda": "list_functions", "scheduler": "list_schedules",
-             "iam": "list_roles", "sns": "list_topics", "rds": "describe_db_clusters", "s3": "list_buckets"}  # fmt: skip
+             "iam": "list_roles", "sns": "list_topics", "rds": "describe_db_clusters", "s3": "list_buckets", "route53": "list_health_checks"}  # fmt: skip
     for service, name in names.items():
         client = aws.client(service)
         action = client.meta.method_to_api_mapping[name]
@@ -178,14 +179,15 @@ def check_alarm(aws: Local) -> None:
     state = lambda: watch.describe_alarms(AlarmNames=["a"])["MetricAlarms"][0]["StateValue"]  # noqa: E731
     until("missing data breach", lambda: state() == "ALARM")
     past = dt.datetime.now(dt.UTC)
-    data = [{"MetricName": "up", "Value": 1, "Timestamp": past + dt.timedelta(seconds=s)} for s in range(-10, 15, 5)]
+    data = [{"MetricName": "up", "Value": 1, "StorageResolution": 1, "Timestamp": past + dt.timedelta(seconds=s)} for s in range(-10, 15, 5)]
     watch.put_metric_data(Namespace="N", MetricData=data)
     until("datapoints mend it", lambda: state() == "OK")
     watch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="forced", StateReasonData='{"run": "r1"}')
     until("a forced state does not last", lambda: state() == "OK")
     items = watch.describe_alarm_history(AlarmName="a", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
-    forced = next(i for i in items if "r1" in i["HistoryData"])
-    assert json.loads(forced["HistoryData"])["newState"]["stateReasonData"] == {"run": "r1"}
+    states = [json.loads(i["HistoryData"]) for i in items]
+    assert [s["newState"].get("stateReasonData") for s in states].count({"run": "r1"}) == 1, states
+    assert [s["oldState"].get("stateReasonData") for s in states].count({"run": "r1"}) == 1, "the way back names what was before"
     assert any(i["Timestamp"].microsecond for i in items), items
 
 
@@ -199,6 +201,7 @@ def check_keys(aws: Local) -> None:
 def main() -> int:
     began = time.monotonic()
     isolate_client("http://127.0.0.1:1")
+    from . import selfcheck_failover as failover
     from .deploy import deploy
 
     with tempfile.TemporaryDirectory(prefix="emulator-selfcheck-") as folder:
@@ -221,6 +224,14 @@ def main() -> int:
                 (check_functions, (due.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
                 (check_alarm, ()),
                 (check_keys, ()),
+                (failover.check_distribution, (out["Cdn"],)),
+                (failover.check_cluster, (out["Cluster"], out["Writer"], out["Reader"])),
+                (failover.check_instance, (out["Single"],)),
+                (failover.check_metrics, ()),
+                (failover.check_alarm_actions, (out["Topic"], out["Fn"])),
+                (failover.check_odd_alarms, (out["Fn"],)),
+                (failover.check_topic, (out["Topic"],)),
+                (failover.check_health_checks, ()),
             ):
                 start = time.monotonic()
                 check(aws, *arguments)

@@ -6,6 +6,13 @@ _ms = {
     "statusChecksMs": 500,  # running -> both status checks ok
     "replaceMs": 3000,  # an Auto Scaling group's new member: launched -> InService
     "alarmMs": 1000,  # from one evaluation of a metric alarm to the next; so long a forced state lasts at most
+    "edgeMs": 3000,  # a distribution's change: accepted -> the edges serve it
+    "deployMs": 5000,  # the same: accepted -> Deployed
+    "writerMs": 2000,  # a database's failover: accepted -> the new writer takes connections
+    "failoverMs": 4000,  # the same: accepted -> available
+    "zoneMs": 1000,  # a Multi-AZ instance: available again -> its zones are told exchanged
+    "coolDownMs": 0,  # so long after a failover, the next one is accepted and dropped
+    "snsRetryMs": 1000,  # from one attempt to deliver a message to a function to the next
 }
 
 

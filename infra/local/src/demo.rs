@@ -1,16 +1,17 @@
-//! `cargo demo`: a newcomer sees one drill from its schedule to its record.
+//! `cargo demo`: a newcomer sees drills from their schedules to their records.
 
 use std::{io::IsTerminal as _, time::Duration};
 
 use firedrill_core::{Outcome, Phase};
 use indicatif::ProgressBar;
+use serde_json::json;
 
 use crate::{
     Home, LocalAws, LocalError,
-    bookstore::BookstoreOptions,
+    bookstore::{BookstoreOptions, Cdn},
     clock::Since,
     functions,
-    home::{DRILL_KEY, HomeOptions},
+    home::{Drill, HomeOptions},
     keep,
     plain::{Mark, marked, shows_colors},
     python, records, summary,
@@ -21,57 +22,67 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// From the last deployment: the schedule's lead, and as long again for a busy machine.
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
-/// A run takes about half a minute; the function's own timeout is two.
-const ENDS_WITHIN: Duration = Duration::from_mins(3);
+/// A run takes about half a minute, one that is held some more; the function's own timeout is two.
+const ENDS_WITHIN: Duration = Duration::from_mins(4);
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DemoOptions {
+    /// Which drills, one after the other.
+    pub drills: Vec<Drill>,
     /// Leave everything up afterwards.
     pub keep: bool,
-    /// The standby never takes over.
+    /// What should take over does not.
     pub broken: bool,
+    /// The CDN's primary really fails in the middle of its drill.
+    pub incident: bool,
 }
 
-/// Runs the demo; whether the drill's outcome is `recovered`. Dropping the future takes everything
+/// Runs the demo; whether the outcome of every drill was `recovered`. Dropping the future takes everything
 /// down, at any point.
 ///
 /// # Errors
-/// Whatever kept the drill from taking place, by name.
+/// Whatever kept a drill from taking place, by name.
 pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     let screen = Screen::new();
     crate::emulator::refuse_foreign_endpoints_of_host()?;
-    screen.say("Firedrill: a failure drill on AWS, on this machine. Nothing leaves it.");
+    screen.say("Firedrill: failure drills on AWS, on this machine. Nothing leaves it.");
     screen.say("");
     python::emulators().await?;
-    screen.work("building functions/drill-instance");
+    screen.work("building the functions");
     screen.spinner.disable_steady_tick();
-    let binary = functions::build("drill-instance").await?;
+    let functions = functions::build().await?;
     screen.work("starting local AWS");
     let aws = LocalAws::start().await?;
     screen.done(&format!("local AWS answers at {}", aws.endpoint()));
     screen.work("deploying infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
-    let bookstore = BookstoreOptions { broken: options.broken, ..BookstoreOptions::default() };
-    let home = Home::on(aws, HomeOptions { bookstore, ..HomeOptions::new(&binary) }).await?;
+    let broken_instance = options.broken && options.drills.contains(&Drill::Instance);
+    let bookstore = BookstoreOptions { broken: broken_instance, ..BookstoreOptions::default() };
+    let mut home = Home::on(aws, HomeOptions { bookstore, ..HomeOptions::new(&functions) }).await?;
     screen.done("deployed: infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
     screen.done(&format!("the bookstore serves at {}/version/", home.bookstore.url()));
     if options.broken {
-        screen.done("its standby is broken: it will not take over");
+        screen.done(&break_something(&home, &options.drills).await?);
     }
-    let at = home.starts_at.map(|at| format!("{:.19}Z", at.to_string())).unwrap_or_default();
-    screen.done(&format!("the schedule will start drill `{DRILL_KEY}` at {at}"));
-    screen.say("");
 
-    let record = watch(&screen, &home).await?;
-    screen.say("");
-    for line in summary::lines(&record, &home.table.name, screen.colors) {
-        screen.say(&line);
-    }
-    let file = records::write(std::slice::from_ref(&record))?;
-    screen.say(&format!("  {}  {}", marked("written", Mark::Faint, screen.colors), file.display()));
-    if options.keep {
+    let (mut records, mut as_it_should) = (Vec::new(), true);
+    for (index, &drill) in options.drills.iter().enumerate() {
+        if index > 0 {
+            screen.say("");
+        }
+        let record = one(&screen, &mut home, drill, options.incident).await?;
+        as_it_should &= record.run.outcome == Some(Outcome::Recovered);
         screen.say("");
-        for line in keep::lines(&home, Some(&record)).await? {
+        for line in summary::lines(&record, &home.table.name, screen.colors) {
+            screen.say(&line);
+        }
+        records.push(record);
+    }
+    let file = records::write(&records)?;
+    screen.say(&format!("  {}  {}", marked("written", Mark::Faint, screen.colors), file.display()));
+    if let (true, Some((&drill, record))) = (options.keep, options.drills.iter().zip(&records).next_back()) {
+        screen.say("");
+        for line in keep::lines(&home, drill, record).await? {
             screen.say(&line);
         }
         screen.say("");
@@ -81,22 +92,59 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     screen.work("taking everything down");
     home.down()?;
     screen.spinner.finish_and_clear();
-    Ok(record.run.outcome == Some(Outcome::Recovered))
+    Ok(as_it_should)
+}
+
+/// What should take over does not: the standby server, or the failover function, whose call is denied.
+async fn break_something(home: &Home, drills: &[Drill]) -> Result<String, LocalError> {
+    let denied = |service: &str, action: &str, caller: &str, code: &str| {
+        json!({
+            "id": action, "service": service, "action": action, "caller": caller, "kind": "error",
+            "times": 1_000_000,
+            "code": code, "status": 403, "message": "User is not authorized to perform this action"
+        })
+    };
+    let faults: Vec<_> = drills
+        .iter()
+        .filter_map(|drill| match drill {
+            Drill::Instance => None,
+            Drill::Cdn => {
+                Some(denied("cloudfront", "UpdateDistribution", "LOCALFIREDRILLFAILOVERCDN", "AccessDenied"))
+            }
+            Drill::Database => {
+                Some(denied("rds", "FailoverDBCluster", "LOCALFIREDRILLFAILOVERDB", "AccessDenied"))
+            }
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok("its standby is broken: it will not take over".to_owned());
+    }
+    home.aws.set_faults(&json!(faults)).await?;
+    Ok("the failover function is not allowed to fail over: its call will be denied".to_owned())
+}
+
+/// One drill, from its schedule to its end.
+async fn one(screen: &Screen, home: &mut Home, drill: Drill, incident: bool) -> Result<Record, LocalError> {
+    screen.work(&format!("waiting until the alarm of drill `{}` is in OK", drill.key()));
+    let at = home.schedule(drill).await?;
+    screen.done(&format!("the schedule will start drill `{}` at {:.19}Z", drill.key(), at.to_string()));
+    screen.say("");
+    watch(screen, home, drill, incident).await
 }
 
 /// Shows the run as its record grows, from the schedule to its end.
-async fn watch(screen: &Screen, home: &Home) -> Result<Record, LocalError> {
+async fn watch(screen: &Screen, home: &Home, drill: Drill, incident: bool) -> Result<Record, LocalError> {
     let began = Since::now();
     let id = loop {
         screen.work("waiting for the schedule");
-        if let Some(id) = home.table.runs_of(DRILL_KEY).await?.into_iter().next() {
+        if let Some(id) = home.table.runs_of(drill.key()).await?.into_iter().next() {
             break id;
         }
         if began.elapsed() > STARTS_WITHIN {
             return Err(LocalError::Run(format!(
                 "the schedule started no run within {} s; {}",
                 STARTS_WITHIN.as_secs(),
-                last_words(home)
+                last_words(home, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -104,6 +152,7 @@ async fn watch(screen: &Screen, home: &Home) -> Result<Record, LocalError> {
     screen.say(&format!("Run {id}. Seconds count from the injection."));
     let mut timeline = Timeline::new(screen.colors);
     let began = Since::now();
+    let mut people = People { incident, failed: false, released: false };
     loop {
         if let Some(record) = home.table.record(&id).await? {
             for line in timeline.grow(&record) {
@@ -113,15 +162,55 @@ async fn watch(screen: &Screen, home: &Home) -> Result<Record, LocalError> {
                 return Ok(record);
             }
             screen.work(&format!("{} …", doing(record.run.phase)));
+            people.act(screen, home, &record).await?;
         }
         if began.elapsed() > ENDS_WITHIN {
             return Err(LocalError::Run(format!(
                 "run {id} did not finish within {} s; {}",
                 ENDS_WITHIN.as_secs(),
-                last_words(home)
+                last_words(home, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What happens to the application and what its people do, in a demo with an incident.
+struct People {
+    incident: bool,
+    failed: bool,
+    released: bool,
+}
+
+impl People {
+    async fn act(&mut self, screen: &Screen, home: &Home, record: &Record) -> Result<(), LocalError> {
+        let run = &record.run;
+        let stands_in =
+            || home.bookstore.cdn_truth().last().is_some_and(|truth| truth.edges == Some(Cdn::Secondary));
+        if self.incident && !self.failed && stands_in() {
+            self.failed = true;
+            home.bookstore.fail_primary_cdn();
+            screen.say("           the CDN's primary really fails now, in the middle of the drill");
+        }
+        let told = run.pages.iter().any(|page| page.sent);
+        if self.failed && !self.released && run.phase == Phase::Held && told {
+            self.released = true;
+            for page in run.pages.iter().filter(|page| page.sent) {
+                screen.say(&format!("           the message: {}", page.text));
+            }
+            home.alarm_is(Drill::Cdn, "ALARM").await?;
+            home.bookstore.heal_primary_cdn();
+            screen.say("           its alarm has gone off, too; somebody mends it, waits for OK, and releases the run");
+            home.alarm_is(Drill::Cdn, "OK").await?;
+            let word = json!({ "release": {
+                "runId": run.run_id.0, "by": "on-call", "reason": "the primary is mended", "failBack": true
+            } });
+            let answer = home.invoke(Drill::Cdn, &word).await?;
+            if answer.failed {
+                return Err(LocalError::Run(format!("the release was refused: {}", answer.payload)));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -138,8 +227,8 @@ const fn doing(phase: Phase) -> &'static str {
 }
 
 /// The folder goes with us, so its logs are told.
-fn last_words(home: &Home) -> String {
-    let log = home.drill_log();
+fn last_words(home: &Home, drill: Drill) -> String {
+    let log = home.drill_log(drill);
     let last: Vec<&str> = log.lines().rev().take(15).collect();
     if last.is_empty() {
         return "the function printed nothing".to_owned();

@@ -13,7 +13,7 @@ use std::{
 
 use reqwest::{Method, Url};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -60,6 +60,109 @@ pub struct Instance {
     pub group: Option<String>,
     pub status_checks: String,
     pub region: String,
+}
+
+/// One distribution of `CloudFront`'s. What is configured is not what the edges serve.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/distributions`")]
+pub struct Distribution {
+    pub id: String,
+    pub arn: String,
+    pub status: String,
+    pub configured: Behaviors,
+    /// None until the first configuration has reached the edges.
+    pub serving: Option<Behaviors>,
+    /// The domain name of each origin, by its id.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// Which origin answers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Behaviors {
+    /// The id of the origin of the default behaviour.
+    pub default: String,
+    /// The ids of the origins of the others, by path pattern.
+    #[serde(default)]
+    pub behaviors: BTreeMap<String, String>,
+}
+
+/// All databases: the clusters with their members, and the instances that are in none.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
+pub struct Databases {
+    pub clusters: Vec<Cluster>,
+    pub instances: Vec<DatabaseInstance>,
+}
+
+/// One cluster of Aurora's.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
+pub struct Cluster {
+    pub id: String,
+    pub arn: String,
+    pub status: String,
+    /// The id of the writer.
+    pub writer: Option<String>,
+    pub connectable: bool,
+    pub members: Vec<Member>,
+}
+
+/// One instance of a cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
+pub struct Member {
+    pub id: String,
+    pub writer: bool,
+    pub status: String,
+    pub zone: String,
+}
+
+/// One instance of RDS's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
+pub struct DatabaseInstance {
+    pub id: String,
+    pub arn: String,
+    pub status: String,
+    pub zone: String,
+    pub secondary_zone: Option<String>,
+    pub multi_az: bool,
+    pub connectable: bool,
+}
+
+/// One event on its way to a function, from a topic, an alarm or a rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
+pub struct Delivery {
+    pub n: u64,
+    pub at: i64,
+    pub via: String,
+    pub source: String,
+    pub function: String,
+    pub alarm: Option<String>,
+    pub alarm_state: Option<String>,
+    pub event: Value,
+    pub again: Option<u64>,
+    pub state: String,
+    pub attempts: u32,
+}
+
+/// One message that was published to a topic.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
+pub struct Message {
+    pub n: u64,
+    pub at: i64,
+    pub topic: String,
+    pub subject: Option<String>,
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+struct Deliveries {
+    deliveries: Vec<Delivery>,
 }
 
 /// What an invocation answered.
@@ -165,6 +268,91 @@ impl LocalAws {
     /// There is no such instance, or the emulator says what is wrong.
     pub async fn patch_instance(&self, id: &str, change: &Value) -> Result<Instance, LocalError> {
         read(self.requests.local(Method::POST, &format!("instances/{id}"), Some(change)).await?)
+    }
+
+    /// All distributions, with what is configured and what the edges serve.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn distributions(&self) -> Result<Vec<Distribution>, LocalError> {
+        read(self.requests.local(Method::GET, "distributions", None).await?)
+    }
+
+    /// All clusters and database instances.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn databases(&self) -> Result<Databases, LocalError> {
+        read(self.requests.local(Method::GET, "databases", None).await?)
+    }
+
+    /// Changes what no call of RDS's can, such as the status of a reader.
+    ///
+    /// # Errors
+    /// There is no such cluster or instance, or the emulator says what is wrong.
+    pub async fn patch_database(&self, id: &str, change: &Value) -> Result<(), LocalError> {
+        self.requests.local(Method::POST, &format!("databases/{id}"), Some(change)).await.map(drop)
+    }
+
+    /// Every delivery so far, oldest first.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn deliveries(&self) -> Result<Vec<Delivery>, LocalError> {
+        let all: Deliveries = read(self.requests.local(Method::GET, "deliveries", None).await?)?;
+        Ok(all.deliveries)
+    }
+
+    /// Keeps back what is delivered from now on: of this function, topic or alarm, by name or ARN.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn hold_deliveries(&self, name: &str) -> Result<(), LocalError> {
+        self.deliver(json!({ "hold": name })).await
+    }
+
+    /// Keeps back no more of it. What is held stays so until it is released.
+    ///
+    /// # Errors
+    /// It is not held back.
+    pub async fn resume_deliveries(&self, name: &str) -> Result<(), LocalError> {
+        self.deliver(json!({ "resume": name })).await
+    }
+
+    /// Delivers one that is held.
+    ///
+    /// # Errors
+    /// No delivery of this number is held.
+    pub async fn release_delivery(&self, n: u64) -> Result<(), LocalError> {
+        self.deliver(json!({ "release": n })).await
+    }
+
+    /// Loses one that is held.
+    ///
+    /// # Errors
+    /// No delivery of this number is held.
+    pub async fn drop_delivery(&self, n: u64) -> Result<(), LocalError> {
+        self.deliver(json!({ "drop": n })).await
+    }
+
+    async fn deliver(&self, how: Value) -> Result<(), LocalError> {
+        self.requests.local(Method::POST, "deliveries", Some(&how)).await.map(drop)
+    }
+
+    /// Delivers the same body once more; the new delivery.
+    ///
+    /// # Errors
+    /// There was no such delivery, or it is still held.
+    pub async fn redeliver(&self, n: u64) -> Result<Delivery, LocalError> {
+        read(self.requests.local(Method::POST, "redeliver", Some(&json!({ "n": n }))).await?)
+    }
+
+    /// Everything that was published to topics, oldest first.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn messages(&self) -> Result<Vec<Message>, LocalError> {
+        read(self.requests.local(Method::GET, "messages", None).await?)
     }
 
     /// What `sam package` and `sam deploy` do. `codes` says where each function's binary is, by its

@@ -1,6 +1,11 @@
 //! The Lambda functions as native binaries, built by cargo.
 
-use std::{env, path::PathBuf, process::Stdio};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use serde::Deserialize;
 use tokio::{
@@ -26,17 +31,49 @@ struct Target {
     name: String,
 }
 
-/// Builds a function and says where its binary is. Cargo shows its own progress.
+/// Every function: the package, and its logical id in `infra/template.yaml`.
+pub const ALL: [(&str, &str); 5] = [
+    ("drill-instance", "DrillInstanceFunction"),
+    ("drill-cdn", "DrillCdnFunction"),
+    ("drill-db", "DrillDbFunction"),
+    ("failover-cdn", "FailoverCdnFunction"),
+    ("failover-db", "FailoverDbFunction"),
+];
+
+/// The binaries of functions, by logical id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binaries(BTreeMap<&'static str, PathBuf>);
+
+impl Binaries {
+    /// As a deployment takes them.
+    #[must_use]
+    pub fn codes(&self) -> Vec<(&'static str, &Path)> {
+        self.0.iter().map(|(id, path)| (*id, path.as_path())).collect()
+    }
+
+    /// Where the binary of a package is.
+    #[must_use]
+    pub fn of(&self, package: &str) -> Option<&Path> {
+        let (_, id) = ALL.iter().find(|(name, _)| *name == package)?;
+        self.0.get(id).map(PathBuf::as_path)
+    }
+}
+
+/// Builds every function and says where its binary is. Cargo shows its own progress.
 ///
-/// It is built as a binary of the whole workspace, not as a package: cargo then chooses the same
+/// They are built as binaries of the whole workspace, not as packages: cargo then chooses the same
 /// features as for `cargo test`, and compiles no AWS SDK a second time.
 ///
 /// # Errors
 /// Cargo failed; what it printed says why.
-pub async fn build(function: &str) -> Result<PathBuf, LocalError> {
+pub async fn build() -> Result<Binaries, LocalError> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--bin", function, "--message-format", "json-render-diagnostics"]);
+    command.arg("build");
+    for (package, _) in ALL {
+        command.args(["--bin", package]);
+    }
+    command.args(["--message-format", "json-render-diagnostics"]);
     command.current_dir(places::workspace()).stdout(Stdio::piped());
     for (name, _) in env::vars_os() {
         // Of the package that runs us, and no business of the one that is built.
@@ -46,19 +83,25 @@ pub async fn build(function: &str) -> Result<PathBuf, LocalError> {
             command.env_remove(&name);
         }
     }
-    let failed = || LocalError::Build { command: format!("cargo build --bin {function}") };
+    let failed = |what: &str| LocalError::Build { command: format!("cargo build {what}") };
     let mut group = Group::spawn(&mut command)?;
-    let mut binary = None;
+    let mut binaries = Binaries::default();
     if let Some(stdout) = group.child.stdout.take() {
         let mut lines = BufReader::new(stdout).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             if let Ok(Message { executable: Some(path), target: Some(target) }) = serde_json::from_str(&line)
-                && target.name == function
+                && let Some((_, id)) = ALL.iter().find(|(package, _)| *package == target.name)
             {
-                binary = Some(path);
+                binaries.0.insert(id, path);
             }
         }
     }
     let status = group.child.wait().await;
-    binary.filter(|_| status.is_ok_and(|status| status.success())).ok_or_else(failed)
+    if !status.is_ok_and(|status| status.success()) {
+        return Err(failed("of the functions"));
+    }
+    match ALL.iter().find(|(_, id)| !binaries.0.contains_key(id)) {
+        Some((package, _)) => Err(failed(&format!("--bin {package}"))),
+        None => Ok(binaries),
+    }
 }

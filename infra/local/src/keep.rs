@@ -4,19 +4,20 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{Home, LocalError, home::DRILL_KEY, table::Record};
+use crate::{Home, LocalError, home::Drill, table::Record};
 
 /// What to export and what to try, ready to be pasted.
 ///
 /// # Errors
 /// The function's configuration cannot be read, or the request not be written.
-pub(crate) async fn lines(home: &Home, record: Option<&Record>) -> Result<Vec<String>, LocalError> {
+pub(crate) async fn lines(home: &Home, drill: Drill, record: &Record) -> Result<Vec<String>, LocalError> {
+    let (key, package) = (drill.key(), drill.package());
     let mut lines = vec!["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN".to_owned()];
     let export = |name: &str, value: &str| format!("export {name}='{value}'");
     lines.extend(home.aws.environment().iter().map(|(name, value)| export(name, value)));
     // `cargo lambda watch` hands these on to the function.
-    lines.extend(home.drill_variables().await?.iter().map(|(name, value)| export(name, value)));
-    if let Some(mut request) = record.and_then(|record| record.request.clone()) {
+    lines.extend(home.drill_variables(drill).await?.iter().map(|(name, value)| export(name, value)));
+    if let Some(mut request) = record.request.clone() {
         // Without a schedule, the run is known by the invocation: each is a new one.
         if let Value::Object(fields) = &mut request {
             fields.remove("schedule");
@@ -32,19 +33,19 @@ pub(crate) async fn lines(home: &Home, record: Option<&Record>) -> Result<Vec<St
         format!(
             "aws dynamodb query --table-name \"$FIREDRILL_TABLE\" --index-name byDrill \
              --key-condition-expression 'drillKey = :d' \
-             --expression-attribute-values '{{\":d\": {{\"S\": \"{DRILL_KEY}\"}}}}' \
+             --expression-attribute-values '{{\":d\": {{\"S\": \"{key}\"}}}}' \
              --query 'Items[].[startedAt.S,phase.S,outcome.S]' --output text"
         ),
         "# A second run, by hand:".to_owned(),
         format!(
             "aws lambda invoke --function-name {} --cli-read-timeout 120 \
              --payload \"fileb://$FIREDRILL_REQUEST\" {}",
-            home.drill_function(),
+            home.drill_function(drill),
             answer.display()
         ),
         "# The same, with a build of your own (cargo-lambda; the first in another such terminal):".to_owned(),
         "CARGO_TARGET_DIR=target/lambda-watch cargo lambda watch".to_owned(),
-        "cargo lambda invoke drill-instance --data-file \"$FIREDRILL_REQUEST\"".to_owned(),
+        format!("cargo lambda invoke {package} --data-file \"$FIREDRILL_REQUEST\""),
     ]);
     Ok(lines)
 }

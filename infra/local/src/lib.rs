@@ -1,4 +1,4 @@
-//! AWS on this machine, the application to practise on, and the demo that shows a drill on both.
+//! AWS on this machine, the application to practise on, and the demo that shows drills on both.
 //!
 //! - [`python`]: a Python that is new enough, and the emulators in a virtual environment under `target/`.
 //! - [`emulator`]: one process that answers as AWS does, on a port of 127.0.0.1, with a folder of its own.
@@ -7,7 +7,7 @@
 //! - [`home`]: all of it together, with the three templates deployed.
 //! - [`table`]: the record, read as it lies in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run for people, and for `target/demo/runs.json`.
-//! - [`demo`]: `cargo demo`.
+//! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or speaks to anything but loopback;
 //! no child sees an AWS variable of the host. Only [`clock`] reads a clock.
@@ -26,6 +26,7 @@ mod plain;
 pub mod python;
 pub mod records;
 mod request;
+pub mod simulate;
 pub mod summary;
 pub mod table;
 pub mod timeline;

@@ -1,9 +1,13 @@
-//! `cargo demo`. What it does is in the library; here it is started, and ended by a signal.
+//! `cargo demo` and `cargo simulate`. What it does is in the library; here it is started, and ended by a signal.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use firedrill_local::demo::{self, DemoOptions};
+use firedrill_local::{
+    demo::{self, DemoOptions},
+    home::Drill,
+    simulate,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Firedrill on this machine.
@@ -16,24 +20,53 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a drill from its schedule to its record, on emulated AWS. Succeeds if the outcome is `recovered`.
+    /// Runs drills from their schedules to their records, on emulated AWS. Succeeds if each ends as it should:
+    /// `recovered`.
     Demo {
-        /// Which drill.
-        #[arg(default_value = "instance")]
-        drill: Drill,
+        /// Which drill; all three, one after the other, if none is named.
+        drill: Option<Which>,
         /// Leave local AWS up until Ctrl-C, and print how to use it.
         #[arg(long)]
         keep: bool,
-        /// Let the standby fail to take over.
+        /// Let what should take over fail to: the standby server (if no drill is named), or the failover function,
+        /// which is denied its call.
         #[arg(long)]
         broken: bool,
+        /// Let the CDN's primary really fail in the middle of its drill.
+        #[arg(long, conflicts_with = "broken")]
+        incident: bool,
+    },
+    /// Plays histories in which everything goes wrong that can, in memory, and checks each. Succeeds if none is bad.
+    Simulate {
+        /// Which drill; all three if none is named.
+        drill: Option<Which>,
+        /// So many histories of each drill.
+        #[arg(long, default_value_t = 100_000)]
+        seeds: u64,
+        /// Replay the history of this seed as a timeline instead.
+        #[arg(long, requires = "drill", conflicts_with = "seeds")]
+        seed: Option<u64>,
     },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Drill {
+enum Which {
     /// Stop the instance that serves.
     Instance,
+    /// Fail the CDN over through its alarm.
+    Cdn,
+    /// Fail the database over through its alarm.
+    Db,
+}
+
+impl Which {
+    const fn drill(self) -> Drill {
+        match self {
+            Self::Instance => Drill::Instance,
+            Self::Cdn => Drill::Cdn,
+            Self::Db => Drill::Database,
+        }
+    }
 }
 
 /// What a shell says of a process that was interrupted.
@@ -41,9 +74,29 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Demo { drill: Drill::Instance, keep, broken } = Arguments::parse().command;
+    let (drill, keep, broken, incident) = match Arguments::parse().command {
+        Command::Demo { drill, keep, broken, incident } => (drill, keep, broken, incident),
+        Command::Simulate { drill, seeds, seed } => {
+            let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
+            let good = match seed {
+                Some(seed) => simulate::one(drills[0], seed),
+                None => simulate::many(&drills, seeds),
+            };
+            return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+    };
+    let drills = match (drill, incident) {
+        (Some(Which::Instance | Which::Db), true) => {
+            eprintln!("error: --incident is about the CDN: `cargo demo --incident`");
+            return ExitCode::FAILURE;
+        }
+        (_, true) => vec![Drill::Cdn],
+        (Some(which), false) => vec![which.drill()],
+        (None, false) if broken => vec![Drill::Instance],
+        (None, false) => Drill::ALL.to_vec(),
+    };
     let result = tokio::select! {
-        result = demo::run(DemoOptions { keep, broken }) => result,
+        result = demo::run(DemoOptions { drills, keep, broken, incident }) => result,
         // The demo is dropped, and takes everything down as it goes.
         () = interrupted() => return ExitCode::from(INTERRUPTED),
     };

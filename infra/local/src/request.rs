@@ -94,6 +94,21 @@ impl Requests {
             .map_err(|error| LocalError::Answer { what: "PutMetricData".to_owned(), why: error.to_string() })
     }
 
+    /// The state of an alarm; none if there is no such alarm.
+    pub(crate) async fn alarm_state(&self, name: &str) -> Result<Option<String>, LocalError> {
+        let body = format!("Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1={name}");
+        let request = self.signed(Method::POST, "", "monitoring").body(body);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let fail = |error: reqwest::Error| LocalError::Answer {
+            what: format!("DescribeAlarms of {name}"),
+            why: error.to_string(),
+        };
+        let sent = request.send().await.and_then(reqwest::Response::error_for_status).map_err(fail)?;
+        let text = sent.text().await.map_err(fail)?;
+        let state = text.split("<StateValue>").nth(1).and_then(|rest| rest.split("</StateValue>").next());
+        Ok(state.map(str::to_owned))
+    }
+
     fn at(&self, path: &str) -> Url {
         let mut url = self.endpoint.clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));

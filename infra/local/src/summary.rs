@@ -1,6 +1,6 @@
 //! What a run comes to, in a dozen lines.
 
-use firedrill_core::{ClockName, Measured, Outcome, Run, report::Took, report::report};
+use firedrill_core::{ClockName, Measured, Outcome, Run, report::Took, report::report, request::Mode};
 
 use crate::{
     plain::{Mark, marked, seconds},
@@ -19,6 +19,10 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
     };
     let targets = match report.targets.as_slice() {
         [] => "none: nothing was touched".to_owned(),
+        _ if run.lever.is_some() => {
+            let resource = run.undo.last().and_then(|step| step.resources.first());
+            format!("{} ({})", resource.map(String::as_str).unwrap_or_default(), region(run))
+        }
         targets => format!("{} ({})", targets.join(", "), region(run)),
     };
     let outcome = run.outcome.map_or_else(|| "open".to_owned(), |outcome| outcome.to_string());
@@ -30,9 +34,12 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
     let rows = [
         ("target", targets),
         ("in place", told(since(run.times.in_place), "not seen")),
-        ("detected", told(since(run.times.detected), "not noticed by the alarm")),
+        ("detected", detected(run, since(run.times.detected))),
+        ("failed over", failover(run, since(run.times.failed_over))),
+        ("standby", failover(run, since(run.times.serving_standby))),
         ("recovered", told(since(run.times.recovered), "not seen")),
         ("rolled back", rolled_back(run)),
+        ("failed back", failed_back(run)),
         ("objective", objective(run, report.time_to_recover)),
         ("answers", format!("{} of {} failed", run.answers.failed, run.answers.asked)),
         ("outcome", outcome),
@@ -45,8 +52,31 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         .collect()
 }
 
+fn detected(run: &Run, detected: Option<(Took, ClockName)>) -> String {
+    match run.mode {
+        Mode::Alarm => "not exercised: the alarm was forced".to_owned(),
+        Mode::Stop | Mode::Metric => told(detected, "not noticed by the alarm"),
+    }
+}
+
+/// Empty for a run that fails nothing over.
+fn failover(run: &Run, measured: Option<(Took, ClockName)>) -> String {
+    if run.lever.is_none() { String::new() } else { told(measured, "not seen") }
+}
+
+fn failed_back(run: &Run) -> String {
+    match (run.times.failed_back, run.times.roll_back_began) {
+        (Some(back), Some(began)) => {
+            format!("the primary served {} after the rollback began", seconds(back.at.millis_since(began)))
+        }
+        _ => String::new(),
+    }
+}
+
 fn region(run: &Run) -> String {
-    run.undo.first().map(|step| format!("{}, {}", step.service, step.region)).unwrap_or_default()
+    let last = run.undo.last();
+    let place = |region: &str| if region.is_empty() { "global".to_owned() } else { region.to_owned() };
+    last.map(|step| format!("{}, {}", step.service, place(&step.region))).unwrap_or_default()
 }
 
 /// `3.1 s after the injection (within 0.3 s, our clock)`.

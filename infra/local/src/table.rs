@@ -77,6 +77,7 @@ impl Table {
             match item["sk"].as_str().unwrap_or_default() {
                 "head" => head = Some(item),
                 "request" => request = Some(item["request"].take()),
+                "said" => {}
                 _ => items.push(item),
             }
         }

@@ -9,7 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::{
-    CallOutcome, Phase, Run, Seen, Timestamp, Verdict, evidence::Evidence, request::Mode, run::Caller,
+    CallOutcome, Phase, Run, Seen, Timestamp, Verdict,
+    evidence::Evidence,
+    failover::{Done, Entry},
+    request::Mode,
+    run::Caller,
 };
 
 use crate::{
@@ -34,13 +38,15 @@ const fn rank(evidence: &Evidence) -> u8 {
     match evidence {
         Evidence::Probe { .. } => 1,
         Evidence::Selection { .. } => 2,
-        Evidence::Gate { .. } => 3,
+        Evidence::Gate { .. } | Evidence::Wiring { .. } => 3,
         Evidence::Targets { .. } => 4,
-        Evidence::Alarm { .. } => 5,
-        Evidence::Plan { .. } => 6,
+        Evidence::Note { .. } | Evidence::Plan { .. } => 5,
         Evidence::Phase { .. } => 7,
         Evidence::Call { .. } => 8,
-        Evidence::Note { .. } => 9,
+        Evidence::Alarm { .. } | Evidence::Event { .. } => 9,
+        Evidence::Failover { .. } => 10,
+        Evidence::Effect { .. } => 11,
+        Evidence::Paged { .. } => 12,
     }
 }
 
@@ -219,11 +225,30 @@ fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
             let (what, mark) = called(run, act, outcome);
             Some((sent.unwrap_or(*answered), what, mark))
         }
-        Evidence::Alarm { at, alarm, summary, .. } => {
-            let name = alarm.rsplit(":alarm:").next().unwrap_or(alarm);
-            Some((*at, format!("alarm {name}: {summary}"), Mark::Plain))
+        Evidence::Wiring { at, hops } => {
+            let last = |text: &str| short(text).to_owned();
+            let first = hops.first().map(|hop| last(&hop.from)).unwrap_or_default();
+            let way = hops.iter().map(|hop| last(&hop.to));
+            let way: Vec<_> = std::iter::once(first).chain(way).collect();
+            Some((*at, format!("wiring: {}", way.join(" -> ")), Mark::Plain))
         }
-        Evidence::Phase { at, to, .. } => Some((*at, entered(run, *to), Mark::Strong)),
+        Evidence::Failover { at, entry } => Some((*at, entry.told(), failover_mark(entry))),
+        Evidence::Effect { at, resource, state } => {
+            Some((*at, format!("{}: {state}", short(resource)), Mark::Plain))
+        }
+        Evidence::Event { at, resource, message, .. } => {
+            Some((*at, format!("{}: {message}", short(resource)), Mark::Plain))
+        }
+        Evidence::Paged { at, cause, error: None } => {
+            Some((*at, format!("people were told: {cause}"), Mark::Strong))
+        }
+        Evidence::Paged { at, cause, error: Some(error) } => {
+            Some((*at, format!("people could not be told of `{cause}`: {error}"), Mark::Bad))
+        }
+        Evidence::Alarm { at, alarm, summary, .. } => {
+            Some((*at, format!("alarm {}: {summary}", short(alarm)), Mark::Plain))
+        }
+        Evidence::Phase { at, from, to, .. } => Some((*at, entered(run, *from, *to), Mark::Strong)),
         Evidence::Plan { at, .. } => Some((*at, "planned; nothing is touched".to_owned(), Mark::Plain)),
         Evidence::Note { at, text } => Some((*at, text.clone(), Mark::Plain)),
     }
@@ -242,9 +267,14 @@ fn called(run: &Run, act: &str, outcome: &CallOutcome) -> (String, Mark) {
     let step = number.parse::<usize>().ok().and_then(|number| run.undo.get(number.saturating_sub(1)));
     let resources = run.undo.iter().flat_map(|step| step.resources.clone()).collect::<Vec<_>>();
     let what = match (kind, step) {
-        ("undo", Some(step)) => format!("{} {}", step.action, some_of(&step.resources)),
+        ("undo", Some(step)) => {
+            let resources: Vec<_> = step.resources.iter().map(|arn| short(arn).to_owned()).collect();
+            format!("{} {}", step.action, some_of(&resources))
+        }
         ("inject", _) => match run.mode {
             Mode::Stop => format!("StopInstances {}", some_of(&resources)),
+            Mode::Alarm => format!("SetAlarmState ALARM of {}", lever(run)),
+            Mode::Metric => format!("PutMetricData, datapoint {number} for {}", lever(run)),
         },
         _ => act.to_owned(),
     };
@@ -257,9 +287,28 @@ fn called(run: &Run, act: &str, outcome: &CallOutcome) -> (String, Mark) {
     }
 }
 
+/// The name at the end of an ARN; anything else as it is.
+fn short(arn: &str) -> &str {
+    if arn.starts_with("arn:") { arn.rsplit([':', '/']).next().unwrap_or(arn) } else { arn }
+}
+
+fn lever(run: &Run) -> &str {
+    run.lever.as_ref().map(|lever| short(&lever.alarm_arn)).unwrap_or_default()
+}
+
+const fn failover_mark(entry: &Entry) -> Mark {
+    match entry.done {
+        Some(Done::FailedOver | Done::FailedBack) => Mark::Good,
+        Some(Done::Failed) => Mark::Bad,
+        Some(Done::Already | Done::Ignored | Done::Refused) | None => Mark::Plain,
+    }
+}
+
 /// A phase, as the reader of a timeline wants to know it.
-fn entered(run: &Run, to: Phase) -> String {
+fn entered(run: &Run, from: Phase, to: Phase) -> String {
     let text = match (to, run.verdict) {
+        (Phase::RollingBack, _) if from == Phase::Held => "released: the rest is taken back",
+        (Phase::RollingBack, _) if from == Phase::Verifying => "not all is undone any more: taken back again",
         (Phase::Pending, _) => "announced",
         (Phase::Checking, _) => "checking",
         (Phase::Injecting, _) => "well; intent and undo are on record, so the failure is caused",
@@ -268,7 +317,7 @@ fn entered(run: &Run, to: Phase) -> String {
         (Phase::RollingBack, Some(verdict)) => return format!("{verdict}; the failure is taken back"),
         (Phase::RollingBack, None) => "the failure is taken back",
         (Phase::Verifying, _) => "taken back; is the application well again?",
-        (Phase::Held, _) => "held: people decide",
+        (Phase::Held, _) => "held: the standby goes on serving, and people decide",
         (Phase::Finished, _) => "finished",
     };
     text.to_owned()

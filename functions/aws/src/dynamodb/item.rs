@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_core::{
     Outcome, Phase, Request, Run, Timestamp,
     evidence::Evidence,
+    failover::Entry,
     ports::StoreError,
     run::{LAYOUT, RunId},
 };
@@ -29,6 +30,10 @@ pub(super) fn lock_pk(run: &Run) -> String {
     format!("lock#{}/{}", run.environment, run.application)
 }
 
+pub(super) fn alarm_pk(alarm_arn: &str) -> String {
+    format!("alarm#{alarm_arn}")
+}
+
 pub(super) fn keys(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
@@ -38,11 +43,11 @@ fn unwritable(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// Fields of a value as attributes.
-fn fields(value: impl Serialize) -> Result<Item, StoreError> {
+pub(super) fn fields(value: impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::to_item(value).map_err(unwritable)
 }
 
-fn expires(at: Timestamp, retention: Duration) -> AttributeValue {
+pub(super) fn expires(at: Timestamp, retention: Duration) -> AttributeValue {
     AttributeValue::N(((at + retention).as_millis() / 1_000).to_string())
 }
 
@@ -99,6 +104,20 @@ pub(super) fn evidence(
     Ok(fields)
 }
 
+/// What a failover function did about a change of an alarm.
+pub(super) fn entry(entry: &Entry, retention: Duration) -> Result<Item, StoreError> {
+    let mut item = fields(entry)?;
+    item.extend(keys(alarm_pk(&entry.alarm_arn), entry.key()));
+    item.insert("ttl".to_owned(), expires(entry.received_at, retention));
+    Ok(item)
+}
+
+/// An entry as it was written.
+pub(super) fn entry_of(item: Item) -> Result<Entry, StoreError> {
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Refused(format!("an entry of an alarm cannot be read: {error}")))
+}
+
 /// When it was written down, near enough to keep it for as long as the run.
 fn moment(item: &Evidence) -> Timestamp {
     match item {
@@ -109,6 +128,11 @@ fn moment(item: &Evidence) -> Timestamp {
         | Evidence::Gate { at, .. }
         | Evidence::Alarm { at, .. }
         | Evidence::Phase { at, .. }
+        | Evidence::Wiring { at, .. }
+        | Evidence::Failover { at, .. }
+        | Evidence::Effect { at, .. }
+        | Evidence::Event { at, .. }
+        | Evidence::Paged { at, .. }
         | Evidence::Plan { at, .. }
         | Evidence::Note { at, .. } => *at,
     }
@@ -143,7 +167,13 @@ pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreErr
 
 #[cfg(test)]
 mod tests {
-    use firedrill_core::{deliver, gate::Policy, run::OwnerId, timing::Timing};
+    use firedrill_core::{
+        CallOutcome, deliver,
+        failover::{AlarmState, Done},
+        gate::Policy,
+        run::OwnerId,
+        timing::Timing,
+    };
     use serde_json::json;
 
     use super::*;
@@ -187,6 +217,34 @@ mod tests {
         let (begun, asked) = drill();
         assert_eq!(run(head(&begun, KEPT).unwrap()).unwrap(), begun);
         assert_eq!(request_of(request(&begun, &asked, KEPT).unwrap(), &begun.run_id).unwrap(), asked);
+    }
+
+    #[test]
+    fn an_entry_is_read_back_whole_and_sorts_by_the_time_of_its_change() {
+        let at = Timestamp::from_millis(1_795_460_400_123);
+        let mut concluded = Entry {
+            alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".to_owned(),
+            at,
+            state: AlarmState::Alarm,
+            reason: "r".to_owned(),
+            run_id: Some(RunId("run".to_owned())),
+            received_at: at.plus_millis(1_000),
+            by: "request/1".to_owned(),
+            taken_at: at.plus_millis(1_000),
+            called_at: None,
+            outcome: None,
+            done: None,
+            why: None,
+            concluded_at: None,
+        };
+        let fresh = entry(&concluded, KEPT).unwrap();
+        assert!(!fresh.contains_key("done"), "its absence says that it is in hand");
+        assert_eq!(fresh["pk"], text("alarm#arn:aws:cloudwatch:us-east-1:1:alarm:a"));
+        assert_eq!(fresh["sk"], text("change#2026-11-23T19:00:00.123Z#ALARM"));
+        assert_eq!(fresh["ttl"], AttributeValue::N("1795546801".to_owned()));
+        concluded.done = Some(Done::FailedOver);
+        concluded.outcome = Some(CallOutcome::Unknown { message: "m".to_owned() });
+        assert_eq!(entry_of(entry(&concluded, KEPT).unwrap()).unwrap(), concluded);
     }
 
     #[test]

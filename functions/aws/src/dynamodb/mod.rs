@@ -9,8 +9,12 @@
 //! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until it is finished; `ttl` from then on |
 //! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
 //! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
+//! | word | `run#RUN_ID` | `said` | `number`, which grows with every word; `release`: what people last said about the run; `ttl` |
 //! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
 //! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
+//! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run that pulls this alarm, from its intent until it is finished |
+//! | newest change | `alarm#ALARM_ARN` | `newest` | `at` and `state` of the newest change that is remembered |
+//! | entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `Entry`: what a failover function did about this change; no `done` as long as an invocation has it in hand; `ttl` |
 //!
 //! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; a plan's ends in `#plan`, so that it is in no drill's
 //! list and counts in no cadence. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by
@@ -20,11 +24,13 @@
 //! A head names its `layout`. One that this version does not know is not parsed, let alone touched.
 //! `ttl` (seconds since 1970) is retention only; no lock and no deadline rests on it.
 
+mod alarm;
 mod begin;
 mod evidence;
 mod finish;
 mod item;
 mod read;
+mod said;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -34,9 +40,10 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put},
 };
 use firedrill_core::{
-    Request, Run,
+    Phase, Request, Run,
     evidence::Evidence,
-    ports::{Begun, Saved, Store, StoreError},
+    ports::{Begun, Said, Saved, Store, StoreError},
+    request::Release,
     run::RunId,
 };
 
@@ -107,6 +114,12 @@ impl Store for Table {
 
     /// Sent once. If its answer is lost, the loop looks at the head before it writes again.
     async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        if next.phase == Phase::Injecting
+            && let Some(lever) = &next.lever
+        {
+            let done = self.within(self.save_registered(next, lever, expected)).await;
+            return done.inspect_err(|error| not_written(&next.run_id, error));
+        }
         let sent = self
             .mutating
             .put_item()
@@ -136,6 +149,14 @@ impl Store for Table {
 
     async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
         self.within(self.append_evidence(id, items)).await.inspect_err(|error| not_written(id, error))
+    }
+
+    async fn said(&self, id: &RunId) -> Result<Option<Said>, StoreError> {
+        Box::pin(self.heard(id)).await
+    }
+
+    async fn say(&self, id: &RunId, release: &Release) -> Result<u64, StoreError> {
+        Box::pin(self.write_down(id, release)).await
     }
 
     async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {

@@ -1,14 +1,22 @@
 //! Reading what was recorded.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use firedrill_core::{Request, Run, ports::StoreError, run::RunId};
+use firedrill_core::{Request, Run, Timestamp, failover::Entry, ports::StoreError, run::RunId};
 
 use super::{Item, Table, item};
 use crate::error::Failure;
 
+/// The run that an item names.
+pub(super) fn run_id(item: &mut Item) -> Option<RunId> {
+    match item.remove("runId") {
+        Some(AttributeValue::S(id)) => Some(RunId(id)),
+        _ => None,
+    }
+}
+
 impl Table {
     /// One item, read consistently.
-    async fn get(&self, pk: String, sk: &str) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get(&self, pk: String, sk: &str) -> Result<Option<Item>, StoreError> {
         let sent = self
             .reads
             .get_item()
@@ -31,11 +39,46 @@ impl Table {
 
     /// The run that holds the lock this run needs.
     pub(super) async fn lock_holder(&self, run: &Run) -> Result<Option<RunId>, StoreError> {
-        let lock = self.get(item::lock_pk(run), "lock").await?;
-        Ok(lock.and_then(|mut lock| match lock.remove("runId") {
-            Some(AttributeValue::S(id)) => Some(RunId(id)),
-            _ => None,
-        }))
+        Ok(self.get(item::lock_pk(run), "lock").await?.and_then(|mut lock| run_id(&mut lock)))
+    }
+
+    /// The run that says that this alarm is its own, read consistently.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub async fn holder(&self, alarm_arn: &str) -> Result<Option<RunId>, StoreError> {
+        Ok(self.get(item::alarm_pk(alarm_arn), "run").await?.and_then(|mut held| run_id(&mut held)))
+    }
+
+    /// What the failover functions did about changes of this alarm since then, the first one first, read
+    /// consistently.
+    ///
+    /// # Errors
+    /// They could not be read, or not within the table's deadline.
+    pub async fn entries(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<Entry>, StoreError> {
+        self.within(self.list_entries(alarm_arn, since)).await
+    }
+
+    async fn list_entries(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<Entry>, StoreError> {
+        let mut pages = self
+            .reads
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :since AND :last")
+            .expression_attribute_values(":pk", item::text(item::alarm_pk(alarm_arn)))
+            .expression_attribute_values(":since", item::text(format!("change#{since}")))
+            .expression_attribute_values(":last", item::text("change#~"))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        let mut entries = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            for found in page.items.unwrap_or_default() {
+                entries.push(item::entry_of(found)?);
+            }
+        }
+        Ok(entries)
     }
 
     pub(super) async fn list_runs(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {

@@ -5,7 +5,7 @@ use firedrill_core::Request;
 use super::InstanceDrill;
 use crate::{
     autoscaling::AutoScaling, client::Connection, clock::SystemClock, config::Config, ec2::Ec2,
-    elbv2::LoadBalancing, kms::Kms, lambda::Home, probe::Prober,
+    elbv2::LoadBalancing, kms::Kms, lambda::Home, pager::Pager, probe::Prober,
 };
 
 /// The clients for one Region.
@@ -30,14 +30,21 @@ impl Regional {
     }
 }
 
+/// What does not depend on the Region.
+#[derive(Clone, Debug)]
+pub(super) struct Tools {
+    pub config: Config,
+    pub prober: Prober,
+    pub pager: Pager,
+}
+
 /// What instance drills need for as long as the function lives.
 #[derive(Clone, Debug)]
 pub struct Kit {
-    config: Config,
     connection: Connection,
     /// Most drills run in the function's own Region: its clients are built before anyone waits.
     here: Regional,
-    prober: Prober,
+    tools: Tools,
 }
 
 impl Kit {
@@ -46,21 +53,29 @@ impl Kit {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub fn new(home: &Home) -> Result<Self, String> {
-        Ok(Self {
+        let tools = Tools {
             config: home.config.clone(),
-            here: Regional::new(&home.connection),
-            connection: home.connection.clone(),
             prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
-        })
+            pager: Pager::new(&home.connection, home.config.topic_arn.as_ref()),
+        };
+        Ok(Self { here: Regional::new(&home.connection), connection: home.connection.clone(), tools })
     }
 
     /// The drill for one request.
-    #[must_use]
-    pub fn drill(&self, clock: SystemClock, request: &Request) -> InstanceDrill {
-        let region = &request.target.region;
+    ///
+    /// # Errors
+    /// The request means something else than instances.
+    pub fn drill(&self, clock: SystemClock, request: &Request) -> Result<InstanceDrill, String> {
+        let Some(target) = request.target.instances() else {
+            return Err(format!(
+                "drill {} has no `target.instances`: another drill function carries it out",
+                request.drill
+            ));
+        };
+        let region = &target.region;
         let home = self.connection.region() == region;
         let connection = if home { self.connection.clone() } else { self.connection.in_region(region) };
         let aws = if home { self.here.clone() } else { Regional::new(&connection) };
-        InstanceDrill::new(self.config.clone(), connection, aws, self.prober.clone(), request.clone(), clock)
+        Ok(InstanceDrill::new(aws, connection, self.tools.clone(), request.clone(), target.clone(), clock))
     }
 }

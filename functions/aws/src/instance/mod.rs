@@ -1,6 +1,6 @@
 //! The instance drill: EC2 instances are stopped, and started again.
 
-mod alarms;
+mod detection;
 mod groups;
 mod kit;
 mod plan;
@@ -19,12 +19,16 @@ use firedrill_core::{
     gate,
     plan::Plan,
     ports::{Clock, Drill},
-    run::Page,
+    request::InstanceTarget,
+    run::{Page, Stop},
 };
 
+use kit::Tools;
 pub use kit::{Kit, Regional};
 
-use crate::{client::Connection, clock::SystemClock, config::Config, ec2::Instance, probe::Prober};
+use crate::{
+    client::Connection, clock::SystemClock, config::Config, ec2::Instance, pager::Pager, probe::Prober, stops,
+};
 
 /// One instance drill, as far as one invocation carries it.
 #[derive(Debug)]
@@ -33,7 +37,9 @@ pub struct InstanceDrill {
     connection: Connection,
     config: Config,
     prober: Prober,
+    pager: Pager,
     request: Request,
+    target: InstanceTarget,
     clock: SystemClock,
     /// When AWS was last asked; none when it should be asked at once.
     last_aws: Option<Duration>,
@@ -122,9 +128,9 @@ impl Drill for InstanceDrill {
         }
     }
 
-    async fn page(&mut self, run: &Run, page: &Page) -> bool {
-        tracing::error!(runId = %run.run_id, cause = page.cause, decidedAt = %page.at, "{}", page.text);
-        true
+    async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
+        let states = self.states.iter().map(|(id, state)| format!("{id}: {state}."));
+        self.pager.page(run, page, &states.collect::<Vec<_>>()).await
     }
 
     async fn plan(&mut self, _run: &Run) -> Plan {
@@ -134,19 +140,22 @@ impl Drill for InstanceDrill {
 
 impl InstanceDrill {
     fn new(
-        config: Config,
-        connection: Connection,
         aws: Regional,
-        prober: Prober,
+        connection: Connection,
+        tools: Tools,
         request: Request,
+        target: InstanceTarget,
         clock: SystemClock,
     ) -> Self {
+        let Tools { config, prober, pager } = tools;
         Self {
             aws,
             connection,
             config,
             prober,
+            pager,
             request,
+            target,
             clock,
             last_aws: None,
             last_phase: None,
@@ -156,6 +165,12 @@ impl InstanceDrill {
             busy: Vec::new(),
             detected: None,
         }
+    }
+
+    /// The first reason to end the run early.
+    async fn stop_conditions(&self) -> Option<Stop> {
+        let deadline = self.config.timing.call_deadline();
+        stops::first_reason(&self.connection, deadline, &self.request.stop_conditions).await
     }
 
     /// AWS is asked now and then, at once after an act and when a phase begins.

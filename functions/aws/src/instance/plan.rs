@@ -56,7 +56,7 @@ impl InstanceDrill {
         let step = |action: &str| PlannedStep {
             action: action.to_owned(),
             resources: targets.to_vec(),
-            plane: format!("control plane ({})", self.request.target.region),
+            plane: format!("control plane ({})", self.target.region),
         };
         vec![step("ec2:StopInstances"), step("ec2:StartInstances")]
     }

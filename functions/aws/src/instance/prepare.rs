@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::{
-    Prepared, Seen, UndoStep,
+    Prepared, Ready, Seen, UndoStep,
     evidence::Evidence,
     instance::{self, Candidate, Healthy, Membership, Selection, VolumeKey},
     plan::LeftOut,
@@ -41,7 +41,7 @@ impl InstanceDrill {
             Err(prepared) => Found { prepared, selection: None, groups: BTreeSet::new() },
             Ok(Resolved { chosen, candidates, undo }) => {
                 let (prepared, selection) = match chosen {
-                    Ok(selection) => (Prepared::Ready(undo), selection),
+                    Ok(selection) => (Prepared::Ready(Box::new(Ready { lever: None, undo })), selection),
                     Err((why, left_out)) => {
                         (Prepared::Refused(why), Selection { left_out, ..Selection::default() })
                     }
@@ -78,10 +78,11 @@ impl InstanceDrill {
                 )));
             }
         };
-        let target = &self.request.target;
+        let target = &self.target;
         // Half a number's width, so that a request can name it again.
         let seed = u64::from(target.seed.unwrap_or_else(|| fastrand::u32(..)));
-        let chosen = instance::choose(&candidates, &healthy, &self.request, &self.config.kms_key_arns, seed);
+        let (environment, keys) = (&self.request.environment, &self.config.kms_key_arns);
+        let chosen = instance::choose(&candidates, &healthy, target, environment, keys, seed);
         let undo = chosen.as_ref().map_or_else(
             |_| Vec::new(),
             |selection| {
@@ -115,7 +116,7 @@ impl InstanceDrill {
     }
 
     async fn selected(&self) -> Result<Vec<Instance>, Failure> {
-        match &self.request.target.instances {
+        match &self.target.instances {
             InstanceSelector::Ids(ids) => self.aws.ec2.by_ids(ids).await,
             InstanceSelector::Tags(tags) => self.aws.ec2.by_tags(tags).await,
             InstanceSelector::AutoScalingGroup(name) => {
@@ -161,7 +162,7 @@ impl InstanceDrill {
         let asked = stream::iter(candidates).map(async |mut candidate| {
             let otherwise =
                 Candidate { stop_protected: Seen::No, keys: vec![], group: None, ..candidate.clone() };
-            if instance::unfit(&otherwise, &self.request, &[]).is_none() {
+            if instance::unfit(&otherwise, &self.target, &self.request.environment, &[]).is_none() {
                 let protected = self.aws.ec2.stop_protected(&candidate.id).await?;
                 candidate.stop_protected = protected.map_or(Seen::Unknown, Seen::from);
             }

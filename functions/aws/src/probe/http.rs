@@ -7,7 +7,7 @@ use firedrill_core::{
     request::{Header, HttpProbe, JsonValue},
 };
 use reqwest::{
-    Client, Response,
+    Client, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::{Attempt, Policy},
 };
@@ -44,7 +44,7 @@ impl Resolve for Resolver {
 }
 
 /// Hosts written as addresses never come to the resolver.
-fn check_literal(url: &reqwest::Url) -> Result<(), address::Refused> {
+fn check_literal(url: &Url) -> Result<(), address::Refused> {
     match url.host_str().and_then(address::literal) {
         Some(host) => address::check(host).map(|_| ()),
         None => Ok(()),
@@ -61,15 +61,23 @@ fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
     attempt.follow()
 }
 
-pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
-    if let Err(refused) = check_literal(&probe.url) {
-        return (Seen::Unknown, refused.to_string());
+/// The answer's head, or why there is none.
+pub(super) async fn get(client: &Client, url: &Url) -> Result<Response, Look> {
+    if let Err(refused) = check_literal(url) {
+        return Err((Seen::Unknown, refused.to_string()));
     }
-    let request = client.get(probe.url.clone()).header("cache-control", "no-cache");
-    let answer = match request.send().await {
+    let request = client.get(url.clone()).header("cache-control", "no-cache");
+    match request.send().await {
+        Ok(answer) => Ok(answer),
+        Err(error) if error.is_builder() => Err((Seen::Unknown, "the probe cannot be sent".to_owned())),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
+    let answer = match get(client, &probe.url).await {
         Ok(answer) => answer,
-        Err(error) if error.is_builder() => return (Seen::Unknown, "the probe cannot be sent".to_owned()),
-        Err(error) => return failed(&error),
+        Err(look) => return look,
     };
     let status = answer.status().as_u16();
     if status != probe.status {
@@ -92,7 +100,7 @@ pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
 }
 
 /// The body, if it is not too long to be looked at.
-async fn body(mut answer: Response) -> Result<Vec<u8>, Look> {
+pub(super) async fn body(mut answer: Response) -> Result<Vec<u8>, Look> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {

@@ -11,7 +11,10 @@ mod window;
 pub use names::{Arn, Name};
 pub use parse::{Delivery, ParseError, Problem, Release, parse};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
-pub use target::{BlastRadius, InstanceSelector, Target};
+pub use target::{
+    AlarmTarget, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
+    InstanceSelector, InstanceTarget, MetricValue, Target,
+};
 pub use validate::OPT_IN_TAG;
 pub use window::{Day, Window};
 
@@ -72,6 +75,10 @@ pub struct Request {
 pub enum Mode {
     /// Stop EC2 instances.
     Stop,
+    /// Force the state of an alarm: what is behind the alarm is put to the test, its detection is not.
+    Alarm,
+    /// Publish breaching datapoints on the alarm's own metric: detection and response are put to the test.
+    Metric,
 }
 
 impl Mode {
@@ -80,6 +87,16 @@ impl Mode {
     pub const fn lasts(self) -> bool {
         match self {
             Self::Stop => true,
+            Self::Alarm | Self::Metric => false,
+        }
+    }
+
+    /// What a pass in this mode proves to work.
+    #[must_use]
+    pub const fn exercises(self) -> &'static str {
+        match self {
+            Self::Stop | Self::Metric => "detection and response",
+            Self::Alarm => "response; detection was not exercised",
         }
     }
 }
@@ -88,6 +105,8 @@ impl std::fmt::Display for Mode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Stop => "stop",
+            Self::Alarm => "alarm",
+            Self::Metric => "metric",
         })
     }
 }

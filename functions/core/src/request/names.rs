@@ -66,6 +66,12 @@ impl Arn {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
 
+    /// The partition, such as `aws`.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
+
     /// The service, such as `cloudwatch`.
     #[must_use]
     pub fn service(&self) -> &str {

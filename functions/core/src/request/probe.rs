@@ -23,7 +23,7 @@ pub struct Probe {
     pub hold_for_seconds: u32,
 }
 
-const fn default_count() -> u32 {
+pub(super) const fn default_count() -> u32 {
     3
 }
 
@@ -102,7 +102,7 @@ pub struct TcpProbe {
 const fn default_status() -> u16 {
     200
 }
-const fn default_deadline() -> u32 {
+pub(super) const fn default_deadline() -> u32 {
     2_000
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{BlastRadius, HttpProbe, InstanceSelector, ProbeKind, Request, TcpProbe, parse::Problem};
+use super::{
+    AlarmTarget, BlastRadius, DatabaseArn, HttpProbe, IdentityProbe, InstanceSelector, InstanceTarget, Mode,
+    ProbeKind, Request, Target, TcpProbe, parse::Problem,
+};
 
-/// The tag that an instance must carry to be touched at all.
+/// The tag that an instance, distribution or database must carry to be touched at all.
 pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
 
 /// The longest a run may be asked to take, in seconds: a day.
@@ -53,71 +56,188 @@ impl Request {
     }
 
     fn check_target(&self, found: &mut Problems) {
-        let target = &self.target;
-        if !is_region(&target.region) {
-            found.add("target.region", format!("`{}` is not a Region, such as eu-west-2", target.region));
-        }
-        match &target.instances {
-            InstanceSelector::Ids(ids) => {
-                if ids.is_empty() {
-                    found.add("target.instances.ids", "is empty: name at least one instance");
-                }
-                if ids.len() > 250 {
-                    found.add("target.instances.ids", format!("names {} instances; at most 250", ids.len()));
-                }
-                for (i, id) in ids.iter().enumerate() {
-                    if !is_instance_id(id) {
-                        found.add(
-                            format!("target.instances.ids[{i}]"),
-                            format!("`{id}` is not an instance id (i-0123456789abcdef0)"),
-                        );
-                    }
-                }
-                if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
-                    found.add("target.instances.ids", "names an instance twice");
-                }
-            }
-            InstanceSelector::Tags(tags) => {
-                if tags.keys().all(|key| key == OPT_IN_TAG.0) {
+        match (&self.target, self.mode) {
+            (Target::Instances(target), Mode::Stop) => check_instances(target, found),
+            (Target::Distribution(target), Mode::Alarm | Mode::Metric) => {
+                self.check_lever(&target.alarm, found);
+                let arn = &target.distribution_arn;
+                if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
                     found.add(
-                        "target.instances.tags",
-                        "would match everything that may be drilled: name at least one tag of the application",
+                        "target.distributionArn",
+                        format!("`{arn}` is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)"),
                     );
                 }
-                if tags.len() > 20 {
-                    found.add("target.instances.tags", "at most 20 tags");
-                }
-                for (key, value) in tags {
-                    // EC2's filters read * and ? as wildcards.
-                    if key.is_empty()
-                        || value.is_empty()
-                        || key.contains(['*', '?'])
-                        || value.contains(['*', '?'])
-                    {
-                        found.add(
-                            format!("target.instances.tags.{key}"),
-                            format!("`{value}`: empty tags and wildcards (* ?) match more than is meant"),
-                        );
-                    }
+                if let Some(identity) = &target.identity {
+                    self.check_identity(identity, found);
                 }
             }
-            InstanceSelector::AutoScalingGroup(name) => {
-                if name.trim().is_empty() || name.len() > 255 {
-                    found.add("target.instances.autoScalingGroup", "must be 1 to 255 characters");
+            (Target::Database(target), Mode::Alarm | Mode::Metric) => {
+                self.check_lever(&target.alarm, found);
+                let arn = target.database.arn();
+                let (field, kind) = match target.database {
+                    DatabaseArn::Cluster(_) => ("target.clusterArn", "cluster:"),
+                    DatabaseArn::Instance(_) => ("target.instanceArn", "db:"),
+                };
+                if !(arn.service() == "rds" && arn.resource().starts_with(kind) && !arn.region().is_empty()) {
+                    found.add(
+                        field,
+                        format!("`{arn}` is not of the form arn:aws:rds:REGION:ACCOUNT:{kind}ID"),
+                    );
                 }
             }
+            (Target::Instances(_), Mode::Alarm | Mode::Metric) => {
+                found.add("mode", format!("is {}; instances are failed in mode stop", self.mode));
+            }
+            (Target::Distribution(_) | Target::Database(_), Mode::Stop) => {
+                found.add(
+                    "mode",
+                    "is stop; what fails over through an alarm is failed in mode alarm or metric",
+                );
+            }
         }
-        match target.blast_radius {
-            BlastRadius::Count(count) => found.within("target.blastRadius.count", count, 1, 250),
-            BlastRadius::Percent(percent) => found.within("target.blastRadius.percent", percent, 1, 100),
-        }
-        if let Some(zone) = &target.availability_zone
-            && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
-        {
-            found.add("target.availabilityZone", format!("`{zone}` does not lie in {}", target.region));
+        if let Some(probe) = self.target.primary_probe() {
+            if probe.asks_aws() {
+                found.add("target.primaryProbe", "must ask the primary itself: `http` or `tcp`");
+            }
+            check_probe(probe, "target.primaryProbe", found);
         }
     }
 
+    fn check_lever(&self, alarm: &AlarmTarget, found: &mut Problems) {
+        for (i, probe) in self.steady_state.probes.iter().enumerate() {
+            if probe.kind.asks_aws() {
+                found.add(
+                    format!("steadyState.probes[{i}]"),
+                    format!(
+                        "`{}` must ask the application in mode {}: `http` or `tcp`",
+                        probe.name, self.mode
+                    ),
+                );
+            }
+        }
+        match (self.mode, &alarm.metric) {
+            (Mode::Metric, None) => {
+                found.add("target.metric", "is missing: mode metric needs the value to publish");
+            }
+            (Mode::Metric, Some(metric)) => {
+                found.within("target.metric.perPeriod", metric.per_period, 1, 10);
+                if metric.value.as_f64().is_none_or(|value| !value.is_finite()) {
+                    found.add(
+                        "target.metric.value",
+                        format!("`{}` is not a number CloudWatch takes", metric.value),
+                    );
+                }
+            }
+            (Mode::Alarm | Mode::Stop, Some(_)) => {
+                found.add(
+                    "target.metric",
+                    format!("means nothing in mode {}: only mode metric publishes", self.mode),
+                );
+            }
+            (Mode::Alarm | Mode::Stop, None) => {}
+        }
+        if let Some(seconds) = alarm.automation_deadline_seconds {
+            found.within("target.automationDeadlineSeconds", seconds, 1, LONGEST);
+        }
+        if alarm.allowed_actions.len() > 5 {
+            found.add("target.allowedActions", "at most 5: an alarm has no more actions");
+        }
+    }
+
+    fn check_identity(&self, identity: &IdentityProbe, found: &mut Problems) {
+        let at = "target.identity";
+        if identity.json.is_some() == identity.header.is_some() {
+            found.add(at, "must name exactly one of `json` and `header`: where the answer says who serves");
+        }
+        if identity.primary == identity.standby {
+            found.add(
+                at,
+                format!(
+                    "`primary` and `standby` are both `{}`: nobody could tell them apart",
+                    identity.primary
+                ),
+            );
+        }
+        found.within(format!("{at}.count"), identity.count, 1, 100);
+        if identity.hold_for_seconds > 3_600 {
+            found.add(format!("{at}.holdForSeconds"), "at most 3600");
+        }
+        if identity.hold_for_seconds.max(identity.count) >= self.steady_state.within_seconds {
+            found.add(
+                "steadyState.withinSeconds",
+                "is too short for `target.identity` to hold: the baseline could never be seen",
+            );
+        }
+        check_http(&identity.wants(&identity.primary), at, found);
+    }
+}
+
+fn check_instances(target: &InstanceTarget, found: &mut Problems) {
+    if !is_region(&target.region) {
+        found.add("target.region", format!("`{}` is not a Region, such as eu-west-2", target.region));
+    }
+    match &target.instances {
+        InstanceSelector::Ids(ids) => {
+            if ids.is_empty() {
+                found.add("target.instances.ids", "is empty: name at least one instance");
+            }
+            if ids.len() > 250 {
+                found.add("target.instances.ids", format!("names {} instances; at most 250", ids.len()));
+            }
+            for (i, id) in ids.iter().enumerate() {
+                if !is_instance_id(id) {
+                    found.add(
+                        format!("target.instances.ids[{i}]"),
+                        format!("`{id}` is not an instance id (i-0123456789abcdef0)"),
+                    );
+                }
+            }
+            if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+                found.add("target.instances.ids", "names an instance twice");
+            }
+        }
+        InstanceSelector::Tags(tags) => {
+            if tags.keys().all(|key| key == OPT_IN_TAG.0) {
+                found.add(
+                    "target.instances.tags",
+                    "would match everything that may be drilled: name at least one tag of the application",
+                );
+            }
+            if tags.len() > 20 {
+                found.add("target.instances.tags", "at most 20 tags");
+            }
+            for (key, value) in tags {
+                // EC2's filters read * and ? as wildcards.
+                if key.is_empty()
+                    || value.is_empty()
+                    || key.contains(['*', '?'])
+                    || value.contains(['*', '?'])
+                {
+                    found.add(
+                        format!("target.instances.tags.{key}"),
+                        format!("`{value}`: empty tags and wildcards (* ?) match more than is meant"),
+                    );
+                }
+            }
+        }
+        InstanceSelector::AutoScalingGroup(name) => {
+            if name.trim().is_empty() || name.len() > 255 {
+                found.add("target.instances.autoScalingGroup", "must be 1 to 255 characters");
+            }
+        }
+    }
+    match target.blast_radius {
+        BlastRadius::Count(count) => found.within("target.blastRadius.count", count, 1, 250),
+        BlastRadius::Percent(percent) => found.within("target.blastRadius.percent", percent, 1, 100),
+    }
+    if let Some(zone) = &target.availability_zone
+        && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
+    {
+        found.add("target.availabilityZone", format!("`{zone}` does not lie in {}", target.region));
+    }
+}
+
+impl Request {
     fn check_steady_state(&self, found: &mut Problems) {
         let probes = &self.steady_state.probes;
         found.within("steadyState.withinSeconds", self.steady_state.within_seconds, 1, 600);
@@ -171,7 +291,8 @@ impl Request {
         let detection = self.detection.iter().map(|d| ("detection.alarmArn".to_owned(), &d.alarm_arn));
         let stops = self.stop_conditions.iter().enumerate();
         let stops = stops.map(|(i, stop)| (format!("stopConditions[{i}].alarmArn"), &stop.alarm_arn));
-        for (field, arn) in detection.chain(stops) {
+        let lever = self.target.alarm().map(|alarm| ("target.alarmArn".to_owned(), &alarm.alarm_arn));
+        for (field, arn) in detection.chain(stops).chain(lever) {
             if arn.alarm_name().is_none() {
                 found.add(
                     field,
@@ -189,6 +310,23 @@ impl Request {
                 "stopConditions",
                 "names the alarm that is meant to notice the drill: it would stop itself",
             );
+        }
+        if let Some(lever) = self.target.alarm() {
+            if self.stop_conditions.iter().any(|stop| stop.alarm_arn == lever.alarm_arn) {
+                found.add(
+                    "stopConditions",
+                    "names `target.alarmArn`, which the drill itself raises: it would stop itself",
+                );
+            }
+            if self.detection.is_some() {
+                found.add(
+                    "detection",
+                    format!(
+                        "means nothing in mode {}: `target.alarmArn` is the alarm whose history is read",
+                        self.mode
+                    ),
+                );
+            }
         }
     }
 
@@ -219,33 +357,7 @@ impl Request {
 
 fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
     match kind {
-        ProbeKind::Http(HttpProbe { url, status, json, deadline_ms, header }) => {
-            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-                found.add(format!("{at}.http.url"), format!("`{url}` is not an http or https URL"));
-            }
-            if !url.username().is_empty() || url.password().is_some() {
-                found.add(format!("{at}.http.url"), "holds a user name or password, which would be recorded");
-            }
-            found.within(format!("{at}.http.status"), u32::from(*status), 100, 599);
-            found.within(format!("{at}.http.deadlineMs"), *deadline_ms, 1, 10_000);
-            if let Some(json) = json
-                && !(json.pointer.is_empty() || json.pointer.starts_with('/'))
-            {
-                found.add(
-                    format!("{at}.http.json.pointer"),
-                    format!("`{}` is not a JSON pointer (/a/b)", json.pointer),
-                );
-            }
-            if let Some(header) = header
-                && (header.name.is_empty()
-                    || !header.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-            {
-                found.add(
-                    format!("{at}.http.header.name"),
-                    format!("`{}` is not a header's name", header.name),
-                );
-            }
-        }
+        ProbeKind::Http(probe) => check_http(probe, &format!("{at}.http"), found),
         ProbeKind::Tcp(TcpProbe { host, port, deadline_ms }) => {
             if host.trim().is_empty() || host.contains(['/', ' ']) {
                 found.add(format!("{at}.tcp.host"), format!("`{host}` is not a host"));
@@ -270,6 +382,28 @@ fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
                 found.add(format!("{at}.targetGroupHealthy"), format!("`{arn}` is not a target group's ARN"));
             }
         }
+    }
+}
+
+fn check_http(probe: &HttpProbe, at: &str, found: &mut Problems) {
+    let HttpProbe { url, status, json, deadline_ms, header } = probe;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        found.add(format!("{at}.url"), format!("`{url}` is not an http or https URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        found.add(format!("{at}.url"), "holds a user name or password, which would be recorded");
+    }
+    found.within(format!("{at}.status"), u32::from(*status), 100, 599);
+    found.within(format!("{at}.deadlineMs"), *deadline_ms, 1, 10_000);
+    if let Some(json) = json
+        && !(json.pointer.is_empty() || json.pointer.starts_with('/'))
+    {
+        found.add(format!("{at}.json.pointer"), format!("`{}` is not a JSON pointer (/a/b)", json.pointer));
+    }
+    if let Some(header) = header
+        && (header.name.is_empty() || !header.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    {
+        found.add(format!("{at}.header.name"), format!("`{}` is not a header's name", header.name));
     }
 }
 

@@ -1,17 +1,19 @@
 //! The head of a run: what the record keeps of where it stands. Layout 1.
 
 mod injection;
+mod lever;
 mod undo;
 mod words;
 
 pub use injection::{Call, CallOutcome, Injection};
+pub use lever::{Datapoints, Lever};
 pub use undo::{Progress, StepState, UndoStep};
 pub use words::{Outcome, Phase, Status, Verdict};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockName, Measured, Streak, StreakRule, Timestamp,
+    ClockName, Measured, Part, Streak, StreakRule, Timestamp,
     request::{Mode, Release},
 };
 
@@ -92,6 +94,12 @@ pub struct Times {
     /// The alarm went off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected: Option<Measured>,
+    /// The effect of the lever was seen in AWS: the origin configured, the writer moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_over: Option<Measured>,
+    /// The standby served users, by its own answers or, for a database, by those of the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving_standby: Option<Measured>,
     /// The first answer of the streak that counts as recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<Measured>,
@@ -101,6 +109,9 @@ pub struct Times {
     /// Every step of the undo was seen done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back: Option<Measured>,
+    /// The primary served users again: what moves traffic was undone, and the answers say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_back: Option<Measured>,
     /// The steady state held again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steady_again: Option<Timestamp>,
@@ -131,7 +142,7 @@ pub struct AnswerCounts {
     pub unknown: u64,
 }
 
-/// One message to people. Sent once per cause.
+/// One message to people, once per cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
@@ -143,6 +154,12 @@ pub struct Page {
     pub at: Timestamp,
     /// Whether it was sent.
     pub sent: bool,
+    /// How often sending it was tried.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it was last tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_tried: Option<Timestamp>,
 }
 
 /// Why a run is held.
@@ -206,6 +223,9 @@ pub struct Run {
     /// The intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injection: Option<Injection>,
+    /// What is pulled, if the failure is caused through an alarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lever: Option<Lever>,
     /// How to take it back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<UndoStep>,
@@ -224,9 +244,15 @@ pub struct Run {
     /// The last look that showed a step of the undo not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_undone: Option<Timestamp>,
-    /// Nothing of ours can land after this.
+    /// The last look that showed the lever without its effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_not_failed_over: Option<Timestamp>,
+    /// No call of ours can land after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
+    /// When the rollback was known to be on record: from then on the automation refuses this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll_back_on_record: Option<Timestamp>,
     /// What a rollback that failed is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
@@ -236,6 +262,15 @@ pub struct Run {
     /// A person's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
+    /// The number of the latest of people's words that was heard.
+    #[serde(default)]
+    pub heard: u64,
+    /// When a person last ordered to fail back: alarms from before that are known to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Timestamp>,
+    /// What the automation behind the lever last said of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation_said: Option<String>,
     /// Messages to people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<Page>,
@@ -305,6 +340,28 @@ impl Run {
         self.injection.as_ref().and_then(Injection::began)
     }
 
+    /// Whether nothing of it can land any more: no call of ours, and no act of the automation that it
+    /// set off.
+    #[must_use]
+    pub fn nothing_can_land(&self, now: Timestamp) -> bool {
+        let ours = self.settled_at.is_none_or(|at| now >= at);
+        let automation = match (&self.lever, &self.injection) {
+            (Some(lever), Some(injection)) if injection.began().is_some() => {
+                lever.acts_until(self.mode, injection, self.roll_back_on_record).is_some_and(|at| now >= at)
+            }
+            _ => true,
+        };
+        ours && automation
+    }
+
+    /// The rules of the probes that play one of these parts, with their streaks.
+    pub(crate) fn streaks_of<'a>(
+        &'a self,
+        parts: &'a [Part],
+    ) -> impl Iterator<Item = (&'a Streak, &'a StreakRule)> + Clone {
+        self.streaks.iter().zip(&self.limits.probes).filter(|(_, rule)| parts.contains(&rule.part))
+    }
+
     /// `environment/application/drill`: the key of its drill.
     #[must_use]
     pub fn drill_key(&self) -> String {
@@ -322,9 +379,12 @@ impl Run {
             && self.undo == next.undo
             && self.stop == next.stop
             && self.settled_at == next.settled_at
+            && self.roll_back_on_record == next.roll_back_on_record
             && self.missing == next.missing
             && self.hold == next.hold
             && self.release == next.release
+            && self.heard == next.heard
+            && self.automation_said == next.automation_said
             && self.pages == next.pages
             && match (&self.injection, &next.injection) {
                 (None, None) => true,
@@ -337,7 +397,8 @@ impl Run {
     /// Records a page, once per cause.
     pub(crate) fn page(&mut self, cause: &str, text: String, at: Timestamp) {
         if !self.pages.iter().any(|page| page.cause == cause) {
-            self.pages.push(Page { cause: cause.to_owned(), text, at, sent: false });
+            let (cause, attempts, last_tried) = (cause.to_owned(), 0, None);
+            self.pages.push(Page { cause, text, at, sent: false, attempts, last_tried });
         }
     }
 }

@@ -27,6 +27,10 @@ pub struct UndoStep {
     pub set: String,
     /// Whether it moves users' traffic: then it must not move it onto something unwell.
     pub moves_traffic: bool,
+    /// Whether nothing is called for it: it comes by itself and is only awaited. `action` then says what
+    /// is looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaited: bool,
     /// How far it is.
     #[serde(default)]
     pub progress: Progress,

@@ -2,7 +2,7 @@
 
 use super::{finish_untouched, stop_reason};
 use crate::{
-    Act, Observation, Prepared, Run, Timestamp,
+    Act, Observation, Part, Prepared, Ready, Run, Timestamp,
     gate::closed,
     run::{Call, Injection, Phase, Verdict},
 };
@@ -21,18 +21,18 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(Prepared::Refused(reason)) = &seen.prepared {
         return finish_untouched(run, Verdict::NotInjected, reason.clone(), now);
     }
-    let steady = run.streaks.iter().zip(&run.limits.probes).all(|(streak, rule)| streak.holds_now(rule, now));
-    if let Some(Prepared::Ready(undo)) = &seen.prepared
+    let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
+    if let Some(Prepared::Ready(ready)) = &seen.prepared
         && steady
         && !run.limits.probes.is_empty()
-        && !undo.is_empty()
+        && !ready.undo.is_empty()
     {
-        return intend(run, undo.clone(), now);
+        return intend(run, (**ready).clone(), now);
     }
     let started = run.times.started.unwrap_or(now);
     if now.millis_since(started) > run.limits.baseline_within_ms {
         if let Some(Prepared::Unknown(why)) = &seen.prepared {
-            let reason = format!("the targets could not be read: {why}");
+            let reason = format!("not everything that is needed could be seen: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         let reason = not_steady(run, now);
@@ -42,8 +42,9 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
 }
 
 /// Intent, undo and deadline go into the record; then, and only then, the call is sent.
-fn intend(run: &mut Run, undo: Vec<crate::UndoStep>, now: Timestamp) -> Act {
-    run.undo = undo;
+fn intend(run: &mut Run, ready: Ready, now: Timestamp) -> Act {
+    run.undo = ready.undo;
+    run.lever = ready.lever;
     run.injection = Some(Injection {
         owner: run.starter.clone(),
         deadline: now.plus_millis(run.limits.inject_within_ms),
@@ -57,7 +58,7 @@ fn intend(run: &mut Run, undo: Vec<crate::UndoStep>, now: Timestamp) -> Act {
 
 fn not_steady(run: &Run, now: Timestamp) -> String {
     let within = run.limits.baseline_within_ms;
-    for (streak, rule) in run.streaks.iter().zip(&run.limits.probes) {
+    for (streak, rule) in run.streaks_of(Part::STEADY_STATE) {
         if !streak.holds_now(rule, now) {
             let probe = &rule.probe;
             return match (streak.last_no_answered, streak.last_yes) {

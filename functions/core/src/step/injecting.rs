@@ -1,6 +1,6 @@
 //! The intent is on record. The failure is looked for until the deadline.
 
-use super::{finish_untouched, note_detected, roll_back, stop_reason};
+use super::{finish_untouched, note_detected, real_incident, roll_back, stop_reason};
 use crate::{
     Act, Measured, Observation, Run, Seen, Timestamp,
     gate::closed,
@@ -21,7 +21,9 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     let deadline = injection.deadline;
     let Some(began) = injection.began() else { return nothing_sent(run, seen, now) };
     if let (Seen::No, Some(at)) = (seen.in_place, seen.looked) {
-        injection.unwatched |= at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
+        // What does not last is on record with AWS: it was not missed because nobody looked.
+        let gap = at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
+        injection.unwatched |= gap && run.mode.lasts();
         injection.last_absent = Some(at);
     }
     let unwatched = injection.unwatched;
@@ -31,15 +33,19 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
+    if let Some(reason) = real_incident(run, seen) {
+        return roll_back(run, Verdict::Stopped, reason, now);
+    }
     if seen.in_place == Seen::Yes {
         let at = seen.looked.unwrap_or(now);
         let since = before.unwrap_or(began).max(began);
-        run.times.in_place = Some(Measured::ours(at, at.millis_since(since)));
+        let ours = Measured::ours(at, at.millis_since(since));
+        run.times.in_place = Some(seen.in_place_at.unwrap_or(ours));
         run.phase = Phase::Recovering;
         return Act::Wait;
     }
     if now <= deadline {
-        return Act::Wait;
+        return next_datapoint(run, seen, now);
     }
     let looked_late = run.injection.as_ref().and_then(|i| i.last_absent).is_some_and(|at| at >= deadline);
     if looked_late && unwatched {
@@ -56,6 +62,27 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     Act::Wait
+}
+
+/// Mode `metric`: the alarm has not gone off, so the next of the planned datapoints is published, each
+/// saved as an intent of its own, none twice, and no more than planned.
+fn next_datapoint(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    let is_successors = run.is_successors();
+    let Some(points) = run.lever.as_ref().and_then(|lever| lever.datapoints.as_ref()) else {
+        return Act::Wait;
+    };
+    let (every_ms, planned) = (points.every_ms, points.planned);
+    let Some(injection) = &mut run.injection else { return Act::Wait };
+    let Some(last) = injection.calls.last() else { return Act::Wait };
+    let number = last.number + 1;
+    if is_successors || number > planned || now < last.intended.plus_millis(every_ms) {
+        return Act::Wait;
+    }
+    if let Some(reason) = closed(&seen.gates) {
+        return roll_back(run, Verdict::Stopped, reason, now);
+    }
+    injection.calls.push(Call { number, intended: now, sent: None, outcome: None });
+    Act::Inject(number)
 }
 
 /// Every call so far is proven to have had no effect: nothing is in the world to be taken back.

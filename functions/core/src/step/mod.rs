@@ -10,7 +10,7 @@ mod rolling_back;
 mod verifying;
 
 use crate::{
-    Act, Acted, Observation, Run, Timestamp,
+    Act, Acted, Measured, Observation, Run, Seen, Timestamp,
     run::{Outcome, Phase, Verdict},
 };
 
@@ -21,6 +21,7 @@ pub fn step(run: &Run, seen: &Observation, now: Timestamp) -> (Run, Act) {
     note_acted(&mut next, &seen.acted);
     note_answers(&mut next, seen);
     note_people(&mut next, seen);
+    note_effect(&mut next, seen);
     let act = match run.phase {
         // Announced only: taking the lock begins it, which is the store's to do.
         Phase::Pending | Phase::Finished => Act::Wait,
@@ -29,7 +30,7 @@ pub fn step(run: &Run, seen: &Observation, now: Timestamp) -> (Run, Act) {
         Phase::Recovering => recovering::step(&mut next, seen, now),
         Phase::RollingBack => rolling_back::step(&mut next, seen, now),
         Phase::Verifying => verifying::step(&mut next, seen, now),
-        Phase::Held => rolling_back::while_held(&mut next, now),
+        Phase::Held => rolling_back::while_held(&mut next, seen, now),
     };
     (next, act)
 }
@@ -64,12 +65,14 @@ fn note_answers(run: &mut Run, seen: &Observation) {
             continue;
         };
         streak.push(answer, rule);
-        if run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
+        // Who answers is another question than whether users were served.
+        let users = rule.part == crate::Part::Steady;
+        if users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
             run.answers.asked += 1;
             match answer.seen {
-                crate::Seen::Yes => {}
-                crate::Seen::No => run.answers.failed += 1,
-                crate::Seen::Unknown => run.answers.unknown += 1,
+                Seen::Yes => {}
+                Seen::No => run.answers.failed += 1,
+                Seen::Unknown => run.answers.unknown += 1,
             }
         }
     }
@@ -83,6 +86,32 @@ fn note_people(run: &mut Run, seen: &Observation) {
     if seen.release.is_some() {
         run.release.clone_from(&seen.release);
     }
+    run.heard = seen.heard.unwrap_or(run.heard).max(run.heard);
+}
+
+/// Notes what the lever has come to: when AWS first showed its effect, and what the automation says.
+fn note_effect(run: &mut Run, seen: &Observation) {
+    if seen.automation_said.is_some() {
+        run.automation_said.clone_from(&seen.automation_said);
+    }
+    let (Some(at), Some(began), None) = (seen.looked, run.injection_began(), run.times.failed_over) else {
+        return;
+    };
+    match seen.failed_over {
+        Seen::Yes => {
+            let before = run.last_not_failed_over.unwrap_or(began).max(began);
+            run.times.failed_over = Some(Measured::ours(at, at.millis_since(before)));
+        }
+        Seen::No => run.last_not_failed_over = Some(at),
+        Seen::Unknown => {}
+    }
+}
+
+/// An alarm went off that is not this run's doing: something really fails, so the drill is over. Where
+/// the failure lasts, the run itself is what the alarm is about.
+fn real_incident(run: &Run, seen: &Observation) -> Option<String> {
+    (!run.mode.lasts() && seen.foreign_alarm == Seen::Yes)
+        .then(|| "real incident: the alarm went off, and not by this run".to_owned())
 }
 
 /// Notes when the alarm went off: once, and only if that was after the injection.

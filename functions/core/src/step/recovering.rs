@@ -1,6 +1,6 @@
 //! The failure is in place; the application should recover by itself.
 
-use super::{note_detected, roll_back, stop_reason};
+use super::{note_detected, real_incident, roll_back, stop_reason};
 use crate::{
     Act, Observation, Run, Seen, Timestamp,
     recovery::{Judgement, judge},
@@ -12,17 +12,41 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
+    if let Some(reason) = real_incident(run, seen) {
+        return roll_back(run, Verdict::Stopped, reason, now);
+    }
     // What recovers once somebody took the failure away proves nothing about the standby.
     if run.mode.lasts() && seen.in_place == Seen::No {
         let reason = "the failure was ended by somebody else before recovery was decided".to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
+    // An undo may have been carried out by somebody who could not write that down, and died.
+    if run.lever.is_some() && run.times.failed_over.is_some() && seen.failed_over == Seen::No {
+        let reason = "what had failed over was moved back before recovery was decided".to_owned();
+        return roll_back(run, Verdict::Inconclusive, reason, now);
+    }
     match judge(run, now) {
         Judgement::Wait => Act::Wait,
-        Judgement::Decided { verdict, recovered, impaired, reason } => {
+        Judgement::Decided { verdict: Verdict::NotRecovered, .. } if may_have_been_missed(run) => {
+            let reason =
+                "for a while nobody looked: the standby may have served, and been left again".to_owned();
+            roll_back(run, Verdict::Inconclusive, reason, now)
+        }
+        Judgement::Decided { verdict, recovered, serving_standby, impaired, reason } => {
             run.times.recovered = recovered;
+            run.times.serving_standby = serving_standby;
             run.impaired = impaired;
+            let reason = match (&run.automation_said, verdict) {
+                (Some(said), verdict) if verdict != Verdict::Recovered => format!("{reason}; {said}"),
+                _ => reason,
+            };
             roll_back(run, verdict, reason, now)
         }
     }
+}
+
+/// A holder that died may have seen the recovery and carried out the undo without being able to write that
+/// down. Where the failure lasts, its absence would show.
+fn may_have_been_missed(run: &Run) -> bool {
+    !run.mode.lasts() && run.injection.as_ref().is_some_and(|injection| injection.unwatched)
 }

@@ -17,35 +17,62 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     }
     // Not asked this time: what is known of the steps is from an earlier look.
     let Some(at) = seen.looked else { return overdue(run, now) };
-    for (index, step) in run.undo.iter_mut().enumerate() {
-        if step.progress.state != StepState::Open {
-            continue;
-        }
-        let looked = seen.undone.get(index).copied().unwrap_or_default();
-        match looked {
-            StepSeen::Done => {
-                step.progress.state = StepState::Done;
-                step.progress.done = Some(at);
-            }
-            StepSeen::Busy => {
-                run.last_not_undone = Some(at);
-                return overdue(run, now);
-            }
-            // What cannot be looked at is asked for all the same: every step may be repeated.
-            StepSeen::Unknown => return ask_for(run, index, seen, now),
-            StepSeen::Open => {
-                run.last_not_undone = Some(at);
-                return ask_for(run, index, seen, now);
-            }
-        }
+    note_steps(run, seen, at, true);
+    if let Some(drift) = drifted(run, seen) {
+        rollback_failed(run, drift, now);
+    }
+    if run.undo.iter().any(|step| step.progress.state == StepState::Open) {
+        return ask(run, seen, now);
     }
     run.phase = Phase::Verifying;
     let began = run.times.roll_back_began.unwrap_or(at);
     let before = run.last_not_undone.unwrap_or(began).max(began);
     run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(before)));
+    note_failing_back(run, began);
     // The steady state must hold anew, on what serves now.
     run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
     Act::Wait
+}
+
+/// What a look showed of the steps that are still open.
+fn note_steps(run: &mut Run, seen: &Observation, at: Timestamp, with_traffic: bool) {
+    for (index, step) in run.undo.iter_mut().enumerate() {
+        if step.progress.state != StepState::Open || (step.moves_traffic && !with_traffic) {
+            continue;
+        }
+        match seen.undone.get(index) {
+            Some(StepSeen::Done) => {
+                step.progress.state = StepState::Done;
+                step.progress.done = Some(at);
+            }
+            Some(StepSeen::Busy | StepSeen::Open | StepSeen::Drifted(_)) => run.last_not_undone = Some(at),
+            Some(StepSeen::Unknown) | None => {}
+        }
+    }
+}
+
+/// What somebody else changed meanwhile, with both versions.
+fn drifted(run: &Run, seen: &Observation) -> Option<String> {
+    run.undo.iter().zip(&seen.undone).find_map(|(step, looked)| match looked {
+        StepSeen::Drifted(versions) if step.progress.state == StepState::Open => Some(format!(
+            "{} of {} is not carried out, because somebody else changed it meanwhile: {versions}",
+            step.action,
+            step.resources.join(", ")
+        )),
+        _ => None,
+    })
+}
+
+/// Since when the primary answers users again: before every edge is seen to have the configuration.
+fn note_failing_back(run: &mut Run, began: Timestamp) {
+    let moved = run.undo.iter().any(|step| step.moves_traffic && step.progress.attempts > 0);
+    let answers = run.streaks_of(&[crate::Part::Primary]).map(|(streak, _)| streak.clone()).next();
+    if let (true, Some(streak)) = (moved, answers)
+        && let Some(first) = streak.first_yes.filter(|first| *first > began)
+    {
+        let before = streak.last_no_asked.unwrap_or(began).max(began);
+        run.times.failed_back = Some(Measured::ours(first, first.millis_since(before)));
+    }
 }
 
 /// A step's call whose answer was lost may land late; nothing is finished before that.
@@ -58,22 +85,51 @@ fn note_landing(run: &mut Run) {
     }
 }
 
-fn ask_for(run: &mut Run, index: usize, seen: &Observation, now: Timestamp) -> Act {
-    let moves_traffic = run.undo[index].moves_traffic;
-    if moves_traffic && let Some(act) = hold_back(run, seen, now) {
+/// Asks for one step: first for those that move no traffic, which nothing holds back. A step that is
+/// refused or on its way does not keep the others from being asked for.
+fn ask(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    if let Some(act) = ask_for(run, &askable(run, seen, false), now) {
+        overdue(run, now);
         return act;
     }
-    let progress = &mut run.undo[index].progress;
-    let doublings = progress.attempts.saturating_sub(1).min(16);
-    let pause = run.limits.retry_pause_ms.saturating_mul(1 << doublings).min(LONGEST_PAUSE_MS);
-    if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
-        progress.attempts += 1;
-        progress.last_sent = Some(now);
-        progress.last = None;
-        overdue(run, now);
-        return Act::Undo(index);
+    let moving = askable(run, seen, true);
+    if !moving.is_empty()
+        && let Some(act) = hold_back(run, seen, now)
+    {
+        return act;
     }
-    overdue(run, now)
+    let act = ask_for(run, &moving, now);
+    overdue(run, now);
+    act.unwrap_or(Act::Wait)
+}
+
+/// The open steps that may be asked for. What cannot be looked at is asked for all the same: every step
+/// may be repeated.
+fn askable(run: &Run, seen: &Observation, traffic: bool) -> Vec<usize> {
+    let open = run.undo.iter().enumerate().filter(|(_, step)| {
+        step.progress.state == StepState::Open && !step.awaited && step.moves_traffic == traffic
+    });
+    let looked = |index: usize| seen.undone.get(index).cloned().unwrap_or_default();
+    open.map(|(index, _)| index)
+        .filter(|index| matches!(looked(*index), StepSeen::Open | StepSeen::Unknown))
+        .collect()
+}
+
+/// The first of these whose pause is over.
+fn ask_for(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Act> {
+    let first_pause = run.limits.retry_pause_ms;
+    for &index in steps {
+        let progress = &mut run.undo[index].progress;
+        let doublings = progress.attempts.saturating_sub(1).min(16);
+        let pause = first_pause.saturating_mul(1 << doublings).min(LONGEST_PAUSE_MS);
+        if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
+            progress.attempts += 1;
+            progress.last_sent = Some(now);
+            progress.last = None;
+            return Some(Act::Undo(index));
+        }
+    }
+    None
 }
 
 /// Invariant 11: traffic is moved back only onto what is known to be well.
@@ -104,9 +160,14 @@ fn hold_back(run: &mut Run, seen: &Observation, now: Timestamp) -> Option<Act> {
     Some(Act::Wait)
 }
 
-/// While held, only a person's word changes anything.
-pub(super) fn while_held(run: &mut Run, now: Timestamp) -> Act {
-    let Some(release) = &run.release else { return Act::Wait };
+/// While held, only a person's word moves traffic. What moves none is carried out all the same.
+pub(super) fn while_held(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
+    note_landing(run);
+    let Some(release) = &run.release else {
+        let Some(at) = seen.looked else { return Act::Wait };
+        note_steps(run, seen, at, false);
+        return ask_for(run, &askable(run, seen, false), now).unwrap_or(Act::Wait);
+    };
     let fail_back = release.fail_back;
     run.hold = None;
     run.phase = Phase::RollingBack;
@@ -114,6 +175,7 @@ pub(super) fn while_held(run: &mut Run, now: Timestamp) -> Act {
     if fail_back {
         // The word is used up: should the primary fall ill again, the run is held again.
         run.release = None;
+        run.released_at = Some(now);
         run.pages.retain(|page| page.cause != "real incident" && page.cause != "primary unknown");
     } else {
         leave(run, |step| step.moves_traffic);
@@ -130,7 +192,7 @@ pub(super) fn give_up_by_name(run: &mut Run, now: Timestamp) -> Option<Act> {
             return None;
         }
         leave(run, |_| true);
-        return run.settled_at.is_none_or(|at| now >= at).then(|| finish(run, now));
+        return run.nothing_can_land(now).then(|| finish(run, now));
     }
     None
 }

@@ -5,7 +5,7 @@ use super::{
     rolling_back::{give_up_by_name, is_overdue, rollback_failed},
 };
 use crate::{
-    Act, Observation, Run, StepSeen, Timestamp,
+    Act, Measured, Observation, Part, Run, StepSeen, Timestamp,
     run::{Phase, StepState},
 };
 
@@ -16,10 +16,10 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     }
     let mut undone = true;
     for (index, step) in run.undo.iter_mut().enumerate() {
-        match (step.progress.state, seen.undone.get(index).copied().unwrap_or_default()) {
+        match (step.progress.state, seen.undone.get(index).cloned().unwrap_or_default()) {
             (StepState::LeftToPeople, _) | (_, StepSeen::Done) => {}
             // A call that was lost has landed after all, or somebody undid the undo.
-            (_, StepSeen::Open | StepSeen::Busy) => {
+            (_, StepSeen::Open | StepSeen::Busy | StepSeen::Drifted(_)) => {
                 step.progress.state = StepState::Open;
                 step.progress.attempts = 0;
                 step.progress.done = None;
@@ -31,27 +31,29 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         }
     }
     let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
-    let limits = &run.limits.probes;
-    let steady = run.streaks.iter().zip(limits).all(|(streak, rule)| streak.holds_now(rule, now));
+    let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     if undone && (steady || left) {
         run.times.steady_again.get_or_insert(now);
         run.unwell_since = None;
-        if run.settled_at.is_none_or(|at| now >= at) {
+        if steady {
+            note_failed_back(run);
+        }
+        if run.nothing_can_land(now) {
             return finish(run, now);
         }
         return Act::Wait;
     }
     // Unknown does not make a restored application unwell while we only wait for it to settle; a no
     // does, and so does not knowing once there is nothing else to wait for.
-    let no = run.streaks.iter().any(|streak| streak.first_yes.is_none() && streak.last_no_answered.is_some());
-    if no || run.settled_at.is_none_or(|at| now >= at) {
+    let no = run
+        .streaks_of(Part::STEADY_STATE)
+        .any(|(streak, _)| streak.first_yes.is_none() && streak.last_no_answered.is_some());
+    if no || run.nothing_can_land(now) {
         run.unwell_since.get_or_insert(now);
     }
     if is_overdue(run, now) {
         let missing = run
-            .streaks
-            .iter()
-            .zip(&run.limits.probes)
+            .streaks_of(Part::STEADY_STATE)
             .find(|(streak, rule)| !streak.holds_now(rule, now))
             .map_or_else(
                 || "nobody could look whether everything is undone".to_owned(),
@@ -60,4 +62,21 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         rollback_failed(run, missing, now);
     }
     Act::Wait
+}
+
+/// When the primary served again, if traffic had been moved away and back.
+fn note_failed_back(run: &mut Run) {
+    let done = run.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0);
+    let Some(done) = done.filter_map(|step| step.progress.done).max() else { return };
+    let primary = run.streaks_of(&[Part::Primary]).map(|(streak, _)| streak.clone()).next();
+    let measured = match (primary, run.times.failed_back) {
+        (None, known) => known.or(Some(Measured::ours(done, 0))),
+        // It has answered since before the undo was seen done: the first of those answers counts.
+        (Some(streak), Some(known)) if streak.last_no_answered.is_none() => Some(known),
+        (Some(streak), _) => streak.first_yes.map(|first| {
+            let before = streak.last_no_asked.unwrap_or(first);
+            Measured::ours(first, first.millis_since(before))
+        }),
+    };
+    run.times.failed_back = measured;
 }

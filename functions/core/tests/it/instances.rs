@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use firedrill_core::{
     Request, Seen,
-    instance::{Candidate, Healthy, Membership, VolumeKey, choose, unfit},
-    request::{Delivery, parse},
+    instance::{Candidate, Healthy, Membership, Selection, VolumeKey, choose, unfit},
+    plan::LeftOut,
+    request::{Delivery, Target, parse},
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,21 @@ fn request(instances: &Value, blast_radius: &Value) -> Request {
     }
 }
 
+fn is_unfit(candidate: &Candidate, request: &Request, keys: &[String]) -> Option<String> {
+    unfit(candidate, request.target.instances().unwrap(), &request.environment, keys)
+}
+
+fn chosen(
+    candidates: &[Candidate],
+    healthy: &Healthy,
+    request: &Request,
+    keys: &[String],
+    seed: u64,
+) -> Result<Selection, (String, Vec<LeftOut>)> {
+    let target = request.target.instances().unwrap();
+    choose(candidates, healthy, target, &request.environment, keys, seed)
+}
+
 fn by_tag(blast_radius: &Value) -> Request {
     request(&json!({ "tags": { "app": "bookstore" } }), blast_radius)
 }
@@ -46,8 +62,9 @@ fn fit(n: usize) -> Candidate {
 #[test]
 fn nothing_unfit_is_ever_stopped() {
     let mut request = by_tag(&json!({ "count": 1 }));
-    request.target.availability_zone = Some("eu-west-2a".to_owned());
-    assert_eq!(unfit(&fit(1), &request, &[]), None);
+    let Target::Instances(target) = &mut request.target else { panic!("not instances") };
+    target.availability_zone = Some("eu-west-2a".to_owned());
+    assert_eq!(is_unfit(&fit(1), &request, &[]), None);
     let key = |aws_managed| vec![VolumeKey { arn: KEY.to_owned(), aws_managed }];
     let member =
         |lifecycle: &str| Some(Membership { group: "g".to_owned(), lifecycle: lifecycle.to_owned() });
@@ -69,12 +86,12 @@ fn nothing_unfit_is_ever_stopped() {
         (Candidate { group: member("Warmed:Stopped"), ..fit(1) }, "not InService"),
         (Candidate { unreadable: Some("denied".to_owned()), ..fit(1) }, "could not be read"),
     ] {
-        let said = unfit(&candidate, &request, &[]);
+        let said = is_unfit(&candidate, &request, &[]);
         assert!(said.as_ref().is_some_and(|said| said.contains(why)), "expected `{why}`, got {said:?}");
     }
     let keys = [KEY.to_owned()];
-    assert_eq!(unfit(&Candidate { keys: key(Seen::No), ..fit(1) }, &request, &keys), None, "granted");
-    assert_eq!(unfit(&Candidate { keys: key(Seen::Yes), ..fit(1) }, &request, &[]), None, "AWS's own key");
+    assert_eq!(is_unfit(&Candidate { keys: key(Seen::No), ..fit(1) }, &request, &keys), None, "granted");
+    assert_eq!(is_unfit(&Candidate { keys: key(Seen::Yes), ..fit(1) }, &request, &[]), None, "AWS's own key");
 }
 
 #[test]
@@ -88,20 +105,20 @@ fn the_last_healthy_member_is_never_chosen() {
     let group = json!({ "autoScalingGroup": "g" });
     let healthy = Healthy::from([("g".to_owned(), all.clone())]);
     for seed in 0..50 {
-        let two = choose(&candidates, &healthy, &request(&group, &json!({ "count": 2 })), &[], seed).unwrap();
+        let two = chosen(&candidates, &healthy, &request(&group, &json!({ "count": 2 })), &[], seed).unwrap();
         assert_eq!(two.chosen.len(), 2, "seed {seed}");
         let (why, _) =
-            choose(&candidates, &healthy, &request(&group, &json!({ "count": 3 })), &[], seed).unwrap_err();
+            chosen(&candidates, &healthy, &request(&group, &json!({ "count": 3 })), &[], seed).unwrap_err();
         assert!(why.contains("last healthy instance of g"), "seed {seed}: {why}");
     }
     let one_ill = Healthy::from([("g".to_owned(), vec![all[0].clone()])]);
     for seed in 0..50 {
         let chosen =
-            choose(&candidates, &one_ill, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
+            chosen(&candidates, &one_ill, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
         assert_ne!(chosen.chosen, vec![all[0].clone()], "seed {seed}: the only healthy one was chosen");
     }
     let (why, _) =
-        choose(&candidates, &Healthy::new(), &request(&group, &json!({ "count": 1 })), &[], 1).unwrap_err();
+        chosen(&candidates, &Healthy::new(), &request(&group, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("could not be read"), "unknown is never healthy: {why}");
 }
 
@@ -110,9 +127,9 @@ fn one_unfit_instance_named_by_id_refuses_them_all() {
     let ids = json!({ "ids": ["i-00000000000000000", "i-00000000000000001"] });
     let candidates = [fit(0), Candidate { spot: true, ..fit(1) }];
     let (why, _) =
-        choose(&candidates, &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1).unwrap_err();
+        chosen(&candidates, &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("i-00000000000000001 is a Spot instance"), "{why}");
-    let (why, _) = choose(&candidates[..1], &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1)
+    let (why, _) = chosen(&candidates[..1], &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1)
         .unwrap_err();
     assert!(why.contains("does not exist"), "{why}");
 }
@@ -121,7 +138,7 @@ fn one_unfit_instance_named_by_id_refuses_them_all() {
 fn a_percentage_never_rounds_up_and_never_to_nothing() {
     let candidates: Vec<Candidate> = (0..10).map(fit).collect();
     let percent = |n: u32, of: &[Candidate]| {
-        choose(of, &Healthy::new(), &by_tag(&json!({ "percent": n })), &[], 7).map(|s| s.chosen.len())
+        chosen(of, &Healthy::new(), &by_tag(&json!({ "percent": n })), &[], 7).map(|s| s.chosen.len())
     };
     assert_eq!(percent(39, &candidates).unwrap(), 3);
     assert!(percent(9, &candidates).unwrap_err().0.contains("rounds to no instance"));
@@ -133,9 +150,9 @@ fn a_percentage_never_rounds_up_and_never_to_nothing() {
 fn a_seed_repeats_its_choice_whatever_order_aws_answers_in() {
     let mut candidates: Vec<Candidate> = (0..250).map(fit).collect();
     let request = by_tag(&json!({ "percent": 10 }));
-    let once = choose(&candidates, &Healthy::new(), &request, &[], 42).unwrap();
+    let once = chosen(&candidates, &Healthy::new(), &request, &[], 42).unwrap();
     candidates.reverse();
-    assert_eq!(once, choose(&candidates, &Healthy::new(), &request, &[], 42).unwrap());
+    assert_eq!(once, chosen(&candidates, &Healthy::new(), &request, &[], 42).unwrap());
     assert_eq!((once.chosen.len(), once.fitting), (25, 250));
-    assert_ne!(once.chosen, choose(&candidates, &Healthy::new(), &request, &[], 43).unwrap().chosen);
+    assert_ne!(once.chosen, chosen(&candidates, &Healthy::new(), &request, &[], 43).unwrap().chosen);
 }

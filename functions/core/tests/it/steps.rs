@@ -3,11 +3,12 @@
 use crate::common::{at, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Observation, Outcome, Phase, Prepared, Run, Seen, StepSeen, Verdict,
+    Act, Acted, Answer, CallOutcome, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
+    Verdict,
     gate::GateAnswer,
     instance::undo,
-    request::Release,
-    run::{OwnerId, StepState, Stop},
+    request::{Mode, Release},
+    run::{Datapoints, Lever, OwnerId, StepState, Stop, UndoStep},
     step,
 };
 
@@ -23,25 +24,41 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observatio
     let moves_traffic = run.reason.is_some() || rng.u8(0..4) == 0;
     let mut steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     steps[0].moves_traffic = moves_traffic;
+    if !run.mode.lasts() {
+        // What sets the alarm back, and what is only awaited.
+        let step = |moves_traffic, awaited| UndoStep { moves_traffic, awaited, ..steps[0].clone() };
+        steps = vec![step(false, false), step(moves_traffic, false), step(false, true)];
+    }
     let answer = |seen| (0, Answer { seen, asked: at(now - 50), answered: at(now), detail: None });
     Observation {
         gates: vec![GateAnswer { gate: "g".into(), open: mostly(rng, Seen::Yes), why: String::new() }],
         prepared: Some(match rng.u8(0..12) {
             0 => Prepared::Refused("r".into()),
             1 => Prepared::Unknown("u".into()),
-            _ => Prepared::Ready(steps),
+            _ => Prepared::Ready(Box::new(Ready { lever: lever(run.mode), undo: steps })),
         }),
         answers: vec![answer(mostly(rng, Seen::Yes))],
         looked: (rng.u8(0..3) > 0).then(|| at(now)),
         in_place: any_seen(rng),
         detected: None,
+        in_place_at: None,
+        failed_over: any_seen(rng),
+        automation_said: None,
         undone: vec![
-            [StepSeen::Done, StepSeen::Open, StepSeen::Busy, StepSeen::Unknown][rng.usize(0..4)];
+            [
+                StepSeen::Done,
+                StepSeen::Open,
+                StepSeen::Busy,
+                StepSeen::Unknown,
+                StepSeen::Drifted("a, not b".into()),
+            ][rng.usize(0..5)]
+            .clone();
             run.undo.len()
         ],
         primary: mostly(rng, Seen::Yes),
         foreign_alarm: mostly(rng, Seen::No),
         stop: (rng.u8(0..60) == 0).then(|| Stop { by: "b".into(), reason: "r".into() }),
+        heard: None,
         release: (rng.u8(0..60) == 0).then(|| Release {
             run_id: run.run_id.0.clone(),
             by: "b".into(),
@@ -50,6 +67,27 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observatio
         }),
         acted,
     }
+}
+
+fn lever(mode: Mode) -> Option<Lever> {
+    let datapoints = (mode == Mode::Metric).then(|| Datapoints {
+        namespace: "Bookstore".into(),
+        metric: "m".into(),
+        dimensions: std::collections::BTreeMap::new(),
+        unit: None,
+        value: 0.into(),
+        storage_resolution: 60,
+        every_ms: 5_000,
+        planned: 4,
+        window_ms: 30_000,
+    });
+    (!mode.lasts()).then(|| Lever {
+        alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".into(),
+        automation: "f".into(),
+        automation_ms: 20_000,
+        datapoints,
+        database: None,
+    })
 }
 
 fn any_outcome(rng: &mut Rng) -> CallOutcome {
@@ -79,10 +117,16 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
             "seed {seed}: sends number {number} again"
         );
         assert!(!next.undo.is_empty(), "seed {seed}: injects without an undo");
+        let planned =
+            next.lever.as_ref().and_then(|lever| lever.datapoints.as_ref()).map_or(6, |p| p.planned.max(6));
+        assert!(number <= planned, "seed {seed}: injects more often than planned");
     }
     if let Act::Undo(index) = act {
-        assert_eq!(next.phase, Phase::RollingBack, "seed {seed}");
-        if next.undo[index].moves_traffic {
+        assert!(!next.undo[index].awaited, "seed {seed}: asks for what is only awaited");
+        let moves_traffic = next.undo[index].moves_traffic;
+        let held = next.phase == Phase::Held && !moves_traffic;
+        assert!(next.phase == Phase::RollingBack || held, "seed {seed}: undoes while {}", next.phase);
+        if moves_traffic {
             assert_eq!(
                 (look.primary, look.foreign_alarm),
                 (Seen::Yes, Seen::No),
@@ -115,8 +159,8 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
                 run.phase
             );
             assert!(
-                next.settled_at.is_none_or(|s| s <= next.times.finished.unwrap()),
-                "seed {seed}: unsettled"
+                next.nothing_can_land(next.times.finished.unwrap()),
+                "seed {seed}: finished while something can still land"
             );
         }
     }
@@ -134,6 +178,7 @@ fn whatever_is_seen_some_things_never_happen() {
     for seed in 0..4_000 {
         let mut rng = Rng::with_seed(seed);
         let mut run = run();
+        run.mode = [Mode::Stop, Mode::Alarm, Mode::Metric][rng.usize(0..3)];
         let mut acted = Vec::new();
         let mut now = 0;
         for _ in 0..400 {
@@ -150,6 +195,9 @@ fn whatever_is_seen_some_things_never_happen() {
                 acted.push(Acted { act, sent: Some(at(now)), outcome });
             }
             run = next;
+            if run.verdict.is_some() && run.roll_back_on_record.is_none() && rng.bool() {
+                run.roll_back_on_record = Some(at(now));
+            }
             if run.phase == Phase::Finished {
                 finished += 1;
                 break;
@@ -167,6 +215,7 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();
         before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+        before.undo[0].moves_traffic = true;
         before.phase = phase;
         let (next, act) = step(&before, &blank, at(1_000));
         assert_eq!((next.phase, act), (phase, Act::Wait));

@@ -2,8 +2,28 @@
 
 use std::time::Duration;
 
-use super::{BookstoreOptions, Color, What};
+use serde::Serialize;
+
+use super::{BookstoreOptions, What};
 use crate::emulator::Instance;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "their names are their colors")]
+pub enum Color {
+    Blue,
+    Green,
+}
+
+impl Color {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+}
 
 /// How the two servers are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,7 +133,7 @@ mod tests {
     use super::{Health::*, *};
 
     fn routing(broken: bool) -> Routing {
-        Routing::new(&BookstoreOptions { failover_ms: 3_000, broken })
+        Routing::new(&BookstoreOptions { failover_ms: 3_000, broken, ..BookstoreOptions::default() })
     }
 
     fn look(routing: &mut Routing, blue: Health, at_ms: u64) -> Option<What> {

@@ -1,6 +1,6 @@
-//! A function: reads its configuration, then answers one delivery after the other.
+//! A drill function: reads its configuration, then answers one delivery after the other.
 
-use std::{fmt, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use firedrill_core::{
     Request,
@@ -8,10 +8,10 @@ use firedrill_core::{
     ports::{Clock, Drill},
     run::OwnerId,
 };
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
 
+use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::{self, SystemClock},
@@ -30,69 +30,21 @@ pub struct Home {
     pub table: Table,
 }
 
-/// Why an invocation was not answered. The name becomes the `errorType` that callers and alarms see.
-#[derive(Clone)]
-struct Failed {
-    name: &'static str,
-    text: String,
-}
-
-/// As the runtime logs it, once.
-impl fmt::Debug for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.text)
-    }
-}
-
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
-        Self { error_type: failed.name.to_owned(), error_message: failed.text }
-    }
-}
-
 /// Serves deliveries until Lambda ends the process. `start` sets up once what drills of this kind
 /// need; `make` then builds the drill for one request.
 ///
 /// A function that is set up wrongly answers every invocation with what is wrong.
 pub fn serve<K, D: Drill>(
     start: impl FnOnce(&Home) -> Result<K, String>,
-    make: impl Fn(&K, SystemClock, &Request) -> D,
+    make: impl Fn(&K, SystemClock, &Request) -> Result<D, String>,
 ) -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_ansi(false)
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .init();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "the runtime cannot be started");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(async {
-        let home = set_up(start).await;
-        if let Err(failed) = &home {
-            tracing::error!(errorType = failed.name, error = failed.text, "every invocation will fail");
-        }
-        let (home, make) = (&home, &make);
-        let served = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-            let (home, kind) = home.as_ref().map_err(Failed::clone)?;
-            answer(home, |clock, request| make(kind, clock, request), event).await
-        }));
-        match served.await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(%error, "the Lambda runtime cannot be reached");
-                ExitCode::FAILURE
-            }
-        }
+    super::run(set_up(start), &async |(home, kind): &(Home, K), event| {
+        answer(home, |clock, request| make(kind, clock, request), event).await
     })
 }
 
 async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Home, K), Failed> {
-    let wrong = |text| Failed { name: "WrongConfiguration", text };
+    let wrong = Failed::wrong_configuration;
     let config = Config::from_env().map_err(|error| wrong(error.to_string()))?;
     let connection = Connection::load(config.timing.call_deadline()).await;
     let table = Table::new(&connection, &config.table, config.retention, config.timing.call_deadline());
@@ -103,7 +55,7 @@ async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Ho
 
 async fn answer<D: Drill>(
     home: &Home,
-    make: impl FnOnce(SystemClock, &Request) -> D,
+    make: impl FnOnce(SystemClock, &Request) -> Result<D, String>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
@@ -127,8 +79,7 @@ fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invoca
     let deadline = clock::moment(context.deadline());
     let left = time_left(deadline.as_millis() - clock.now().as_millis(), timeout);
     Invocation {
-        // A retry keeps the request id and is another owner all the same.
-        owner: OwnerId(format!("{}/{:08x}", context.request_id, fastrand::u32(..))),
+        owner: OwnerId(owner(context)),
         request_id: context.request_id.clone(),
         ends_at: left.saturating_sub(Duration::from_millis(reserve_ms(&timing))),
         timing,

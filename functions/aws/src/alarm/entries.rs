@@ -1,0 +1,121 @@
+//! What the failover function wrote about the changes of this alarm: it ties the effect to its cause.
+
+use firedrill_core::{
+    ClockName, Measured, Run,
+    evidence::Evidence,
+    failover::{AlarmState, Entry},
+    request::Mode,
+};
+
+use super::{AlarmDrill, Resource};
+
+impl<R: Resource> AlarmDrill<R> {
+    /// The entries since the injection; none if they could not be read.
+    pub(super) async fn entries(&self, run: &Run) -> Option<Vec<Entry>> {
+        let since = self.since(run.injection_began()?);
+        match self.tools.table.entries(self.target.alarm_arn.as_str(), since).await {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                tracing::warn!(runId = %run.run_id, %error, "the failover function's entries cannot be read");
+                None
+            }
+        }
+    }
+
+    /// What the record does not have yet: each entry, and what came of one that was in hand.
+    pub(super) fn note_entries(&mut self, run: &Run, entries: &[Entry]) -> Vec<Evidence> {
+        let began = run.injection_began();
+        let of_this_run = entries
+            .iter()
+            .filter(|entry| is_ours(run, entry) || began.is_some_and(|began| entry.at >= began));
+        let mut new = Vec::new();
+        for entry in of_this_run {
+            if self.known.entries.insert(entry.key(), entry.done) != Some(entry.done) {
+                let at = entry.concluded_at.unwrap_or(entry.received_at);
+                new.push(Evidence::Failover { at, entry: Box::new(entry.clone()) });
+            }
+        }
+        new
+    }
+}
+
+/// Whether it is about the change to ALARM that this run caused.
+fn is_ours(run: &Run, entry: &Entry) -> bool {
+    let by_us = match run.mode {
+        Mode::Stop => false,
+        Mode::Alarm => entry.run_id.as_ref() == Some(&run.run_id),
+        // The datapoints carry no name: until their window is over the alarm goes off because of them.
+        Mode::Metric => {
+            let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
+            entry.run_id.is_none()
+                && run.injection_began().is_some_and(|began| entry.at >= began)
+                && end.is_some_and(|end| entry.at <= end)
+        }
+    };
+    by_us && entry.state == AlarmState::Alarm
+}
+
+fn newest<'a>(run: &Run, entries: &'a [Entry]) -> Option<&'a Entry> {
+    entries.iter().filter(|entry| is_ours(run, entry)).max_by_key(|entry| entry.at)
+}
+
+/// What the failover function last said about our change.
+pub(super) fn said(run: &Run, entries: &[Entry]) -> Option<String> {
+    newest(run, entries).map(Entry::told)
+}
+
+/// When the function saw our change, by CloudWatch's clock: it proves the change as the history does.
+pub(super) fn in_place(run: &Run, entries: &[Entry]) -> Option<Measured> {
+    let first = entries.iter().filter(|entry| is_ours(run, entry)).min_by_key(|entry| entry.at)?;
+    Some(Measured { at: first.at, clock: ClockName::CloudWatch, resolution_ms: 1_000 })
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_core::{Timestamp, failover::Done, run::RunId};
+
+    use super::{super::tests::run, *};
+
+    fn entry(at: i64, run: Option<&RunId>, state: AlarmState, done: Option<Done>) -> Entry {
+        let at = Timestamp::from_millis(at);
+        Entry {
+            alarm_arn: "arn:aws:cloudwatch:us-east-1:123456789012:alarm:cdn".to_owned(),
+            at,
+            state,
+            reason: String::new(),
+            run_id: run.cloned(),
+            received_at: at,
+            taken_at: at,
+            by: "function".to_owned(),
+            called_at: None,
+            outcome: None,
+            done,
+            why: done.map(|_| "as it was asked".to_owned()),
+            concluded_at: done.map(|_| at),
+        }
+    }
+
+    #[test]
+    fn only_what_the_function_says_of_our_own_change_is_said_and_proves_that_it_was_in_place() {
+        let run = run("alarm");
+        let other = RunId("staging/bookstore/cdn/other".to_owned());
+        let foreign = [
+            entry(2_000, Some(&other), AlarmState::Alarm, Some(Done::Refused)),
+            entry(3_000, None, AlarmState::Alarm, Some(Done::FailedOver)),
+            entry(4_000, None, AlarmState::Ok, Some(Done::Ignored)),
+        ];
+        assert_eq!((said(&run, &foreign), in_place(&run, &foreign)), (None, None));
+        let ours = entry(1_000, Some(&run.run_id), AlarmState::Alarm, Some(Done::Failed));
+        let all: Vec<Entry> = foreign.into_iter().chain([ours]).collect();
+        assert_eq!(said(&run, &all).as_deref(), Some("the failover function failed: as it was asked"));
+        let at = in_place(&run, &all).map(|at| (at.at, at.clock));
+        assert_eq!(at, Some((Timestamp::from_millis(1_000), ClockName::CloudWatch)));
+    }
+
+    #[test]
+    fn an_entry_in_hand_says_so() {
+        let run = run("alarm");
+        let text = said(&run, &[entry(1_000, Some(&run.run_id), AlarmState::Alarm, None)]).unwrap();
+        assert!(text.contains("has not concluded"), "{text}");
+    }
+}

@@ -1,0 +1,163 @@
+//! What drills through an alarm share: clients that are built before anyone waits for them.
+
+use firedrill_core::{
+    Request,
+    request::{AlarmTarget, Target},
+};
+
+#[cfg(feature = "db")]
+use super::Database;
+use super::{AlarmDrill, Resource};
+#[cfg(feature = "cdn")]
+use super::{Distribution, distribution};
+#[cfg(feature = "cdn")]
+use crate::cloudfront::CloudFront;
+#[cfg(feature = "db")]
+use crate::rds::Rds;
+use crate::{
+    client::Connection, clock::SystemClock, cloudwatch::CloudWatch, config::Config, dynamodb::Table,
+    functions::Functions, lambda::Home, pager::Pager, probe::Prober, route53::Route53, sns::Sns,
+};
+
+/// The clients for one Region.
+#[derive(Clone, Debug)]
+pub(super) struct Regional {
+    pub cloudwatch: CloudWatch,
+    pub sns: Sns,
+    pub functions: Functions,
+}
+
+impl Regional {
+    pub(super) fn new(connection: &Connection) -> Self {
+        Self {
+            cloudwatch: CloudWatch::new(connection),
+            sns: Sns::new(connection),
+            functions: Functions::new(connection),
+        }
+    }
+}
+
+/// What does not depend on the alarm's Region.
+#[derive(Clone, Debug)]
+pub(super) struct Tools {
+    pub config: Config,
+    pub connection: Connection,
+    /// Of the function's own Region.
+    pub here: Regional,
+    pub route53: Route53,
+    pub table: Table,
+    pub prober: Prober,
+    pub pager: Pager,
+}
+
+impl Tools {
+    /// The clients for a Region, which often is our own.
+    pub(super) fn there(&self, region: &str) -> Regional {
+        if self.connection.region() == region {
+            self.here.clone()
+        } else {
+            Regional::new(&self.connection.in_region(region))
+        }
+    }
+}
+
+/// What drills through an alarm need for as long as the function lives.
+#[derive(Clone, Debug)]
+pub struct Kit {
+    tools: Tools,
+    #[cfg(feature = "cdn")]
+    cloudfront: CloudFront,
+    #[cfg(feature = "db")]
+    rds: Rds,
+}
+
+impl Kit {
+    /// Builds every client.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn new(home: &Home) -> Result<Self, String> {
+        let connection = &home.connection;
+        let partition = partition(connection.region());
+        let tools = Tools {
+            config: home.config.clone(),
+            connection: connection.clone(),
+            here: Regional::new(connection),
+            route53: Route53::new(&connection.in_region(home_of_global(partition))),
+            table: home.table.clone(),
+            prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
+            pager: Pager::new(connection, home.config.topic_arn.as_ref()),
+        };
+        Ok(Self {
+            tools,
+            #[cfg(feature = "cdn")]
+            cloudfront: distribution::cloudfront(connection, partition),
+            #[cfg(feature = "db")]
+            rds: Rds::new(connection),
+        })
+    }
+
+    /// The drill of a distribution.
+    ///
+    /// # Errors
+    /// The request means something else.
+    #[cfg(feature = "cdn")]
+    pub fn cdn(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Distribution>, String> {
+        let Target::Distribution(target) = &request.target else {
+            return Err(elsewhere(request, "distributionArn"));
+        };
+        let resource = Distribution::new(self.cloudfront.clone(), target.distribution_arn.clone());
+        Ok(self.drill(clock, request, resource, &target.alarm))
+    }
+
+    /// The drill of a database.
+    ///
+    /// # Errors
+    /// The request means something else.
+    #[cfg(feature = "db")]
+    pub fn db(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Database>, String> {
+        let Target::Database(target) = &request.target else {
+            return Err(elsewhere(request, "clusterArn` or `target.instanceArn"));
+        };
+        let (arn, connection) = (target.database.arn(), &self.tools.connection);
+        let home = arn.region() == connection.region();
+        let rds = if home { self.rds.clone() } else { Rds::new(&connection.in_region(arn.region())) };
+        let resource = Database::new(rds, arn, target.restore_writer, self.tools.config.cool_down)?;
+        Ok(self.drill(clock, request, resource, &target.alarm))
+    }
+
+    fn drill<R: Resource>(
+        &self,
+        clock: SystemClock,
+        request: &Request,
+        resource: R,
+        target: &AlarmTarget,
+    ) -> AlarmDrill<R> {
+        let clients = self.tools.there(target.alarm_arn.region());
+        AlarmDrill::new(self.tools.clone(), clients, resource, request.clone(), target.clone(), clock)
+    }
+}
+
+fn elsewhere(request: &Request, field: &str) -> String {
+    format!("drill {} has no `target.{field}`: another drill function carries it out", request.drill)
+}
+
+/// The partition that a Region belongs to.
+fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+/// Where the control planes of services that are one for all Regions lie.
+pub(super) fn home_of_global(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}

@@ -1,0 +1,168 @@
+//! Datapoints: one is published, and what has been published is read.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatch::types::{Datapoint, Dimension, MetricDatum, StandardUnit, Statistic};
+use firedrill_core::{CallOutcome, Timestamp};
+
+use super::{CloudWatch, moment, time};
+use crate::error::Failure;
+
+/// A metric. Each set of dimensions makes another one (user guide, *Dimensions*).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metric {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// All of its dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// Its unit, such as `Count`. An alarm that has one sees no datapoint of another.
+    pub unit: Option<String>,
+}
+
+/// What was published in one period.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Period {
+    /// When it begins.
+    pub start: Timestamp,
+    /// How many values.
+    pub count: f64,
+    /// Their sum.
+    pub sum: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl CloudWatch {
+    /// Publishes one value, sent once: a datapoint cannot be taken back. `storage_resolution` is 1 or
+    /// 60 seconds; an alarm with shorter periods than a minute needs 1 (API reference, `PutMetricData`
+    /// and `MetricDatum`).
+    pub async fn publish(
+        &self,
+        metric: &Metric,
+        value: f64,
+        storage_resolution: u32,
+        at: Timestamp,
+    ) -> CallOutcome {
+        let datum = datum(metric, value, storage_resolution, at);
+        let call = self.mutating.put_metric_data().namespace(&metric.namespace).metric_data(datum);
+        call.send().await.map_or_else(
+            |error| Failure::of("cloudwatch:PutMetricData", &error).into_outcome(),
+            |_| CallOutcome::Done,
+        )
+    }
+
+    /// The periods from then to then that have values, the first one first; of the metric's unit alone
+    /// if it has one. There are no pages: more than 1,440 periods are refused (API reference,
+    /// `GetMetricStatistics`). What was published a moment ago may still be missing.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub async fn statistics(
+        &self,
+        metric: &Metric,
+        period_seconds: u32,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Period>, Failure> {
+        let call = self.reads.get_metric_statistics().namespace(&metric.namespace);
+        let call = call.metric_name(&metric.name).set_dimensions(Some(to_dimensions(&metric.dimensions)));
+        let call = call.period(i32::try_from(period_seconds).unwrap_or(i32::MAX)).set_unit(unit(metric));
+        let statistics =
+            [Statistic::SampleCount, Statistic::Sum, Statistic::Minimum, Statistic::Maximum].to_vec();
+        let call = call.set_statistics(Some(statistics)).start_time(time(from)).end_time(time(to));
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| Failure::of("cloudwatch:GetMetricStatistics", &error))?;
+        Ok(periods(&answer.datapoints.unwrap_or_default()))
+    }
+}
+
+fn datum(metric: &Metric, value: f64, storage_resolution: u32, at: Timestamp) -> MetricDatum {
+    MetricDatum::builder()
+        .metric_name(&metric.name)
+        .set_dimensions(Some(to_dimensions(&metric.dimensions)))
+        .set_unit(unit(metric))
+        .value(value)
+        .storage_resolution(i32::try_from(storage_resolution).unwrap_or(i32::MAX))
+        .timestamp(time(at))
+        .build()
+}
+
+fn unit(metric: &Metric) -> Option<StandardUnit> {
+    metric.unit.as_deref().map(StandardUnit::from)
+}
+
+/// From what the SDK says.
+pub(super) fn dimensions(of: Vec<Dimension>) -> BTreeMap<String, String> {
+    let pair = |one: Dimension| (one.name.unwrap_or_default(), one.value.unwrap_or_default());
+    of.into_iter().map(pair).collect()
+}
+
+fn to_dimensions(of: &BTreeMap<String, String>) -> Vec<Dimension> {
+    of.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
+}
+
+/// In their order: the answer has none. Without a unit, the values of each unit are a datapoint of
+/// their own, which an alarm without a unit does not tell apart: they become one period.
+fn periods(datapoints: &[Datapoint]) -> Vec<Period> {
+    let mut found: BTreeMap<Timestamp, Period> = BTreeMap::new();
+    for one in datapoints {
+        let period = || {
+            Some(Period {
+                start: moment(one.timestamp()?)?,
+                count: one.sample_count()?,
+                sum: one.sum()?,
+                min: one.minimum()?,
+                max: one.maximum()?,
+            })
+        };
+        let Some(period) = period() else { continue };
+        found
+            .entry(period.start)
+            .and_modify(|known| {
+                known.count += period.count;
+                known.sum += period.sum;
+                known.min = known.min.min(period.min);
+                known.max = known.max.max(period.max);
+            })
+            .or_insert(period);
+    }
+    found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(second: i64, count: f64, sum: f64, min: f64, max: f64) -> Datapoint {
+        let built = Datapoint::builder().timestamp(time(Timestamp::from_millis(second * 1000)));
+        built.sample_count(count).sum(sum).minimum(min).maximum(max).build()
+    }
+
+    #[test]
+    fn periods_are_in_order_and_units_are_one() {
+        let points =
+            [point(120, 3.0, 2.0, 0.0, 1.0), point(60, 1.0, 1.0, 1.0, 1.0), point(120, 1.0, 5.0, 5.0, 5.0)];
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        let first = Period { start: at(60), count: 1.0, sum: 1.0, min: 1.0, max: 1.0 };
+        let second = Period { start: at(120), count: 4.0, sum: 7.0, min: 0.0, max: 5.0 };
+        assert_eq!(periods(&points), [first, second]);
+    }
+
+    #[test]
+    fn a_datum_is_of_the_metric_that_the_alarm_watches() {
+        let metric = Metric {
+            namespace: "Bookstore".to_owned(),
+            name: "db-connectivity".to_owned(),
+            dimensions: BTreeMap::from([("Host".to_owned(), "bookstore".to_owned())]),
+            unit: Some("Count".to_owned()),
+        };
+        let datum = datum(&metric, 0.0, 1, Timestamp::from_millis(7));
+        assert_eq!((datum.value(), datum.storage_resolution()), (Some(0.0), Some(1)));
+        assert_eq!(datum.unit(), Some(&StandardUnit::Count));
+        assert_eq!(dimensions(datum.dimensions().to_vec()), metric.dimensions);
+    }
+}

@@ -1,0 +1,169 @@
+//! RDS: clusters and instances of databases, what RDS says about them, and failing one over.
+
+mod read;
+
+use aws_sdk_rds::{Client, primitives::DateTime, types::Filter};
+use firedrill_core::{CallOutcome, Timestamp};
+
+pub use read::{Cluster, Event, Instance, Member, Source};
+
+use crate::{
+    client::Connection,
+    error::{Failure, Proof},
+};
+
+/// RDS in one Region.
+#[derive(Clone, Debug)]
+pub struct Rds {
+    reads: Client,
+    mutating: Client,
+}
+
+impl Rds {
+    /// RDS in the Region of this connection.
+    #[must_use]
+    pub fn new(connection: &Connection) -> Self {
+        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
+    }
+
+    /// This cluster; none if there is none. Asked for by its id, it is all that the answer can hold.
+    ///
+    /// # Errors
+    /// It could not be read; or no id was given, which would mean all clusters.
+    pub async fn cluster(&self, id: &str) -> Result<Option<Cluster>, Failure> {
+        const ACTION: &str = "rds:DescribeDBClusters";
+        named(ACTION, id)?;
+        match self.reads.describe_db_clusters().db_cluster_identifier(id).send().await {
+            Ok(answer) => Ok(answer.db_clusters.unwrap_or_default().into_iter().next().map(read::cluster)),
+            Err(error) => match Failure::of(ACTION, &error) {
+                failure if failure.code == "DBClusterNotFoundFault" => Ok(None),
+                failure => Err(failure),
+            },
+        }
+    }
+
+    /// This instance; none if there is none. Asked for by its id, it is all that the answer can hold.
+    ///
+    /// # Errors
+    /// It could not be read; or no id was given, which would mean all instances.
+    pub async fn instance(&self, id: &str) -> Result<Option<Instance>, Failure> {
+        const ACTION: &str = "rds:DescribeDBInstances";
+        named(ACTION, id)?;
+        match self.reads.describe_db_instances().db_instance_identifier(id).send().await {
+            Ok(answer) => Ok(answer.db_instances.unwrap_or_default().into_iter().next().map(read::instance)),
+            Err(error) => match Failure::of(ACTION, &error) {
+                // The code of `DBInstanceNotFoundFault` lacks the last word.
+                failure if failure.code == "DBInstanceNotFound" => Ok(None),
+                failure => Err(failure),
+            },
+        }
+    }
+
+    /// The instances of this cluster, by the filter `db-cluster-id`. Which of them is the writer, only
+    /// the cluster says.
+    ///
+    /// # Errors
+    /// A page could not be read; or no id was given, which would mean all instances.
+    pub async fn instances(&self, cluster_id: &str) -> Result<Vec<Instance>, Failure> {
+        const ACTION: &str = "rds:DescribeDBInstances";
+        named(ACTION, cluster_id)?;
+        let filter = Filter::builder().name("db-cluster-id").values(cluster_id).build();
+        let mut pages = self.reads.describe_db_instances().filters(filter).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Failure::of(ACTION, &error))?;
+            found.extend(page.db_instances.unwrap_or_default().into_iter().map(read::instance));
+        }
+        Ok(found)
+    }
+
+    /// What RDS says happened to this cluster or instance from then to then, the first one first. With
+    /// neither an end nor a length, `DescribeEvents` means one hour, and does not say from when (API
+    /// reference): hence `until`. Events are kept for 14 days, come late, and some never do; they carry
+    /// no number such as `RDS-EVENT-0071`, only the sentence and its categories.
+    ///
+    /// # Errors
+    /// A page could not be read; or no id was given, which would mean everything.
+    pub async fn events(
+        &self,
+        source: Source,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Event>, Failure> {
+        const ACTION: &str = "rds:DescribeEvents";
+        named(ACTION, id)?;
+        let (from, to) = seconds(since, until);
+        let call = self.reads.describe_events().source_type(source.kind()).source_identifier(id);
+        let mut pages = call.start_time(from).end_time(to).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Failure::of(ACTION, &error))?;
+            found.extend(page.events.unwrap_or_default().into_iter().filter_map(read::event));
+        }
+        found.retain(|event| event.at >= since);
+        found.sort_by_key(|event| event.at);
+        Ok(found)
+    }
+
+    /// Makes a reader of this cluster its writer: this one, or the one that RDS chooses. Sent once: a
+    /// second one moves the writer again. The answer says that it was begun (API reference,
+    /// `FailoverDBCluster`).
+    pub async fn fail_over_cluster(&self, id: &str, target: Option<&str>) -> CallOutcome {
+        const ACTION: &str = "rds:FailoverDBCluster";
+        if let Err(failure) = named(ACTION, id) {
+            return failure.into_outcome();
+        }
+        let call = self.mutating.failover_db_cluster().db_cluster_identifier(id);
+        let sent = call.set_target_db_instance_identifier(target.map(str::to_owned)).send().await;
+        sent.map_or_else(|error| Failure::of(ACTION, &error).into_outcome(), |_| CallOutcome::Done)
+    }
+
+    /// Reboots this Multi-AZ instance by a failover to its standby, sent once. RDS refuses it for an
+    /// instance in one zone (API reference, `RebootDBInstance`). The answer says that it was begun.
+    pub async fn reboot_with_failover(&self, id: &str) -> CallOutcome {
+        const ACTION: &str = "rds:RebootDBInstance";
+        if let Err(failure) = named(ACTION, id) {
+            return failure.into_outcome();
+        }
+        let call = self.mutating.reboot_db_instance().db_instance_identifier(id).force_failover(true);
+        let sent = call.send().await;
+        sent.map_or_else(|error| Failure::of(ACTION, &error).into_outcome(), |_| CallOutcome::Done)
+    }
+}
+
+/// Without an id, reads would mean everything there is.
+fn named(action: &'static str, id: &str) -> Result<(), Failure> {
+    if id.is_empty() {
+        let message = "no database was named; not sent".to_owned();
+        return Err(Failure { action, proof: Proof::Refused, code: "NothingNamed".to_owned(), message });
+    }
+    Ok(())
+}
+
+/// Whole seconds around them, as the API reference writes them; never an end before the beginning,
+/// which is refused.
+fn seconds(since: Timestamp, until: Timestamp) -> (DateTime, DateTime) {
+    let from = since.as_millis().div_euclid(1000);
+    let to = until.max(since).as_millis().div_euclid(1000) + 1;
+    (DateTime::from_secs(from), DateTime::from_secs(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_nothing_is_not_sent() {
+        let failure = named("rds:FailoverDBCluster", "").unwrap_err();
+        assert!(matches!(failure.into_outcome(), CallOutcome::NotExecuted { again: false, .. }));
+        assert!(named("rds:FailoverDBCluster", "bookstore").is_ok());
+    }
+
+    #[test]
+    fn the_seconds_asked_for_hold_the_moments_and_never_run_backwards() {
+        let at = Timestamp::from_millis;
+        assert_eq!(seconds(at(1_999), at(3_001)), (DateTime::from_secs(1), DateTime::from_secs(4)));
+        assert_eq!(seconds(at(5_000), at(1_000)), (DateTime::from_secs(5), DateTime::from_secs(6)));
+    }
+}

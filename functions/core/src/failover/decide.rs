@@ -1,0 +1,170 @@
+//! Whether a change of an alarm is acted upon. Pure.
+
+use super::{AlarmChange, AlarmState, Config, Done, run_of};
+use crate::{Timestamp, run::RunId};
+
+/// Which way traffic moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the primary to the standby.
+    Over,
+    /// From the standby to the primary.
+    Back,
+}
+
+/// What is to be done about a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Move traffic; for a run, only while the run wants it.
+    Act {
+        /// Which way.
+        direction: Direction,
+        /// The run that forced the change, if one did.
+        run: Option<RunId>,
+    },
+    /// Nothing.
+    Conclude {
+        /// Ignored or refused.
+        done: Done,
+        /// Why.
+        why: String,
+        /// Whether it becomes the alarm's newest change.
+        remember: bool,
+    },
+}
+
+/// Decides. `newest` is the newest change of the alarm that is remembered; `registered` the run that said
+/// it would pull this alarm, if one did.
+#[must_use]
+pub fn decide(
+    change: &AlarmChange,
+    config: &Config,
+    newest: Option<Timestamp>,
+    registered: Option<&RunId>,
+    max_event_age_ms: u64,
+    now: Timestamp,
+) -> Plan {
+    let conclude = |done, why: String, remember| Plan::Conclude { done, why, remember };
+    let forced_by = run_of(&change.reason);
+    let age = now.millis_since(change.at);
+    if age > max_event_age_ms {
+        let why = format!("the change is {} s old; at most {} s", age / 1_000, max_event_age_ms / 1_000);
+        return conclude(Done::Refused, why, false);
+    }
+    // CloudWatch takes a forced state back within seconds, without the run's id, and its OK may overtake the
+    // ALARM: remembered, it would make the ALARM look old.
+    if let (AlarmState::Ok, Some(run)) = (change.state, registered) {
+        return conclude(
+            Done::Ignored,
+            format!("the alarm is run {run}'s, which fails back by itself"),
+            false,
+        );
+    }
+    if let Some(newest) = newest.filter(|newest| *newest > change.at) {
+        return conclude(Done::Ignored, format!("the alarm changed again at {newest}"), false);
+    }
+    match (change.state, forced_by) {
+        (AlarmState::InsufficientData, _) => {
+            conclude(Done::Ignored, "missing data is no reason to move traffic".to_owned(), true)
+        }
+        (AlarmState::Ok, _) if config.fail_back_on_ok => Plan::Act { direction: Direction::Back, run: None },
+        (AlarmState::Ok, _) => conclude(
+            Done::Ignored,
+            "failing back after a real alarm is for people to decide".to_owned(),
+            true,
+        ),
+        (AlarmState::Alarm, None) => Plan::Act { direction: Direction::Over, run: None },
+        (AlarmState::Alarm, Some(run)) if registered == Some(&run) => {
+            Plan::Act { direction: Direction::Over, run: Some(run) }
+        }
+        // Not remembered: whoever forces a state with a name that is not a run's must not hide a real one.
+        (AlarmState::Alarm, Some(run)) => {
+            let why = format!("run {run} does not hold this alarm: it is over, or never was");
+            conclude(Done::Refused, why, false)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::reason_of;
+
+    const NOW: i64 = 1_000_000;
+
+    fn change(state: AlarmState, age_ms: i64, reason: &str) -> AlarmChange {
+        AlarmChange {
+            alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".to_owned(),
+            at: Timestamp::from_millis(NOW - age_ms),
+            state,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn decided(change: &AlarmChange, newest: Option<i64>, registered: Option<&str>, back: bool) -> Plan {
+        let config = Config {
+            alarm_arn: change.alarm_arn.clone().try_into().unwrap(),
+            distribution_arn: None,
+            primary_origin: None,
+            standby_origin: None,
+            behaviors: Vec::new(),
+            fail_back_on_ok: back,
+            cluster_arn: None,
+            reader: None,
+            instance_arn: None,
+        };
+        let registered = registered.map(|id| RunId(id.to_owned()));
+        let newest = newest.map(Timestamp::from_millis);
+        decide(change, &config, newest, registered.as_ref(), 300_000, Timestamp::from_millis(NOW))
+    }
+
+    fn done(plan: &Plan) -> Option<(Done, bool)> {
+        match plan {
+            Plan::Act { .. } => None,
+            Plan::Conclude { done, remember, .. } => Some((*done, *remember)),
+        }
+    }
+
+    #[test]
+    fn an_old_alarm_never_moves_traffic() {
+        let plan = decided(&change(AlarmState::Alarm, 300_001, ""), None, None, false);
+        assert_eq!(done(&plan), Some((Done::Refused, false)));
+        assert_eq!(done(&decided(&change(AlarmState::Alarm, 300_000, ""), None, None, false)), None);
+    }
+
+    #[test]
+    fn an_alarm_that_comes_after_its_ok_does_nothing() {
+        let plan = decided(&change(AlarmState::Alarm, 2_000, ""), Some(NOW - 1_000), None, false);
+        assert_eq!(done(&plan), Some((Done::Ignored, false)));
+    }
+
+    #[test]
+    fn the_ok_of_a_registered_alarm_neither_fails_back_nor_is_remembered() {
+        let plan = decided(&change(AlarmState::Ok, 100, "threshold"), None, Some("r"), true);
+        assert_eq!(done(&plan), Some((Done::Ignored, false)));
+    }
+
+    #[test]
+    fn failing_back_by_itself_is_off_unless_configured() {
+        let ok = change(AlarmState::Ok, 100, "threshold");
+        assert_eq!(done(&decided(&ok, None, None, false)), Some((Done::Ignored, true)));
+        let plan = decided(&ok, None, None, true);
+        assert_eq!(plan, Plan::Act { direction: Direction::Back, run: None });
+    }
+
+    #[test]
+    fn a_forced_alarm_moves_traffic_only_for_the_run_that_holds_the_alarm() {
+        let reason = reason_of(&RunId("r".to_owned()), "forces it");
+        let alarm = change(AlarmState::Alarm, 100, &reason);
+        assert_eq!(done(&decided(&alarm, None, None, false)), Some((Done::Refused, false)));
+        assert_eq!(done(&decided(&alarm, None, Some("other"), false)), Some((Done::Refused, false)));
+        let plan = decided(&alarm, None, Some("r"), false);
+        assert_eq!(plan, Plan::Act { direction: Direction::Over, run: Some(RunId("r".to_owned())) });
+    }
+
+    #[test]
+    fn a_real_alarm_during_a_drill_is_acted_on() {
+        let plan = decided(&change(AlarmState::Alarm, 100, "threshold"), None, Some("r"), false);
+        assert_eq!(plan, Plan::Act { direction: Direction::Over, run: None });
+    }
+}

@@ -1,0 +1,212 @@
+//! Whether breaching datapoints among the application's own can raise an alarm, and how many it takes.
+//!
+//! CloudWatch aggregates all datapoints of a period; the application goes on publishing its own. A datapoint
+//! cannot be taken back, so what cannot work is refused before the first one.
+
+use std::collections::BTreeMap;
+
+use crate::{request::MetricValue, run::Datapoints};
+
+/// A metric alarm, as far as it decides when it goes off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricAlarm {
+    /// The metric's namespace.
+    pub namespace: String,
+    /// The metric.
+    pub metric: String,
+    /// Its dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// The unit the alarm looks at, if it names one.
+    pub unit: Option<String>,
+    /// How a period's datapoints become one value; none for percentiles and the like.
+    pub statistic: Option<Statistic>,
+    /// A period, in seconds.
+    pub period_seconds: u32,
+    /// So many periods are looked at (M).
+    pub evaluation_periods: u32,
+    /// So many of them must breach (N).
+    pub datapoints_to_alarm: u32,
+    /// What they are compared with.
+    pub threshold: f64,
+    /// How they are compared; none if this version does not know.
+    pub comparison: Option<Comparison>,
+    /// Whether it evaluates an expression over several metrics.
+    pub is_metric_math: bool,
+    /// Whether its threshold is a model of the past.
+    pub is_anomaly_detection: bool,
+}
+
+/// How a period's datapoints become one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words are CloudWatch's")]
+pub enum Statistic {
+    Average,
+    Minimum,
+    Maximum,
+    Sum,
+    SampleCount,
+}
+
+/// When a value breaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words are CloudWatch's")]
+pub enum Comparison {
+    GreaterThanThreshold,
+    GreaterThanOrEqualToThreshold,
+    LessThanThreshold,
+    LessThanOrEqualToThreshold,
+}
+
+impl Comparison {
+    fn breaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::GreaterThanThreshold => value > threshold,
+            Self::GreaterThanOrEqualToThreshold => value >= threshold,
+            Self::LessThanThreshold => value < threshold,
+            Self::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+}
+
+/// What the application itself published in one of the latest periods.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the words are CloudWatch's")]
+pub struct Period {
+    pub count: f64,
+    pub sum: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+/// How many datapoints, how often, and for how long they count: enough of them for N breaching periods of M,
+/// though the first begins in the middle of one.
+///
+/// # Errors
+/// Why the alarm would not go off, or must not be tried.
+pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<Datapoints, String> {
+    if alarm.is_metric_math {
+        return Err(
+            "the alarm evaluates an expression (metric math): which datapoints raise it cannot be computed"
+                .to_owned(),
+        );
+    }
+    if alarm.is_anomaly_detection {
+        return Err("the alarm detects anomalies: datapoints of a drill would change its model".to_owned());
+    }
+    if alarm.namespace.starts_with("AWS/") {
+        return Err(format!("its metric lies in {}, in which only AWS publishes", alarm.namespace));
+    }
+    let statistic = alarm
+        .statistic
+        .ok_or("its statistic is a percentile or the like: whether mixed data breaches cannot be computed")?;
+    let comparison = alarm.comparison.ok_or("its comparison operator is not known to this version")?;
+    let breaching = value.value.as_f64().ok_or("the value to publish is no number")?;
+    let ours = f64::from(value.per_period);
+    // A period without the application's own datapoints is one that may come, too.
+    let alone = Period::default();
+    for period in own.iter().chain(std::iter::once(&alone)) {
+        let mixed = mixed(statistic, *period, breaching, ours);
+        if !comparison.breaches(mixed, alarm.threshold) {
+            return Err(format!(
+                "{ours} datapoints of {breaching} in a period in which the application publishes {} with the sum {} \
+                 make {statistic:?} {mixed}, which does not breach the threshold {}",
+                period.count, period.sum, alarm.threshold
+            ));
+        }
+    }
+    let period_ms = u64::from(alarm.period_seconds) * 1_000;
+    let periods = alarm.datapoints_to_alarm.max(1).saturating_add(1);
+    Ok(Datapoints {
+        namespace: alarm.namespace.clone(),
+        metric: alarm.metric.clone(),
+        dimensions: alarm.dimensions.clone(),
+        unit: alarm.unit.clone(),
+        value: value.value.clone(),
+        storage_resolution: if alarm.period_seconds < 60 { 1 } else { 60 },
+        every_ms: period_ms / u64::from(value.per_period.max(1)),
+        planned: periods.saturating_mul(value.per_period),
+        // The rest of the last datapoint's own period, the periods in which it is still looked at, and one
+        // more, for CloudWatch evaluates late.
+        window_ms: period_ms * (u64::from(alarm.evaluation_periods) + 2),
+    })
+}
+
+fn mixed(statistic: Statistic, own: Period, value: f64, ours: f64) -> f64 {
+    let (min, max) = if own.count > 0.0 { (own.min.min(value), own.max.max(value)) } else { (value, value) };
+    match statistic {
+        Statistic::Average => (own.sum + value * ours) / (own.count + ours),
+        Statistic::Minimum => min,
+        Statistic::Maximum => max,
+        Statistic::Sum => own.sum + value * ours,
+        Statistic::SampleCount => own.count + ours,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(statistic: Statistic, comparison: Comparison, threshold: f64) -> MetricAlarm {
+        MetricAlarm {
+            namespace: "Bookstore".to_owned(),
+            metric: "cdn-connectivity".to_owned(),
+            dimensions: BTreeMap::new(),
+            unit: None,
+            statistic: Some(statistic),
+            period_seconds: 60,
+            evaluation_periods: 3,
+            datapoints_to_alarm: 2,
+            threshold,
+            comparison: Some(comparison),
+            is_metric_math: false,
+            is_anomaly_detection: false,
+        }
+    }
+
+    fn zero(per_period: u32) -> MetricValue {
+        MetricValue { value: 0.into(), per_period }
+    }
+
+    /// The application says each second that all is well.
+    const WELL: Period = Period { count: 60.0, sum: 60.0, min: 1.0, max: 1.0 };
+
+    #[test]
+    fn one_zero_among_ones_breaches_an_average_and_a_minimum_but_never_a_maximum() {
+        use Comparison::LessThanThreshold as Less;
+        assert!(plan(&alarm(Statistic::Average, Less, 1.0), &[WELL], &zero(1)).is_ok());
+        assert!(plan(&alarm(Statistic::Minimum, Less, 1.0), &[WELL], &zero(1)).is_ok());
+        let why = plan(&alarm(Statistic::Maximum, Less, 1.0), &[WELL], &zero(1)).unwrap_err();
+        assert!(why.contains("does not breach"), "{why}");
+        let why = plan(&alarm(Statistic::Average, Less, 0.5), &[WELL], &zero(1)).unwrap_err();
+        assert!(why.contains("0.98"), "{why}");
+        assert!(plan(&alarm(Statistic::Average, Less, 0.5), &[WELL], &zero(100)).is_ok());
+    }
+
+    #[test]
+    fn a_sum_is_never_lowered_by_zeros_and_a_count_never_by_anything() {
+        use Comparison::LessThanThreshold as Less;
+        assert!(plan(&alarm(Statistic::Sum, Less, 1.0), &[WELL], &zero(5)).is_err());
+        assert!(plan(&alarm(Statistic::SampleCount, Less, 30.0), &[WELL], &zero(5)).is_err());
+        let more = alarm(Statistic::SampleCount, Comparison::GreaterThanThreshold, 60.0);
+        assert!(plan(&more, &[WELL], &zero(1)).is_err(), "a period in which the application is silent");
+    }
+
+    #[test]
+    fn what_cannot_be_computed_or_must_not_be_touched_is_refused() {
+        let fine = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
+        let why = |alarm: MetricAlarm| plan(&alarm, &[], &zero(1)).unwrap_err();
+        assert!(why(MetricAlarm { is_metric_math: true, ..fine.clone() }).contains("metric math"));
+        assert!(why(MetricAlarm { is_anomaly_detection: true, ..fine.clone() }).contains("anomalies"));
+        assert!(why(MetricAlarm { namespace: "AWS/RDS".to_owned(), ..fine.clone() }).contains("only AWS"));
+        assert!(why(MetricAlarm { statistic: None, ..fine.clone() }).contains("percentile"));
+        assert!(why(MetricAlarm { comparison: None, ..fine }).contains("operator"));
+    }
+
+    #[test]
+    fn enough_is_planned_for_n_whole_periods_and_the_window_outlasts_m() {
+        let alarm = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
+        let points = plan(&alarm, &[WELL], &zero(2)).unwrap();
+        assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
+        assert_eq!(points.storage_resolution, 60);
+    }
+}

@@ -1,0 +1,116 @@
+//! What an alarm's history says of a run: its own change, and anybody else's.
+
+use crate::{
+    Measured, Run, Seen, StepSeen, Timestamp,
+    failover::{AlarmState, run_of},
+    request::Mode,
+    run::by_cloudwatch,
+};
+
+/// One change of the lever's alarm, from its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When, by CloudWatch's clock.
+    pub at: Timestamp,
+    /// To what.
+    pub to: AlarmState,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was read of the lever's alarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Its changes since shortly before the injection, oldest first; none if they could not be read.
+    pub changes: Option<Vec<Change>>,
+    /// Its state now; none if it could not be read.
+    pub state: Option<AlarmState>,
+}
+
+impl Watched {
+    fn is_ours(run: &Run, change: &Change) -> bool {
+        match run.mode {
+            Mode::Stop => false,
+            Mode::Alarm => run_of(&change.reason).as_ref() == Some(&run.run_id),
+            // The datapoints carry no name. Until their window is over the alarm goes off because of them.
+            Mode::Metric => {
+                let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
+                let began = run.injection_began();
+                run_of(&change.reason).is_none()
+                    // CloudWatch's clock may be a little behind ours.
+                    && began.is_some_and(|began| change.at.plus_millis(run.limits.consistency_ms) >= began)
+                    && end.is_some_and(|end| change.at <= end)
+            }
+        }
+    }
+
+    fn raised(&self) -> impl Iterator<Item = &Change> + Clone {
+        self.changes.iter().flatten().filter(|change| change.to == AlarmState::Alarm)
+    }
+
+    /// Whether this run's alarm went off, and when: from the history, which keeps what lasted a second.
+    #[must_use]
+    pub fn in_place(&self, run: &Run) -> (Seen, Option<Measured>) {
+        if self.changes.is_none() {
+            return (Seen::Unknown, None);
+        }
+        match self.raised().find(|change| Self::is_ours(run, change)) {
+            Some(change) => (Seen::Yes, Some(by_cloudwatch(change.at))),
+            None => (Seen::No, None),
+        }
+    }
+
+    /// Whether an alarm went off that is not this run's doing, since a person last ordered to fail back; or
+    /// is up now without it.
+    #[must_use]
+    pub fn foreign_alarm(&self, run: &Run, now: Timestamp) -> Seen {
+        let (Some(changes), Some(began)) = (&self.changes, run.injection_began()) else {
+            return Seen::Unknown;
+        };
+        let own = self.raised().find(|change| Self::is_ours(run, change)).map(|change| change.at);
+        let since = match run.mode {
+            // Ours is by CloudWatch's clock; without it, our own must do.
+            Mode::Stop | Mode::Alarm => own.unwrap_or(began),
+            Mode::Metric => {
+                let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
+                end.unwrap_or(began)
+            }
+        };
+        let known = run.released_at.map_or(since, |at| at.max(since));
+        if self.raised().any(|change| change.at > known && !Self::is_ours(run, change)) {
+            return Seen::Yes;
+        }
+        let last = changes.last().filter(|change| change.to == AlarmState::Alarm);
+        match self.state {
+            None => Seen::Unknown,
+            Some(AlarmState::Alarm) => match (run.mode, last) {
+                (Mode::Metric, _) => (now > since).into(),
+                (_, Some(last)) => (!Self::is_ours(run, last)).into(),
+                // Up, and nothing in the history says by whom.
+                (_, None) => Seen::Unknown,
+            },
+            Some(AlarmState::Ok | AlarmState::InsufficientData) => Seen::No,
+        }
+    }
+
+    /// How setting the alarm back stands. What is up because of somebody else is not ours to set back.
+    #[must_use]
+    pub fn set_back(&self, run: &Run) -> StepSeen {
+        match self.state {
+            None => StepSeen::Unknown,
+            Some(AlarmState::Ok | AlarmState::InsufficientData) => StepSeen::Done,
+            Some(AlarmState::Alarm) => match (&self.changes, self.raised().last()) {
+                (None, _) => StepSeen::Unknown,
+                (Some(_), Some(last)) if Self::is_ours(run, last) => StepSeen::Open,
+                (Some(_), _) => StepSeen::Done,
+            },
+        }
+    }
+
+    /// How ending the publication stands: over, once the last datapoint's window is.
+    #[must_use]
+    pub fn window_over(run: &Run, now: Timestamp) -> StepSeen {
+        let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
+        if end.is_none_or(|end| now > end) { StepSeen::Done } else { StepSeen::Busy }
+    }
+}

@@ -1,0 +1,9 @@
+//! The database drill: makes an alarm fail a database over, times its return and keeps the record.
+
+use std::process::ExitCode;
+
+use firedrill_aws::{alarm::Kit, lambda::serve};
+
+fn main() -> ExitCode {
+    serve(Kit::new, Kit::db)
+}

@@ -1,0 +1,227 @@
+//! The failover function in the world: the core's own `handle`, on a table and an effect in memory.
+
+use std::rc::Rc;
+
+use firedrill_core::{
+    CallOutcome, Run, Timestamp,
+    failover::{
+        AlarmChange, Claimed, Config, Direction, Effect, Entry, Looked, Records, Sent, Settings, handle,
+    },
+    ports::StoreError,
+    run::RunId,
+};
+
+use super::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, Pending, cloud::Place};
+use crate::{
+    scenario::{Kind, Trouble},
+    store::troubled,
+    truth::{Event, World, WorldClock},
+};
+
+struct WorldRecords {
+    world: Rc<World>,
+    clock: Rc<WorldClock>,
+}
+
+impl WorldRecords {
+    async fn call<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        troubled(&self.world, &self.clock, work).await
+    }
+}
+
+impl Records for WorldRecords {
+    async fn claim(&self, entry: &Entry) -> Result<Claimed, StoreError> {
+        self.call(|| {
+            let mut cloud = self.world.cloud.borrow_mut();
+            if let Some(there) = cloud.entries.get(&entry.key()) {
+                return Claimed::Exists(Box::new(there.clone()));
+            }
+            cloud.entries.insert(entry.key(), entry.clone());
+            Claimed::New
+        })
+        .await
+    }
+
+    async fn take(&self, entry: &Entry, from: &str) -> Result<bool, StoreError> {
+        self.call(|| {
+            let mut cloud = self.world.cloud.borrow_mut();
+            match cloud.entries.get_mut(&entry.key()) {
+                Some(there) if there.by == from => {
+                    *there = entry.clone();
+                    true
+                }
+                Some(_) | None => false,
+            }
+        })
+        .await
+    }
+
+    async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.call(|| {
+            self.world.cloud.borrow_mut().entries.insert(entry.key(), entry.clone());
+        })
+        .await
+    }
+
+    async fn newest(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.call(|| self.world.cloud.borrow().newest).await
+    }
+
+    async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.call(|| {
+            let newest = &mut self.world.cloud.borrow_mut().newest;
+            *newest = (*newest).max(Some(entry.at));
+        })
+        .await
+    }
+
+    async fn holder(&self, _: &str) -> Result<Option<RunId>, StoreError> {
+        self.call(|| self.world.cloud.borrow().holder.clone()).await
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.call(|| self.world.state.borrow().heads.get(&id.0).cloned()).await
+    }
+}
+
+struct WorldEffect {
+    world: Rc<World>,
+    clock: Rc<WorldClock>,
+    change: AlarmChange,
+    version: u64,
+}
+
+impl WorldEffect {
+    async fn sent(&self, pending: Pending) -> CallOutcome {
+        let unknown = |trouble| {
+            self.world.met(trouble);
+            CallOutcome::Unknown { message: "simulated".to_owned() }
+        };
+        self.clock.latency().await;
+        if self.world.scenario.failover.function_denied {
+            self.world.met(Trouble::FunctionDenied);
+            return not_executed("AccessDenied", false);
+        }
+        if self.world.unlucky(1) {
+            self.world.met(Trouble::CallThrottled);
+            return not_executed("Throttling", true);
+        }
+        if self.world.unlucky(1) {
+            return unknown(Trouble::CallLostBefore);
+        }
+        if let Pending::Point { version, .. } = pending
+            && self.world.cloud.borrow().version != version
+        {
+            self.world.met(Trouble::LostRace);
+            return not_executed("PreconditionFailed", true);
+        }
+        let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
+        self.world.log(Event::FailedOver { by_run, change: self.change.at });
+        self.world.take_effect(pending);
+        self.clock.latency().await;
+        if self.world.unlucky(1) { unknown(Trouble::CallLostAfter) } else { CallOutcome::Done }
+    }
+}
+
+fn not_executed(code: &str, again: bool) -> CallOutcome {
+    CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
+}
+
+impl Effect for WorldEffect {
+    async fn look(&mut self, direction: Direction) -> Looked {
+        self.clock.latency().await;
+        if self.world.unlucky(1) {
+            self.world.met(Trouble::ReadFails);
+            return Looked::Unknown("simulated".to_owned());
+        }
+        self.version = self.world.cloud.borrow().version;
+        match self.world.scenario.kind {
+            Kind::Instances | Kind::Distribution => {
+                self.world.distribution_facts().may_move("primary", "standby", &[], direction)
+            }
+            Kind::Database => {
+                let cool_down = self.world.scenario.failover.cool_down;
+                self.world.database_facts().may_fail_over(true, None, cool_down, self.world.time())
+            }
+        }
+    }
+
+    async fn call(&mut self, direction: Direction) -> Sent {
+        let to = if direction == Direction::Over { Place::Standby } else { Place::Primary };
+        let pending = match self.world.scenario.kind {
+            Kind::Instances | Kind::Distribution => Pending::Point { to, version: self.version },
+            Kind::Database => Pending::FailOver { to: None },
+        };
+        Sent { outcome: self.sent(pending).await, what: "simulated".to_owned() }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.world.scenario.kind != Kind::Database
+    }
+
+    async fn page(&mut self, _: &str) -> bool {
+        true
+    }
+}
+
+fn config(kind: Kind) -> Config {
+    let arn = |text: &str| text.to_owned().try_into().ok();
+    let distribution = kind == Kind::Distribution;
+    Config {
+        alarm_arn: arn(ALARM).unwrap_or_else(|| unreachable!("a constant")),
+        distribution_arn: arn(DISTRIBUTION).filter(|_| distribution),
+        primary_origin: distribution.then(|| "primary".to_owned()),
+        standby_origin: distribution.then(|| "standby".to_owned()),
+        behaviors: Vec::new(),
+        fail_back_on_ok: false,
+        cluster_arn: arn(CLUSTER).filter(|_| !distribution),
+        reader: None,
+        instance_arn: None,
+    }
+}
+
+/// One invocation of the failover function for one delivery; delivered again later if it fails.
+pub(crate) async fn function(
+    world: Rc<World>,
+    clock: Rc<WorldClock>,
+    change: usize,
+    attempt: u32,
+    by: String,
+) {
+    let there = world.cloud.borrow().changes[change].clone();
+    if attempt == 0 && there.to == firedrill_core::failover::AlarmState::Ok {
+        let cloud = world.cloud.borrow();
+        let before = change.checked_sub(1).map(|index| cloud.changes[index].clone());
+        let unseen = before.is_some_and(|before| {
+            !cloud.entries.values().any(|entry| entry.at == before.at && entry.state == before.to)
+        });
+        drop(cloud);
+        if unseen {
+            world.met(Trouble::OkBeforeAlarm);
+        }
+    }
+    let change_ =
+        AlarmChange { alarm_arn: ALARM.to_owned(), at: there.at, state: there.to, reason: there.reason };
+    let records = WorldRecords { world: Rc::clone(&world), clock: Rc::clone(&clock) };
+    let mut effect = WorldEffect {
+        world: Rc::clone(&world),
+        clock: Rc::clone(&clock),
+        change: change_.clone(),
+        version: 0,
+    };
+    let settings =
+        Settings { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
+    let config = config(world.scenario.kind);
+    // Whoever delivers learns of a failure only when the invocation ends; should it die, too.
+    world.later(FUNCTION_TIMEOUT + 2_000, Pending::Deliver { change, attempt: attempt + 1 });
+    let handled = handle(&*clock, &records, &mut effect, &config, settings, &change_, &by).await;
+    let next = Pending::Deliver { change, attempt: attempt + 1 };
+    let mut cloud = world.cloud.borrow_mut();
+    if let Some(index) = cloud.pending.iter().rposition(|(_, what)| *what == next) {
+        if handled.is_ok() {
+            cloud.pending.swap_remove(index);
+        } else {
+            cloud.pending[index].0 = world.now.get() + 1_000 * i64::from(1_u32 << attempt.min(10));
+        }
+    }
+}

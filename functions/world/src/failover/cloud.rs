@@ -1,0 +1,359 @@
+//! What is really so of an alarm and of what it fails over.
+
+use std::collections::BTreeMap;
+
+use firedrill_core::{
+    Timestamp,
+    failover::{AlarmState, DatabaseFacts, DatabaseMember, DistributionFacts, Entry, places, run_of},
+    lever::Change,
+    run::RunId,
+};
+
+use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
+use crate::{
+    scenario::{Kind, Trouble},
+    truth::{Event, World},
+};
+
+/// Who serves, or should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    #[default]
+    Primary,
+    Standby,
+    /// Where somebody else pointed it.
+    Elsewhere,
+}
+
+impl Place {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
+/// Something that takes effect later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// `SetAlarmState`.
+    Set { to: AlarmState, reason: String },
+    /// A datapoint of the drill.
+    Datapoint,
+    /// `UpdateDistribution`, guarded by what was seen.
+    Point { to: Place, version: u64 },
+    /// `FailoverDBCluster`.
+    FailOver { to: Option<Place> },
+    /// CloudWatch compares.
+    Compare,
+    /// Somebody else points the distribution elsewhere.
+    Others,
+    /// A change reaches the failover function.
+    Deliver { change: usize, attempt: u32 },
+}
+
+/// The part of a world that fails over through an alarm.
+#[derive(Debug, Default)]
+pub(crate) struct Cloud {
+    pub alarm: Option<AlarmState>,
+    pub changes: Vec<Change>,
+    /// What the comparison last came to: a composite alarm changes only when that does.
+    compared: Option<AlarmState>,
+    pub datapoints: Vec<i64>,
+    pub place: Place,
+    pub edges: Place,
+    pub version: u64,
+    edges_at: i64,
+    deployed_at: i64,
+    pub writer: Place,
+    /// The writer when the drill began: the other one is its standby.
+    pub writer_before: Place,
+    outage_until: i64,
+    busy_until: i64,
+    pub last_failover: Option<i64>,
+    pub pending: Vec<(i64, Pending)>,
+    pub holder: Option<RunId>,
+    pub newest: Option<Timestamp>,
+    pub entries: BTreeMap<String, Entry>,
+    serving_standby: bool,
+}
+
+impl World {
+    /// When the next thing takes effect by itself.
+    pub fn next_pending(&self) -> Option<i64> {
+        self.cloud.borrow().pending.iter().map(|(at, _)| *at).min()
+    }
+
+    pub fn later(&self, ms: u64, what: Pending) {
+        let at = self.now.get() + i64::try_from(ms).unwrap_or(0);
+        self.cloud.borrow_mut().pending.push((at, what));
+    }
+
+    /// Lets everything take effect that is due. Deliveries are left: they are invocations.
+    pub fn settle_cloud(&self) {
+        loop {
+            let now = self.now.get();
+            let due = {
+                let mut cloud = self.cloud.borrow_mut();
+                let due = cloud
+                    .pending
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, (at, what))| *at <= now && !matches!(what, Pending::Deliver { .. }));
+                let first = due.min_by_key(|(_, (at, _))| *at).map(|(index, _)| index);
+                first.map(|index| cloud.pending.swap_remove(index).1)
+            };
+            match due {
+                Some(what) => self.take_effect(what),
+                None => break,
+            }
+        }
+        self.advance();
+    }
+
+    pub fn take_effect(&self, what: Pending) {
+        match what {
+            Pending::Set { to, reason } => {
+                if to == AlarmState::Alarm {
+                    self.log(Event::Injected);
+                }
+                // Actions fire on a change only.
+                if self.cloud.borrow().alarm != Some(to) {
+                    self.change(to, reason);
+                    if !self.scenario.failover.composite {
+                        self.later(self.scenario.failover.falls_back_after, Pending::Compare);
+                    }
+                }
+            }
+            Pending::Datapoint => {
+                self.log(Event::Injected);
+                let now = self.now.get();
+                self.cloud.borrow_mut().datapoints.push(now);
+                self.watch(now);
+            }
+            Pending::Compare => self.compare(),
+            Pending::Point { to, version } => {
+                if self.cloud.borrow().version == version {
+                    if self.cloud.borrow().place == Place::Elsewhere {
+                        self.log(Event::Overwritten);
+                    }
+                    let mut cloud = self.cloud.borrow_mut();
+                    cloud.version += 1;
+                    cloud.place = to;
+                    let now = self.now.get();
+                    cloud.edges_at = now + ms(self.scenario.failover.edges_take);
+                    cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
+                }
+            }
+            Pending::FailOver { to } => self.fail_over(to),
+            Pending::Others => {
+                let mut cloud = self.cloud.borrow_mut();
+                if cloud.place == Place::Standby {
+                    cloud.version += 1;
+                    cloud.place = Place::Elsewhere;
+                    cloud.edges = Place::Elsewhere;
+                    drop(cloud);
+                    self.met(Trouble::SomebodyElseChanges);
+                }
+            }
+            Pending::Deliver { .. } => {}
+        }
+    }
+
+    fn fail_over(&self, to: Option<Place>) {
+        let now = self.now.get();
+        let scenario = &self.scenario.failover;
+        let mut cloud = self.cloud.borrow_mut();
+        if now < cloud.busy_until {
+            return;
+        }
+        if cloud.last_failover.is_some_and(|last| now - last < ms(scenario.cool_down)) {
+            drop(cloud);
+            self.met(Trouble::FailoverDropped);
+            return;
+        }
+        let other = if cloud.writer == Place::Primary { Place::Standby } else { Place::Primary };
+        cloud.writer = to.unwrap_or(other);
+        cloud.last_failover = Some(now);
+        cloud.outage_until = now + ms(scenario.outage);
+        cloud.busy_until = cloud.outage_until + 2_000;
+    }
+
+    /// Compares again at the ends of the periods in which something of this moment is looked at.
+    pub fn watch(&self, from: i64) {
+        let period = ms(PERIOD);
+        let first = (from / period + 1) * period;
+        for n in 0..=ms(PERIODS) + 1 {
+            let at = first + n * period;
+            let mut cloud = self.cloud.borrow_mut();
+            if !cloud.pending.iter().any(|(due, what)| *due == at && *what == Pending::Compare) {
+                cloud.pending.push((at, Pending::Compare));
+            }
+        }
+    }
+
+    /// Real illness, as the alarm's metric shows it.
+    fn breaches(&self, from: i64, to: i64) -> bool {
+        let cloud = self.cloud.borrow();
+        let told = cloud.datapoints.iter().any(|at| (from..to).contains(at));
+        let begins = crate::truth::BEGINS;
+        let ill =
+            self.scenario.primary_ill.is_some_and(|(a, b)| from < begins + ms(b) && begins + ms(a) < to);
+        told || ill
+    }
+
+    fn compare(&self) {
+        let period = ms(PERIOD);
+        let end = self.now.get() / period * period;
+        let all = (0..ms(PERIODS)).all(|n| self.breaches(end - (n + 1) * period, end - n * period));
+        let shows = if all { AlarmState::Alarm } else { AlarmState::Ok };
+        let (before, alarm) = {
+            let mut cloud = self.cloud.borrow_mut();
+            (cloud.compared.replace(shows).unwrap_or(AlarmState::Ok), cloud.alarm)
+        };
+        let changes = if self.scenario.failover.composite { before != shows } else { true };
+        if changes && alarm != Some(shows) {
+            if shows == AlarmState::Alarm && self.is_ill() {
+                self.met(Trouble::RealAlarm);
+            }
+            self.change(shows, "Threshold Crossed".to_owned());
+        }
+    }
+
+    fn is_ill(&self) -> bool {
+        !self.primary_well()
+    }
+
+    /// The alarm changes; its actions are delivered.
+    fn change(&self, to: AlarmState, reason: String) {
+        let told = self.scenario.failover.metric && !self.cloud.borrow().datapoints.is_empty();
+        let ours = run_of(&reason).is_some() || told;
+        let index = {
+            let mut cloud = self.cloud.borrow_mut();
+            cloud.alarm = Some(to);
+            let at = self.time();
+            if to == AlarmState::Ok
+                && cloud
+                    .changes
+                    .last()
+                    .is_some_and(|last| last.to == AlarmState::Alarm && at.millis_since(last.at) < 1_000)
+            {
+                drop(cloud);
+                self.met(Trouble::AlarmFallsBackWithinASecond);
+                cloud = self.cloud.borrow_mut();
+            }
+            cloud.changes.push(Change { at, to, reason });
+            cloud.changes.len() - 1
+        };
+        if to == AlarmState::Alarm && ours {
+            self.log(Event::InPlace);
+        }
+        let scenario = self.scenario.failover.clone();
+        let takes = || self.rng.borrow_mut().u64(50..scenario.delivery_takes);
+        self.later(takes(), Pending::Deliver { change: index, attempt: 0 });
+        if scenario.delivered_twice {
+            self.met(Trouble::DuplicateChange);
+            self.later(takes(), Pending::Deliver { change: index, attempt: 0 });
+        }
+        if let Some(after) = scenario.delivered_again_after {
+            if after > 3_600_000 {
+                self.met(Trouble::ChangeHoursLate);
+            }
+            self.later(after, Pending::Deliver { change: index, attempt: 0 });
+        }
+    }
+
+    /// What follows from the passing of time.
+    fn advance(&self) {
+        let now = self.now.get();
+        {
+            let mut cloud = self.cloud.borrow_mut();
+            if now >= cloud.edges_at && cloud.edges != cloud.place {
+                cloud.edges = cloud.place;
+            }
+        }
+        let standby = self.stands_in();
+        let changed = {
+            let mut cloud = self.cloud.borrow_mut();
+            std::mem::replace(&mut cloud.serving_standby, standby) != standby
+        };
+        if changed {
+            self.log(Event::Standby(standby));
+        }
+    }
+
+    /// Whether users of what fails over are served.
+    pub fn cloud_serves(&self) -> bool {
+        if self.scenario.ill_at_start {
+            return false;
+        }
+        let cloud = self.cloud.borrow();
+        let by = match self.scenario.kind {
+            Kind::Instances | Kind::Distribution => cloud.edges,
+            Kind::Database if self.now.get() < cloud.outage_until => return false,
+            Kind::Database => cloud.writer,
+        };
+        match by {
+            Place::Primary => self.primary_well(),
+            Place::Standby => !self.scenario.failover.standby_broken,
+            Place::Elsewhere => true,
+        }
+    }
+
+    /// Whether they are served by the standby.
+    fn stands_in(&self) -> bool {
+        let moved = match self.scenario.kind {
+            Kind::Instances | Kind::Distribution => self.cloud.borrow().edges == Place::Standby,
+            Kind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
+        };
+        moved && self.cloud_serves()
+    }
+
+    pub fn distribution_facts(&self) -> DistributionFacts {
+        let cloud = self.cloud.borrow();
+        DistributionFacts {
+            arn: DISTRIBUTION.to_owned(),
+            deployed: self.now.get() >= cloud.deployed_at,
+            enabled: true,
+            origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
+            places: places(&[], cloud.place.name()),
+            tags: Some(tags()),
+        }
+    }
+
+    pub fn database_facts(&self) -> DatabaseFacts {
+        let cloud = self.cloud.borrow();
+        let busy = self.now.get() < cloud.busy_until;
+        let member = |place: Place| DatabaseMember {
+            id: place.name().to_owned(),
+            writer: cloud.writer == place,
+            status: "available".to_owned(),
+        };
+        DatabaseFacts {
+            arn: CLUSTER.to_owned(),
+            status: if busy { "failing-over" } else { "available" }.to_owned(),
+            members: vec![member(Place::Primary), member(Place::Standby)],
+            tags: Some(tags()),
+            last_failover: cloud.last_failover.map(Timestamp::from_millis),
+            ..DatabaseFacts::default()
+        }
+    }
+
+    /// Whether everything that the drill moves is where it was.
+    pub fn is_back(&self) -> bool {
+        let cloud = self.cloud.borrow();
+        let writer = !self.scenario.failover.restore_writer || cloud.writer == cloud.writer_before;
+        cloud.place == Place::Primary && writer
+    }
+}
+
+fn tags() -> BTreeMap<String, String> {
+    let (key, value) = firedrill_core::request::OPT_IN_TAG;
+    BTreeMap::from([(key.to_owned(), value.to_owned())])
+}
+
+pub(crate) fn ms(span: u64) -> i64 {
+    i64::try_from(span).unwrap_or(i64::MAX / 4)
+}

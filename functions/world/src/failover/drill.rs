@@ -1,0 +1,312 @@
+//! The drill that works through an alarm, against the world: its few calls, and all that can become of them.
+
+use std::{rc::Rc, time::Duration};
+
+use firedrill_core::{
+    Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
+    evidence::Evidence,
+    failover::{AlarmState, places, reason_of},
+    gate::GateAnswer,
+    lever::{
+        Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step, plan,
+        whole_step, writer_step,
+    },
+    plan::Plan,
+    ports::{Clock, Drill},
+    request::{Arn, MetricValue},
+    run::{Lever, Page, Stop},
+};
+
+use super::{
+    ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIOD, PERIODS, Pending, cloud::Place,
+};
+use crate::{
+    drill::{not_executed, release},
+    history::timing,
+    scenario::{Kind, Trouble},
+    truth::{Event, World, WorldClock},
+};
+
+pub(crate) struct FailoverDrill {
+    pub world: Rc<World>,
+    pub clock: Rc<WorldClock>,
+    pub aws_poll: Duration,
+    pub last_look: Option<Duration>,
+    pub open_since: Option<Duration>,
+}
+
+fn arn(text: &str) -> Arn {
+    text.to_owned().try_into().unwrap_or_else(|_| unreachable!("a constant"))
+}
+
+impl FailoverDrill {
+    async fn probe(&self, run: &Run) -> Vec<(usize, Answer)> {
+        let asked = self.clock.now();
+        self.clock.latency().await;
+        let serves = self.world.cloud_serves();
+        let by = self.world.cloud.borrow().edges;
+        self.clock.latency().await;
+        let answered = self.clock.now();
+        let blind = self.world.is_within(self.world.scenario.blind) || self.world.unlucky(1);
+        let answer = |part: Part| {
+            let seen = match part {
+                Part::Steady => serves,
+                Part::Primary => serves && by == Place::Primary,
+                Part::Standby => serves && by == Place::Standby,
+            };
+            let seen = if blind { Seen::Unknown } else { seen.into() };
+            Answer { seen, asked, answered, detail: None }
+        };
+        run.limits.probes.iter().enumerate().map(|(index, rule)| (index, answer(rule.part))).collect()
+    }
+
+    fn ready(&self) -> Ready {
+        let scenario = &self.world.scenario;
+        let alarm = arn(ALARM);
+        let datapoints = scenario.failover.metric.then(|| {
+            let rule = MetricAlarm {
+                namespace: "Bookstore".to_owned(),
+                metric: "connectivity".to_owned(),
+                dimensions: std::collections::BTreeMap::new(),
+                unit: None,
+                statistic: Some(Statistic::Minimum),
+                period_seconds: u32::try_from(PERIOD / 1_000).unwrap_or(10),
+                evaluation_periods: u32::try_from(PERIODS).unwrap_or(2),
+                datapoints_to_alarm: u32::try_from(PERIODS).unwrap_or(2),
+                threshold: 1.0,
+                comparison: Some(Comparison::LessThanThreshold),
+                is_metric_math: false,
+                is_anomaly_detection: false,
+            };
+            plan(&rule, &[], &MetricValue { value: 0.into(), per_period: 1 })
+                .unwrap_or_else(|why| unreachable!("{why}"))
+        });
+        let first = match &datapoints {
+            Some(points) => metric_step(&alarm, points),
+            None => alarm_step(&alarm),
+        };
+        let (second, database) = match scenario.kind {
+            Kind::Instances | Kind::Distribution => {
+                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
+                (distribution_step(&arn(DISTRIBUTION), &before, &set), None)
+            }
+            Kind::Database => {
+                let facts = self.world.database_facts();
+                let writer = facts.writer().unwrap_or_default().to_owned();
+                let step = if scenario.failover.restore_writer {
+                    writer_step(&arn(CLUSTER), &writer)
+                } else {
+                    whole_step(&arn(CLUSTER), true)
+                };
+                (step, Some(facts))
+            }
+        };
+        let age = if scenario.failover.metric { MAX_EVENT_AGE } else { 0 };
+        Ready {
+            lever: Some(Lever {
+                alarm_arn: ALARM.to_owned(),
+                automation: "failover".to_owned(),
+                automation_ms: FUNCTION_TIMEOUT + timing().margin_ms + age,
+                datapoints,
+                database,
+            }),
+            undo: vec![first, second],
+        }
+    }
+
+    fn prepare(&self) -> Prepared {
+        let scenario = &self.world.scenario;
+        let alarm = self.world.cloud.borrow().alarm.unwrap_or(AlarmState::Ok);
+        if scenario.refused || alarm != AlarmState::Ok {
+            return Prepared::Refused("simulated".to_owned());
+        }
+        if self.world.unlucky(1) {
+            return Prepared::Unknown("simulated".to_owned());
+        }
+        Prepared::Ready(Box::new(self.ready()))
+    }
+
+    fn watched(&self) -> Watched {
+        if self.world.unlucky(1) {
+            self.world.met(Trouble::ReadFails);
+            return Watched::default();
+        }
+        let cloud = self.world.cloud.borrow();
+        Watched { changes: Some(cloud.changes.clone()), state: Some(cloud.alarm.unwrap_or(AlarmState::Ok)) }
+    }
+
+    /// The resource's steps and whether it failed over; unknown if it could not be read.
+    fn looked(&self, run: &Run, step: &UndoStep) -> (StepSeen, Seen) {
+        if self.world.unlucky(1) {
+            self.world.met(Trouble::ReadFails);
+            return (StepSeen::Unknown, Seen::Unknown);
+        }
+        match self.world.scenario.kind {
+            Kind::Instances | Kind::Distribution => {
+                let facts = self.world.distribution_facts();
+                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
+                let open = Watched::window_over(run, self.clock.now()) == StepSeen::Busy;
+                let undone = match facts.undone(&before, &set) {
+                    StepSeen::Open if open => StepSeen::Busy,
+                    other => other,
+                };
+                (undone, facts.failed_over(&set))
+            }
+            Kind::Database => {
+                let facts = self.world.database_facts();
+                let began = run.injection_began();
+                let before = run.lever.as_ref().and_then(|lever| lever.database.as_ref());
+                let failed_over = match (before, began) {
+                    (Some(before), Some(began)) => facts.failed_over(before, true, began),
+                    _ => Seen::Unknown,
+                };
+                let cool_down = self.world.scenario.failover.cool_down;
+                let undone = if step.awaited {
+                    facts.is_whole(true)
+                } else {
+                    facts.writer_restored(&step.before, cool_down, self.clock.now())
+                };
+                (undone, failed_over)
+            }
+        }
+    }
+
+    /// Sends one call; says what its sender learns.
+    async fn send(&self, pending: Pending) -> CallOutcome {
+        let lost = |trouble| {
+            self.world.met(trouble);
+            CallOutcome::Unknown { message: "simulated".to_owned() }
+        };
+        self.clock.latency().await;
+        if self.world.unlucky(1) {
+            self.world.met(Trouble::CallThrottled);
+            return not_executed("Throttling", true);
+        }
+        if self.world.unlucky(1) {
+            return lost(Trouble::CallLostBefore);
+        }
+        if self.world.unlucky(1) {
+            let late = self.world.rng.borrow_mut().u64(1_000..timing().settle_ms);
+            self.world.later(late, pending);
+            return lost(Trouble::CallLandsLate);
+        }
+        if let Pending::Point { version, .. } = pending
+            && self.world.cloud.borrow().version != version
+        {
+            self.world.met(Trouble::LostRace);
+            return not_executed("PreconditionFailed", true);
+        }
+        self.world.take_effect(pending);
+        self.world.settle();
+        self.clock.latency().await;
+        if self.world.unlucky(1) { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
+    }
+}
+
+impl Drill for FailoverDrill {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        let answers = self.probe(run).await;
+        let mut seen = Observation { answers, ..Observation::default() };
+        let world = Rc::clone(&self.world);
+        let scenario = &world.scenario;
+        if scenario.stop_at.is_some_and(|at| world.elapsed() >= at) && run.verdict.is_none() {
+            if run.stop.is_none() {
+                world.met(Trouble::OperatorStops);
+                world.log(Event::StopAsked);
+            }
+            seen.stop = Some(Stop { by: "operator".to_owned(), reason: "simulated".to_owned() });
+        }
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            let open = if world.unlucky(1) && run.phase == Phase::Injecting {
+                Seen::Unknown
+            } else {
+                Seen::from(!scenario.gate_closed)
+            };
+            seen.gates = vec![GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }];
+        }
+        if run.phase == Phase::Checking {
+            seen.prepared = Some(self.prepare());
+        }
+        let elapsed = self.clock.elapsed();
+        if self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= self.aws_poll) {
+            self.last_look = Some(elapsed);
+            self.clock.latency().await;
+            let now = self.clock.now();
+            seen.looked = Some(now);
+            let watched = self.watched();
+            (seen.in_place, seen.in_place_at) = watched.in_place(run);
+            seen.foreign_alarm = watched.foreign_alarm(run, now);
+            if let [lever, resource] = &run.undo[..] {
+                let set_back =
+                    if lever.awaited { Watched::window_over(run, now) } else { watched.set_back(run) };
+                let (undone, failed_over) = self.looked(run, resource);
+                seen.undone = vec![set_back, undone];
+                seen.failed_over = failed_over;
+            }
+            let well = world.primary_well();
+            if !well {
+                world.met(Trouble::PrimaryFails);
+            }
+            seen.primary = if world.unlucky(1) { Seen::Unknown } else { well.into() };
+        }
+        seen.release = release(&world, &self.clock, &mut self.open_since, run);
+        (seen, Vec::new())
+    }
+
+    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
+        self.world.log_inject(run, number);
+        if self.world.scenario.denied {
+            self.clock.latency().await;
+            self.world.met(Trouble::CallDenied);
+            return not_executed("AccessDenied", false);
+        }
+        let reason = reason_of(&run.run_id, "forces the alarm");
+        let pending = if self.world.scenario.failover.metric {
+            Pending::Datapoint
+        } else {
+            Pending::Set { to: AlarmState::Alarm, reason }
+        };
+        self.send(pending).await
+    }
+
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        if self.world.is_within(self.world.scenario.undo_refused) {
+            self.clock.latency().await;
+            self.world.met(Trouble::RestoreRefused);
+            return not_executed("AccessDenied", false);
+        }
+        let Some(step) = run.undo.get(step) else { return not_executed("NoSuchStep", false) };
+        self.clock.latency().await;
+        // Looked at again right before the call, as the adapters do.
+        let pending = if step.service == "cloudwatch" {
+            if self.watched().set_back(run) != StepSeen::Open {
+                return not_executed("NotOurs", true);
+            }
+            Pending::Set { to: AlarmState::Ok, reason: reason_of(&run.run_id, "sets the alarm back") }
+        } else {
+            let version = self.world.cloud.borrow().version;
+            if self.looked(run, step).0 != StepSeen::Open {
+                return not_executed("NotNow", true);
+            }
+            self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
+            match self.world.scenario.kind {
+                Kind::Instances | Kind::Distribution => Pending::Point { to: Place::Primary, version },
+                Kind::Database => Pending::FailOver { to: Some(self.world.cloud.borrow().writer_before) },
+            }
+        };
+        self.send(pending).await
+    }
+
+    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
+        self.clock.latency().await;
+        if self.world.unlucky(1) {
+            return Err("simulated".to_owned());
+        }
+        self.world.log(Event::Paged);
+        Ok(())
+    }
+
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
+}

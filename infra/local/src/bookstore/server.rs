@@ -1,0 +1,98 @@
+//! The answers.
+
+use std::net::TcpListener;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+use super::{
+    cdn::{Answer, Cdn, STATUS},
+    shop::{Shared, held},
+};
+
+pub(super) async fn serve(listener: TcpListener, shop: Shared) {
+    let routes = Router::new()
+        .route("/version/", get(version))
+        .route("/books/", get(books))
+        .route(STATUS, get(through_cdn))
+        .route("/origins/primary/static/status.json", get(primary))
+        .route("/origins/standby/static/status.json", get(standby))
+        .with_state(shop);
+    if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+        let _ = axum::serve(listener, routes).await;
+    }
+}
+
+async fn version(State(shop): State<Shared>) -> Response {
+    match held(&shop).serves() {
+        Ok(color) => ok(json!({ "version": format!("bookstore-api-{}", color.name()) })),
+        Err(why) => unavailable(why),
+    }
+}
+
+async fn books(State(shop): State<Shared>) -> Response {
+    match held(&shop).has_books() {
+        Ok(_) => ok(json!([
+            { "id": 1, "title": "The Checklist Manifesto", "author": "Atul Gawande" },
+            { "id": 2, "title": "Normal Accidents", "author": "Charles Perrow" },
+            { "id": 3, "title": "The Field Guide to Understanding Human Error", "author": "Sidney Dekker" },
+        ])),
+        Err(why) => unavailable(why),
+    }
+}
+
+/// As `CloudFront` answers, if there is one.
+async fn through_cdn(State(shop): State<Shared>) -> Response {
+    let shop = held(&shop);
+    let answer = shop.delivery.answer();
+    let (mut response, from_cache) = match answer {
+        Answer::Fresh(cdn) => (status_of(cdn), "Miss from cloudfront"),
+        Answer::Cached(cdn) => (status_of(cdn), "Hit from cloudfront"),
+        Answer::Down => (unavailable("the origin that is asked is down"), "Error from cloudfront"),
+    };
+    if shop.delivery.is_deployed() {
+        response.headers_mut().insert("x-cache", HeaderValue::from_static(from_cache));
+    }
+    if matches!(answer, Answer::Cached(_)) {
+        response.headers_mut().insert(header::AGE, HeaderValue::from_static("30"));
+    }
+    response
+}
+
+async fn primary(State(shop): State<Shared>) -> Response {
+    origin(&shop, Cdn::Primary)
+}
+
+async fn standby(State(shop): State<Shared>) -> Response {
+    origin(&shop, Cdn::Secondary)
+}
+
+fn origin(shop: &Shared, cdn: Cdn) -> Response {
+    if held(shop).delivery.is_well(cdn) { status_of(cdn) } else { unavailable("this origin is down") }
+}
+
+/// The status document. Its header says the same, for those who do not read bodies.
+fn status_of(cdn: Cdn) -> Response {
+    let mut response = ok(json!({ "cdn": cdn.name() }));
+    response.headers_mut().insert("x-cdn", HeaderValue::from_static(cdn.name()));
+    response
+}
+
+fn ok(body: Value) -> Response {
+    (no_store(), Json(body)).into_response()
+}
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, no_store(), Json(json!({ "error": why }))).into_response()
+}
+
+/// An old answer would be taken for a new one.
+fn no_store() -> HeaderMap {
+    HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+}

@@ -1,0 +1,62 @@
+//! Real alarms, which go off because something is ill: the functions are of use without any drill.
+
+use firedrill_core::failover::{AlarmState, Done, Entry};
+use firedrill_local::{Home, home::Drill};
+use serde_json::{Value, json};
+
+use crate::place::{Hand, until, with_home};
+
+/// What the failover function did about the first change of an alarm to this state, since it first went off.
+async fn done_about(home: &Home, hand: &Hand, alarm: &str, state: AlarmState) -> Entry {
+    let arn = &home.bookstore_outputs[alarm];
+    until(&format!("{alarm} went to {state}, and was handled"), async || {
+        let entries = hand.entries(&home.table.name, arn).await;
+        let mut since = entries.into_iter().skip_while(|entry| entry.state != AlarmState::Alarm);
+        since.find(|entry| entry.state == state && entry.done.is_some())
+    })
+    .await
+}
+
+#[test]
+fn users_are_never_left_with_what_really_fails_nor_moved_back_without_a_person() {
+    with_home(
+        |_| {},
+        async |home| {
+            let hand = Hand::of(&home.aws);
+            for drill in [Drill::Cdn, Drill::Database] {
+                home.alarm_is(drill, "OK").await.unwrap();
+            }
+            let cluster = async || home.aws.databases().await.unwrap().clusters.remove(0);
+            let writer = cluster().await.writer;
+            home.bookstore.fail_primary_cdn();
+            home.aws.patch_database("bookstore", &json!({ "connectable": false })).await.unwrap();
+
+            let cdn = done_about(home, &hand, "CdnAlarmArn", AlarmState::Alarm).await;
+            assert_eq!((cdn.done, cdn.run_id), (Some(Done::FailedOver), None));
+            let url = format!("{}/static/status.json", home.bookstore.url());
+            let http = reqwest::Client::builder().no_proxy().build().unwrap();
+            until("the standby serves", async || {
+                let answer: Value = http.get(&url).send().await.ok()?.json().await.ok()?;
+                (answer["cdn"] == "secondary").then_some(())
+            })
+            .await;
+            let database = done_about(home, &hand, "DatabaseAlarmArn", AlarmState::Alarm).await;
+            assert_eq!((database.done, database.run_id), (Some(Done::FailedOver), None));
+            until("another writer takes connections", async || {
+                let now = cluster().await;
+                (now.connectable && now.writer != writer).then_some(())
+            })
+            .await;
+
+            home.bookstore.heal_primary_cdn();
+            for alarm in ["CdnAlarmArn", "DatabaseAlarmArn"] {
+                let ok = done_about(home, &hand, alarm, AlarmState::Ok).await;
+                assert_eq!(ok.done, Some(Done::Ignored), "{ok:#?}");
+            }
+            assert_eq!(home.aws.distributions().await.unwrap()[0].configured.default, "standby");
+            let told = home.aws.messages().await.unwrap();
+            let pages = told.iter().filter(|message| message.topic == home.outputs["PagesTopicArn"]).count();
+            assert_eq!(pages, 2, "one for each: {told:#?}");
+        },
+    );
+}

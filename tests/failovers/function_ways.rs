@@ -1,0 +1,139 @@
+//! The ways from an alarm to its failover function, and how often one change may come along them.
+
+use std::collections::BTreeSet;
+
+use firedrill_core::failover::Done;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::place::{Case, Shape, with};
+
+const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
+
+/// One entry that says so, one call, and the standby configured.
+async fn failed_over_once(case: &Case<'_>) {
+    let entry = case.entry().await;
+    assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
+    assert_eq!(case.calls("UpdateDistribution").await.len(), 1);
+    assert_eq!(case.origin().await, "standby");
+}
+
+#[test]
+fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
+    with(async |place| {
+        let case = place.case("shapes");
+        case.set("ALARM", CROSSED).await;
+        let told = case.delivered(3).await;
+        let ways: BTreeSet<&str> = told.iter().map(|one| one.via.as_str()).collect();
+        assert_eq!(ways, BTreeSet::from(["alarm", "rule", "sns"]));
+        assert!(told.iter().all(|one| one.state == "delivered"), "{told:#?}");
+        failed_over_once(&case).await;
+        let moved = case.distribution().await.configured.behaviors;
+        let of = |pattern: &str| moved.get(pattern).map(String::as_str);
+        assert_eq!((of("/static/*"), of("/origins/*")), (Some("standby"), Some("primary")));
+
+        // Each of them once more: answered with the entry.
+        let before = case.entry().await;
+        for one in &told {
+            place.aws.redeliver(one.n).await.unwrap();
+        }
+        let again = case.delivered(6).await;
+        assert!(again.iter().all(|one| one.state == "delivered"), "{again:#?}");
+        assert_eq!(case.entry().await, before);
+        failed_over_once(&case).await;
+        assert_eq!(case.told().await.len(), 1, "people are told once");
+    });
+}
+
+#[test]
+fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_people_moved_back() {
+    with(async |place| {
+        let case = place.case("thrice");
+        let change = case.change("ALARM", 0, CROSSED);
+        let events = Shape::ALL.map(|shape| change.event(shape));
+        let answers = join_all(events.iter().map(|event| case.invoke(event))).await;
+        for answer in &answers {
+            let kind = answer.payload["errorType"].as_str();
+            assert!(!answer.failed || kind == Some("InHand"), "{:#}", answer.payload);
+        }
+        assert!(answers.iter().any(|answer| !answer.failed), "{answers:#?}");
+        failed_over_once(&case).await;
+
+        place
+            .hand
+            .update_distribution(&case.id, |config| {
+                let default = config.find("<DefaultCacheBehavior").unwrap();
+                let (others, default) = config.split_at(default);
+                let back = default.replacen(">standby<", ">primary<", 1);
+                format!("{others}{back}")
+            })
+            .await;
+        let entry = case.entry().await;
+        for event in &events {
+            let mut answer = case.handled(event).await;
+            assert_eq!(answer["duplicate"], true);
+            answer.as_object_mut().unwrap().remove("duplicate");
+            assert_eq!(answer, json!(entry), "answered with its entry");
+        }
+        assert_eq!(case.origin().await, "primary");
+        assert_eq!(case.calls("UpdateDistribution").await.len(), 1);
+    });
+}
+
+#[test]
+fn a_metric_math_alarm_is_never_unreadable() {
+    with(async |place| {
+        let case = place.case("math");
+        case.set("ALARM", CROSSED).await;
+        let told = case.delivered(2).await;
+        assert!(told.iter().all(|one| one.state == "delivered"), "{told:#?}");
+        let action = told.iter().find(|one| one.via == "alarm").unwrap();
+        let first = &action.event["alarmData"]["configuration"]["metrics"][0];
+        assert!(first["expression"].is_string() && first["metricStat"].is_null(), "{first:#}");
+        failed_over_once(&case).await;
+    });
+}
+
+#[test]
+fn a_composite_alarm_is_never_unreadable() {
+    with(async |place| {
+        let case = place.case("composite");
+        case.set("ALARM", "Its child went to ALARM").await;
+        let told = case.delivered(1).await;
+        assert_eq!(told[0].state, "delivered", "{told:#?}");
+        assert!(told[0].event["alarmData"]["configuration"]["metrics"].is_null(), "{told:#?}");
+        failed_over_once(&case).await;
+    });
+}
+
+#[test]
+fn an_alarm_that_nobody_configured_never_moves_anything_and_is_never_passed_over() {
+    with(async |place| {
+        let case = place.case("stranger");
+        case.set("ALARM", CROSSED).await;
+        let told = case.delivered(1).await;
+        assert_eq!(told[0].state, "failed", "whoever sent it must see that nothing came of it: {told:#?}");
+        let entry = case.entry().await;
+        assert_eq!(entry.done, Some(Done::Refused), "{entry:#?}");
+        let why = entry.why.unwrap();
+        assert!(why.contains(&case.alarm_arn) && why.contains("CdnFailovers"), "{why}");
+        assert_eq!(case.told().await.len(), 1, "people are told once, though it was tried again");
+        let answer = case.invoke(&told[0].event).await;
+        assert!(answer.failed);
+        assert_eq!(answer.payload["errorType"], "UnknownAlarm", "{:#}", answer.payload);
+    });
+}
+
+#[test]
+fn a_message_that_cannot_be_read_never_keeps_another_one_from_being_acted_on() {
+    with(async |place| {
+        let case = place.case("many");
+        let mut event = case.change("ALARM", 0, CROSSED).event(Shape::Topic);
+        let unreadable = json!({ "Sns": { "Message": "{\"AlarmName\": \"no more than that\"}" } });
+        event["Records"].as_array_mut().unwrap().insert(0, unreadable);
+        let answer = case.invoke(&event).await;
+        assert!(answer.failed);
+        assert_eq!(answer.payload["errorType"], "UnreadableEvent", "{:#}", answer.payload);
+        failed_over_once(&case).await;
+    });
+}
