@@ -321,7 +321,7 @@ const ROLES: [(&str, &[&str], &[&str]); 5] = [
             "kms",
             "sns",
         ],
-        &["cloudwatch:ListAlarmMuteRules", "sns:ListSubscriptionsByTopic"],
+        &["cloudwatch:ListAlarmMuteRules", "cloudwatch:ListTagsForResource", "sns:ListSubscriptionsByTopic"],
     ),
     ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "functions", "route53", "sns"], &[]),
     // It never injects a failover, and an instance has no writer to restore.
