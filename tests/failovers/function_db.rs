@@ -151,20 +151,25 @@ fn a_reply_that_never_comes_never_holds_the_function_until_it_is_ended() {
     });
 }
 
+/// After `skip` writes that pass, one fails as often as the SDK tries it: the change is delivered once more, and
+/// concluded by one call.
+async fn one_call_though_a_write_fails(case: &Case<'_>, skip: u32) {
+    let fails =
+        json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": skip, "times": 3 });
+    case.fault("PutItem", fails).await;
+    case.set("ALARM", CROSSED).await;
+    let told = case.delivered(1).await;
+    assert_eq!((told[0].state.as_str(), told[0].attempts), ("delivered", 2), "{told:#?}");
+    let entry = case.entry().await;
+    assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
+    assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
+}
+
 #[test]
 fn a_call_that_was_not_sent_because_its_intent_was_not_written_is_never_taken_for_sent() {
     with(async |place| {
-        let case = place.case("unwritten");
-        // The claim and the newest change pass; the intent does not, as often as the SDK tries.
-        let fails =
-            json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": 2, "times": 3 });
-        case.fault("PutItem", fails).await;
-        case.set("ALARM", CROSSED).await;
-        let told = case.delivered(1).await;
-        assert_eq!((told[0].state.as_str(), told[0].attempts), ("delivered", 2), "{told:#?}");
-        let entry = case.entry().await;
-        assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
-        assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
+        // The claim and the newest change pass; the intent does not.
+        one_call_though_a_write_fails(&place.case("unwritten"), 2).await;
     });
 }
 
@@ -172,15 +177,8 @@ fn a_call_that_was_not_sent_because_its_intent_was_not_written_is_never_taken_fo
 fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_was_not_written() {
     with(async |place| {
         let case = place.case("forgotten");
-        let fails =
-            json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": 3, "times": 3 });
-        case.fault("PutItem", fails).await;
-        case.set("ALARM", CROSSED).await;
-        let told = case.delivered(1).await;
-        assert_eq!((told[0].state.as_str(), told[0].attempts), ("delivered", 2), "{told:#?}");
-        let entry = case.entry().await;
-        assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
-        assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
+        // The intent passes, too; the conclusion does not.
+        one_call_though_a_write_fails(&case, 3).await;
         is_whole_with_writer(&case, "forgotten-2").await;
         assert_eq!(case.told().await.len(), 1);
     });

@@ -327,8 +327,7 @@ impl Case<'_> {
 
     /// Its distribution.
     pub async fn distribution(&self) -> Distribution {
-        let all = self.place.aws.distributions().await.unwrap();
-        all.into_iter().find(|one| one.id == self.id).unwrap()
+        self.place.aws.distribution(&self.id).await.unwrap().unwrap()
     }
 
     /// Where its default behaviour points.
@@ -338,8 +337,7 @@ impl Case<'_> {
 
     /// Its cluster.
     pub async fn cluster(&self) -> Cluster {
-        let all = self.place.aws.databases().await.unwrap();
-        all.clusters.into_iter().find(|one| one.id == self.id).unwrap()
+        self.place.aws.cluster(&self.id).await.unwrap().unwrap()
     }
 
     /// Puts a run into the record that stands so.

@@ -30,7 +30,7 @@ pub struct Config {
 }
 
 /// Unless the stack says otherwise.
-const COOL_DOWN: Duration = Duration::from_mins(10);
+const COOL_DOWN_SECONDS: u64 = 600;
 
 /// A function that was set up wrongly. It answers every invocation with this and touches nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -78,34 +78,21 @@ impl Config {
     /// # Errors
     /// See [`Config::from_env`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text = |name| lookup(name).ok_or(ConfigError::Missing(name));
-        let list = |name| text(name).map(|value| split(&value));
-        let number = |name| {
-            let value = text(name)?;
-            value.trim().parse::<u32>().map(u64::from).map_err(|_| ConfigError::Unreadable {
-                name,
-                value,
-                expected: "a whole number",
-            })
-        };
-        let table = text("FIREDRILL_TABLE")?;
-        if table.trim().is_empty() {
-            let (name, expected) = ("FIREDRILL_TABLE", "the name of a table");
-            return Err(ConfigError::Unreadable { name, value: table, expected });
-        }
+        let variables = Variables(lookup);
+        let number = |name| variables.number(name);
         let config = Self {
-            table,
+            table: variables.table()?,
             policy: Policy {
-                production_applications: list("FIREDRILL_PRODUCTION_APPLICATIONS")?,
-                non_production_environments: list("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
+                production_applications: split(&variables.text("FIREDRILL_PRODUCTION_APPLICATIONS")?),
+                non_production_environments: split(&variables.text("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?),
             },
-            kms_key_arns: lookup("FIREDRILL_KMS_KEY_ARNS").map(|value| split(&value)).unwrap_or_default(),
-            topic_arn: topic(text("FIREDRILL_TOPIC_ARN")?)?,
-            cool_down: match lookup("FIREDRILL_COOL_DOWN_SECONDS") {
-                None => COOL_DOWN,
-                Some(_) => Duration::from_secs(number("FIREDRILL_COOL_DOWN_SECONDS")?),
-            },
-            retention: Duration::from_secs(number("FIREDRILL_RETENTION_DAYS")? * 86_400),
+            kms_key_arns: variables
+                .get("FIREDRILL_KMS_KEY_ARNS")
+                .map(|value| split(&value))
+                .unwrap_or_default(),
+            topic_arn: variables.topic()?,
+            cool_down: variables.cool_down()?,
+            retention: variables.retention()?,
             timing: Timing {
                 poll_ms: number("FIREDRILL_POLL_MS")?,
                 aws_poll_ms: number("FIREDRILL_AWS_POLL_MS")?,
@@ -131,14 +118,59 @@ pub(crate) const fn reserve_ms(timing: &Timing) -> u64 {
     timing.call_deadline_ms * 2 + timing.margin_ms
 }
 
-/// An empty one is none: a stack need not have a topic, but it has to say so.
-pub(crate) fn topic(value: String) -> Result<Option<Arn>, ConfigError> {
-    if value.trim().is_empty() {
-        return Ok(None);
+/// Variables, by name; and those that every kind of function has.
+pub(crate) struct Variables<L>(pub L);
+
+impl<L: Fn(&str) -> Option<String>> Variables<L> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name)
     }
-    let arn = Arn::try_from(value.trim().to_owned()).ok().filter(|arn| arn.service() == "sns");
-    let (name, expected) = ("FIREDRILL_TOPIC_ARN", "the ARN of an SNS topic, or empty");
-    arn.map(Some).ok_or(ConfigError::Unreadable { name, value, expected })
+
+    pub(crate) fn text(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.get(name).ok_or(ConfigError::Missing(name))
+    }
+
+    pub(crate) fn number(&self, name: &'static str) -> Result<u64, ConfigError> {
+        let value = self.text(name)?;
+        let expected = "a whole number";
+        let number = value.trim().parse::<u32>().map(u64::from);
+        number.map_err(|_| ConfigError::Unreadable { name, value, expected })
+    }
+
+    /// One that need not be there.
+    pub(crate) fn number_or(&self, name: &'static str, otherwise: u64) -> Result<u64, ConfigError> {
+        if self.get(name).is_none() { Ok(otherwise) } else { self.number(name) }
+    }
+
+    pub(crate) fn table(&self) -> Result<String, ConfigError> {
+        let (name, expected) = ("FIREDRILL_TABLE", "the name of a table");
+        let value = self.text(name)?;
+        if value.trim().is_empty() {
+            return Err(ConfigError::Unreadable { name, value, expected });
+        }
+        Ok(value)
+    }
+
+    pub(crate) fn retention(&self) -> Result<Duration, ConfigError> {
+        Ok(Duration::from_secs(self.number("FIREDRILL_RETENTION_DAYS")? * 86_400))
+    }
+
+    pub(crate) fn cool_down(&self) -> Result<Duration, ConfigError> {
+        let seconds = self.number_or("FIREDRILL_COOL_DOWN_SECONDS", COOL_DOWN_SECONDS)?;
+        Ok(Duration::from_secs(seconds))
+    }
+
+    /// An empty one is none: a stack need not have a topic, but it has to say so.
+    pub(crate) fn topic(&self) -> Result<Option<Arn>, ConfigError> {
+        let name = "FIREDRILL_TOPIC_ARN";
+        let value = self.text(name)?;
+        if value.trim().is_empty() {
+            return Ok(None);
+        }
+        let arn = Arn::try_from(value.trim().to_owned()).ok().filter(|arn| arn.service() == "sns");
+        let expected = "the ARN of an SNS topic, or empty";
+        arn.map(Some).ok_or(ConfigError::Unreadable { name, value, expected })
+    }
 }
 
 fn split(list: &str) -> Vec<String> {

@@ -21,6 +21,8 @@ pub mod client;
 pub mod cloudfront;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
+#[cfg(any(feature = "instance", feature = "cdn", feature = "db"))]
+mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[cfg(feature = "ec2")]

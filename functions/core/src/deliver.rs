@@ -96,7 +96,7 @@ pub async fn deliver<D: Drill>(
         Delivery::Release(release) => {
             let id = RunId(release.run_id.clone());
             let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
-            if !is_releasable(&run) {
+            if !run.waits_for_people() {
                 return Err(DeliverError::NothingToRelease(id.0));
             }
             // On record before it is acted upon: whoever carries the run on hears it.
@@ -240,12 +240,6 @@ async fn resume<D: Drill>(
         Taken::NotOurs(run) => return Ok(answer(&report(&run))),
     };
     left(drive(clock, store, &mut drill, &mut session, *run).await)
-}
-
-/// Whether a person's word changes anything.
-fn is_releasable(run: &Run) -> bool {
-    let failed = run.outcome == Some(Outcome::RollbackFailed) && run.phase != Phase::Finished;
-    run.phase == Phase::Held || failed
 }
 
 /// What came of asking for a run's lease.

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use crate::{
-    Act, Acted, CallOutcome, Observation, Outcome, Phase, Run, Timestamp,
+    Act, Acted, CallOutcome, Observation, Phase, Run, Timestamp,
     evidence::{Evidence, Recorder},
     ports::{Clock, Drill, Saved, Store, StoreError},
     run::OwnerId,
+    time::growing_ms,
     timing::Timing,
 };
 
@@ -61,7 +62,9 @@ pub async fn drive(
         let looked = clock.elapsed();
         let (mut seen, findings) = drill.observe(&run).await;
         seen.acted = std::mem::take(&mut acted);
-        if is_asking(&run) && last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen) {
+        if run.waits_for_people()
+            && last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen)
+        {
             last_heard = Some(looked);
             listen(store, &run, &mut seen).await;
         }
@@ -102,11 +105,6 @@ pub async fn drive(
         clock.sleep(pause).await;
     }
     Left::Finished(Box::new(run))
-}
-
-/// Whether a person's word would change anything.
-fn is_asking(run: &Run) -> bool {
-    run.phase == Phase::Held || run.outcome == Some(Outcome::RollbackFailed)
 }
 
 /// Hears what people said since, to whichever invocation. Not being able to is no word.
@@ -293,7 +291,7 @@ async fn send_pages(
 ) {
     let now = clock.now();
     let due = run.pages.iter().position(|page| {
-        let pause = FIRST_PAGE_PAUSE_MS << page.attempts.saturating_sub(1).min(10);
+        let pause = growing_ms(FIRST_PAGE_PAUSE_MS, page.attempts);
         !page.sent
             && page.attempts < MOST_PAGE_ATTEMPTS
             && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))

@@ -94,6 +94,11 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// The pause after so many attempts, in milliseconds: the first one after the first, doubled after each other.
+pub(crate) fn growing_ms(first_ms: u64, attempts: u32) -> u64 {
+    first_ms.saturating_mul(1 << attempts.saturating_sub(1).min(16))
+}
+
 /// Whose clock stamped a moment. Clocks of different machines differ, so a difference between two
 /// of them is only as good as both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

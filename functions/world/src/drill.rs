@@ -5,15 +5,14 @@ use std::{rc::Rc, time::Duration};
 use firedrill_core::{
     Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
     evidence::Evidence,
-    gate::GateAnswer,
     plan::Plan,
     ports::{Clock, Drill},
-    request::Release,
-    run::{Outcome, Page, Stop},
+    run::Page,
 };
 
 use crate::{
-    history::timing,
+    calls::{Landing, denied, not_executed, send},
+    people,
     scenario::Trouble,
     truth::{Effect, Event, Shown, World, WorldClock},
 };
@@ -61,61 +60,20 @@ impl WorldDrill {
         (0..probes).map(|index| (index, answer(index))).collect()
     }
 
-    fn late(&self, effect: Effect) {
-        let longest = timing().settle_ms;
-        let due = self.world.now.get()
-            + i64::try_from(self.world.rng.borrow_mut().u64(1_000..longest)).unwrap_or(0);
-        self.world.state.borrow_mut().late.push((due, effect));
-    }
-
     /// Sends one call; says what its sender learns.
     async fn call(&self, effect: Effect) -> CallOutcome {
-        let lost = |trouble| {
-            self.world.met(trouble);
-            CallOutcome::Unknown { message: "simulated".to_owned() }
+        let land = |landing| {
+            match landing {
+                Landing::Now => self.world.land(effect),
+                Landing::Later(ms) => {
+                    let due = self.world.now.get() + i64::try_from(ms).unwrap_or(0);
+                    self.world.state.borrow_mut().late.push((due, effect));
+                }
+            }
+            Ok(())
         };
-        self.clock.latency().await;
-        if self.world.unlucky(1) {
-            self.world.met(Trouble::CallThrottled);
-            return not_executed("RequestLimitExceeded", true);
-        }
-        if self.world.unlucky(1) {
-            return lost(Trouble::CallLostBefore);
-        }
-        if self.world.unlucky(1) {
-            self.late(effect);
-            return lost(Trouble::CallLandsLate);
-        }
-        self.world.land(effect);
-        self.clock.latency().await;
-        if self.world.unlucky(1) { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
+        send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
     }
-}
-
-/// A person's word, some time after the run is held or has failed to roll back.
-pub(crate) fn release(
-    world: &World,
-    clock: &WorldClock,
-    open_since: &mut Option<Duration>,
-    run: &Run,
-) -> Option<Release> {
-    let open = run.phase == Phase::Held || run.outcome == Some(Outcome::RollbackFailed);
-    if !open || !world.scenario.release {
-        *open_since = None;
-        return None;
-    }
-    let since = *open_since.get_or_insert(clock.elapsed());
-    let waited = clock.elapsed().saturating_sub(since) > Duration::from_secs(20);
-    waited.then(|| Release {
-        run_id: run.run_id.0.clone(),
-        by: "operator".to_owned(),
-        reason: "looked".to_owned(),
-        fail_back: world.scenario.seed.is_multiple_of(2),
-    })
-}
-
-pub(crate) fn not_executed(code: &str, again: bool) -> CallOutcome {
-    CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
 }
 
 impl Drill for WorldDrill {
@@ -124,21 +82,7 @@ impl Drill for WorldDrill {
         let mut seen = Observation { answers, ..Observation::default() };
         let world = Rc::clone(&self.world);
         let scenario = &world.scenario;
-        if scenario.stop_at.is_some_and(|at| world.elapsed() >= at) && run.verdict.is_none() {
-            if run.stop.is_none() {
-                world.met(Trouble::OperatorStops);
-                world.log(Event::StopAsked);
-            }
-            seen.stop = Some(Stop { by: "operator".to_owned(), reason: "simulated".to_owned() });
-        }
-        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-            let open = if world.unlucky(1) && run.phase == Phase::Injecting {
-                Seen::Unknown
-            } else {
-                Seen::from(!scenario.gate_closed)
-            };
-            seen.gates = vec![GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }];
-        }
+        people::stop_and_gates(&world, run, &mut seen);
         if run.phase == Phase::Checking {
             seen.prepared = Some(if scenario.refused {
                 Prepared::Refused("simulated".to_owned())
@@ -173,16 +117,14 @@ impl Drill for WorldDrill {
             seen.primary = if known { well.into() } else { Seen::Unknown };
             seen.foreign_alarm = if known { (!well).into() } else { Seen::Unknown };
         }
-        seen.release = release(&world, &self.clock, &mut self.open_since, run);
+        seen.release = people::release(&world, &self.clock, &mut self.open_since, run);
         (seen, Vec::new())
     }
 
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.world.log_inject(run, number);
         if self.world.scenario.denied {
-            self.clock.latency().await;
-            self.world.met(Trouble::CallDenied);
-            return not_executed("UnauthorizedOperation", false);
+            return denied(&self.world, &self.clock, Trouble::CallDenied, "UnauthorizedOperation").await;
         }
         self.call(Effect::Stop).await
     }
@@ -190,9 +132,7 @@ impl Drill for WorldDrill {
     async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
         self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
         if self.world.is_within(self.world.scenario.undo_refused) {
-            self.clock.latency().await;
-            self.world.met(Trouble::RestoreRefused);
-            return not_executed("UnauthorizedOperation", false);
+            return denied(&self.world, &self.clock, Trouble::RestoreRefused, "UnauthorizedOperation").await;
         }
         let stopping = self.world.state.borrow().changing.is_some_and(|(_, down)| down);
         if stopping {
@@ -203,12 +143,7 @@ impl Drill for WorldDrill {
     }
 
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        self.clock.latency().await;
-        let sent = !self.world.unlucky(1);
-        if sent {
-            self.world.log(Event::Paged);
-        }
-        if sent { Ok(()) } else { Err("simulated".to_owned()) }
+        people::page(&self.world, &self.clock).await
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {

@@ -4,11 +4,13 @@
 //! is the core's own: `deliver`, `drive`, `step`. The [`oracle`] reads the world's log afterwards and
 //! shares nothing with `step`.
 
+mod calls;
 mod drill;
 mod executor;
 mod failover;
 pub mod history;
 pub mod oracle;
+mod people;
 mod scenario;
 mod store;
 mod tally;

@@ -97,25 +97,19 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
 
 /// What should take over does not: the standby server, or the failover function, whose call is denied.
 async fn break_something(home: &Home, drills: &[Drill]) -> Result<String, LocalError> {
-    let denied = |service: &str, action: &str, caller: &str, code: &str| {
+    let call = |drill: &Drill| match drill {
+        Drill::Instance => None,
+        Drill::Cdn => Some(("cloudfront", "UpdateDistribution", "LOCALFIREDRILLFAILOVERCDN")),
+        Drill::Database => Some(("rds", "FailoverDBCluster", "LOCALFIREDRILLFAILOVERDB")),
+    };
+    let denied = |(service, action, caller)| {
         json!({
             "id": action, "service": service, "action": action, "caller": caller, "kind": "error",
-            "times": 1_000_000,
-            "code": code, "status": 403, "message": "User is not authorized to perform this action"
+            "times": 1_000_000, "code": "AccessDenied", "status": 403,
+            "message": "User is not authorized to perform this action"
         })
     };
-    let faults: Vec<_> = drills
-        .iter()
-        .filter_map(|drill| match drill {
-            Drill::Instance => None,
-            Drill::Cdn => {
-                Some(denied("cloudfront", "UpdateDistribution", "LOCALFIREDRILLFAILOVERCDN", "AccessDenied"))
-            }
-            Drill::Database => {
-                Some(denied("rds", "FailoverDBCluster", "LOCALFIREDRILLFAILOVERDB", "AccessDenied"))
-            }
-        })
-        .collect();
+    let faults: Vec<_> = drills.iter().filter_map(call).map(denied).collect();
     if faults.is_empty() {
         return Ok("its standby is broken: it will not take over".to_owned());
     }

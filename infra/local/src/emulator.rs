@@ -1,178 +1,32 @@
 //! AWS on this machine: one emulator process with a folder and a port of its own.
 
 mod folder;
+mod process;
+mod shapes;
 
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-    time::Duration,
+    process::Stdio,
 };
 
 use reqwest::{Method, Url};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+
+use process::{Process, emulator};
+use shapes::Deliveries;
+pub use shapes::{
+    Behaviors, Call, Cluster, DatabaseInstance, Databases, Delivery, Distribution, Instance, Invoked, Member,
+    Message,
+};
 
 use crate::{
     LocalError,
-    child::{Group, group_is_gone, host, kill_group},
-    clock::Since,
-    places, python,
+    child::Group,
+    python,
     request::{OPERATOR, REGION, Requests, is_loopback},
 };
-
-/// It is up in two seconds; a machine that builds something at the same time takes longer.
-const COMES_WITHIN: Duration = Duration::from_mins(1);
-const GOES_WITHIN: Duration = Duration::from_secs(10);
-
-/// One call, as the call log has it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of emulator/calls.py")]
-pub struct Call {
-    pub n: u64,
-    pub at: i64,
-    pub done: Option<i64>,
-    pub caller: Option<String>,
-    pub service: String,
-    pub action: String,
-    pub region: Option<String>,
-    pub dry_run: bool,
-    pub mutating: bool,
-    pub resource: Option<String>,
-    pub status: Option<u16>,
-    pub code: Option<String>,
-    pub fault: Option<String>,
-}
-
-/// One instance, as a load balancer would know it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of emulator/instances.py")]
-pub struct Instance {
-    pub id: String,
-    pub state: String,
-    pub zone: String,
-    pub tags: BTreeMap<String, String>,
-    pub group: Option<String>,
-    pub status_checks: String,
-    pub region: String,
-}
-
-/// One distribution of `CloudFront`'s. What is configured is not what the edges serve.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/distributions`")]
-pub struct Distribution {
-    pub id: String,
-    pub arn: String,
-    pub status: String,
-    pub configured: Behaviors,
-    /// None until the first configuration has reached the edges.
-    pub serving: Option<Behaviors>,
-    /// The domain name of each origin, by its id.
-    pub origins: BTreeMap<String, String>,
-}
-
-/// Which origin answers.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Behaviors {
-    /// The id of the origin of the default behaviour.
-    pub default: String,
-    /// The ids of the origins of the others, by path pattern.
-    #[serde(default)]
-    pub behaviors: BTreeMap<String, String>,
-}
-
-/// All databases: the clusters with their members, and the instances that are in none.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
-pub struct Databases {
-    pub clusters: Vec<Cluster>,
-    pub instances: Vec<DatabaseInstance>,
-}
-
-/// One cluster of Aurora's.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
-pub struct Cluster {
-    pub id: String,
-    pub arn: String,
-    pub status: String,
-    /// The id of the writer.
-    pub writer: Option<String>,
-    pub connectable: bool,
-    pub members: Vec<Member>,
-}
-
-/// One instance of a cluster.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
-pub struct Member {
-    pub id: String,
-    pub writer: bool,
-    pub status: String,
-    pub zone: String,
-}
-
-/// One instance of RDS's.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
-pub struct DatabaseInstance {
-    pub id: String,
-    pub arn: String,
-    pub status: String,
-    pub zone: String,
-    pub secondary_zone: Option<String>,
-    pub multi_az: bool,
-    pub connectable: bool,
-}
-
-/// One event on its way to a function, from a topic, an alarm or a rule.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
-pub struct Delivery {
-    pub n: u64,
-    pub at: i64,
-    pub via: String,
-    pub source: String,
-    pub function: String,
-    pub alarm: Option<String>,
-    pub alarm_state: Option<String>,
-    pub event: Value,
-    pub again: Option<u64>,
-    pub state: String,
-    pub attempts: u32,
-}
-
-/// One message that was published to a topic.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
-pub struct Message {
-    pub n: u64,
-    pub at: i64,
-    pub topic: String,
-    pub subject: Option<String>,
-    pub message: String,
-}
-
-#[derive(Deserialize)]
-struct Deliveries {
-    deliveries: Vec<Delivery>,
-}
-
-/// What an invocation answered.
-#[derive(Clone, Debug)]
-pub struct Invoked {
-    /// The answer, or the error that the function returned.
-    pub payload: Value,
-    /// Whether it is an error.
-    pub failed: bool,
-}
 
 /// A running emulator. Dropping it ends it and removes its folder.
 #[derive(Debug)]
@@ -181,12 +35,6 @@ pub struct LocalAws {
     requests: Requests,
     endpoint: String,
     python: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Announced {
-    endpoint: String,
-    pid: u32,
 }
 
 impl LocalAws {
@@ -284,6 +132,30 @@ impl LocalAws {
     /// The emulator does not answer.
     pub async fn databases(&self) -> Result<Databases, LocalError> {
         read(self.requests.local(Method::GET, "databases", None).await?)
+    }
+
+    /// One distribution; none if there is no such one.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn distribution(&self, id: &str) -> Result<Option<Distribution>, LocalError> {
+        Ok(self.distributions().await?.into_iter().find(|one| one.id == id))
+    }
+
+    /// One cluster; none if there is no such one.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn cluster(&self, id: &str) -> Result<Option<Cluster>, LocalError> {
+        Ok(self.databases().await?.clusters.into_iter().find(|one| one.id == id))
+    }
+
+    /// The state of an alarm of either kind; none if there is no such alarm.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn alarm_state(&self, name: &str) -> Result<Option<String>, LocalError> {
+        self.requests.alarm_state(name).await
     }
 
     /// Changes what no call of RDS's can, such as the status of a reader.
@@ -432,108 +304,6 @@ impl LocalAws {
     pub(crate) fn requests(&self) -> &Requests {
         &self.requests
     }
-}
-
-/// The process and its folder, from the moment it is spawned.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    // It ends when this does, also when we are killed.
-    input: Option<ChildStdin>,
-    group: Option<u32>,
-    ended: bool,
-    folder: TempDir,
-    _lock: fs::File,
-}
-
-impl Process {
-    fn spawn(python: &Path) -> Result<Self, LocalError> {
-        let (folder, lock) = folder::create()?;
-        let mut command = emulator(python, folder.path());
-        command.args(["serve", "--port", "0", "--dir"]).arg(folder.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|source| LocalError::Spawn { program: python.display().to_string(), source })?;
-        let input = child.stdin.take();
-        Ok(Self { child, input, group: None, ended: false, folder, _lock: lock })
-    }
-
-    /// Waits for its one line.
-    async fn announced(&mut self) -> Result<Announced, LocalError> {
-        let stdout =
-            self.child.stdout.take().ok_or_else(|| LocalError::Emulator("has no output".to_owned()))?;
-        let (sender, line) = tokio::sync::oneshot::channel();
-        // A thread of its own: it ends with the pipe, and nobody has to wait for it.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(stdout).read_line(&mut line);
-            let _ = sender.send(line);
-        });
-        let line = tokio::time::timeout(COMES_WITHIN, line).await;
-        let line =
-            line.map_err(|_| LocalError::Emulator(self.why("did not come up in time")))?.unwrap_or_default();
-        serde_json::from_str(&line).map_err(|_| LocalError::Emulator(self.why("did not come up")))
-    }
-
-    /// What it wrote down, or printed, last.
-    fn why(&mut self, what: &str) -> String {
-        let logged = fs::read_to_string(self.folder.path().join("logs/emulator.log")).unwrap_or_default();
-        let mut printed = String::new();
-        if let (Ok(Some(_)), Some(mut errors)) = (self.child.try_wait(), self.child.stderr.take()) {
-            let _ = std::io::Read::read_to_string(&mut errors, &mut printed);
-        }
-        let text = format!("{logged}\n{printed}");
-        let last: Vec<&str> = text.trim().lines().rev().take(5).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        format!("{what}: {}", last.join("\n  "))
-    }
-
-    /// Closes its input, at which it ends; by force if it does not.
-    fn end(&mut self) -> Result<(), LocalError> {
-        if self.ended {
-            return Ok(());
-        }
-        self.ended = true;
-        drop(self.input.take());
-        let leader = self.group.unwrap_or_else(|| self.child.id());
-        let began = Since::now();
-        let mut forced = false;
-        loop {
-            let over = !matches!(self.child.try_wait(), Ok(None));
-            if over && group_is_gone(leader) {
-                return Ok(());
-            }
-            if began.elapsed() > GOES_WITHIN && !forced {
-                forced = true;
-                let _ = self.child.kill();
-                kill_group(leader);
-            }
-            if began.elapsed() > GOES_WITHIN * 2 {
-                return Err(LocalError::Emulator(format!("did not end: process group {leader} is left")));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Err(error) = self.end() {
-            eprintln!("{error}");
-        }
-    }
-}
-
-/// `python -m emulator`, with a cleared environment. Isolated: nothing of the user's Python is read.
-fn emulator(python: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(python);
-    command.args(["-I", "-B"]).arg(places::emulator()).current_dir(folder);
-    command.env_clear().envs(host(|_| false)).env("HOME", folder).env("PYTHONUNBUFFERED", "1");
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", REGION);
-    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.env("AWS_ACCESS_KEY_ID", OPERATOR).env("AWS_SECRET_ACCESS_KEY", "local");
-    command
 }
 
 /// Runs a child to its end: whether it succeeded, its output, its errors.

@@ -288,7 +288,7 @@ impl Home {
         let name = arn.rsplit(":alarm:").next().unwrap_or_default();
         let began = Since::now();
         loop {
-            let state = self.aws.requests().alarm_state(name).await?;
+            let state = self.aws.alarm_state(name).await?;
             if state.as_deref() == Some(wanted) {
                 return Ok(());
             }

@@ -96,7 +96,10 @@ impl Requests {
 
     /// The state of an alarm; none if there is no such alarm.
     pub(crate) async fn alarm_state(&self, name: &str) -> Result<Option<String>, LocalError> {
-        let body = format!("Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1={name}");
+        let body = format!(
+            "Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1={name}\
+             &AlarmTypes.member.1=MetricAlarm&AlarmTypes.member.2=CompositeAlarm"
+        );
         let request = self.signed(Method::POST, "", "monitoring").body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let fail = |error: reqwest::Error| LocalError::Answer {

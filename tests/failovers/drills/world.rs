@@ -394,15 +394,7 @@ impl World<'_> {
 
     /// Its alarm's state.
     pub async fn alarm_state(&self) -> String {
-        let fields = [
-            ("Action", "DescribeAlarms"),
-            ("AlarmNames.member.1", self.name),
-            ("AlarmTypes.member.1", "MetricAlarm"),
-            ("AlarmTypes.member.2", "CompositeAlarm"),
-        ];
-        let text = self.ground.hand.query("monitoring", "2010-08-01", &fields).await;
-        let state = text.split("<StateValue>").nth(1).and_then(|rest| rest.split("</StateValue>").next());
-        state.unwrap().to_owned()
+        self.ground.aws.alarm_state(self.name).await.unwrap().unwrap()
     }
 
     /// Somebody else sets its alarm.
@@ -412,8 +404,7 @@ impl World<'_> {
 
     /// Its distribution.
     pub async fn distribution(&self) -> Distribution {
-        let all = self.ground.aws.distributions().await.unwrap();
-        all.into_iter().find(|one| one.id == self.id).unwrap()
+        self.ground.aws.distribution(&self.id).await.unwrap().unwrap()
     }
 
     /// Where its distribution points.
@@ -423,8 +414,7 @@ impl World<'_> {
 
     /// Its cluster.
     pub async fn cluster(&self) -> Cluster {
-        let all = self.ground.aws.databases().await.unwrap();
-        all.clusters.into_iter().find(|one| one.id == self.id).unwrap()
+        self.ground.aws.cluster(&self.id).await.unwrap().unwrap()
     }
 
     /// Moved away once and back once, its alarm its own, and in OK.

@@ -1,7 +1,5 @@
 //! A distribution that fails over from one origin to another.
 
-use std::collections::BTreeMap;
-
 use firedrill_core::{
     CallOutcome, Prepared, Run, Seen, StepSeen, Timestamp, UndoStep,
     evidence::Evidence,
@@ -18,7 +16,7 @@ use crate::{
     client::Connection,
     cloudfront::CloudFront,
     error::{Failure, Proof},
-    facts::{distribution_facts, distribution_id},
+    facts::{distribution_facts, distribution_id, point},
 };
 
 /// A distribution, as a drill fails it over.
@@ -137,11 +135,7 @@ impl Resource for Distribution {
         if let Some(outcome) = without_a_call(facts.undone(&before, &set)) {
             return outcome;
         }
-        let place = |place: String| if place == DEFAULT { None } else { Some(place) };
-        let changes: BTreeMap<Option<String>, String> =
-            before.into_iter().map(|(name, origin)| (place(name), origin)).collect();
-        let answer = self.cloudfront.point(config, &etag, &changes).await;
-        answer.map_or_else(Failure::into_outcome, |()| CallOutcome::Done)
+        point(&self.cloudfront, config, &etag, &before).await
     }
 
     /// CloudFront tells of none.

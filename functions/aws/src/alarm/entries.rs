@@ -4,7 +4,7 @@ use firedrill_core::{
     ClockName, Measured, Run,
     evidence::Evidence,
     failover::{AlarmState, Entry},
-    request::Mode,
+    lever::caused,
 };
 
 use super::{AlarmDrill, Resource};
@@ -41,18 +41,7 @@ impl<R: Resource> AlarmDrill<R> {
 
 /// Whether it is about the change to ALARM that this run caused.
 fn is_ours(run: &Run, entry: &Entry) -> bool {
-    let by_us = match run.mode {
-        Mode::Stop => false,
-        Mode::Alarm => entry.run_id.as_ref() == Some(&run.run_id),
-        // The datapoints carry no name: until their window is over the alarm goes off because of them.
-        Mode::Metric => {
-            let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
-            entry.run_id.is_none()
-                && run.injection_began().is_some_and(|began| entry.at >= began)
-                && end.is_some_and(|end| entry.at <= end)
-        }
-    };
-    by_us && entry.state == AlarmState::Alarm
+    entry.state == AlarmState::Alarm && caused(run, entry.run_id.as_ref(), entry.at, 0)
 }
 
 fn newest<'a>(run: &Run, entries: &'a [Entry]) -> Option<&'a Entry> {

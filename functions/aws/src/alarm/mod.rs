@@ -41,7 +41,7 @@ pub use distribution::Distribution;
 pub use kit::Kit;
 pub use resource::{Ground, Resource};
 
-use crate::{clock::SystemClock, stops};
+use crate::{clock::SystemClock, due::when, stops};
 use kit::{Regional, Tools};
 use pace::Pace;
 
@@ -233,11 +233,6 @@ impl<R: Resource> AlarmDrill<R> {
         lines.push(format!("Playbook: {}", self.request.playbook.link));
         lines
     }
-}
-
-/// Does it only if it is due. Boxed: each of these futures holds several calls.
-async fn when<T>(due: bool, work: impl Future<Output = T>) -> Option<T> {
-    if due { Some(Box::pin(work).await) } else { None }
 }
 
 #[cfg(test)]

@@ -7,11 +7,10 @@ use firedrill_core::{
     request::Arn,
 };
 
-use crate::config::{ConfigError, topic};
+use crate::config::{ConfigError, Variables};
 
 /// Unless the stack says otherwise.
 const MAX_EVENT_AGE_SECONDS: u64 = 300;
-const COOL_DOWN_SECONDS: u64 = 600;
 /// Clocks of machines differ: an invocation is dead for certain so long after its timeout, in milliseconds.
 const MARGIN_MS: u64 = 10_000;
 /// One to claim a change, one to look, one to move traffic, one to write that down.
@@ -50,25 +49,11 @@ impl Settings {
     /// # Errors
     /// See [`Settings::from_env`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let text = |name| lookup(name).ok_or_else(|| ConfigError::Missing(name).to_string());
-        let number =
-            |name, unless: Option<u64>| {
-                let value = match (lookup(name), unless) {
-                    (None, Some(number)) => return Ok(number),
-                    (None, None) => return Err(ConfigError::Missing(name).to_string()),
-                    (Some(value), _) => value,
-                };
-                value.trim().parse::<u32>().map(u64::from).map_err(|_| {
-                    ConfigError::Unreadable { name, value, expected: "a whole number" }.to_string()
-                })
-            };
-        let table = text("FIREDRILL_TABLE")?;
-        if table.trim().is_empty() {
-            let (name, expected) = ("FIREDRILL_TABLE", "the name of a table");
-            return Err(ConfigError::Unreadable { name, value: table, expected }.to_string());
-        }
-        let call_deadline_ms = number("FIREDRILL_CALL_DEADLINE_MS", None)?;
-        let timeout_ms = number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS", None)? * 1_000;
+        let wrong = |error: ConfigError| error.to_string();
+        let variables = Variables(lookup);
+        let table = variables.table().map_err(wrong)?;
+        let call_deadline_ms = variables.number("FIREDRILL_CALL_DEADLINE_MS").map_err(wrong)?;
+        let timeout_ms = variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS").map_err(wrong)? * 1_000;
         if call_deadline_ms == 0 || timeout_ms <= call_deadline_ms * LEAST_CALLS {
             return Err(format!(
                 "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {LEAST_CALLS} times \
@@ -76,18 +61,18 @@ impl Settings {
                  many calls"
             ));
         }
-        let max_event_age = number("FIREDRILL_MAX_EVENT_AGE_SECONDS", Some(MAX_EVENT_AGE_SECONDS))?;
+        let max_event_age = variables.number_or("FIREDRILL_MAX_EVENT_AGE_SECONDS", MAX_EVENT_AGE_SECONDS);
         Ok(Self {
             table,
-            retention: Duration::from_secs(number("FIREDRILL_RETENTION_DAYS", None)? * 86_400),
+            retention: variables.retention().map_err(wrong)?,
             call_deadline: Duration::from_millis(call_deadline_ms),
             handling: failover::Settings {
-                max_event_age_ms: max_event_age * 1_000,
+                max_event_age_ms: max_event_age.map_err(wrong)? * 1_000,
                 function_timeout_ms: timeout_ms + MARGIN_MS,
             },
-            topic_arn: topic(text("FIREDRILL_TOPIC_ARN")?).map_err(|error| error.to_string())?,
-            cool_down: Duration::from_secs(number("FIREDRILL_COOL_DOWN_SECONDS", Some(COOL_DOWN_SECONDS))?),
-            failovers: configured(&text("FIREDRILL_FAILOVERS")?)?,
+            topic_arn: variables.topic().map_err(wrong)?,
+            cool_down: variables.cool_down().map_err(wrong)?,
+            failovers: configured(&variables.text("FIREDRILL_FAILOVERS").map_err(wrong)?)?,
         })
     }
 }

@@ -27,7 +27,8 @@ use kit::Tools;
 pub use kit::{Kit, Regional};
 
 use crate::{
-    client::Connection, clock::SystemClock, config::Config, ec2::Instance, pager::Pager, probe::Prober, stops,
+    client::Connection, clock::SystemClock, config::Config, due::when, ec2::Instance, pager::Pager,
+    probe::Prober, stops,
 };
 
 /// One instance drill, as far as one invocation carries it.
@@ -218,9 +219,4 @@ impl InstanceDrill {
         self.states.extend(changed.clone());
         (!changed.is_empty()).then_some(Evidence::Targets { at: look.at, states: changed })
     }
-}
-
-/// Does it only if it is due. Boxed: each of these futures holds several calls.
-async fn when<T>(due: bool, work: impl Future<Output = T>) -> Option<T> {
-    if due { Some(Box::pin(work).await) } else { None }
 }

@@ -10,5 +10,5 @@ mod wiring;
 
 pub use metric::{Comparison, MetricAlarm, Period, Statistic, plan};
 pub use undo::{alarm_step, distribution_step, metric_step, places_of, whole_step, writer_step};
-pub use watch::{Change, Watched};
+pub use watch::{Change, Watched, caused};
 pub use wiring::{AlarmFacts, AlarmKind, Consumer, FailoverFunction, Found, Way, find, hops, refuse};

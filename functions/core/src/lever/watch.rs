@@ -4,7 +4,7 @@ use crate::{
     Measured, Run, Seen, StepSeen, Timestamp,
     failover::{AlarmState, run_of},
     request::Mode,
-    run::by_cloudwatch,
+    run::{RunId, by_cloudwatch},
 };
 
 /// One change of the lever's alarm, from its history.
@@ -27,21 +27,26 @@ pub struct Watched {
     pub state: Option<AlarmState>,
 }
 
-impl Watched {
-    fn is_ours(run: &Run, change: &Change) -> bool {
-        match run.mode {
-            Mode::Stop => false,
-            Mode::Alarm => run_of(&change.reason).as_ref() == Some(&run.run_id),
-            // The datapoints carry no name. Until their window is over the alarm goes off because of them.
-            Mode::Metric => {
-                let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
-                let began = run.injection_began();
-                run_of(&change.reason).is_none()
-                    // CloudWatch's clock may be a little behind ours.
-                    && began.is_some_and(|began| change.at.plus_millis(run.limits.consistency_ms) >= began)
-                    && end.is_some_and(|end| change.at <= end)
-            }
+/// Whether a change of the lever's alarm to ALARM, forced in the name of `named` at this moment, is this run's
+/// doing. CloudWatch may say that it was up to `early_ms` before the injection.
+#[must_use]
+pub fn caused(run: &Run, named: Option<&RunId>, at: Timestamp, early_ms: u64) -> bool {
+    match run.mode {
+        Mode::Stop => false,
+        Mode::Alarm => named == Some(&run.run_id),
+        // The datapoints carry no name. Until their window is over the alarm goes off because of them.
+        Mode::Metric => {
+            named.is_none()
+                && run.injection_began().is_some_and(|began| at.plus_millis(early_ms) >= began)
+                && run.window_end().is_some_and(|end| at <= end)
         }
+    }
+}
+
+impl Watched {
+    /// CloudWatch's clock may be a little behind ours.
+    fn is_ours(run: &Run, change: &Change) -> bool {
+        caused(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency_ms)
     }
 
     fn raised(&self) -> impl Iterator<Item = &Change> + Clone {
@@ -71,10 +76,7 @@ impl Watched {
         let since = match run.mode {
             // Ours is by CloudWatch's clock; without it, our own must do.
             Mode::Stop | Mode::Alarm => own.unwrap_or(began),
-            Mode::Metric => {
-                let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
-                end.unwrap_or(began)
-            }
+            Mode::Metric => run.window_end().unwrap_or(began),
         };
         let known = run.released_at.map_or(since, |at| at.max(since));
         if self.raised().any(|change| change.at > known && !Self::is_ours(run, change)) {
@@ -110,7 +112,6 @@ impl Watched {
     /// How ending the publication stands: over, once the last datapoint's window is.
     #[must_use]
     pub fn window_over(run: &Run, now: Timestamp) -> StepSeen {
-        let end = run.lever.as_ref().zip(run.injection.as_ref()).and_then(|(l, i)| l.window_end(i));
-        if end.is_none_or(|end| now > end) { StepSeen::Done } else { StepSeen::Busy }
+        if run.window_end().is_none_or(|end| now > end) { StepSeen::Done } else { StepSeen::Busy }
     }
 }

@@ -354,6 +354,19 @@ impl Run {
         ours && automation
     }
 
+    /// Until when the datapoints that may have been published can keep the alarm up; none without any.
+    #[must_use]
+    pub fn window_end(&self) -> Option<Timestamp> {
+        self.lever.as_ref()?.window_end(self.injection.as_ref()?)
+    }
+
+    /// Whether a person's word would change anything: it is held, or its rollback failed.
+    #[must_use]
+    pub fn waits_for_people(&self) -> bool {
+        let failed = self.outcome == Some(Outcome::RollbackFailed) && self.phase != Phase::Finished;
+        self.phase == Phase::Held || failed
+    }
+
     /// The rules of the probes that play one of these parts, with their streaks.
     pub(crate) fn streaks_of<'a>(
         &'a self,

@@ -5,6 +5,7 @@ use crate::{
     Act, Measured, Observation, Run, Seen, Timestamp,
     gate::closed,
     run::{Call, CallOutcome, Phase, Verdict},
+    time::growing_ms,
 };
 
 /// So many times one injection may be asked for while AWS throttles it.
@@ -106,7 +107,7 @@ fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         let reason = format!("the injecting call was not executed ({code}): {message}");
         return finish_untouched(run, Verdict::NotInjected, reason, now);
     }
-    let pause = first_pause.saturating_mul(1 << (number - 1));
+    let pause = growing_ms(first_pause, number);
     if now < sent.unwrap_or(intended).plus_millis(pause) {
         return Act::Wait;
     }

@@ -4,6 +4,7 @@ use super::{finish, note_detected};
 use crate::{
     Act, Measured, Observation, Run, Seen, StepSeen, Timestamp,
     run::{CallOutcome, Hold, Outcome, Phase, StepState, Verdict},
+    time::growing_ms,
 };
 
 /// Pauses between attempts grow up to this.
@@ -120,8 +121,7 @@ fn ask_for(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Act> {
     let first_pause = run.limits.retry_pause_ms;
     for &index in steps {
         let progress = &mut run.undo[index].progress;
-        let doublings = progress.attempts.saturating_sub(1).min(16);
-        let pause = first_pause.saturating_mul(1 << doublings).min(LONGEST_PAUSE_MS);
+        let pause = growing_ms(first_pause, progress.attempts).min(LONGEST_PAUSE_MS);
         if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
             progress.attempts += 1;
             progress.last_sent = Some(now);

@@ -13,6 +13,7 @@ use firedrill_core::{
 
 use super::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, Pending, cloud::Place};
 use crate::{
+    calls::{denied, send},
     scenario::{Kind, Trouble},
     store::troubled,
     truth::{Event, World, WorldClock},
@@ -93,38 +94,18 @@ struct WorldEffect {
 
 impl WorldEffect {
     async fn sent(&self, pending: Pending) -> CallOutcome {
-        let unknown = |trouble| {
-            self.world.met(trouble);
-            CallOutcome::Unknown { message: "simulated".to_owned() }
-        };
-        self.clock.latency().await;
         if self.world.scenario.failover.function_denied {
-            self.world.met(Trouble::FunctionDenied);
-            return not_executed("AccessDenied", false);
+            return denied(&self.world, &self.clock, Trouble::FunctionDenied, "AccessDenied").await;
         }
-        if self.world.unlucky(1) {
-            self.world.met(Trouble::CallThrottled);
-            return not_executed("Throttling", true);
-        }
-        if self.world.unlucky(1) {
-            return unknown(Trouble::CallLostBefore);
-        }
-        if let Pending::Point { version, .. } = pending
-            && self.world.cloud.borrow().version != version
-        {
-            self.world.met(Trouble::LostRace);
-            return not_executed("PreconditionFailed", true);
-        }
-        let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
-        self.world.log(Event::FailedOver { by_run, change: self.change.at });
-        self.world.take_effect(pending);
-        self.clock.latency().await;
-        if self.world.unlucky(1) { unknown(Trouble::CallLostAfter) } else { CallOutcome::Done }
+        let land = |_| {
+            self.world.refuse_lost_race(&pending)?;
+            let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
+            self.world.log(Event::FailedOver { by_run, change: self.change.at });
+            self.world.take_effect(pending);
+            Ok(())
+        };
+        send(&self.world, &self.clock, "Throttling", false, land).await
     }
-}
-
-fn not_executed(code: &str, again: bool) -> CallOutcome {
-    CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
 }
 
 impl Effect for WorldEffect {

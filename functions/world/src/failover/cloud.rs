@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use firedrill_core::{
-    Timestamp,
+    CallOutcome, Timestamp,
     failover::{AlarmState, DatabaseFacts, DatabaseMember, DistributionFacts, Entry, places, run_of},
     lever::Change,
     run::RunId,
@@ -11,6 +11,7 @@ use firedrill_core::{
 
 use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
 use crate::{
+    calls::not_executed,
     scenario::{Kind, Trouble},
     truth::{Event, World},
 };
@@ -89,6 +90,17 @@ impl World {
     pub fn later(&self, ms: u64, what: Pending) {
         let at = self.now.get() + i64::try_from(ms).unwrap_or(0);
         self.cloud.borrow_mut().pending.push((at, what));
+    }
+
+    /// An update is guarded by the version that its sender saw.
+    pub fn refuse_lost_race(&self, call: &Pending) -> Result<(), CallOutcome> {
+        match call {
+            Pending::Point { version, .. } if self.cloud.borrow().version != *version => {
+                self.met(Trouble::LostRace);
+                Err(not_executed("PreconditionFailed", true))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Lets everything take effect that is due. Deliveries are left: they are invocations.

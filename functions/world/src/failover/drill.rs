@@ -6,7 +6,6 @@ use firedrill_core::{
     Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
     evidence::Evidence,
     failover::{AlarmState, places, reason_of},
-    gate::GateAnswer,
     lever::{
         Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step, plan,
         whole_step, writer_step,
@@ -14,15 +13,16 @@ use firedrill_core::{
     plan::Plan,
     ports::{Clock, Drill},
     request::{Arn, MetricValue},
-    run::{Lever, Page, Stop},
+    run::{Lever, Page},
 };
 
 use super::{
     ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIOD, PERIODS, Pending, cloud::Place,
 };
 use crate::{
-    drill::{not_executed, release},
+    calls::{Landing, denied, not_executed, send},
     history::timing,
+    people,
     scenario::{Kind, Trouble},
     truth::{Event, World, WorldClock},
 };
@@ -173,33 +173,19 @@ impl FailoverDrill {
 
     /// Sends one call; says what its sender learns.
     async fn send(&self, pending: Pending) -> CallOutcome {
-        let lost = |trouble| {
-            self.world.met(trouble);
-            CallOutcome::Unknown { message: "simulated".to_owned() }
+        let land = |landing| match landing {
+            Landing::Now => {
+                self.world.refuse_lost_race(&pending)?;
+                self.world.take_effect(pending);
+                self.world.settle();
+                Ok(())
+            }
+            Landing::Later(ms) => {
+                self.world.later(ms, pending);
+                Ok(())
+            }
         };
-        self.clock.latency().await;
-        if self.world.unlucky(1) {
-            self.world.met(Trouble::CallThrottled);
-            return not_executed("Throttling", true);
-        }
-        if self.world.unlucky(1) {
-            return lost(Trouble::CallLostBefore);
-        }
-        if self.world.unlucky(1) {
-            let late = self.world.rng.borrow_mut().u64(1_000..timing().settle_ms);
-            self.world.later(late, pending);
-            return lost(Trouble::CallLandsLate);
-        }
-        if let Pending::Point { version, .. } = pending
-            && self.world.cloud.borrow().version != version
-        {
-            self.world.met(Trouble::LostRace);
-            return not_executed("PreconditionFailed", true);
-        }
-        self.world.take_effect(pending);
-        self.world.settle();
-        self.clock.latency().await;
-        if self.world.unlucky(1) { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
+        send(&self.world, &self.clock, "Throttling", true, land).await
     }
 }
 
@@ -208,22 +194,7 @@ impl Drill for FailoverDrill {
         let answers = self.probe(run).await;
         let mut seen = Observation { answers, ..Observation::default() };
         let world = Rc::clone(&self.world);
-        let scenario = &world.scenario;
-        if scenario.stop_at.is_some_and(|at| world.elapsed() >= at) && run.verdict.is_none() {
-            if run.stop.is_none() {
-                world.met(Trouble::OperatorStops);
-                world.log(Event::StopAsked);
-            }
-            seen.stop = Some(Stop { by: "operator".to_owned(), reason: "simulated".to_owned() });
-        }
-        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-            let open = if world.unlucky(1) && run.phase == Phase::Injecting {
-                Seen::Unknown
-            } else {
-                Seen::from(!scenario.gate_closed)
-            };
-            seen.gates = vec![GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }];
-        }
+        people::stop_and_gates(&world, run, &mut seen);
         if run.phase == Phase::Checking {
             seen.prepared = Some(self.prepare());
         }
@@ -249,16 +220,14 @@ impl Drill for FailoverDrill {
             }
             seen.primary = if world.unlucky(1) { Seen::Unknown } else { well.into() };
         }
-        seen.release = release(&world, &self.clock, &mut self.open_since, run);
+        seen.release = people::release(&world, &self.clock, &mut self.open_since, run);
         (seen, Vec::new())
     }
 
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.world.log_inject(run, number);
         if self.world.scenario.denied {
-            self.clock.latency().await;
-            self.world.met(Trouble::CallDenied);
-            return not_executed("AccessDenied", false);
+            return denied(&self.world, &self.clock, Trouble::CallDenied, "AccessDenied").await;
         }
         let reason = reason_of(&run.run_id, "forces the alarm");
         let pending = if self.world.scenario.failover.metric {
@@ -271,9 +240,7 @@ impl Drill for FailoverDrill {
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         if self.world.is_within(self.world.scenario.undo_refused) {
-            self.clock.latency().await;
-            self.world.met(Trouble::RestoreRefused);
-            return not_executed("AccessDenied", false);
+            return denied(&self.world, &self.clock, Trouble::RestoreRefused, "AccessDenied").await;
         }
         let Some(step) = run.undo.get(step) else { return not_executed("NoSuchStep", false) };
         self.clock.latency().await;
@@ -298,12 +265,7 @@ impl Drill for FailoverDrill {
     }
 
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        self.clock.latency().await;
-        if self.world.unlucky(1) {
-            return Err("simulated".to_owned());
-        }
-        self.world.log(Event::Paged);
-        Ok(())
+        people::page(&self.world, &self.clock).await
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {

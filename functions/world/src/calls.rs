@@ -1,0 +1,63 @@
+//! A call on its way to AWS and back, with everything that can become of it.
+
+use firedrill_core::CallOutcome;
+
+use crate::{
+    history::timing,
+    scenario::Trouble,
+    truth::{World, WorldClock},
+};
+
+/// When a call takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landing {
+    /// At once.
+    Now,
+    /// So many milliseconds later: its sender has long given it up.
+    Later(u64),
+}
+
+/// AWS says that it did not do it.
+pub(crate) fn not_executed(code: &str, again: bool) -> CallOutcome {
+    CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
+}
+
+/// AWS does not let us.
+pub(crate) async fn denied(world: &World, clock: &WorldClock, trouble: Trouble, code: &str) -> CallOutcome {
+    clock.latency().await;
+    world.met(trouble);
+    not_executed(code, false)
+}
+
+/// Sends one call; what its sender learns. `land` lets it take effect, or says what AWS answers instead.
+pub(crate) async fn send(
+    world: &World,
+    clock: &WorldClock,
+    throttled: &str,
+    may_land_late: bool,
+    land: impl FnOnce(Landing) -> Result<(), CallOutcome>,
+) -> CallOutcome {
+    let lost = |trouble| {
+        world.met(trouble);
+        CallOutcome::Unknown { message: "simulated".to_owned() }
+    };
+    clock.latency().await;
+    if world.unlucky(1) {
+        world.met(Trouble::CallThrottled);
+        return not_executed(throttled, true);
+    }
+    if world.unlucky(1) {
+        return lost(Trouble::CallLostBefore);
+    }
+    if may_land_late && world.unlucky(1) {
+        let late = world.rng.borrow_mut().u64(1_000..timing().settle_ms);
+        // Nobody waits for an answer any more.
+        let _ = land(Landing::Later(late));
+        return lost(Trouble::CallLandsLate);
+    }
+    if let Err(refused) = land(Landing::Now) {
+        return refused;
+    }
+    clock.latency().await;
+    if world.unlucky(1) { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
+}
