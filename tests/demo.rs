@@ -44,7 +44,7 @@ fn ended(child: Child) -> (Option<i32>, String, String) {
 }
 
 /// Times, ids, ports and places become placeholders; the order of what happens within a moment is no
-/// promise, so lines are compared as a set.
+/// promise, so lines are compared as a set: sorted, each once.
 fn shape(transcript: &str) -> Vec<String> {
     let replacements = [
         (r"i-[0-9a-f]{17}", "i-ID"),
@@ -67,6 +67,7 @@ fn shape(transcript: &str) -> Vec<String> {
     let mut lines: Vec<String> =
         text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
     lines.sort();
+    lines.dedup();
     lines
 }
 

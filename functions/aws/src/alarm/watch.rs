@@ -52,11 +52,13 @@ impl<R: Resource> AlarmDrill<R> {
         let Some(began) = run.injection_began() else { return Watching::default() };
         let (names, since) = ([self.alarm_name().to_owned()], self.since(began));
         let cloudwatch = &self.clients.cloudwatch;
-        let (described, changes, actions) = tokio::join!(
-            self.bounded("the alarm", cloudwatch.describe(&names)),
-            self.bounded("the alarm's history", cloudwatch.changes(&names[0], since)),
-            self.actions(run, cloudwatch.actions(&names[0], since)),
-        );
+        // Actions before changes: whatever set an action off is then in the history that was read.
+        let history = async {
+            let actions = self.actions(run, cloudwatch.actions(&names[0], since)).await;
+            (actions, self.bounded("the alarm's history", cloudwatch.changes(&names[0], since)).await)
+        };
+        let (described, (actions, changes)) =
+            tokio::join!(self.bounded("the alarm", cloudwatch.describe(&names)), history);
         let now = described.and_then(|mut all| all.remove(self.target.alarm_arn.as_str())?.state);
         let read = |listed: &Vec<Change>| listed.iter().map(change).collect();
         Watching {
