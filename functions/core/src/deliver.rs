@@ -11,10 +11,10 @@ use crate::{
     drive::{Left, Session, drive},
     evidence::Evidence,
     gate::{self, Policy},
-    ports::{Begun, Clock, Drill, Saved, Store, StoreError},
+    ports::{Begun, Clock, Inject, Saved, Store, StoreError, Word},
     report::report,
-    request::{Delivery, ParseError, parse},
-    run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, OwnerId, RunId, Times},
+    request::{Delivery, ParseError, StopOrder, StopWhat, SwitchOrder, parse},
+    run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, OwnerId, RunId, StepState, Stop, Times},
     timing::Timing,
 };
 
@@ -75,7 +75,7 @@ impl DeliverError {
 ///
 /// # Errors
 /// See [`DeliverError`].
-pub async fn deliver<D: Drill>(
+pub async fn deliver<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
     make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
@@ -100,13 +100,19 @@ pub async fn deliver<D: Drill>(
                 return Err(DeliverError::NothingToRelease(id.0));
             }
             // On record before it is acted upon: whoever carries the run on hears it.
-            let number = store.say(&id, &release).await?;
+            let number = store.say(&id, &Word::Release(release)).await?;
             resume(clock, store, make, invocation, id, Some(number)).await
+        }
+        Delivery::Stop(order) => stop(clock, store, order).await,
+        Delivery::KillSwitch(SwitchOrder { engage, switch }) => {
+            store.switch(&switch, engage).await?;
+            let scope = switch.scope.to_string();
+            Ok(json!({ "killSwitch": scope, "engaged": engage, "until": switch.until, "by": switch.by }))
         }
     }
 }
 
-async fn start<D: Drill>(
+async fn start<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
     make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
@@ -152,6 +158,56 @@ async fn start<D: Drill>(
     left(drive(clock, store, &mut drill, &mut session, run).await)
 }
 
+/// Writes the word down, and answers what will be undone by whoever carries the runs on. Nobody is waited for: a run
+/// that nobody carries on is the watchdog's.
+async fn stop(clock: &impl Clock, store: &impl Store, order: StopOrder) -> Result<Value, DeliverError> {
+    let StopOrder { what, stop } = order;
+    let runs = match what {
+        StopWhat::Run(id) => {
+            let id = RunId(id);
+            let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+            if run.phase != Phase::Finished {
+                store.say(&id, &Word::Stop(stop.clone())).await?;
+            }
+            vec![run]
+        }
+        StopWhat::Application(name) => {
+            store.stop_application(&name, &stop, clock.now()).await?;
+            let mut runs = Vec::new();
+            for id in store.open().await? {
+                let run = store.load(&id).await?;
+                runs.extend(run.filter(|run| run.application == name && run.phase != Phase::Finished));
+            }
+            runs
+        }
+    };
+    let Stop { by, reason } = stop;
+    let runs: Vec<Value> = runs.iter().map(will_be_undone).collect();
+    Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
+}
+
+/// What follows from a stop of this run.
+fn will_be_undone(run: &Run) -> Value {
+    let then = match run.phase {
+        Phase::Finished => "it is over: nothing follows",
+        Phase::Pending | Phase::Checking => "nothing was touched: it is skipped",
+        Phase::Injecting | Phase::Recovering => "it stops, and is rolled back",
+        Phase::RollingBack | Phase::Verifying | Phase::Held => {
+            "it is being rolled back already: nothing changes"
+        }
+    };
+    let open = run.undo.iter().filter(|step| step.progress.state == StepState::Open);
+    let undo: Vec<Value> = open
+        .map(|step| {
+            json!({
+                "service": step.service, "action": step.action, "region": step.region,
+                "resources": step.resources, "movesTraffic": step.moves_traffic
+            })
+        })
+        .collect();
+    json!({ "runId": run.run_id, "phase": run.phase, "then": then, "willBeUndone": undo })
+}
+
 fn left(left: Left) -> Result<Value, DeliverError> {
     match left {
         Left::Finished(run) | Left::HandedOver(run) => Ok(answer(&report(&run))),
@@ -187,7 +243,7 @@ fn over(run: &mut Run, outcome: Outcome, now: Timestamp) {
     run.times.finished = Some(now);
 }
 
-async fn plan<D: Drill>(
+async fn plan<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
     drill: &mut D,
@@ -218,7 +274,7 @@ async fn plan<D: Drill>(
     Ok(answer)
 }
 
-async fn resume<D: Drill>(
+async fn resume<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
     make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
@@ -279,28 +335,42 @@ pub async fn take(
         };
         known = Some((run.version, since));
         let waited = clock.elapsed().saturating_sub(since) >= session.timing.takeover();
-        if run.owner.is_none() || waited {
-            let mut ours = run.clone();
-            ours.owner = Some(session.owner.clone());
-            ours.version = run.version + 1;
-            // Its holder died, or is cut off: what it saw and did last may not be on record.
-            if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
-                injection.unwatched = true;
-            }
-            session.renewed_at = clock.elapsed();
-            match store.save(&ours, run.version).await {
-                Ok(Saved::Saved) => return Ok(Taken::Ours(Box::new(ours))),
-                // Somebody else was faster, or it is ours and the answer was lost: look again.
-                Ok(Saved::Conflict) | Err(StoreError::Unknown(_)) => {
-                    let there = store.load(id).await?;
-                    if let Some(there) = there.filter(|there| there.owner.as_ref() == Some(&session.owner)) {
-                        return Ok(Taken::Ours(Box::new(there)));
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
+        if (run.owner.is_none() || waited)
+            && let Some(ours) = claim(clock, store, session, &run).await?
+        {
+            return Ok(Taken::Ours(Box::new(ours)));
         }
         clock.sleep(session.timing.renew() / 3).await;
+    }
+}
+
+/// Makes the lease of a run ours, whose holder is known to be gone as of this version; none if somebody else was
+/// faster.
+///
+/// # Errors
+/// The store failed, and it is not known whose it is.
+pub async fn claim(
+    clock: &impl Clock,
+    store: &impl Store,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Option<Run>, StoreError> {
+    let mut ours = run.clone();
+    ours.owner = Some(session.owner.clone());
+    ours.version = run.version + 1;
+    // Its holder died, or is cut off: what it saw and did last may not be on record.
+    if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
+        injection.unwatched = true;
+    }
+    session.renewed_at = clock.elapsed();
+    match store.save(&ours, run.version).await {
+        Ok(Saved::Saved) => Ok(Some(ours)),
+        // Somebody else was faster, or it is ours and the answer was lost.
+        Ok(Saved::Conflict) | Err(StoreError::Unknown(_)) => {
+            let there = store.load(&run.run_id).await?;
+            Ok(there.filter(|there| there.owner.as_ref() == Some(&session.owner)))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -325,6 +395,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         starter: invocation.owner.clone(),
         owner: Some(invocation.owner.clone()),
         finished_by: None,
+        deadline: Some(now.plus_millis(u64::from(request.run_within()) * 1_000)),
         limits: limits(request, &invocation.timing),
         times: Times {
             scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::{
     Act, Acted, CallOutcome, Observation, Phase, Run, Timestamp,
     evidence::{Evidence, Recorder},
-    ports::{Clock, Drill, Saved, Store, StoreError},
-    run::OwnerId,
+    gate,
+    ports::{Clock, Drill, Inject, Orders, Saved, Store, StoreError},
+    run::{OwnerId, Stop},
+    switch,
     time::growing_ms,
     timing::Timing,
 };
@@ -45,7 +47,7 @@ pub enum Left {
 pub async fn drive(
     clock: &impl Clock,
     store: &impl Store,
-    drill: &mut impl Drill,
+    drill: &mut impl Inject,
     session: &mut Session,
     mut run: Run,
 ) -> Left {
@@ -62,11 +64,12 @@ pub async fn drive(
         let looked = clock.elapsed();
         let (mut seen, findings) = drill.observe(&run).await;
         seen.acted = std::mem::take(&mut acted);
-        if run.waits_for_people()
-            && last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen)
-        {
+        // Until the verdict, a word or a switch has to be heard within two looks.
+        let urgent = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
+        if urgent || last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen) {
             last_heard = Some(looked);
-            listen(store, &run, &mut seen).await;
+            let orders = store.orders(&run).await;
+            hear(&run, &orders, session, clock.now(), &mut seen);
         }
         let (mut next, act) = crate::step(&run, &seen, clock.now());
         note(&mut recorder, &run, &mut next, &seen, findings, clock.now());
@@ -85,7 +88,7 @@ pub async fn drive(
             break;
         }
         note_on_record(&mut run, &mut stored, clock.now());
-        if let Some(done) = carry_out(clock, drill, session, &run, act, looked, &stored).await {
+        if let Some(done) = carry_out(clock, store, drill, session, &run, act, looked, &stored).await {
             let answered = clock.now();
             let item = Evidence::Call {
                 sent: done.sent,
@@ -107,14 +110,44 @@ pub async fn drive(
     Left::Finished(Box::new(run))
 }
 
-/// Hears what people said since, to whichever invocation. Not being able to is no word.
-async fn listen(store: &impl Store, run: &Run, seen: &mut Observation) {
-    if let Ok(Some(said)) = store.said(&run.run_id).await
-        && said.number > run.heard
-    {
-        seen.heard = Some(said.number);
-        seen.release = said.release;
+/// Hears what the record says: the gates that lie in it, and what people said since, to whichever invocation. Not
+/// being able to is no word, but a closed gate.
+fn hear(
+    run: &Run,
+    orders: &Result<Orders, StoreError>,
+    session: &Session,
+    now: Timestamp,
+    seen: &mut Observation,
+) {
+    if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+        seen.gates.extend(gate::recorded(orders, &session.timing, now));
     }
+    let Ok(orders) = orders else { return };
+    if let Some(said) = orders.said.as_ref().filter(|said| said.number > run.heard) {
+        seen.heard = Some(said.number);
+        seen.release.clone_from(&said.release);
+    }
+    if let Some(stop) = asked_to_stop(run, orders, session.timing.margin_ms, now) {
+        seen.stop = Some(stop);
+    }
+}
+
+/// Who wants the run to end, by a word or by a switch.
+fn asked_to_stop(run: &Run, orders: &Orders, margin_ms: u64, now: Timestamp) -> Option<Stop> {
+    if let Some(stop) = orders.said.as_ref().and_then(|said| said.stop.clone()) {
+        return Some(stop);
+    }
+    // Said to every run that had begun; whether it had is told by two clocks, and ends it in doubt.
+    let began = run.times.started.unwrap_or(now);
+    if let Some((at, stop)) = &orders.application_stop
+        && at.plus_millis(margin_ms) >= began
+    {
+        return Some(stop.clone());
+    }
+    // Before anything was touched it is a gate, and says so.
+    let touched = matches!(run.phase, Phase::Injecting | Phase::Recovering);
+    let switch = switch::engaged(&orders.switches, now).filter(|_| touched)?;
+    Some(Stop { by: format!("the kill switch of {}", switch.scope), reason: switch.to_string() })
 }
 
 /// What we know of the stored head.
@@ -125,9 +158,11 @@ struct Stored {
 }
 
 /// Sends what `step` asked for, if it is still ours to send.
+#[expect(clippy::too_many_arguments, reason = "everything that a call depends on")]
 async fn carry_out(
     clock: &impl Clock,
-    drill: &mut impl Drill,
+    store: &impl Store,
+    drill: &mut impl Inject,
     session: &Session,
     run: &Run,
     act: Act,
@@ -149,6 +184,20 @@ async fn carry_out(
             not_sent("GatesOld", "too long since the gates were asked")
         }
         Act::Inject(number) => {
+            // The save took its time: what people said meanwhile counts.
+            let orders = store.orders(run).await;
+            let now = clock.now();
+            if let Some(why) = gate::closed(&gate::recorded(&orders, &session.timing, now)) {
+                return not_sent("GateClosed", &why);
+            }
+            let margin_ms = session.timing.margin_ms;
+            let stop = orders.ok().and_then(|orders| asked_to_stop(run, &orders, margin_ms, now));
+            if let Some(Stop { by, reason }) = stop {
+                return not_sent("StopAsked", &format!("stopped by {by}: {reason}"));
+            }
+            if clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.half_lease() {
+                return not_sent("LeaseOver", "half of the lease is over");
+            }
             let sent = clock.now();
             let outcome = drill.inject(run, number).await;
             Some(Acted { act, sent: Some(sent), outcome })

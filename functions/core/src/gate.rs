@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Request, Seen, Timestamp};
+use crate::{
+    Request, Seen, Timestamp,
+    ports::{Orders, StoreError},
+    switch,
+    timing::Timing,
+};
 
 /// What one gate said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +81,39 @@ pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
     GateAnswer::new("lateness", open.into(), why)
 }
 
+/// The gates that lie in the record: the kill switches and the watchdog's sign of life. Read once before the
+/// intent is saved, and again right before the injecting call. What cannot be read is closed.
+#[must_use]
+pub fn recorded(orders: &Result<Orders, StoreError>, timing: &Timing, now: Timestamp) -> [GateAnswer; 2] {
+    let (kill, watchdog) = ("kill switch", "watchdog");
+    let orders = match orders {
+        Ok(orders) => orders,
+        Err(error) => {
+            return [kill, watchdog].map(|gate| GateAnswer::new(gate, Seen::Unknown, error.to_string()));
+        }
+    };
+    let switched = switch::engaged(&orders.switches, now);
+    let kill = GateAnswer::new(
+        kill,
+        switched.is_none().into(),
+        switched.map_or_else(|| "none is engaged".to_owned(), ToString::to_string),
+    );
+    let Some(beat) = orders.heartbeat else {
+        let why = "it was never there: nobody would finish what a dead function leaves behind";
+        return [kill, GateAnswer::new(watchdog, Seen::No, why)];
+    };
+    // Of another machine: its clock may be ahead of ours.
+    let age_ms = now.millis_since(beat).max(beat.millis_since(now));
+    let fresh = age_ms <= timing.heartbeat_fresh_ms;
+    let limit = timing.heartbeat_fresh_ms / 1_000;
+    let why = if fresh {
+        "it is there".to_owned()
+    } else {
+        format!("its last heartbeat, of {beat}, is {} s off; at most {limit} s", age_ms / 1_000)
+    };
+    [kill, GateAnswer::new(watchdog, fresh.into(), why)]
+}
+
 fn window(request: &Request, now: Timestamp) -> GateAnswer {
     if request.windows.is_empty() {
         return GateAnswer::new("window", Seen::Yes, "the request names no window");
@@ -96,7 +134,14 @@ pub fn closed(answers: &[GateAnswer]) -> Option<String> {
     if answers.is_empty() {
         return Some("the gates were not asked".to_owned());
     }
-    let answer = answers.iter().find(|answer| answer.open != Seen::Yes)?;
+    let closed = answers.iter().find(|answer| answer.open == Seen::No);
+    let answer = closed.or_else(|| answers.iter().find(|answer| answer.open == Seen::Unknown))?;
     let state = if answer.open == Seen::No { "closed" } else { "unreadable" };
     Some(format!("gate `{}` is {state}: {}", answer.gate, answer.why))
+}
+
+/// Whether one of them is known to be closed: waiting would not help.
+#[must_use]
+pub fn is_closed(answers: &[GateAnswer]) -> bool {
+    answers.iter().any(|answer| answer.open == Seen::No)
 }

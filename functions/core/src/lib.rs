@@ -9,6 +9,7 @@
 //! - [`recovery`]: when an application had recovered, and whether that was soon enough.
 //! - [`drive`]: the one small loop around `step`: observe, step, save, act.
 //! - [`deliver`]: what an invocation does with what it was sent.
+//! - [`watch`]: the watchdog, which finishes what nobody carries on.
 
 pub mod deliver;
 pub mod drive;
@@ -28,8 +29,10 @@ pub mod run;
 mod seen;
 pub mod step;
 mod streak;
+pub mod switch;
 mod time;
 pub mod timing;
+pub mod watch;
 
 pub use observation::{Act, Acted, Observation, Prepared, Ready, StepSeen};
 pub use request::Request;

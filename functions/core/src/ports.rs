@@ -9,7 +9,8 @@ use crate::{
     evidence::Evidence,
     plan::Plan,
     request::Release,
-    run::{Page, RunId},
+    run::{Page, RunId, Stop},
+    switch::Switch,
 };
 
 /// The clock of the machine that runs the loop.
@@ -68,6 +69,31 @@ pub struct Said {
     pub number: u64,
     /// The word on a run that is held, or whose rollback failed.
     pub release: Option<Release>,
+    /// The word that ends a run early.
+    pub stop: Option<Stop>,
+}
+
+/// A person's word on one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// On a run that is held, or whose rollback failed.
+    Release(Release),
+    /// It ends early and is rolled back.
+    Stop(Stop),
+}
+
+/// What the record says to whoever carries a run on, beside the run itself: people's words, the kill switches,
+/// the watchdog's sign of life. Read consistently.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// What people last said about the run; none if nobody said anything.
+    pub said: Option<Said>,
+    /// The last stop of the whole application, and when it was said.
+    pub application_stop: Option<(Timestamp, Stop)>,
+    /// The switches that are there, of the account, the application and the drill.
+    pub switches: Vec<Switch>,
+    /// When the watchdog last said that it is there; none if it never did.
+    pub heartbeat: Option<Timestamp>,
 }
 
 /// Where runs are kept. Every call is bounded in time.
@@ -94,25 +120,69 @@ pub trait Store {
         id: &RunId,
         items: &[(String, Evidence)],
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// What people last said about a run; none if nobody said anything. Read consistently.
-    fn said(&self, id: &RunId) -> impl Future<Output = Result<Option<Said>, StoreError>>;
-    /// Writes a person's word down, over an earlier one; answers its number.
-    fn say(&self, id: &RunId, release: &Release) -> impl Future<Output = Result<u64, StoreError>>;
+    /// What the record says to whoever carries this run on. Whatever of it cannot be read fails the whole.
+    fn orders(&self, run: &Run) -> impl Future<Output = Result<Orders, StoreError>>;
+    /// Writes a person's word down, over an earlier one of its kind; answers its number.
+    fn say(&self, id: &RunId, word: &Word) -> impl Future<Output = Result<u64, StoreError>>;
+    /// Writes down that every run of this application that began before `at` ends early.
+    fn stop_application(
+        &self,
+        application: &str,
+        stop: &Stop,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+    /// Engages a kill switch, or takes it away.
+    fn switch(&self, switch: &Switch, engaged: bool) -> impl Future<Output = Result<(), StoreError>>;
+    /// The runs that are not finished, as an index has them: a hint, to be read again before anything is done.
+    fn open(&self) -> impl Future<Output = Result<Vec<RunId>, StoreError>>;
+    /// The watchdog says that it is there.
+    fn beat(&self, at: Timestamp) -> impl Future<Output = Result<(), StoreError>>;
     /// A drill's runs, the newest first.
     fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
 }
 
-/// One kind of drill: what can be seen of it, and its few mutating calls. Every method is bounded in
-/// time and never fails: what cannot be seen is unknown, what cannot be done is a [`CallOutcome`].
+/// One kind of drill, once its failure may have been caused: what can be seen of it, and how it is taken back.
+/// Every method is bounded in time and never fails: what cannot be seen is unknown, what cannot be done is a
+/// [`CallOutcome`]. It is all that the watchdog has of a drill.
 pub trait Drill {
     /// Looks. `run` says what is worth looking at; findings for the record come with it.
     fn observe(&mut self, run: &Run) -> impl Future<Output = (Observation, Vec<Evidence>)>;
-    /// Sends the one injecting call of this number, once.
-    fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
     /// Asks for one step of the undo, once.
     fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome>;
     /// Sends one message to people; if it could not be sent, why.
     fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>>;
+}
+
+/// A drill that can also be begun. Only the function that starts a run has one.
+pub trait Inject: Drill {
+    /// Sends the one injecting call of this number, once.
+    fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
     /// Looks at everything a run would need, without touching anything.
     fn plan(&mut self, run: &Run) -> impl Future<Output = Plan>;
+}
+
+/// A drill in the hands of somebody who never injects.
+#[derive(Debug)]
+pub struct NeverInjects<D>(pub D);
+
+impl<D: Drill> Drill for NeverInjects<D> {
+    fn observe(&mut self, run: &Run) -> impl Future<Output = (Observation, Vec<Evidence>)> {
+        self.0.observe(run)
+    }
+    fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome> {
+        self.0.undo(run, step)
+    }
+    fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>> {
+        self.0.page(run, page)
+    }
+}
+
+impl<D: Drill> Inject for NeverInjects<D> {
+    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
+        let message = "whoever carries a run on never injects; not sent".to_owned();
+        CallOutcome::NotExecuted { code: "NeverInjects".to_owned(), message, again: false }
+    }
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
 }

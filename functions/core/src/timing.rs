@@ -23,6 +23,8 @@ pub struct Timing {
     pub settle_ms: u64,
     /// The longest an invocation may live.
     pub function_timeout_ms: u64,
+    /// Nothing is injected unless the watchdog's last heartbeat is younger.
+    pub heartbeat_fresh_ms: u64,
 }
 
 /// Numbers that do not fit together.

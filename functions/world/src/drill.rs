@@ -6,7 +6,7 @@ use firedrill_core::{
     Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
     evidence::Evidence,
     plan::Plan,
-    ports::{Clock, Drill},
+    ports::{Clock, Drill, Inject},
     run::Page,
 };
 
@@ -121,14 +121,6 @@ impl Drill for WorldDrill {
         (seen, Vec::new())
     }
 
-    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.world.log_inject(run, number);
-        if self.world.scenario.denied {
-            return denied(&self.world, &self.clock, Trouble::CallDenied, "UnauthorizedOperation").await;
-        }
-        self.call(Effect::Stop).await
-    }
-
     async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
         self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
         if self.world.is_within(self.world.scenario.undo_refused) {
@@ -144,6 +136,16 @@ impl Drill for WorldDrill {
 
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         people::page(&self.world, &self.clock).await
+    }
+}
+
+impl Inject for WorldDrill {
+    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
+        self.world.log_inject(run, number);
+        if self.world.scenario.denied {
+            return denied(&self.world, &self.clock, Trouble::CallDenied, "UnauthorizedOperation").await;
+        }
+        self.call(Effect::Stop).await
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {

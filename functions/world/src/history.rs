@@ -73,6 +73,7 @@ pub fn timing() -> Timing {
         margin_ms: 10_000,
         settle_ms: 180_000,
         function_timeout_ms: 180_000,
+        heartbeat_fresh_ms: 180_000,
     }
 }
 

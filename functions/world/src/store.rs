@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use firedrill_core::{
-    Phase, Request, Run,
+    Phase, Request, Run, Timestamp,
     evidence::Evidence,
-    ports::{Begun, Said, Saved, Store, StoreError},
-    request::Release,
-    run::RunId,
+    ports::{Begun, Orders, Saved, Store, StoreError, Word},
+    run::{RunId, Stop},
+    switch::Switch,
 };
 
 use crate::{
@@ -141,12 +141,33 @@ impl Store for WorldStore {
         self.call(|| ()).await
     }
 
-    async fn said(&self, _: &RunId) -> Result<Option<Said>, StoreError> {
-        self.call(|| None).await
+    async fn orders(&self, _: &Run) -> Result<Orders, StoreError> {
+        let heartbeat = Some(self.world.time());
+        self.call(|| Orders { heartbeat, ..Orders::default() }).await
     }
 
-    async fn say(&self, _: &RunId, _: &Release) -> Result<u64, StoreError> {
+    async fn say(&self, _: &RunId, _: &Word) -> Result<u64, StoreError> {
         self.call(|| 0).await
+    }
+
+    async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
+        self.call(|| ()).await
+    }
+
+    async fn switch(&self, _: &Switch, _: bool) -> Result<(), StoreError> {
+        self.call(|| ()).await
+    }
+
+    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
+        let open = |run: &&Run| run.phase != Phase::Finished;
+        self.call(|| {
+            self.world.state.borrow().heads.values().filter(open).map(|run| run.run_id.clone()).collect()
+        })
+        .await
+    }
+
+    async fn beat(&self, _: Timestamp) -> Result<(), StoreError> {
+        self.call(|| ()).await
     }
 
     async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {

@@ -273,6 +273,7 @@ mod tests {
             margin_ms: 10_000,
             settle_ms: 900_000,
             function_timeout_ms: 900_000,
+            heartbeat_fresh_ms: 180_000,
         };
         let invocation = Invocation {
             request_id: "request".to_owned(),

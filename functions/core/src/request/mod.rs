@@ -9,7 +9,7 @@ mod validate;
 mod window;
 
 pub use names::{Arn, Name};
-pub use parse::{Delivery, ParseError, Problem, Release, parse};
+pub use parse::{Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use target::{
     AlarmTarget, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
@@ -67,6 +67,25 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"))]
     pub run_id: Option<String>,
+}
+
+impl Request {
+    /// Seconds within which the whole run must have been decided.
+    #[must_use]
+    pub fn run_within(&self) -> u32 {
+        let objective = &self.objective;
+        objective.run_within_seconds.unwrap_or_else(|| {
+            let held = self.steady_state.probes.iter().map(|probe| probe.hold_for_seconds).max().unwrap_or(0);
+            [
+                self.steady_state.within_seconds,
+                objective.inject_within_seconds,
+                objective.give_up_after(),
+                held,
+            ]
+            .into_iter()
+            .fold(300, u32::saturating_add)
+        })
+    }
 }
 
 /// How a failure is caused.
@@ -148,6 +167,11 @@ pub struct Objective {
     #[serde(default = "default_inject")]
     #[schemars(range(min = 1, max = 3600))]
     pub inject_within_seconds: u32,
+    /// The failure is taken back once the run has taken so many seconds, whatever has been learned by then. By
+    /// default somewhat more than all of its other limits together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 259_200))]
+    pub run_within_seconds: Option<u32>,
     /// What a minute of impairment costs, for the estimate in the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revenue_per_minute: Option<u32>,
@@ -179,12 +203,35 @@ pub struct Detection {
     pub alarm_arn: Arn,
 }
 
-/// An alarm that ends the run early. One that cannot be read counts as raised.
+/// What ends the run early and rolls it back: exactly one of an alarm and a probe. What cannot be read counts as
+/// tripped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StopCondition {
-    /// The alarm's ARN: in ALARM, or unreadable, it stops the run and rolls it back.
-    pub alarm_arn: Arn,
+#[serde(rename_all = "camelCase")]
+pub enum StopCondition {
+    /// An alarm's ARN: in ALARM, or unreadable, it stops the run.
+    AlarmArn(Arn),
+    /// A probe of what the drill must never hurt: `count` answers in a row that are not a yes stop the run.
+    Probe(Box<Probe>),
+}
+
+impl StopCondition {
+    /// The alarm, if it is one.
+    #[must_use]
+    pub const fn alarm_arn(&self) -> Option<&Arn> {
+        match self {
+            Self::AlarmArn(arn) => Some(arn),
+            Self::Probe(_) => None,
+        }
+    }
+
+    /// The probe, if it is one.
+    #[must_use]
+    pub fn probe(&self) -> Option<&Probe> {
+        match self {
+            Self::AlarmArn(_) => None,
+            Self::Probe(probe) => Some(probe),
+        }
+    }
 }
 
 /// How often a drill must have passed; past it the drill is overdue.

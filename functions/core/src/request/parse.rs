@@ -5,6 +5,11 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Request;
+use crate::{
+    Timestamp,
+    run::Stop,
+    switch::{Scope, Switch},
+};
 
 /// What one invocation is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,59 @@ pub enum Delivery {
     /// `{"release": {"runId", "by", "reason", "failBack"}}`: a person's word on a run that is held, or
     /// whose rollback failed.
     Release(Release),
+    /// `{"stop": {"runId" | "application", "by", "reason"}}`: a run, or every run of an application, ends early
+    /// and is rolled back.
+    Stop(StopOrder),
+    /// `{"killSwitch": {"engage", "application" | "drill", "by", "reason", "until"}}`: nothing is injected, and what
+    /// was injected is taken back, of everything unless an application or a drill is named.
+    KillSwitch(SwitchOrder),
+}
+
+/// A person's word that ends runs early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopOrder {
+    /// Which.
+    pub what: StopWhat,
+    /// Who says so, and why.
+    pub stop: Stop,
+}
+
+/// What is to end early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopWhat {
+    /// This run.
+    Run(String),
+    /// Every run of this application that has begun.
+    Application(String),
+}
+
+/// A kill switch is engaged, or taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchOrder {
+    /// Engaged, or not any more.
+    pub engage: bool,
+    /// Which switch, by whom, why and until when.
+    pub switch: Switch,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StopFields {
+    run_id: Option<String>,
+    application: Option<String>,
+    by: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SwitchFields {
+    engage: bool,
+    application: Option<String>,
+    drill: Option<String>,
+    by: String,
+    reason: String,
+    until: Option<Timestamp>,
 }
 
 /// A person's word that ends a holding, or closes a run whose rollback failed.
@@ -94,7 +152,6 @@ fn list(problems: &[Problem]) -> String {
 /// # Errors
 /// See [`ParseError`]: the field, what is wrong with it, and what would be right.
 pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
-    let shape = |field: &str, what: String| ParseError::Shape { field: field.to_owned(), what };
     let Value::Object(fields) = document else {
         return Err(shape(".", format!("expected a JSON object, found {}", kind_of(document))));
     };
@@ -116,18 +173,20 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
             _ => Delivery::Resume(text),
         });
     }
-    if let Some(release) = fields.get("release") {
-        if let Some(other) = fields.keys().find(|key| *key != "release") {
-            return Err(shape(other, "`release` stands alone, without other fields".to_owned()));
+    for word in ["release", "stop", "killSwitch"] {
+        let Some(value) = fields.get(word) else { continue };
+        if let Some(other) = fields.keys().find(|key| *key != word) {
+            return Err(shape(other, format!("`{word}` stands alone, without other fields")));
         }
-        let release: Release = serde_path_to_error::deserialize(release)
-            .map_err(|error| shape(&format!("release.{}", error.path()), error.inner().to_string()))?;
-        for (field, text) in [("by", &release.by), ("reason", &release.reason)] {
-            if text.trim().is_empty() || text.len() > 500 {
-                return Err(shape(&format!("release.{field}"), "must be 1 to 500 characters".to_owned()));
+        return match word {
+            "release" => {
+                let release: Release = said(word, value)?;
+                signed(word, &release.by, &release.reason)?;
+                Ok(Delivery::Release(release))
             }
-        }
-        return Ok(Delivery::Release(release));
+            "stop" => stop_order(word, value),
+            _ => switch_order(word, value),
+        };
     }
     let request: Request = serde_path_to_error::deserialize(document)
         .map_err(|error| shape(&error.path().to_string(), error.inner().to_string()))?;
@@ -137,6 +196,65 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     } else {
         Err(ParseError::Invalid(problems))
     }
+}
+
+fn shape(field: &str, what: impl Into<String>) -> ParseError {
+    ParseError::Shape { field: field.to_owned(), what: what.into() }
+}
+
+/// A person's word: the object below this field.
+fn said<T: serde::de::DeserializeOwned>(word: &str, value: &Value) -> Result<T, ParseError> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| shape(&format!("{word}.{}", error.path()), error.inner().to_string()))
+}
+
+fn signed(word: &str, by: &str, reason: &str) -> Result<(), ParseError> {
+    for (field, text) in [("by", by), ("reason", reason)] {
+        if text.trim().is_empty() || text.len() > 500 {
+            return Err(shape(&format!("{word}.{field}"), "must be 1 to 500 characters"));
+        }
+    }
+    Ok(())
+}
+
+fn named(word: &str, field: &str, name: String) -> Result<String, ParseError> {
+    if name.trim().is_empty() || name.len() > 300 {
+        return Err(shape(&format!("{word}.{field}"), "must be 1 to 300 characters"));
+    }
+    Ok(name)
+}
+
+fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
+    let StopFields { run_id, application, by, reason } = said(word, value)?;
+    signed(word, &by, &reason)?;
+    let what = match (run_id, application) {
+        (Some(id), None) => StopWhat::Run(named(word, "runId", id)?),
+        (None, Some(name)) => StopWhat::Application(named(word, "application", name)?),
+        (None, None) | (Some(_), Some(_)) => {
+            return Err(shape(word, "names exactly one of `runId` and `application`"));
+        }
+    };
+    Ok(Delivery::Stop(StopOrder { what, stop: Stop { by, reason } }))
+}
+
+fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
+    let SwitchFields { engage, application, drill, by, reason, until } = said(word, value)?;
+    signed(word, &by, &reason)?;
+    let scope = match (application, drill) {
+        (None, None) => Scope::Account,
+        (Some(name), None) => Scope::Application(named(word, "application", name)?),
+        (None, Some(key)) if key.split('/').count() == 3 => Scope::Drill(key),
+        (None, Some(_)) => {
+            return Err(shape(&format!("{word}.drill"), "is of the form environment/application/drill"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(shape(
+                word,
+                "names an application, or a drill, or neither: then everything is meant",
+            ));
+        }
+    };
+    Ok(Delivery::KillSwitch(SwitchOrder { engage, switch: Switch { scope, by, reason, until } }))
 }
 
 fn kind_of(value: &Value) -> &'static str {

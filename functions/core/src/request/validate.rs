@@ -276,6 +276,18 @@ impl Request {
         if objective.give_up_after() < objective.rto_seconds {
             found.add("objective.giveUpAfterSeconds", "is shorter than `objective.rtoSeconds`");
         }
+        if let Some(seconds) = objective.run_within_seconds {
+            let least = self.steady_state.within_seconds.saturating_add(objective.give_up_after());
+            if seconds < least || seconds > 3 * LONGEST {
+                found.add(
+                    "objective.runWithinSeconds",
+                    format!(
+                        "is {seconds}; it must leave time for the steady state and for giving up: {least} to {}",
+                        3 * LONGEST
+                    ),
+                );
+            }
+        }
         if objective.give_up_after() > LONGEST {
             found.add(
                 "objective.giveUpAfterSeconds",
@@ -290,7 +302,8 @@ impl Request {
     fn check_alarms(&self, found: &mut Problems) {
         let detection = self.detection.iter().map(|d| ("detection.alarmArn".to_owned(), &d.alarm_arn));
         let stops = self.stop_conditions.iter().enumerate();
-        let stops = stops.map(|(i, stop)| (format!("stopConditions[{i}].alarmArn"), &stop.alarm_arn));
+        let stops =
+            stops.filter_map(|(i, stop)| Some((format!("stopConditions[{i}].alarmArn"), stop.alarm_arn()?)));
         let lever = self.target.alarm().map(|alarm| ("target.alarmArn".to_owned(), &alarm.alarm_arn));
         for (field, arn) in detection.chain(stops).chain(lever) {
             if arn.alarm_name().is_none() {
@@ -303,8 +316,24 @@ impl Request {
         if self.stop_conditions.len() > 10 {
             found.add("stopConditions", "at most 10");
         }
+        for (i, probe) in self.stop_conditions.iter().enumerate().filter_map(|(i, s)| Some((i, s.probe()?))) {
+            let at = format!("stopConditions[{i}].probe");
+            if probe.name.trim().is_empty() || probe.name.len() > 80 {
+                found.add(format!("{at}.name"), "must be 1 to 80 characters");
+            }
+            found.within(format!("{at}.count"), probe.count, 1, 100);
+            if probe.hold_for_seconds != 0 {
+                found.add(format!("{at}.holdForSeconds"), "means nothing here: `count` says when it trips");
+            }
+            if probe.kind.asks_aws() {
+                found
+                    .add(&at, "must ask the application: `http` or `tcp`; of AWS's own state an alarm tells");
+            }
+            check_probe(&probe.kind, &at, found);
+        }
+        let stops_at = |arn| self.stop_conditions.iter().any(|stop| stop.alarm_arn() == Some(arn));
         if let Some(detection) = &self.detection
-            && self.stop_conditions.iter().any(|stop| stop.alarm_arn == detection.alarm_arn)
+            && stops_at(&detection.alarm_arn)
         {
             found.add(
                 "stopConditions",
@@ -312,7 +341,7 @@ impl Request {
             );
         }
         if let Some(lever) = self.target.alarm() {
-            if self.stop_conditions.iter().any(|stop| stop.alarm_arn == lever.alarm_arn) {
+            if stops_at(&lever.alarm_arn) {
                 found.add(
                     "stopConditions",
                     "names `target.alarmArn`, which the drill itself raises: it would stop itself",

@@ -216,6 +216,9 @@ pub struct Run {
     /// Who finished it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_by: Option<OwnerId>,
+    /// What was injected is taken back from then on, whatever has been learned; none in a head of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
     /// The numbers it is decided on.
     pub limits: Limits,
     /// What was noted when.

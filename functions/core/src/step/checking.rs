@@ -1,9 +1,9 @@
 //! Gates, targets, steady state. Nothing has been touched yet.
 
-use super::{finish_untouched, stop_reason};
+use super::{finish_untouched, past_deadline, stop_reason};
 use crate::{
     Act, Observation, Part, Prepared, Ready, Run, Timestamp,
-    gate::closed,
+    gate::{closed, is_closed},
     run::{Call, Injection, Phase, Verdict},
 };
 
@@ -15,8 +15,9 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run) {
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
-    if let Some(reason) = closed(&seen.gates) {
-        return finish_untouched(run, Verdict::Skipped, reason, now);
+    let closed = closed(&seen.gates);
+    if let Some(reason) = closed.as_ref().filter(|_| is_closed(&seen.gates)) {
+        return finish_untouched(run, Verdict::Skipped, reason.clone(), now);
     }
     if let Some(Prepared::Refused(reason)) = &seen.prepared {
         return finish_untouched(run, Verdict::NotInjected, reason.clone(), now);
@@ -24,13 +25,20 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     if let Some(Prepared::Ready(ready)) = &seen.prepared
         && steady
+        && closed.is_none()
         && !run.limits.probes.is_empty()
         && !ready.undo.is_empty()
     {
         return intend(run, (**ready).clone(), now);
     }
+    if let Some(reason) = past_deadline(run, now) {
+        return finish_untouched(run, Verdict::Skipped, reason, now);
+    }
     let started = run.times.started.unwrap_or(now);
     if now.millis_since(started) > run.limits.baseline_within_ms {
+        if let Some(reason) = closed {
+            return finish_untouched(run, Verdict::Skipped, reason, now);
+        }
         if let Some(Prepared::Unknown(why)) = &seen.prepared {
             let reason = format!("not everything that is needed could be seen: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);

@@ -1,6 +1,6 @@
 //! The intent is on record. The failure is looked for until the deadline.
 
-use super::{finish_untouched, note_detected, real_incident, roll_back, stop_reason};
+use super::{finish_untouched, note_detected, past_deadline, real_incident, roll_back, stop_reason};
 use crate::{
     Act, Measured, Observation, Run, Seen, Timestamp,
     gate::closed,
@@ -34,7 +34,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    if let Some(reason) = real_incident(run, seen) {
+    if let Some(reason) = real_incident(run, seen).or_else(|| past_deadline(run, now)) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if seen.in_place == Seen::Yes {
@@ -88,7 +88,7 @@ fn next_datapoint(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
 
 /// Every call so far is proven to have had no effect: nothing is in the world to be taken back.
 fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
-    if let Some(reason) = stop_reason(run) {
+    if let Some(reason) = stop_reason(run).or_else(|| past_deadline(run, now)) {
         return finish_untouched(run, Verdict::Stopped, reason, now);
     }
     let is_successors = run.is_successors();

@@ -165,6 +165,12 @@ fn roll_back(run: &mut Run, verdict: Verdict, reason: String, now: Timestamp) ->
     Act::Wait
 }
 
+/// The whole run has a deadline of its own.
+fn past_deadline(run: &Run, now: Timestamp) -> Option<String> {
+    let deadline = run.deadline?;
+    (now > deadline).then(|| format!("the deadline of the whole run ({deadline}) is over"))
+}
+
 /// What a stop says, for the verdict's reason.
 fn stop_reason(run: &Run) -> Option<String> {
     run.stop.as_ref().map(|stop| format!("stopped by {}: {}", stop.by, stop.reason))

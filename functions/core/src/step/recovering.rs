@@ -1,6 +1,6 @@
 //! The failure is in place; the application should recover by itself.
 
-use super::{note_detected, real_incident, roll_back, stop_reason};
+use super::{note_detected, past_deadline, real_incident, roll_back, stop_reason};
 use crate::{
     Act, Observation, Run, Seen, Timestamp,
     recovery::{Judgement, judge},
@@ -12,7 +12,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    if let Some(reason) = real_incident(run, seen) {
+    if let Some(reason) = real_incident(run, seen).or_else(|| past_deadline(run, now)) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     // What recovers once somebody took the failure away proves nothing about the standby.

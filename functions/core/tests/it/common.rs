@@ -45,6 +45,7 @@ pub fn run() -> Run {
         margin_ms: 10_000,
         settle_ms: 180_000,
         function_timeout_ms: 180_000,
+        heartbeat_fresh_ms: 180_000,
     };
     let invocation = Invocation {
         request_id: "r".to_owned(),

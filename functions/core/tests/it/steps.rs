@@ -145,7 +145,9 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
         );
     }
     if run.phase != Phase::Finished && next.phase == Phase::Finished && may_be_injected {
-        let by_name = next.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
+        let closed = next.release.as_ref().is_some_and(|release| !release.fail_back)
+            && next.outcome == Some(Outcome::RollbackFailed);
+        let by_name = closed || next.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
         let undone = look.looked.is_some() || !look.undone.contains(&StepSeen::Open);
         assert!(
             by_name || next.injection_began().is_none() || undone,
@@ -211,6 +213,8 @@ fn whatever_is_seen_some_things_never_happen() {
 fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     let blank = Observation { looked: Some(at(500)), ..Observation::default() };
     let (next, act) = step(&run(), &blank, at(1_000));
+    assert_eq!((next.phase, next.verdict, act), (Phase::Checking, None, Act::Wait));
+    let (next, act) = step(&run(), &blank, at(61_000));
     assert_eq!((next.phase, next.verdict, act), (Phase::Finished, Some(Verdict::Skipped), Act::Wait));
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();

@@ -11,7 +11,7 @@ use firedrill_core::{
         whole_step, writer_step,
     },
     plan::Plan,
-    ports::{Clock, Drill},
+    ports::{Clock, Drill, Inject},
     request::{Arn, MetricValue},
     run::{Lever, Page},
 };
@@ -224,20 +224,6 @@ impl Drill for FailoverDrill {
         (seen, Vec::new())
     }
 
-    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.world.log_inject(run, number);
-        if self.world.scenario.denied {
-            return denied(&self.world, &self.clock, Trouble::CallDenied, "AccessDenied").await;
-        }
-        let reason = reason_of(&run.run_id, "forces the alarm");
-        let pending = if self.world.scenario.failover.metric {
-            Pending::Datapoint
-        } else {
-            Pending::Set { to: AlarmState::Alarm, reason }
-        };
-        self.send(pending).await
-    }
-
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, Trouble::RestoreRefused, "AccessDenied").await;
@@ -266,6 +252,22 @@ impl Drill for FailoverDrill {
 
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         people::page(&self.world, &self.clock).await
+    }
+}
+
+impl Inject for FailoverDrill {
+    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
+        self.world.log_inject(run, number);
+        if self.world.scenario.denied {
+            return denied(&self.world, &self.clock, Trouble::CallDenied, "AccessDenied").await;
+        }
+        let reason = reason_of(&run.run_id, "forces the alarm");
+        let pending = if self.world.scenario.failover.metric {
+            Pending::Datapoint
+        } else {
+            Pending::Set { to: AlarmState::Alarm, reason }
+        };
+        self.send(pending).await
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {
