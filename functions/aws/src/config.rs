@@ -102,6 +102,7 @@ impl Config {
                 margin_ms: number("FIREDRILL_MARGIN_MS")?,
                 settle_ms: number("FIREDRILL_SETTLE_MS")?,
                 function_timeout_ms: number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")? * 1_000,
+                heartbeat_fresh_ms: number("FIREDRILL_HEARTBEAT_FRESH_SECONDS")? * 1_000,
             }
             .checked()?,
         };
@@ -198,6 +199,7 @@ mod tests {
             ("FIREDRILL_MARGIN_MS", "10000"),
             ("FIREDRILL_SETTLE_MS", "900000"),
             ("FIREDRILL_FUNCTION_TIMEOUT_SECONDS", "900"),
+            ("FIREDRILL_HEARTBEAT_FRESH_SECONDS", "180"),
         ])
     }
 

@@ -162,6 +162,7 @@ impl Ec2 {
 
     /// Stops all of these instances with one call, sent once. Never with force: their file systems
     /// are flushed.
+    #[cfg(feature = "inject")]
     pub async fn stop(&self, ids: &[String]) -> CallOutcome {
         if ids.is_empty() {
             return nothing_named();
@@ -186,6 +187,7 @@ impl Ec2 {
     }
 
     /// Whether we may stop these instances. Touches nothing.
+    #[cfg(feature = "inject")]
     pub async fn may_stop(&self, ids: &[String]) -> DryRun {
         if ids.is_empty() {
             return DryRun::Unknown("no instance to ask for".to_owned());
@@ -196,6 +198,7 @@ impl Ec2 {
     }
 
     /// Whether we may start these instances. Touches nothing.
+    #[cfg(feature = "inject")]
     pub async fn may_start(&self, ids: &[String]) -> DryRun {
         if ids.is_empty() {
             return DryRun::Unknown("no instance to ask for".to_owned());

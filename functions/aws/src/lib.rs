@@ -5,23 +5,27 @@
 //! failed with becomes a `Failure`, which says what the answer proves. Decisions are
 //! `firedrill_core`'s.
 //!
+//! What causes a failure is behind the feature `inject`, which the watchdog is built without.
+//!
 //! **Absences.** No adapter repeats a mutating call, none spawns a task that is not awaited, and only
 //! [`clock`] reads a clock.
 
 pub mod clock;
 pub mod config;
 
-#[cfg(any(feature = "cdn", feature = "db"))]
+#[cfg(any(feature = "undo-cdn", feature = "undo-db"))]
 pub mod alarm;
 #[cfg(feature = "autoscaling")]
 pub mod autoscaling;
+#[cfg(feature = "watchdog")]
+pub mod carry;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cloudfront")]
 pub mod cloudfront;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
-#[cfg(any(feature = "instance", feature = "cdn", feature = "db"))]
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
 mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
@@ -37,7 +41,7 @@ pub mod facts;
 pub mod failover;
 #[cfg(feature = "functions")]
 pub mod functions;
-#[cfg(feature = "instance")]
+#[cfg(feature = "undo-instance")]
 pub mod instance;
 #[cfg(feature = "kms")]
 pub mod kms;
@@ -53,5 +57,5 @@ pub mod rds;
 pub mod route53;
 #[cfg(feature = "sns")]
 pub mod sns;
-#[cfg(any(feature = "instance", feature = "cdn", feature = "db"))]
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
 mod stops;

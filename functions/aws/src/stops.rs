@@ -1,27 +1,107 @@
-//! The alarms that end a run early.
+//! What ends a run early: alarms and probes that the request names.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use firedrill_core::{
-    request::{Arn, StopCondition},
+    Answer, Request, Seen,
+    request::{Arn, Probe, ProbeKind, StopCondition},
     run::Stop,
 };
 use futures_util::future::join_all;
 
 use crate::{
     client::Connection,
+    clock::SystemClock,
     cloudwatch::{Alarm, CloudWatch},
+    probe::Prober,
 };
 
-/// The first reason to end the run early. An alarm that cannot be read is one.
-pub(crate) async fn first_reason(
-    connection: &Connection,
-    deadline: Duration,
-    conditions: &[StopCondition],
-) -> Option<Stop> {
+/// The stop conditions of one run, as far as one invocation has looked at them.
+#[derive(Debug)]
+pub(crate) struct Stops {
+    alarms: Vec<Arn>,
+    probes: Vec<Probe>,
+    /// For each probe, how many answers in a row were not a yes.
+    in_a_row: Vec<u32>,
+}
+
+/// What one look showed.
+pub(crate) struct Looked {
+    alarm: Option<Stop>,
+    answers: Vec<Answer>,
+}
+
+impl Looked {
+    /// What speaks against beginning: one answer is enough.
+    #[cfg(feature = "inject")]
+    pub(crate) fn against(self, stops: &Stops) -> Option<Stop> {
+        let bad =
+            |(probe, answer): (&Probe, &Answer)| (answer.seen != Seen::Yes).then(|| told(probe, answer, 1));
+        self.alarm.or_else(|| stops.probes.iter().zip(&self.answers).find_map(bad))
+    }
+}
+
+impl Stops {
+    pub(crate) fn of(request: &Request) -> Self {
+        let conditions = &request.stop_conditions;
+        let alarms = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
+        let probes: Vec<Probe> = conditions.iter().filter_map(StopCondition::probe).cloned().collect();
+        Self { alarms, in_a_row: vec![0; probes.len()], probes }
+    }
+
+    pub(crate) async fn look(
+        &self,
+        connection: &Connection,
+        prober: &Prober,
+        clock: &SystemClock,
+        deadline: Duration,
+    ) -> Looked {
+        let asked = join_all(self.probes.iter().map(|probe| ask(prober, clock, &probe.kind)));
+        let (alarm, answers) = tokio::join!(raised(connection, deadline, &self.alarms), asked);
+        Looked { alarm, answers }
+    }
+
+    /// The first reason to end the run early, with what was seen before.
+    pub(crate) fn note(&mut self, looked: Looked) -> Option<Stop> {
+        let Self { probes, in_a_row, .. } = self;
+        let mut tripped = looked.alarm;
+        for ((probe, answer), times) in probes.iter().zip(&looked.answers).zip(in_a_row) {
+            *times = if answer.seen == Seen::Yes { 0 } else { *times + 1 };
+            if *times >= probe.count {
+                tripped = tripped.or_else(|| Some(told(probe, answer, *times)));
+            }
+        }
+        tripped
+    }
+}
+
+fn told(probe: &Probe, answer: &Answer, times: u32) -> Stop {
+    let said = if answer.seen == Seen::No { "answered no" } else { "could not be asked" };
+    let detail = answer.detail.as_deref().unwrap_or("no answer");
+    Stop {
+        by: format!("stop condition {}", probe.name),
+        reason: format!("it {said} {times} times in a row: {detail}"),
+    }
+}
+
+async fn ask(prober: &Prober, clock: &SystemClock, kind: &ProbeKind) -> Answer {
+    match kind {
+        ProbeKind::Http(probe) => prober.http(clock, probe).await,
+        ProbeKind::Tcp(probe) => prober.tcp(clock, probe).await,
+        // No request of this kind gets here: of AWS's own state an alarm tells.
+        ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
+            let now = firedrill_core::ports::Clock::now(clock);
+            let detail = Some("a stop condition asks the application, not AWS".to_owned());
+            Answer { seen: Seen::Unknown, asked: now, answered: now, detail }
+        }
+    }
+}
+
+/// The first alarm that is raised. One that cannot be read is.
+async fn raised(connection: &Connection, deadline: Duration, alarms: &[Arn]) -> Option<Stop> {
     let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
-    for stop in conditions {
-        by_region.entry(stop.alarm_arn.region()).or_default().push(&stop.alarm_arn);
+    for arn in alarms {
+        by_region.entry(arn.region()).or_default().push(arn);
     }
     let looks = by_region.into_iter().map(async |(region, arns)| {
         let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
@@ -53,6 +133,8 @@ fn stop(arn: &Arn, alarms: Result<&BTreeMap<String, Alarm>, &String>) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use firedrill_core::Timestamp;
+
     use super::*;
 
     #[test]
@@ -73,5 +155,24 @@ mod tests {
         );
         assert!(stop(&arn("missing"), Ok(&alarms)).is_some());
         assert!(stop(&arn("calm"), Err(&"denied".to_owned())).is_some());
+    }
+
+    #[test]
+    fn a_probe_trips_after_so_many_answers_that_are_not_a_yes_unknown_ones_among_them() {
+        let probe =
+            serde_json::json!({"name": "checkout", "tcp": {"host": "a.example", "port": 1}, "count": 2});
+        let probe = serde_json::from_value(probe).unwrap();
+        let mut stops = Stops { alarms: Vec::new(), probes: vec![probe], in_a_row: vec![0] };
+        let mut see = |seen| {
+            let at = Timestamp::from_millis(0);
+            let answers = vec![Answer { seen, asked: at, answered: at, detail: None }];
+            stops.note(Looked { alarm: None, answers })
+        };
+        assert_eq!(see(Seen::No), None);
+        assert_eq!(see(Seen::Yes), None);
+        assert_eq!(see(Seen::Unknown), None);
+        let tripped = see(Seen::No).unwrap();
+        assert_eq!(tripped.by, "stop condition checkout");
+        assert!(tripped.reason.contains("2 times"), "{}", tripped.reason);
     }
 }

@@ -32,10 +32,11 @@ struct Target {
 }
 
 /// Every function: the package, and its logical id in `infra/template.yaml`.
-pub const ALL: [(&str, &str); 5] = [
+pub const ALL: [(&str, &str); 6] = [
     ("drill-instance", "DrillInstanceFunction"),
     ("drill-cdn", "DrillCdnFunction"),
     ("drill-db", "DrillDbFunction"),
+    ("watchdog", "WatchdogFunction"),
     ("failover-cdn", "FailoverCdnFunction"),
     ("failover-db", "FailoverDbFunction"),
 ];

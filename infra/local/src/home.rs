@@ -79,7 +79,7 @@ impl Drill {
 /// An image that the emulator knows.
 const IMAGE: &str = "ami-12c6146b";
 /// The home stack's timing: a second here is a minute there.
-const TIMING: [(&str, &str); 11] = [
+const TIMING: [(&str, &str); 13] = [
     ("PollMs", "250"),
     ("AwsPollMs", "500"),
     ("CallDeadlineMs", "3000"),
@@ -91,6 +91,8 @@ const TIMING: [(&str, &str); 11] = [
     ("FailoverTimeoutSeconds", "13"),
     ("MaxEventAgeSeconds", "60"),
     ("CoolDownSeconds", "60"),
+    ("WatchdogSchedule", "rate(5 seconds)"),
+    ("WatchdogTimeoutSeconds", "60"),
 ];
 /// What the playbook of the demo expects.
 const EXPECTED: [(&str, &str); 10] = [

@@ -5,14 +5,14 @@ use firedrill_core::{
     request::{AlarmTarget, Target},
 };
 
-#[cfg(feature = "db")]
+#[cfg(feature = "undo-db")]
 use super::Database;
 use super::{AlarmDrill, Resource};
-#[cfg(feature = "cdn")]
+#[cfg(feature = "undo-cdn")]
 use super::{Distribution, distribution};
-#[cfg(feature = "cdn")]
+#[cfg(feature = "undo-cdn")]
 use crate::cloudfront::CloudFront;
-#[cfg(feature = "db")]
+#[cfg(feature = "undo-db")]
 use crate::rds::Rds;
 use crate::{
     client::Connection, clock::SystemClock, cloudwatch::CloudWatch, config::Config, dynamodb::Table,
@@ -65,9 +65,9 @@ impl Tools {
 #[derive(Clone, Debug)]
 pub struct Kit {
     tools: Tools,
-    #[cfg(feature = "cdn")]
+    #[cfg(feature = "undo-cdn")]
     cloudfront: CloudFront,
-    #[cfg(feature = "db")]
+    #[cfg(feature = "undo-db")]
     rds: Rds,
 }
 
@@ -90,9 +90,9 @@ impl Kit {
         };
         Ok(Self {
             tools,
-            #[cfg(feature = "cdn")]
+            #[cfg(feature = "undo-cdn")]
             cloudfront: distribution::cloudfront(connection, partition),
-            #[cfg(feature = "db")]
+            #[cfg(feature = "undo-db")]
             rds: Rds::new(connection),
         })
     }
@@ -101,7 +101,7 @@ impl Kit {
     ///
     /// # Errors
     /// The request means something else.
-    #[cfg(feature = "cdn")]
+    #[cfg(feature = "undo-cdn")]
     pub fn cdn(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Distribution>, String> {
         let Target::Distribution(target) = &request.target else {
             return Err(elsewhere(request, "distributionArn"));
@@ -114,7 +114,7 @@ impl Kit {
     ///
     /// # Errors
     /// The request means something else.
-    #[cfg(feature = "db")]
+    #[cfg(feature = "undo-db")]
     pub fn db(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Database>, String> {
         let Target::Database(target) = &request.target else {
             return Err(elsewhere(request, "clusterArn` or `target.instanceArn"));

@@ -4,21 +4,27 @@
 //! What both share is here; what differs is a [`Resource`]. Whether the lever may be pulled, what the alarm's
 //! history means and what is undone is decided by `firedrill_core`; here it is read and sent.
 
-#[cfg(feature = "db")]
+#[cfg(feature = "undo-db")]
 mod database;
-#[cfg(feature = "cdn")]
+#[cfg(feature = "undo-cdn")]
 mod distribution;
 mod entries;
+#[cfg(feature = "inject")]
+mod force;
 mod kit;
 mod lever;
 mod look;
+#[cfg(feature = "inject")]
 mod metric;
 mod pace;
+#[cfg(feature = "inject")]
 mod plan;
+#[cfg(feature = "inject")]
 mod prepare;
 mod probes;
 mod resource;
 mod watch;
+#[cfg(feature = "inject")]
 mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,20 +34,25 @@ use firedrill_core::{
     evidence::Evidence,
     failover::Done,
     gate,
-    plan::Plan,
     ports::{Clock, Drill},
-    request::{AlarmTarget, Mode},
-    run::{Page, Stop},
+    request::AlarmTarget,
+    run::Page,
 };
+#[cfg(feature = "inject")]
+use firedrill_core::{plan::Plan, ports::Inject};
 
-#[cfg(feature = "db")]
+#[cfg(feature = "undo-db")]
 pub use database::Database;
-#[cfg(feature = "cdn")]
+#[cfg(feature = "undo-cdn")]
 pub use distribution::Distribution;
 pub use kit::Kit;
 pub use resource::{Ground, Resource};
 
-use crate::{clock::SystemClock, due::when, stops};
+use crate::{
+    clock::SystemClock,
+    due::when,
+    stops::{self, Stops},
+};
 use kit::{Regional, Tools};
 use pace::Pace;
 
@@ -59,6 +70,7 @@ pub struct AlarmDrill<R> {
     last_phase: Option<Phase>,
     prepared: Option<Prepared>,
     known: Known,
+    stops: Stops,
 }
 
 /// What the record has already, and what a message to people tells.
@@ -83,10 +95,14 @@ impl<R: Resource> Drill for AlarmDrill<R> {
         let ask_aws = self.pace.take(self.clock.elapsed());
         let checking = run.phase == Phase::Checking;
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
+        let mut findings = Vec::new();
+        #[cfg(feature = "inject")]
+        if ask_aws && checking && !run.is_successors() {
+            findings.extend(self.prepare_and_note(run).await);
+        }
         let this = &*self;
-        let (answers, found, looked, stop) = tokio::join!(
+        let (answers, looked, stopping) = tokio::join!(
             Box::pin(this.ask_probes()),
-            when(ask_aws && checking, this.prepare(run)),
             when(ask_aws && !checking && !run.undo.is_empty(), this.look(run)),
             when(ask_aws && stoppable, this.stop_conditions()),
         );
@@ -94,15 +110,11 @@ impl<R: Resource> Drill for AlarmDrill<R> {
             self.pace.looked();
         }
 
-        let mut findings = Vec::new();
-        if let Some(found) = found {
-            findings.extend(self.note_found(found));
-        }
         self.note_identity(&answers);
         let mut seen = Observation {
             answers,
             prepared: self.prepared.clone().filter(|_| checking),
-            stop: stop.flatten(),
+            stop: stopping.and_then(|looked| self.stops.note(looked)),
             ..Observation::default()
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
@@ -113,11 +125,6 @@ impl<R: Resource> Drill for AlarmDrill<R> {
             look.put_into(&mut seen);
         }
         (seen, findings)
-    }
-
-    async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
-        self.pace.hurry();
-        Box::pin(self.pull(run)).await
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
@@ -140,6 +147,14 @@ impl<R: Resource> Drill for AlarmDrill<R> {
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
         self.tools.pager.page(run, page, &self.stands()).await
     }
+}
+
+#[cfg(feature = "inject")]
+impl<R: Resource> Inject for AlarmDrill<R> {
+    async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
+        self.pace.hurry();
+        Box::pin(self.pull(run)).await
+    }
 
     async fn plan(&mut self, run: &Run) -> Plan {
         Box::pin(self.look_ahead(run)).await
@@ -160,6 +175,7 @@ impl<R: Resource> AlarmDrill<R> {
             tools,
             clients,
             resource,
+            stops: Stops::of(&request),
             request,
             target,
             clock,
@@ -179,27 +195,10 @@ impl<R: Resource> AlarmDrill<R> {
         if region == self.target.alarm_arn.region() { self.clients.clone() } else { self.tools.there(region) }
     }
 
-    /// The first reason to end the run early.
-    async fn stop_conditions(&self) -> Option<Stop> {
-        let deadline = self.tools.config.timing.call_deadline();
-        stops::first_reason(&self.tools.connection, deadline, &self.request.stop_conditions).await
-    }
-
-    /// What was found while preparing: kept, and written down once.
-    fn note_found(&mut self, found: prepare::Found) -> Vec<Evidence> {
-        let at = self.clock.now();
-        let mut new = Vec::new();
-        if !found.hops.is_empty() && !std::mem::replace(&mut self.known.wiring, true) {
-            new.push(Evidence::Wiring { at, hops: found.hops });
-            if self.request.mode == Mode::Alarm {
-                let text = format!("mode {}: {}", self.request.mode, self.request.mode.exercises());
-                new.push(Evidence::Note { at, text });
-            }
-        }
-        new.extend(found.told.and_then(|told| self.note_told(at, told)));
-        new.extend(found.primary.and_then(|answer| self.note_primary(&answer)));
-        self.prepared = Some(found.prepared);
-        new
+    /// Looks at what would end the run early.
+    async fn stop_conditions(&self) -> stops::Looked {
+        let Tools { config, connection, prober, .. } = &self.tools;
+        self.stops.look(connection, prober, &self.clock, config.timing.call_deadline()).await
     }
 
     fn note_identity(&mut self, answers: &[(usize, Answer)]) {

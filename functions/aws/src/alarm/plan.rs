@@ -33,7 +33,7 @@ impl<R: Resource> AlarmDrill<R> {
                 (Some(format!("not everything could be read: {why}")), Vec::new(), None)
             }
         };
-        let stopped = stop.map(|stop| format!("{}: {}", stop.by, stop.reason));
+        let stopped = stop.against(&self.stops).map(|stop| format!("{}: {}", stop.by, stop.reason));
         let back = |action: String| LeftOut {
             resource: action,
             why: "set off when the alarm is back in OK, not by the failover".to_owned(),

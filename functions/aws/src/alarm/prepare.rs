@@ -2,6 +2,7 @@
 
 use firedrill_core::{
     Answer, Prepared, Ready, Run, Seen, UndoStep,
+    evidence::Evidence,
     lever::{Way, alarm_step, hops, metric_step},
     plan::Hop,
     ports::Clock,
@@ -22,6 +23,24 @@ pub(super) struct Found {
 }
 
 impl<R: Resource> AlarmDrill<R> {
+    /// Finds it out; what was found is kept, and written down once.
+    pub(super) async fn prepare_and_note(&mut self, run: &Run) -> Vec<Evidence> {
+        let found = Box::pin(self.prepare(run)).await;
+        let at = self.clock.now();
+        let mut new = Vec::new();
+        if !found.hops.is_empty() && !std::mem::replace(&mut self.known.wiring, true) {
+            new.push(Evidence::Wiring { at, hops: found.hops });
+            if self.request.mode == Mode::Alarm {
+                let text = format!("mode {}: {}", self.request.mode, self.request.mode.exercises());
+                new.push(Evidence::Note { at, text });
+            }
+        }
+        new.extend(found.told.and_then(|told| self.note_told(at, told)));
+        new.extend(found.primary.and_then(|answer| self.note_primary(&answer)));
+        self.prepared = Some(found.prepared);
+        new
+    }
+
     pub(super) async fn prepare(&self, run: &Run) -> Found {
         let mut found = Found {
             prepared: Prepared::Unknown("nothing was read".to_owned()),

@@ -67,10 +67,20 @@ impl CloudWatch {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// Sets the state of this alarm, sent once. It lasts only until the alarm is next evaluated, which
-    /// may be seconds, and is then seen in the history alone; the actions are started if the state
-    /// changes (API reference, `SetAlarmState`). A reason that is too long is cut at its end.
-    pub async fn set_state(&self, name: &str, state: State, reason: &str) -> CallOutcome {
+    /// Forces this alarm to ALARM, sent once. It lasts only until the alarm is next evaluated, which may be
+    /// seconds, and is then seen in the history alone; the actions are started if the state changes (API
+    /// reference, `SetAlarmState`). A reason that is too long is cut at its end.
+    #[cfg(feature = "inject")]
+    pub async fn force(&self, name: &str, reason: &str) -> CallOutcome {
+        self.set_state(name, State::Alarm, reason).await
+    }
+
+    /// Sets this alarm to OK, sent once.
+    pub async fn set_back(&self, name: &str, reason: &str) -> CallOutcome {
+        self.set_state(name, State::Ok, reason).await
+    }
+
+    async fn set_state(&self, name: &str, state: State, reason: &str) -> CallOutcome {
         let call = self.mutating.set_alarm_state().alarm_name(name).state_value(state.value());
         let sent = call.state_reason(cut(reason, MOST_REASON)).send().await;
         sent.map_or_else(

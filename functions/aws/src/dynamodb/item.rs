@@ -8,6 +8,7 @@ use firedrill_core::{
     evidence::Evidence,
     failover::Entry,
     ports::StoreError,
+    request::read_leniently,
     run::{LAYOUT, RunId},
 };
 use serde::Serialize;
@@ -24,6 +25,12 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
 
 pub(super) fn run_pk(id: &RunId) -> String {
     format!("run#{id}")
+}
+
+/// The run that an item is of, by its key.
+pub(super) fn id_of(item: &Item) -> Option<RunId> {
+    let Some(AttributeValue::S(pk)) = item.get("pk") else { return None };
+    pk.strip_prefix("run#").map(|id| RunId(id.to_owned()))
 }
 
 pub(super) fn lock_pk(run: &Run) -> String {
@@ -156,17 +163,17 @@ pub(super) fn run(item: Item) -> Result<Run, StoreError> {
         .map_err(|error| StoreError::Refused(format!("the head of {id} cannot be read: {error}")))
 }
 
-/// A request as it was written. By way of JSON, so that it is read exactly as a delivery is.
+/// A request as it was written, by this version or another one.
 pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreError> {
     let unreadable =
         |what: String| StoreError::Refused(format!("the request of {id} cannot be read: {what}"));
     let value = item.remove("request").ok_or_else(|| unreadable("the item has none".to_owned()))?;
     let value: Value = serde_dynamo::from_attribute_value(value).map_err(|e| unreadable(e.to_string()))?;
-    serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))
+    read_leniently(value).map_err(unreadable)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use firedrill_core::{
         CallOutcome, deliver,
         failover::{AlarmState, Done},
@@ -180,7 +187,7 @@ mod tests {
 
     const KEPT: Duration = Duration::from_hours(24);
 
-    fn drill() -> (Run, Request) {
+    pub(in crate::dynamodb) fn drill() -> (Run, Request) {
         let equals = json!({"n": 1, "list": [null, true, "x"]});
         let probe = json!({"name": "up", "http": {"url": "http://a.example/", "json": {"pointer": "/v", "equals": equals}}});
         let request: Request = serde_json::from_value(json!({

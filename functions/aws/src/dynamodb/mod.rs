@@ -9,7 +9,10 @@
 //! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until it is finished; `ttl` from then on |
 //! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
 //! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
-//! | word | `run#RUN_ID` | `said` | `number`, which grows with every word; `release`: what people last said about the run; `ttl` |
+//! | word | `run#RUN_ID` | `said` | `number`, which grows with every word; `release`, `stop`: what people last said about the run; `ttl` |
+//! | stop | `application#APPLICATION` | `stop` | `at`, `by`, `reason`: every run of the application that had begun by then ends early; `ttl` |
+//! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (none: until a person takes it away), `engagedAt`. It is there: it is engaged |
+//! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last could list the open runs |
 //! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
 //! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
 //! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run that pulls this alarm, from its intent until it is finished |
@@ -29,8 +32,8 @@ mod begin;
 mod evidence;
 mod finish;
 mod item;
+mod orders;
 mod read;
-mod said;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -40,11 +43,11 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put},
 };
 use firedrill_core::{
-    Phase, Request, Run,
+    Phase, Request, Run, Timestamp,
     evidence::Evidence,
-    ports::{Begun, Said, Saved, Store, StoreError},
-    request::Release,
-    run::RunId,
+    ports::{Begun, Orders, Saved, Store, StoreError, Word},
+    run::{RunId, Stop},
+    switch::Switch,
 };
 
 use crate::{client::Connection, error::Failure};
@@ -151,12 +154,33 @@ impl Store for Table {
         self.within(self.append_evidence(id, items)).await.inspect_err(|error| not_written(id, error))
     }
 
-    async fn said(&self, id: &RunId) -> Result<Option<Said>, StoreError> {
-        Box::pin(self.heard(id)).await
+    async fn orders(&self, run: &Run) -> Result<Orders, StoreError> {
+        Box::pin(self.read_orders(run)).await
     }
 
-    async fn say(&self, id: &RunId, release: &Release) -> Result<u64, StoreError> {
-        Box::pin(self.write_down(id, release)).await
+    async fn say(&self, id: &RunId, word: &Word) -> Result<u64, StoreError> {
+        Box::pin(self.write_word(id, word)).await
+    }
+
+    async fn stop_application(
+        &self,
+        application: &str,
+        stop: &Stop,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Box::pin(self.write_application_stop(application, stop, at)).await
+    }
+
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
+        Box::pin(self.write_switch(switch, engaged)).await
+    }
+
+    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
+        self.within(self.open_runs()).await
+    }
+
+    async fn beat(&self, at: Timestamp) -> Result<(), StoreError> {
+        Box::pin(self.write_heartbeat(at)).await
     }
 
     async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {

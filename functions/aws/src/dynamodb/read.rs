@@ -81,6 +81,27 @@ impl Table {
         Ok(entries)
     }
 
+    /// The open runs, the oldest first. The index lags behind: a hint.
+    pub(super) async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let mut pages = self
+            .reads
+            .query()
+            .table_name(&self.name)
+            .index_name("open")
+            .key_condition_expression("#open = :open")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", item::text("1"))
+            .into_paginator()
+            .send();
+        let mut runs = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            let ids = page.items.unwrap_or_default().into_iter().filter_map(|found| item::id_of(&found));
+            runs.extend(ids);
+        }
+        Ok(runs)
+    }
+
     pub(super) async fn list_runs(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
         let most = most as usize;
         let mut runs = Vec::new();

@@ -3,9 +3,11 @@
 use firedrill_core::Request;
 
 use super::InstanceDrill;
+#[cfg(feature = "inject")]
+use crate::kms::Kms;
 use crate::{
     autoscaling::AutoScaling, client::Connection, clock::SystemClock, config::Config, ec2::Ec2,
-    elbv2::LoadBalancing, kms::Kms, lambda::Home, pager::Pager, probe::Prober,
+    elbv2::LoadBalancing, lambda::Home, pager::Pager, probe::Prober,
 };
 
 /// The clients for one Region.
@@ -14,6 +16,7 @@ pub struct Regional {
     pub(super) ec2: Ec2,
     pub(super) groups: AutoScaling,
     pub(super) balancing: LoadBalancing,
+    #[cfg(feature = "inject")]
     pub(super) kms: Kms,
 }
 
@@ -25,6 +28,7 @@ impl Regional {
             ec2: Ec2::new(connection),
             groups: AutoScaling::new(connection),
             balancing: LoadBalancing::new(connection),
+            #[cfg(feature = "inject")]
             kms: Kms::new(connection),
         }
     }

@@ -3,7 +3,9 @@
 mod detection;
 mod groups;
 mod kit;
+#[cfg(feature = "inject")]
 mod plan;
+#[cfg(feature = "inject")]
 mod prepare;
 mod probes;
 mod targets;
@@ -17,18 +19,25 @@ use firedrill_core::{
     CallOutcome, Observation, Phase, Prepared, Request, Run, Seen, StepSeen, Timestamp,
     evidence::Evidence,
     gate,
-    plan::Plan,
     ports::{Clock, Drill},
     request::InstanceTarget,
-    run::{Page, Stop},
+    run::Page,
 };
+#[cfg(feature = "inject")]
+use firedrill_core::{plan::Plan, ports::Inject};
 
 use kit::Tools;
 pub use kit::{Kit, Regional};
 
 use crate::{
-    client::Connection, clock::SystemClock, config::Config, due::when, ec2::Instance, pager::Pager,
-    probe::Prober, stops,
+    client::Connection,
+    clock::SystemClock,
+    config::Config,
+    due::when,
+    ec2::Instance,
+    pager::Pager,
+    probe::Prober,
+    stops::{self, Stops},
 };
 
 /// One instance drill, as far as one invocation carries it.
@@ -53,34 +62,32 @@ pub struct InstanceDrill {
     /// Steps that were on their way at the last look: not asked for again before the next one.
     busy: Vec<StepSeen>,
     detected: Option<Timestamp>,
+    stops: Stops,
 }
 
 impl Drill for InstanceDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let ask_aws = self.is_aws_due(run.phase);
         let checking = run.phase == Phase::Checking;
-        let prepare = checking && ask_aws && !matches!(self.prepared, Some(Prepared::Ready(_)));
+        let mut findings = Vec::new();
+        #[cfg(feature = "inject")]
+        if checking && ask_aws && !run.is_successors() && !matches!(self.prepared, Some(Prepared::Ready(_))) {
+            findings.extend(self.prepare_and_note().await);
+        }
         let look = ask_aws && !checking && !run.undo.is_empty();
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let this = &*self;
-        let (answers, prepared, looked, stop, raised) = tokio::join!(
+        let (answers, looked, stopping, raised) = tokio::join!(
             Box::pin(this.ask_probes(ask_aws)),
-            when(prepare, this.prepare()),
             when(look, this.look(run)),
             when(ask_aws && stoppable, this.stop_conditions()),
             when(ask_aws, this.detection(run)),
         );
 
-        let mut findings = Vec::new();
-        if let Some(found) = prepared {
-            self.known_groups.extend(found.groups);
-            self.prepared = Some(found.prepared);
-            findings.extend(found.selection);
-        }
         let mut seen = Observation {
             answers,
             prepared: self.prepared.clone().filter(|_| checking),
-            stop: stop.flatten(),
+            stop: stopping.and_then(|looked| self.stops.note(looked)),
             // Starting an instance moves no traffic: nobody asks for these two.
             primary: Seen::Yes,
             foreign_alarm: Seen::No,
@@ -108,16 +115,6 @@ impl Drill for InstanceDrill {
         (seen, findings)
     }
 
-    async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
-        self.last_aws = None;
-        self.busy.clear();
-        match run.undo.first() {
-            // What the record says is taken back is what is done: never anything else.
-            Some(step) => self.aws.ec2.stop(&step.resources).await,
-            None => self.aws.ec2.stop(&[]).await,
-        }
-    }
-
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         self.last_aws = None;
         self.busy.clear();
@@ -132,6 +129,19 @@ impl Drill for InstanceDrill {
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
         let states = self.states.iter().map(|(id, state)| format!("{id}: {state}."));
         self.pager.page(run, page, &states.collect::<Vec<_>>()).await
+    }
+}
+
+#[cfg(feature = "inject")]
+impl Inject for InstanceDrill {
+    async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
+        self.last_aws = None;
+        self.busy.clear();
+        match run.undo.first() {
+            // What the record says is taken back is what is done: never anything else.
+            Some(step) => self.aws.ec2.stop(&step.resources).await,
+            None => self.aws.ec2.stop(&[]).await,
+        }
     }
 
     async fn plan(&mut self, _run: &Run) -> Plan {
@@ -155,6 +165,7 @@ impl InstanceDrill {
             config,
             prober,
             pager,
+            stops: Stops::of(&request),
             request,
             target,
             clock,
@@ -168,10 +179,9 @@ impl InstanceDrill {
         }
     }
 
-    /// The first reason to end the run early.
-    async fn stop_conditions(&self) -> Option<Stop> {
-        let deadline = self.config.timing.call_deadline();
-        stops::first_reason(&self.connection, deadline, &self.request.stop_conditions).await
+    /// Looks at what would end the run early.
+    async fn stop_conditions(&self) -> stops::Looked {
+        self.stops.look(&self.connection, &self.prober, &self.clock, self.config.timing.call_deadline()).await
     }
 
     /// AWS is asked now and then, at once after an act and when a phase begins.

@@ -41,7 +41,7 @@ impl InstanceDrill {
                 }
             }
         }
-        if let Some(stop) = stop {
+        if let Some(stop) = stop.against(&self.stops) {
             plan.refused.get_or_insert(format!("{}: {}", stop.by, stop.reason));
         }
         plan.steps = self.steps(&plan.targets);

@@ -22,10 +22,10 @@ use crate::{
 const MOST_LEFT_OUT: usize = 250;
 
 /// What came of resolving the targets once.
-pub(super) struct Found {
-    pub prepared: Prepared,
-    pub selection: Option<Evidence>,
-    pub groups: BTreeSet<String>,
+struct Found {
+    prepared: Prepared,
+    selection: Option<Evidence>,
+    groups: BTreeSet<String>,
 }
 
 /// What the choice was made of.
@@ -36,7 +36,15 @@ pub(super) struct Resolved {
 }
 
 impl InstanceDrill {
-    pub(super) async fn prepare(&self) -> Found {
+    /// Resolves the targets, and keeps what came of it.
+    pub(super) async fn prepare_and_note(&mut self) -> Option<Evidence> {
+        let found = Box::pin(self.prepare()).await;
+        self.known_groups.extend(found.groups);
+        self.prepared = Some(found.prepared);
+        found.selection
+    }
+
+    async fn prepare(&self) -> Found {
         match self.resolve().await {
             Err(prepared) => Found { prepared, selection: None, groups: BTreeSet::new() },
             Ok(Resolved { chosen, candidates, undo }) => {

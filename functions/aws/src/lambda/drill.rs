@@ -5,8 +5,9 @@ use std::{process::ExitCode, time::Duration};
 use firedrill_core::{
     Request,
     deliver::{Invocation, deliver},
-    ports::{Clock, Drill},
+    ports::{Clock, Inject},
     run::OwnerId,
+    timing::Timing,
 };
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub struct Home {
 /// need; `make` then builds the drill for one request.
 ///
 /// A function that is set up wrongly answers every invocation with what is wrong.
-pub fn serve<K, D: Drill>(
+pub fn serve<K, D: Inject>(
     start: impl FnOnce(&Home) -> Result<K, String>,
     make: impl Fn(&K, SystemClock, &Request) -> Result<D, String>,
 ) -> ExitCode {
@@ -43,7 +44,7 @@ pub fn serve<K, D: Drill>(
     })
 }
 
-async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Home, K), Failed> {
+pub(super) async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Home, K), Failed> {
     let wrong = Failed::wrong_configuration;
     let config = Config::from_env().map_err(|error| wrong(error.to_string()))?;
     let connection = Connection::load(config.timing.call_deadline()).await;
@@ -53,7 +54,7 @@ async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Ho
     Ok((home, kind))
 }
 
-async fn answer<D: Drill>(
+async fn answer<D: Inject>(
     home: &Home,
     make: impl FnOnce(SystemClock, &Request) -> Result<D, String>,
     event: LambdaEvent<Value>,
@@ -75,9 +76,7 @@ async fn answer<D: Drill>(
 
 fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invocation {
     let timing = config.timing;
-    let timeout = Duration::from_millis(timing.function_timeout_ms);
-    let deadline = clock::moment(context.deadline());
-    let left = time_left(deadline.as_millis() - clock.now().as_millis(), timeout);
+    let left = time_left_of(context, clock, &timing);
     Invocation {
         owner: OwnerId(owner(context)),
         request_id: context.request_id.clone(),
@@ -87,7 +86,14 @@ fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invoca
     }
 }
 
-/// How long this invocation may live. `cargo lambda watch` sends a deadline that is no time of day:
+/// How long this invocation may live.
+pub(super) fn time_left_of(context: &Context, clock: &SystemClock, timing: &Timing) -> Duration {
+    let timeout = Duration::from_millis(timing.function_timeout_ms);
+    let deadline = clock::moment(context.deadline());
+    time_left(deadline.as_millis() - clock.now().as_millis(), timeout)
+}
+
+/// `cargo lambda watch` sends a deadline that is no time of day:
 /// then the function's timeout counts.
 fn time_left(until_deadline_ms: i64, timeout: Duration) -> Duration {
     let said = Duration::from_millis(u64::try_from(until_deadline_ms).unwrap_or(0));

@@ -3,6 +3,8 @@
 mod drill;
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 mod failover;
+#[cfg(feature = "watchdog")]
+mod watchdog;
 
 use std::{fmt, future::Future, process::ExitCode};
 
@@ -12,6 +14,8 @@ pub use failover::serve_failover;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
+#[cfg(feature = "watchdog")]
+pub use watchdog::serve_watchdog;
 
 /// Why an invocation was not answered. The name becomes the `errorType` that callers and alarms see.
 #[derive(Clone)]

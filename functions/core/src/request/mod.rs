@@ -9,7 +9,9 @@ mod validate;
 mod window;
 
 pub use names::{Arn, Name};
-pub use parse::{Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse};
+pub use parse::{
+    Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse, read_leniently,
+};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use target::{
     AlarmTarget, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 use thiserror::Error;
 
 use super::Request;
@@ -195,6 +196,56 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
         Ok(Delivery::Start(Box::new(request)))
     } else {
         Err(ParseError::Invalid(problems))
+    }
+}
+
+/// A request that was taken before, by whatever version: what this one does not know of it is left out. For whoever
+/// carries a run on, who has to take back what was done and would be kept from it by a word more.
+///
+/// # Errors
+/// It lacks something, or says what this version does not understand.
+pub fn read_leniently(mut stored: Value) -> Result<Request, String> {
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, Request>(&stored) {
+            Ok(request) => return Ok(request),
+            Err(error) => error,
+        };
+        let text = error.inner().to_string();
+        let unknown = text.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        let left_out =
+            unknown.is_some_and(|field| leave_out(around(&mut stored, error.path(), field), field));
+        if !left_out {
+            return Err(format!("at `{}`: {text}", error.path()));
+        }
+    }
+}
+
+/// The innermost value on this path that holds the field or what it stands in.
+fn around<'a>(stored: &'a mut Value, path: &Path, field: &str) -> &'a mut Value {
+    let mut at = String::new();
+    for segment in path {
+        let next = match segment {
+            Segment::Seq { index } => format!("{at}/{index}"),
+            Segment::Map { key } if key != field => format!("{at}/{key}"),
+            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => break,
+        };
+        match stored.pointer(&next) {
+            Some(Value::Object(_) | Value::Array(_)) => at = next,
+            Some(_) | None => break,
+        }
+    }
+    // There, as was just seen.
+    stored.pointer_mut(&at).unwrap_or_else(|| unreachable!("{at} was there"))
+}
+
+/// Removes one field of this name; whether there was one.
+fn leave_out(value: &mut Value, field: &str) -> bool {
+    match value {
+        Value::Object(fields) => {
+            fields.remove(field).is_some() || fields.values_mut().any(|inner| leave_out(inner, field))
+        }
+        Value::Array(values) => values.iter_mut().any(|inner| leave_out(inner, field)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

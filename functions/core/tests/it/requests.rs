@@ -1,6 +1,6 @@
 //! What is refused before anything is touched, and what is said about it.
 
-use firedrill_core::request::{Delivery, ParseError, parse};
+use firedrill_core::request::{Delivery, ParseError, parse, read_leniently};
 use serde_json::{Value, json};
 
 fn good() -> Value {
@@ -153,4 +153,31 @@ fn two_deliveries_of_one_event_are_one_run_and_a_plan_is_never_a_run() {
     assert_eq!(identity(&document, "r1"), "staging/bookstore/instance-blue/2026-11-23T10:00:00.000Z");
     document["execute"] = json!(false);
     assert_eq!(identity(&document, "r1"), "staging/bookstore/instance-blue/plan/r1");
+}
+
+#[test]
+fn a_word_that_a_later_version_added_never_keeps_a_run_from_being_taken_back() {
+    let mut stored = good();
+    for (pointer, value) in [
+        ("/later", json!({ "a": [1] })),
+        ("/target/later", json!(true)),
+        ("/objective/schedule", json!("a name that is known elsewhere")),
+        ("/steadyState/probes/0/later", json!("x")),
+        ("/steadyState/probes/0/http/later", json!(null)),
+        ("/playbook/later", json!([])),
+    ] {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        stored.pointer_mut(parent).unwrap()[key] = value;
+    }
+    stored["schedule"] = json!({
+        "scheduledAt": "2026-12-01T10:00:00Z",
+        "arn": "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s"
+    });
+    let read = read_leniently(stored).unwrap();
+    assert!(read.schedule.is_some(), "what is known is kept");
+    let Delivery::Start(plain) = parse(&good()).unwrap() else { panic!("not a request") };
+    assert_eq!((read.target, read.steady_state), (plain.target, plain.steady_state));
+
+    let why = read_leniently(with("/mode", json!("flood"))).unwrap_err();
+    assert!(why.contains("`mode`") && why.contains("flood"), "{why}");
 }

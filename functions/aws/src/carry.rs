@@ -1,0 +1,89 @@
+//! A run of any kind, in the hands of the watchdog: looked at and taken back, never begun.
+
+use firedrill_core::{
+    CallOutcome, Observation, Request, Run, evidence::Evidence, ports::Drill, request::Target, run::Page,
+};
+
+use crate::{
+    alarm::{self, AlarmDrill, Database, Distribution},
+    clock::SystemClock,
+    instance::{self, InstanceDrill},
+    lambda::Home,
+};
+
+/// What runs of every kind need for as long as the function lives.
+#[derive(Debug)]
+pub struct Kit {
+    instances: instance::Kit,
+    alarms: alarm::Kit,
+}
+
+/// A run of any kind.
+#[derive(Debug)]
+pub enum Carried {
+    /// Instances were stopped.
+    Instances(Box<InstanceDrill>),
+    /// A distribution was failed over.
+    Distribution(Box<AlarmDrill<Distribution>>),
+    /// A database was failed over.
+    Database(Box<AlarmDrill<Database>>),
+}
+
+impl Kit {
+    /// Builds every client.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn new(home: &Home) -> Result<Self, String> {
+        Ok(Self { instances: instance::Kit::new(home)?, alarms: alarm::Kit::new(home)? })
+    }
+
+    /// What carries this run on.
+    ///
+    /// # Errors
+    /// The request cannot be read, or means what this version does not know.
+    pub fn carried(
+        &self,
+        clock: SystemClock,
+        run: &Run,
+        request: Option<&Request>,
+    ) -> Result<Carried, String> {
+        let Some(request) = request else {
+            return Err(format!(
+                "the request of {} is gone or cannot be read: its probes are not known",
+                run.run_id
+            ));
+        };
+        Ok(match request.target {
+            Target::Instances(_) => Carried::Instances(Box::new(self.instances.drill(clock, request)?)),
+            Target::Distribution(_) => Carried::Distribution(Box::new(self.alarms.cdn(clock, request)?)),
+            Target::Database(_) => Carried::Database(Box::new(self.alarms.db(clock, request)?)),
+        })
+    }
+}
+
+impl Drill for Carried {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        match self {
+            Self::Instances(drill) => drill.observe(run).await,
+            Self::Distribution(drill) => drill.observe(run).await,
+            Self::Database(drill) => drill.observe(run).await,
+        }
+    }
+
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        match self {
+            Self::Instances(drill) => drill.undo(run, step).await,
+            Self::Distribution(drill) => drill.undo(run, step).await,
+            Self::Database(drill) => drill.undo(run, step).await,
+        }
+    }
+
+    async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
+        match self {
+            Self::Instances(drill) => drill.page(run, page).await,
+            Self::Distribution(drill) => drill.page(run, page).await,
+            Self::Database(drill) => drill.page(run, page).await,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The watchdog's function: one tick for each invocation.
+
+use std::{process::ExitCode, time::Duration};
+
+use firedrill_core::{
+    ports::Clock,
+    run::OwnerId,
+    watch::{Tick, Ticked, tick},
+};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+
+use super::{
+    Failed,
+    drill::{Home, set_up, time_left_of},
+    owner,
+};
+use crate::{
+    carry::Kit,
+    clock::SystemClock,
+    config::{Variables, reserve_ms},
+};
+
+/// Serves ticks until Lambda ends the process. What the event says does not matter.
+#[must_use]
+pub fn serve_watchdog() -> ExitCode {
+    let start = |home: &Home| {
+        let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
+        Ok((Kit::new(home)?, stack.map_err(|error| error.to_string())?))
+    };
+    super::run(set_up(start), &async |(home, (kit, stack)): &(Home, (Kit, String)), event| {
+        answer(home, kit, stack, event).await
+    })
+}
+
+async fn answer(home: &Home, kit: &Kit, stack: &str, event: LambdaEvent<Value>) -> Result<Value, Failed> {
+    let clock = SystemClock::start();
+    let this = this_tick(home, &event.context, &clock);
+    let make = |run: &_, request: Option<&_>| kit.carried(clock, run, request);
+    let failed = |text: String| Failed { name: "StoreFailed", text };
+    // Boxed: the future of everything that one tick may do is large, and is moved around.
+    let ticked = Box::pin(tick(&clock, &home.table, make, &this)).await;
+    let ticked = ticked.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
+    for (run, why) in &ticked.failed {
+        tracing::error!(runId = %run, why, "an open run could not be carried on");
+    }
+    if ticked.open > 0 {
+        let Ticked { open, finished, handed_over, busy, held, rollback_failed, .. } = ticked;
+        tracing::info!(open, finished, handed_over, busy, held, rollback_failed, "looked at the open runs");
+    }
+    println!("{}", metrics(&ticked, stack, clock.now().as_millis()));
+    match &ticked.silent {
+        Some(error) => Err(failed(format!("the heartbeat is not written: {error}"))),
+        None => Ok(told(&ticked)),
+    }
+}
+
+fn this_tick(home: &Home, context: &Context, clock: &SystemClock) -> Tick {
+    let timing = home.config.timing;
+    // What is dropped in the end was given time to hand over before (see `firedrill_core::watch`).
+    let kept = reserve_ms(&timing) + 3 * timing.call_deadline_ms;
+    Tick {
+        owner: OwnerId(format!("watchdog/{}", owner(context))),
+        ends_at: time_left_of(context, clock, &timing).saturating_sub(Duration::from_millis(kept)),
+        timing,
+    }
+}
+
+fn told(ticked: &Ticked) -> Value {
+    let failed = ticked.failed.iter().map(|(run, why)| json!({ "runId": run, "why": why }));
+    json!({
+        "open": ticked.open, "finished": ticked.finished, "handedOver": ticked.handed_over, "busy": ticked.busy,
+        "held": ticked.held, "rollbackFailed": ticked.rollback_failed, "failed": failed.collect::<Vec<_>>()
+    })
+}
+
+/// One line in the embedded metric format, from which CloudWatch makes the metrics that the stack's alarms watch
+/// (user guide, *Specification: Embedded metric format*). Each set of dimensions costs money: the stack is the only one.
+fn metrics(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
+    let counts = [
+        ("heartbeats", u64::from(ticked.silent.is_none())),
+        ("openRuns", ticked.open - ticked.finished),
+        ("heldRuns", ticked.held),
+        ("rollbackFailedRuns", ticked.rollback_failed),
+        ("abandonedRuns", ticked.failed.len() as u64),
+    ];
+    let named = counts.map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": at_ms,
+            "CloudWatchMetrics": [{ "Namespace": "Firedrill", "Dimensions": [["stack"]], "Metrics": named }]
+        },
+        "stack": stack
+    });
+    for (name, count) in counts {
+        line[name] = json!(count);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_that_is_named_has_a_value_and_a_run_that_was_finished_is_not_open() {
+        let ticked = Ticked { open: 3, finished: 1, rollback_failed: 1, ..Ticked::default() };
+        let line = metrics(&ticked, "firedrill", 1_795_460_400_123);
+        let set = &line["_aws"]["CloudWatchMetrics"][0];
+        for metric in set["Metrics"].as_array().unwrap() {
+            assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
+        }
+        assert_eq!((&line["openRuns"], &line["rollbackFailedRuns"]), (&json!(2), &json!(1)));
+        assert_eq!((&line["heartbeats"], &line["stack"]), (&json!(1), &json!("firedrill")));
+        assert_eq!(set["Dimensions"], json!([["stack"]]));
+    }
+}
