@@ -18,6 +18,7 @@ Where to look:
   schedules    EventBridge Scheduler and rules, InputTransformer paths
   deliveries   events on their way to functions: SNS's repetitions, held back, dropped, repeated
   metrics      CloudWatch's metrics as alarms look at them
+  embedded     metrics in what a function prints
   alarms       CloudWatch alarms: evaluation, history, actions
   alarmmessages  what CloudWatch says of a change: to SNS, to a function, to EventBridge
   mutes        alarm mute rules

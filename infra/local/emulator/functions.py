@@ -19,6 +19,8 @@ from pathlib import Path
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from . import embedded
+from .clock import guarded
 from .environment import DUMMY_SECRET, client_variables
 
 log = logging.getLogger("emulator.functions")
@@ -61,16 +63,17 @@ def worker_environment(config: dict, code_dir: str, port: int) -> dict[str, str]
 
 
 class _Copied:
-    """A worker's output, of which each line also goes into a file as it comes."""
+    """A worker's output, of which each line also goes into a file as it comes, and its metrics to CloudWatch."""
 
-    def __init__(self, stream, path: Path) -> None:
-        self._stream, self._path = stream, path
+    def __init__(self, stream, path: Path, function_arn: str) -> None:
+        self._stream, self._path, self._function_arn = stream, path, function_arn
 
     def readline(self) -> bytes:
         line = self._stream.readline()
         if line:
             with open(self._path, "ab") as file:
                 file.write(line)
+            guarded(functools.partial(embedded.publish, line, self._function_arn))
         return line
 
     def close(self) -> None:
@@ -79,7 +82,7 @@ class _Copied:
 
 def _pump(self, stream, log_queue) -> None:
     name = re.sub(r"[^A-Za-z0-9_-]", "_", self.func_name)
-    _ministack_pump(self, _Copied(stream, LOGS / f"{name}.log"), log_queue)
+    _ministack_pump(self, _Copied(stream, LOGS / f"{name}.log", self.config["FunctionArn"]), log_queue)
 
 
 def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda well, attempts: None) -> None:

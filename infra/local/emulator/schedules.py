@@ -2,7 +2,7 @@
 
 ministack's scheduler knows no time zones, no context attributes (<aws.scheduler.scheduled-time>), no retry
 policy and no dead letters, looks only now and then, and fires no schedule again that was made anew under the
-same name.
+same name. Both know `rate(5 seconds)` here: AWS's shortest rate is a minute, and a second here is a minute there.
 """
 
 import datetime as dt
@@ -67,6 +67,17 @@ def _due(schedule: dict, last: float | None) -> tuple[float | None, bool]:
     fields = eventbridge._parse_cron_fields(expression)
     following = fields and eventbridge._cron_next_fire(fields, dt.datetime.fromtimestamp(since, zone))
     return (following.timestamp() if following else None), False
+
+
+def _rate(expression: str) -> int | None:
+    """The seconds of a rate, also of one that AWS does not have."""
+    if seconds := re.fullmatch(r"rate\(([1-9]\d*) seconds?\)", expression):
+        return int(seconds[1])
+    return _ministack_rate(expression)
+
+
+def _is_valid(expression: str) -> bool:
+    return _rate(expression) is not None or _ministack_is_valid(expression)
 
 
 def _deliver(schedule: dict, account: str, region: str, due: float) -> None:
@@ -152,11 +163,14 @@ def _transform(transformer: dict, rule: dict, view) -> str:
 
 
 _ministack_transform = eventbridge._apply_input_transformer
+_ministack_rate, _ministack_is_valid = eventbridge._parse_rate_seconds, eventbridge._validate_schedule_expression
 
 
 def install() -> None:
     scheduler._tick_schedules = tick
     scheduler._SCHEDULE_TICK_INTERVAL = 0.5
-    eventbridge._SCHEDULER_TICK_INTERVAL = 1
+    eventbridge._SCHEDULER_TICK_INTERVAL = 0.25
+    eventbridge._parse_rate_seconds = _rate
+    eventbridge._validate_schedule_expression = _is_valid
     eventbridge._dispatch_to_lambda = _rule_to_lambda
     eventbridge._apply_input_transformer = _transform

@@ -156,9 +156,62 @@ def check_faults(aws: Local, one: str, table: str) -> None:
     assert (dry["action"], dry["mutating"], dry["status"], dry["code"]) == ("StopInstances", False, 412, "DryRunOperation"), dry
 
 
+def printed(aws: Local, word: str) -> list:
+    """What the function printed under this word."""
+    log = aws.folder / "logs" / "self-check.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line.split(" ", 1)[1]) for line in lines if line.startswith(word + " ")]
+
+
+def check_rates(aws: Local) -> None:
+    """A rate in seconds, from a template: of a schedule and of a rule, again and again, until it is taken away."""
+    fired = lambda by: len([e for _, e in printed(aws, "event") if e.get("again") == by])  # noqa: E731
+    for by in ("schedule", "rule"):
+        until(f"the {by} fires again and again", lambda by=by: fired(by) >= 3)
+    aws.client("scheduler").delete_schedule(Name="again")
+    bus = aws.client("events")
+    bus.put_rule(Name="again", ScheduleExpression="rate(30 seconds)")
+    assert refusal(bus.put_rule, Name="again", ScheduleExpression="rate(0 seconds)") == "ValidationException"
+    bus.disable_rule(Name="again")
+
+
+def check_embedded(aws: Local) -> None:
+    """Metrics that a function prints: one set of dimensions each, none where the line is no such metric."""
+    watch, functions = aws.client("cloudwatch"), aws.client("lambda")
+    watch.put_metric_alarm(AlarmName="embedded", Namespace="E", MetricName="open", Statistic="Maximum", Period=10, EvaluationPeriods=3, DatapointsToAlarm=1, Threshold=1,
+                           ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+                           Dimensions=[{"Name": "env", "Value": "test"}])  # fmt: skip
+    at = dt.datetime.fromtimestamp(time.time() // 10 * 10 - 10, dt.UTC)
+
+    def prints(**more) -> None:
+        metrics = [{"Name": "open", "Unit": "Count", "StorageResolution": 1}, {"Name": "took"}, {"Name": "absent"}]
+        about = {"Namespace": "E", "Dimensions": [["env", "app"], ["env"], []], "Metrics": metrics}
+        line = {"_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [about]}, "env": "test", "app": "books", "open": 2, "took": [1, 5]}
+        assert "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=json.dumps({"print": line | more}))
+
+    def got(name: str, *names: str) -> list:
+        values = {"env": "test", "app": "books"}
+        found = watch.get_metric_statistics(
+            Namespace="E", MetricName=name, Statistics=["SampleCount", "Sum", "Maximum"], StartTime=at - dt.timedelta(minutes=2),
+            EndTime=at + dt.timedelta(minutes=2), Period=60, Dimensions=[{"Name": n, "Value": values[n]} for n in names],
+        )["Datapoints"]  # fmt: skip
+        return [(p["SampleCount"], p["Sum"], p["Maximum"], p["Unit"]) for p in found]
+
+    prints(app=7)  # not text, as a dimension's value has to be
+    prints(open="many")
+    prints()
+    until("the datapoints", lambda: got("took"))
+    for names in (("env", "app"), ("env",), ()):
+        assert got("open", *names) == [(1, 2, 2, "Count")], (names, got("open", *names))
+        assert got("took", *names) == [(2, 6, 5, "None")], (names, got("took", *names))
+    assert {m["MetricName"] for m in watch.list_metrics(Namespace="E")["Metrics"]} == {"open", "took"}
+    history = lambda: watch.describe_alarm_history(AlarmName="embedded", HistoryItemType="StateUpdate")["AlarmHistoryItems"]  # noqa: E731
+    until("its alarm", lambda: any(item["HistorySummary"].endswith("to ALARM") for item in history()))
+
+
 def check_functions(aws: Local, at: str) -> None:
-    functions, log = aws.client("lambda"), aws.folder / "logs" / "self-check.log"
-    lines = lambda word: [json.loads(x.split(" ", 1)[1]) for x in log.read_text().splitlines() if x.startswith(word + " ")] if log.exists() else []  # noqa: E731, E501  # fmt: skip
+    functions = aws.client("lambda")
+    lines = lambda word: printed(aws, word)  # noqa: E731
     scheduled = until("the schedule", lambda: [e for _, e in lines("event") if "at" in e])[0]
     assert scheduled["at"] == at, (scheduled, at)
     until("its row", lambda: any(c["caller"] == "LOCALSELFCHECK" and c["action"] == "PutItem" for c in aws.ask("GET", "calls")))
@@ -222,6 +275,8 @@ def main() -> int:
                 (check_group, (out["Group"], out["Targets"])),
                 (check_faults, (out["One"], out["Table"])),
                 (check_functions, (due.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
+                (check_rates, ()),
+                (check_embedded, ()),
                 (check_alarm, ()),
                 (check_keys, ()),
                 (failover.check_distribution, (out["Cdn"],)),

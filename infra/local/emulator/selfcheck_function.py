@@ -1,5 +1,5 @@
 """The self-check's function, without a runtime library: logs its environment and each event, writes a row,
-fails or sleeps when the event says so.
+prints, fails or sleeps when the event says so.
 """
 
 import json
@@ -18,6 +18,8 @@ while True:
     if "Records" in event:  # from SNS: what to do stands in the message
         event = json.loads(event["Records"][0]["Sns"]["Message"])
     time.sleep(event.get("sleep", 0))
+    if "print" in event:
+        print(json.dumps(event["print"]), flush=True)
     if event.get("write"):
         boto3.client("dynamodb").put_item(TableName=os.environ["TABLE"], Item={"pk": {"S": request_id}})
     if event.get("fail"):
