@@ -307,7 +307,7 @@ fn the_tests_add_no_feature_to_what_the_functions_are_built_with() {
 
 /// Each function's package, the adapters it is built with, and what it never asks of them. Adapters that
 /// combine others name no action of their own.
-const ROLES: [(&str, &[&str], &[&str]); 5] = [
+const ROLES: [(&str, &[&str], &[&str]); 6] = [
     (
         "drill-instance",
         &[
@@ -329,6 +329,24 @@ const ROLES: [(&str, &[&str], &[&str]); 5] = [
         "drill-db",
         &["cloudwatch", "dynamodb", "functions", "rds", "route53", "sns"],
         &["rds:RebootDBInstance"],
+    ),
+    // It never prepares a run, and so follows no wiring and resolves no targets.
+    (
+        "watchdog",
+        &["autoscaling", "cloudfront", "cloudwatch", "dynamodb", "ec2", "elbv2", "rds", "sns"],
+        &[
+            "autoscaling:DescribeAutoScalingInstances",
+            "cloudwatch:GetMetricStatistics",
+            "cloudwatch:ListAlarmMuteRules",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricData",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeVolumes",
+            "ec2:StopInstances",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "rds:RebootDBInstance",
+            "sns:ListSubscriptionsByTopic",
+        ],
     ),
     (
         "failover-cdn",
@@ -407,12 +425,16 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
 }
 
 #[test]
-fn only_drills_can_force_an_alarm_and_only_what_is_tagged_is_moved() {
+fn only_drills_can_cause_a_failure_and_only_what_is_tagged_is_moved() {
     let template = read("infra/template.yaml");
     for (package, ..) in ROLES {
         let role = resource(&template, &format!("{}Role", logical(package)));
-        let pulls = role.contains("cloudwatch:SetAlarmState") || role.contains("cloudwatch:PutMetricData");
-        assert_eq!(pulls, matches!(package, "drill-cdn" | "drill-db"), "{package}");
+        // IAM cannot tell setting an alarm back from forcing it: the watchdog is built without what forces it.
+        let sets = role.contains("cloudwatch:SetAlarmState");
+        assert_eq!(sets, matches!(package, "drill-cdn" | "drill-db" | "watchdog"), "{package}");
+        let publishes = role.contains("cloudwatch:PutMetricData");
+        assert_eq!(publishes, matches!(package, "drill-cdn" | "drill-db"), "{package}");
+        assert_eq!(role.contains("ec2:StopInstances"), package == "drill-instance", "{package}");
         for statement in role.split("- Sid: ").skip(1) {
             let moves = [
                 "ec2:StopInstances",
@@ -435,6 +457,47 @@ fn only_drills_can_force_an_alarm_and_only_what_is_tagged_is_moved() {
     }
 }
 
+/// Invariant 10. IAM tells stopping from starting; where one action serves both ways, it is the build that does.
+#[test]
+fn the_watchdog_is_never_built_with_what_injects() {
+    let features = |package: &str| {
+        let arguments = ["tree", "--offline", "--package", package, "--edges", "normal,features"];
+        let format = ["--prefix", "none", "--format", "{p} [{f}]"];
+        let output =
+            Command::new(env!("CARGO")).args(arguments).args(format).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = tree.lines().find(|line| line.starts_with("firedrill-aws v")).unwrap().to_owned();
+        let (_, list) = line.rsplit_once('[').unwrap();
+        let list = list.split(']').next().unwrap();
+        list.split(',').map(|name| name.trim().to_owned()).collect::<BTreeSet<String>>()
+    };
+    let watchdog = features("watchdog");
+    assert!(watchdog.contains("watchdog") && !watchdog.contains("inject"), "{watchdog:?}");
+    assert!(features("drill-instance").contains("inject"), "or this test would prove nothing");
+    // What injects, by name: behind the feature, each of them.
+    for (file, name) in [
+        ("ec2.rs", "pub async fn stop("),
+        ("cloudwatch/mod.rs", "pub async fn force("),
+        ("cloudwatch/metric.rs", "pub async fn publish("),
+        ("instance/mod.rs", "impl Inject for"),
+        ("alarm/mod.rs", "impl<R: Resource> Inject for"),
+        ("alarm/mod.rs", "mod force;"),
+    ] {
+        let text = read(format!("functions/aws/src/{file}"));
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let at = lines.iter().position(|line| line.starts_with(name));
+        let at = at.unwrap_or_else(|| panic!("{file} has no `{name}`"));
+        assert_eq!(lines[at - 1], "#[cfg(feature = \"inject\")]", "{file}: {name}");
+    }
+    for file in files().iter().filter(|file| file.starts_with("functions/aws/src")) {
+        let text = read(file);
+        let injects = ["stop_instances()", "put_metric_data()", "State::Alarm, reason"];
+        let known = ["ec2.rs", "metric.rs", "mod.rs"].iter().any(|name| file.ends_with(name));
+        assert!(known || !injects.iter().any(|call| text.contains(call)), "{} injects", file.display());
+    }
+}
+
 #[test]
 fn what_the_template_leaves_as_it_is_fits_together() {
     let template = read("infra/template.yaml");
@@ -452,11 +515,17 @@ fn what_the_template_leaves_as_it_is_fits_together() {
         margin_ms: default("MarginMs"),
         settle_ms: default("SettleMs"),
         function_timeout_ms: default("FunctionTimeoutSeconds") * 1_000,
+        heartbeat_fresh_ms: default("HeartbeatFreshSeconds") * 1_000,
     };
     assert_eq!(timing.checked(), Ok(timing));
     let failover_ms = default("FailoverTimeoutSeconds") * 1_000;
     assert!(failover_ms > 4 * timing.call_deadline_ms, "failover functions would refuse every change");
     assert!(failover_ms <= timing.settle_ms);
+    let watchdog = Timing { function_timeout_ms: default("WatchdogTimeoutSeconds") * 1_000, ..timing };
+    assert_eq!(watchdog.checked(), Ok(watchdog));
+    // Within one tick it has to be able to see that a holder is gone, and to go on.
+    assert!(watchdog.takeover().as_secs() * 2 < default("WatchdogTimeoutSeconds"));
+    assert!(timing.heartbeat_fresh_ms >= 3 * 60_000, "a late tick would keep drills from running");
 }
 
 /// The packages of `functions/` that are functions.
@@ -472,7 +541,8 @@ fn packages() -> BTreeSet<String> {
 fn every_kind_of_drill_and_failover_is_whole() {
     let (template, drills) = (read("infra/template.yaml"), read("infra/drills.yaml"));
     let (workspace, adapters) = (read("Cargo.toml"), read("functions/aws/Cargo.toml"));
-    let known: BTreeSet<String> = ROLES.map(|(package, ..)| package.to_owned()).into();
+    let kinds = ROLES.iter().map(|(package, ..)| *package).filter(|package| *package != "watchdog");
+    let known: BTreeSet<String> = kinds.map(str::to_owned).collect();
     let mut missing = Vec::new();
     let mut lacks = |package: &str, is_there: bool, what: String| {
         if !is_there {

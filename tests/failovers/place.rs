@@ -181,6 +181,8 @@ impl Place {
                 ("MarginMs", "1000"),
                 ("FunctionTimeoutSeconds", "60"),
                 ("SettleMs", "60000"),
+                ("WatchdogTimeoutSeconds", "60"),
+                ("WatchdogSchedule", "rate(30 days)"),
                 ("FailoverTimeoutSeconds", "13"),
                 ("MaxEventAgeSeconds", "60"),
                 // Longer than any test: what failed over once does so no second time.

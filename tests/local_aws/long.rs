@@ -16,7 +16,7 @@ use firedrill_core::{
     evidence::{Evidence, MOST_ITEMS},
     gate::{GateAnswer, Policy},
     plan::Plan,
-    ports::{Begun, Clock, Drill, Store},
+    ports::{Begun, Clock, Drill, Inject, Store},
     request::{Delivery, parse},
     run::{OwnerId, Page},
     timing::Timing,
@@ -94,16 +94,19 @@ impl Drill for Flapping {
         };
         (seen, changed.into_iter().collect())
     }
-    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
-        self.stopped_at = Some(self.elapsed.get());
-        CallOutcome::Done
-    }
     async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
         self.started = true;
         CallOutcome::Done
     }
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         Ok(())
+    }
+}
+
+impl Inject for Flapping {
+    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
+        self.stopped_at = Some(self.elapsed.get());
+        CallOutcome::Done
     }
     async fn plan(&mut self, _: &Run) -> Plan {
         Plan::default()

@@ -153,8 +153,17 @@ pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeM
         ("SettleMs", "60000"),
         ("FunctionTimeoutSeconds", "60"),
         ("FailoverTimeoutSeconds", "10"),
+        ("WatchdogTimeoutSeconds", "60"),
+        // These tests carry on by hand what was left: the watchdog looks once, so that drills may begin.
+        ("WatchdogSchedule", "rate(30 days)"),
+        ("HeartbeatFreshSeconds", "86400"),
     ];
-    aws.deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters).await.unwrap()
+    let outputs = aws
+        .deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters)
+        .await
+        .unwrap();
+    aws.watch(stack).await.unwrap();
+    outputs
 }
 
 /// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.

@@ -285,6 +285,19 @@ impl LocalAws {
         Ok(Invoked { payload, failed })
     }
 
+    /// Lets the watchdog of a stack look once: without its heartbeat nothing is injected.
+    ///
+    /// # Errors
+    /// It was not invoked, or failed.
+    pub async fn watch(&self, stack: &str) -> Result<Value, LocalError> {
+        let function = format!("{stack}-watchdog");
+        let Invoked { payload, failed } = self.invoke(&function, &json!({})).await?;
+        if failed {
+            return Err(LocalError::Answer { what: function, why: payload.to_string() });
+        }
+        Ok(payload)
+    }
+
     /// What a function printed so far; empty if it never ran.
     #[must_use]
     pub fn function_log(&self, function: &str) -> String {

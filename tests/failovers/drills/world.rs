@@ -109,6 +109,10 @@ impl Ground {
                 ("MarginMs", "500"),
                 ("FunctionTimeoutSeconds", "60"),
                 ("SettleMs", "60000"),
+                ("WatchdogTimeoutSeconds", "60"),
+                // These tests carry on by hand what was left: the watchdog looks once, so that drills may begin.
+                ("WatchdogSchedule", "rate(30 days)"),
+                ("HeartbeatFreshSeconds", "86400"),
                 ("FailoverTimeoutSeconds", "9"),
                 ("MaxEventAgeSeconds", "60"),
                 ("CoolDownSeconds", stack.cool_down),
@@ -121,6 +125,7 @@ impl Ground {
             let template = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("infra/template.yaml");
             let made =
                 aws.deploy(&stack_name(stack), &template, &functions.codes(), &parameters).await.unwrap();
+            aws.watch(&stack_name(stack)).await.unwrap();
             stacks.push((Table::new(&aws, &made["TableName"]), made["PagesTopicArn"].clone()));
         }
         Self {
