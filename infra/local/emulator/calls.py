@@ -22,6 +22,8 @@ class Call:
     dryRun: bool
     mutating: bool
     resource: str | None
+    # What else tells calls of one kind apart: the keys of a table's items, the state that an alarm is set to.
+    detail: str | None = None
     status: int | None = None
     code: str | None = None
     fault: str | None = None

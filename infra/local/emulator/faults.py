@@ -1,4 +1,4 @@
-"""Injected faults: a chosen caller's chosen call is refused, loses its answer, hangs or lands late."""
+"""Injected faults: a chosen caller's chosen call is refused, loses its answer, hangs or lands late, or ends the caller."""
 
 import json
 import re
@@ -25,6 +25,7 @@ class Fault:
     error   the answer is an error, before or after the call took effect
     hang    the answer never comes (until hangMs), before or after the call took effect
     delay   the call takes effect after hangMs, also when the caller has long gone
+    kill    the processes of the function that calls are ended, before or after the call took effect
     """
 
     id: str
@@ -76,8 +77,8 @@ class Faults:
             if {"matched", "hits"} & set(entry):
                 raise ValueError("matched and hits are counted, not set")
             fault = Fault(**entry)
-            if fault.kind not in ("error", "hang", "delay") or fault.when not in ("before", "after"):
-                raise ValueError(f"fault {fault.id}: kind is error, hang or delay; when is before or after")
+            if fault.kind not in ("error", "hang", "delay", "kill") or fault.when not in ("before", "after"):
+                raise ValueError(f"fault {fault.id}: kind is error, hang, delay or kill; when is before or after")
             faults.append(fault)
         with self._lock:
             # One that stays in force goes on counting: tests that run at once add to one list.

@@ -4,7 +4,7 @@ import asyncio
 import concurrent.futures
 import logging
 
-from . import control, motobridge
+from . import control, functions, motobridge
 from .calls import Call, CallLog, now_ms
 from .faults import Answer, Fault, Faults, error_answer, error_code
 from .identify import Request, identify
@@ -38,7 +38,7 @@ class Gateway:
             return await self._ministack(scope, _replay(body, receive), send)
         call = self.calls.arrived(
             caller=request.caller, service=request.service, action=request.action, region=request.region,
-            dryRun=request.dry_run, mutating=request.mutating, resource=request.resource,
+            dryRun=request.dry_run, mutating=request.mutating, resource=request.resource, detail=request.detail,
         )  # fmt: skip
         answer = await self._with_faults(scope, receive, headers, body, request, call)
         if answer is not None:
@@ -62,6 +62,9 @@ class Gateway:
             answer = await self._carry_out(scope, receive, headers, body, request)
             if fault.kind == "delay":
                 return answer
+        if fault.kind == "kill":
+            await asyncio.get_running_loop().run_in_executor(None, functions.kill, request.caller)
+            return None
         if fault.kind == "hang":
             await _until_gone(receive, fault.hangMs / 1000)
             return None

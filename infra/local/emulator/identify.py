@@ -93,6 +93,7 @@ class Request:
     dry_run: bool
     mutating: bool
     resource: str | None
+    detail: str | None
     body: bytes
 
 
@@ -126,7 +127,8 @@ def identify(method: str, path: str, query: str, headers: dict[str, str], body: 
     dry_run = protocol == "ec2" and str(parameters.get("DryRun", "")).lower() == "true"
     mutating = not dry_run and not action.startswith((*READING, "GET ", "HEAD "))
     resource = resource or _resource(service, parameters)
-    return Request(caller, service, region, action, protocol, dry_run, mutating, resource, body)
+    detail = _keys(parameters) if service == "dynamodb" else parameters.get("StateValue")
+    return Request(caller, service, region, action, protocol, dry_run, mutating, resource, detail, body)
 
 
 def _resource(service: str, parameters: dict) -> str | None:
@@ -149,6 +151,21 @@ def _tables(parameters: dict) -> set[str]:
     for item in parameters.get("TransactItems") or []:
         found |= {part["TableName"] for part in item.values() if isinstance(part, dict) and "TableName" in part}
     return found
+
+
+def _keys(parameters: dict) -> str | None:
+    """The partition keys that a call names, each once, wherever in it they stand."""
+    found, left = {}, [parameters]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            key = value.get("pk")
+            if isinstance(key, dict) and isinstance(key.get("S"), str):
+                found[key["S"]] = True
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return ",".join(sorted(found)) or None
 
 
 def _json(body: bytes) -> dict:

@@ -209,7 +209,7 @@ def check_embedded(aws: Local) -> None:
     until("its alarm", lambda: any(item["HistorySummary"].endswith("to ALARM") for item in history()))
 
 
-def check_functions(aws: Local, at: str) -> None:
+def check_functions(aws: Local, at: str, table: str) -> None:
     functions = aws.client("lambda")
     lines = lambda word: printed(aws, word)  # noqa: E731
     scheduled = until("the schedule", lambda: [e for _, e in lines("event") if "at" in e])[0]
@@ -222,7 +222,17 @@ def check_functions(aws: Local, at: str) -> None:
     until("two retries", lambda: len([i for i, e in lines("event") if "fail" in e]) == 3)
     assert len({i for i, e in lines("event") if "fail" in e}) == 1, "retries keep the request id"
     answer = functions.invoke(FunctionName="self-check", Payload=b'{"sleep": 60}')
-    assert b"timed out after 2" in answer["Payload"].read() and answer["FunctionError"]
+    assert b"timed out after 5" in answer["Payload"].read() and answer["FunctionError"]
+    rows = lambda: aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Count"]  # noqa: E731
+    for when, written in (("before", 0), ("after", 1)):
+        kill = {"id": when, "kind": "kill", "when": when, "caller": "LOCALSELFCHECK", "action": "PutItem"}
+        before = rows()
+        aws.ask("PUT", "faults", [kill])
+        answer = functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')
+        assert b"exited before" in answer["Payload"].read() and rows() == before + written, when
+    assert "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}'), "a new process"
+    ended = next(c for c in aws.ask("GET", "calls") if c["fault"] == "after" and c["action"] == "PutItem" and c["caller"] == "LOCALSELFCHECK")
+    assert ended["resource"] == table and ended["detail"], ended
 
 
 def check_alarm(aws: Local) -> None:
@@ -274,7 +284,7 @@ def main() -> int:
                 (check_stop_and_start, (out["One"],)),
                 (check_group, (out["Group"], out["Targets"])),
                 (check_faults, (out["One"], out["Table"])),
-                (check_functions, (due.strftime("%Y-%m-%dT%H:%M:%SZ"),)),
+                (check_functions, (due.strftime("%Y-%m-%dT%H:%M:%SZ"), out["Table"])),
                 (check_rates, ()),
                 (check_embedded, ()),
                 (check_alarm, ()),
