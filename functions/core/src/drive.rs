@@ -53,6 +53,10 @@ pub async fn drive(
 ) -> Left {
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
     let mut stored = Stored { version: run.version, dirty: false };
+    if run.is_successors() {
+        let item = Evidence::CarriedOn { at: clock.now(), by: session.owner.0.clone() };
+        recorder.add(&mut run.evidence, item);
+    }
     note_on_record(&mut run, &mut stored, clock.now());
     let mut acted: Vec<Acted> = Vec::new();
     let pause_to_listen = Duration::from_millis(session.timing.aws_poll_ms);

@@ -108,6 +108,14 @@ pub enum Evidence {
         /// Who moved it.
         by: String,
     },
+    /// Somebody else than who began the run carries it on: never to inject.
+    #[serde(rename_all = "camelCase")]
+    CarriedOn {
+        /// Since when.
+        at: Timestamp,
+        /// Who.
+        by: String,
+    },
     /// Each hop from the lever to its effect, as it was read.
     Wiring {
         /// When.

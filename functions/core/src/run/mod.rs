@@ -26,6 +26,12 @@ pub const LAYOUT: u32 = 1;
 #[serde(transparent)]
 pub struct OwnerId(pub String);
 
+impl std::fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A run, by its identity: `environment/application/drill/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
