@@ -165,24 +165,33 @@ async fn stop(clock: &impl Clock, store: &impl Store, order: StopOrder) -> Resul
     let runs = match what {
         StopWhat::Run(id) => {
             let id = RunId(id);
-            let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+            let there =
+                || async { store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone())) };
+            let mut run = there().await?;
             if run.phase != Phase::Finished {
                 store.say(&id, &Word::Stop(stop.clone())).await?;
+                // What it had touched when the word was on record: after that it injects nothing more.
+                run = there().await?;
             }
-            vec![run]
+            vec![will_be_undone(&run)]
         }
         StopWhat::Application(name) => {
             store.stop_application(&name, &stop, clock.now()).await?;
             let mut runs = Vec::new();
             for id in store.open().await? {
-                let run = store.load(&id).await?;
-                runs.extend(run.filter(|run| run.application == name && run.phase != Phase::Finished));
+                match store.load(&id).await {
+                    Ok(Some(run)) if run.application == name && run.phase != Phase::Finished => {
+                        runs.push(will_be_undone(&run));
+                    }
+                    Ok(_) => {}
+                    // It may be of this application or not; the word holds for it all the same.
+                    Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
+                }
             }
             runs
         }
     };
     let Stop { by, reason } = stop;
-    let runs: Vec<Value> = runs.iter().map(will_be_undone).collect();
     Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
 }
 
