@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
-    Outcome, Part, Phase, Request, Run, Seen, StreakRule, Timestamp, Verdict,
+    Outcome, Part, Phase, Request, Run, Seen, Shared, StreakRule, Timestamp, Verdict,
     drive::{Left, Session, drive},
     evidence::Evidence,
     gate::{self, Policy},
@@ -180,7 +180,7 @@ async fn stop(clock: &impl Clock, store: &impl Store, order: StopOrder) -> Resul
             let mut runs = Vec::new();
             for id in store.open().await? {
                 match store.load(&id).await {
-                    Ok(Some(run)) if run.application == name && run.phase != Phase::Finished => {
+                    Ok(Some(run)) if *run.application == *name && run.phase != Phase::Finished => {
                         runs.push(will_be_undone(&run));
                     }
                     Ok(_) => {}
@@ -389,10 +389,10 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
     Run {
         layout: LAYOUT,
         run_id: request.identity(&invocation.request_id),
-        environment: request.environment.to_string(),
-        application: request.application.to_string(),
-        drill: request.drill.to_string(),
-        dependency: request.dependency.to_string(),
+        environment: request.environment.as_str().into(),
+        application: request.application.as_str().into(),
+        drill: request.drill.as_str().into(),
+        dependency: request.dependency.as_str().into(),
         mode: request.mode,
         caller: request.caller(),
         phase: Phase::Checking,
@@ -405,7 +405,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         owner: Some(invocation.owner.clone()),
         finished_by: None,
         deadline: Some(now.plus_millis(u64::from(request.run_within()) * 1_000)),
-        limits: limits(request, &invocation.timing),
+        limits: limits(request, &invocation.timing).into(),
         times: Times {
             scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),
             started: Some(now),
@@ -413,7 +413,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         },
         injection: None,
         lever: None,
-        undo: Vec::new(),
+        undo: Shared::default(),
         streaks: Vec::new(),
         answers: AnswerCounts::default(),
         stop: None,

@@ -167,12 +167,12 @@ impl Store for Table {
             let switches = self.switches.borrow().clone().into_iter();
             let switches = switches.filter(|switch| match &switch.scope {
                 Scope::Account => true,
-                Scope::Application(name) => *name == run.application,
+                Scope::Application(name) => **name == *run.application,
                 Scope::Drill(key) => *key == run.drill_key(),
             });
             Orders {
                 said: self.said.borrow().get(&run.run_id).cloned(),
-                application_stop: self.application_stop.borrow().get(&run.application).cloned(),
+                application_stop: self.application_stop.borrow().get(&*run.application).cloned(),
                 switches: switches.collect(),
                 heartbeat: self.heartbeat.get(),
             }
