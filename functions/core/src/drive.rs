@@ -108,10 +108,26 @@ pub async fn drive(
             acted.push(done);
         }
         send_pages(clock, drill, &mut run, &mut recorder, &mut stored).await;
-        let pause = session.timing.poll().saturating_sub(clock.elapsed().saturating_sub(looked));
+        let pause = pace(&run, &session.timing).saturating_sub(clock.elapsed().saturating_sub(looked));
         clock.sleep(pause).await;
     }
     Left::Finished(Box::new(run))
+}
+
+/// From one look to the next. Nothing is measured any more once a run only waits: for people, or until nothing of it
+/// can land.
+fn pace(run: &Run, timing: &Timing) -> Duration {
+    let waits = match run.phase {
+        Phase::Held => true,
+        Phase::Verifying => run.times.steady_again.is_some(),
+        Phase::Pending
+        | Phase::Checking
+        | Phase::Injecting
+        | Phase::Recovering
+        | Phase::RollingBack
+        | Phase::Finished => false,
+    };
+    if waits { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
 }
 
 /// Hears what the record says: the gates that lie in it, and what people said since, to whichever invocation. Not

@@ -78,7 +78,7 @@ fn note_failing_back(run: &mut Run, began: Timestamp) {
 
 /// A step's call whose answer was lost may land late; nothing is finished before that.
 fn note_landing(run: &mut Run) {
-    for step in &run.undo {
+    for step in run.undo.iter() {
         let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
         if let Some(sent) = step.progress.last_sent.filter(|_| lost) {
             run.settled_at = run.settled_at.max(Some(sent.plus_millis(run.limits.settle_ms)));
@@ -198,7 +198,7 @@ pub(super) fn give_up_by_name(run: &mut Run, now: Timestamp) -> Option<Act> {
 }
 
 fn leave(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
-    for step in &mut run.undo {
+    for step in run.undo.iter_mut() {
         if step.progress.state == StepState::Open && which(step) {
             step.progress.state = StepState::LeftToPeople;
         }

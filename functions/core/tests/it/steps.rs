@@ -8,7 +8,7 @@ use firedrill_core::{
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
-    run::{Datapoints, Lever, OwnerId, StepState, Stop, UndoStep},
+    run::{Call, Datapoints, Injection, Lever, OwnerId, StepState, Stop, UndoStep},
     step,
 };
 
@@ -218,10 +218,39 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     assert_eq!((next.phase, next.verdict, act), (Phase::Finished, Some(Verdict::Skipped), Act::Wait));
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();
-        before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+        before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
         before.undo[0].moves_traffic = true;
         before.phase = phase;
         let (next, act) = step(&before, &blank, at(1_000));
         assert_eq!((next.phase, act), (phase, Act::Wait));
+    }
+}
+
+/// Datapoints carry no name: as long as none of them is known to have been taken, whoever looks at an alarm that went
+/// off cannot tell whether the drill caused it or a real failure did.
+#[test]
+fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
+    let lost = CallOutcome::Unknown { message: "no answer".into() };
+    for (outcome, phase, verdict) in [
+        (Some(lost), Phase::RollingBack, Some(Verdict::Inconclusive)),
+        (None, Phase::RollingBack, Some(Verdict::Inconclusive)),
+        (Some(CallOutcome::Done), Phase::Recovering, None),
+    ] {
+        let mut before = run();
+        before.mode = Mode::Metric;
+        before.lever = lever(before.mode).map(Into::into);
+        before.phase = Phase::Injecting;
+        let call = Call { number: 1, intended: at(1_000), sent: Some(at(1_000)), outcome };
+        let injection = Injection {
+            owner: before.starter.clone(),
+            deadline: at(60_000),
+            calls: vec![call],
+            last_absent: None,
+            unwatched: false,
+        };
+        before.injection = Some(injection.into());
+        let raised = Observation { looked: Some(at(20_000)), in_place: Seen::Yes, ..Observation::default() };
+        let (next, act) = step(&before, &raised, at(20_000));
+        assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait));
     }
 }
