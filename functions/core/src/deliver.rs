@@ -264,6 +264,7 @@ async fn plan<D: Inject>(
     let now = clock.now();
     plan.gates = gate::standing(request, &invocation.policy, now);
     plan.gates.push(gate::lateness(request, now));
+    plan.gates.extend(gate::recorded(&store.orders(&run).await, &invocation.timing, now));
     run.reason = Some(if plan.could_run() {
         "nothing that could be looked at speaks against executing".to_owned()
     } else {
