@@ -12,7 +12,7 @@ pub mod run;
 mod show;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -131,11 +131,17 @@ pub fn points_of(source: Source, ran: &Ran) -> Vec<Point> {
     points
 }
 
-/// So many of the points, the same for the same seed.
+/// So many of the points, the same for the same seed: every drill in its turn.
 #[must_use]
 pub fn sampled(mut points: Vec<Point>, count: usize, seed: u64) -> Vec<Point> {
     points.sort();
     fastrand::Rng::with_seed(seed).shuffle(&mut points);
+    let mut before: BTreeMap<Drill, usize> = BTreeMap::new();
+    points.sort_by_cached_key(|point| {
+        let turn = before.entry(point.drill).or_default();
+        *turn += 1;
+        *turn
+    });
     points.truncate(count);
     points
 }
@@ -178,7 +184,9 @@ pub async fn find(
                 if !wrong.is_empty() || ran.record.is_none() {
                     keep(&format!("{source:?}"), &lane, source.drill, &ran);
                     let what = wrong.join("; ");
-                    return Err(LocalError::Run(format!("{source:?} went wrong though nothing was done to it: {what}")));
+                    return Err(LocalError::Run(format!(
+                        "{source:?} went wrong though nothing was done to it: {what}"
+                    )));
                 }
                 found.push((source, ran));
             }
@@ -261,7 +269,8 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
             keep(&point.to_string(), lane, point.drill, &ran);
         }
         let run = ran.record.as_ref().map(|record| &record.run);
-        let outcome = run.and_then(|run| run.outcome).map_or_else(|| "not begun".to_owned(), |one| one.to_string());
+        let outcome =
+            run.and_then(|run| run.outcome).map_or_else(|| "not begun".to_owned(), |one| one.to_string());
         let finisher = run.and_then(|run| run.finished_by.as_ref());
         let finished_by = match finisher {
             None => "nobody",

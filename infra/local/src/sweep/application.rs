@@ -36,7 +36,9 @@ impl Application {
         }
         Ok(Self {
             instances: instances.map(|one| (one.id, (one.state, one.status_checks))).collect(),
-            distributions: distributions.map(|one| (one.id, (one.status, one.configured, one.serving))).collect(),
+            distributions: distributions
+                .map(|one| (one.id, (one.status, one.configured, one.serving)))
+                .collect(),
             clusters: clusters.map(|one| (one.id, (one.status, one.writer, one.connectable))).collect(),
             alarms,
             serving: home.bookstore.serving(),
@@ -47,9 +49,14 @@ impl Application {
         self.serving == Some(Color::Blue)
             && self.instances.values().all(|(state, checks)| state == "running" && checks == "ok")
             && self.distributions.values().all(|(status, configured, serving)| {
-                status == "Deployed" && configured.default == "primary" && serving.as_ref() == Some(configured)
+                status == "Deployed"
+                    && configured.default == "primary"
+                    && serving.as_ref() == Some(configured)
             })
-            && self.clusters.values().all(|(status, writer, up)| status == "available" && writer.is_some() && *up)
+            && self
+                .clusters
+                .values()
+                .all(|(status, writer, up)| status == "available" && writer.is_some() && *up)
             && self.alarms.values().all(|state| state.as_deref() == Some("OK"))
     }
 
@@ -59,7 +66,11 @@ impl Application {
     /// It is not within that time, or the emulator does not answer.
     pub async fn at_rest(home: &Home, within: Duration) -> Result<Self, LocalError> {
         let seen = Self::until(home, within, Self::is_well).await?;
-        if seen.is_well() { Ok(seen) } else { Err(LocalError::Run(format!("the application is not well: {seen:?}"))) }
+        if seen.is_well() {
+            Ok(seen)
+        } else {
+            Err(LocalError::Run(format!("the application is not well: {seen:?}")))
+        }
     }
 
     /// The application, once it is as it was; as it is then, if it never is.

@@ -47,7 +47,8 @@ pub fn points(ran: &Ran, drill: Drill, by: By) -> Vec<Point> {
         if !changes && by != By::Drill {
             continue;
         }
-        let mut numbers: Vec<u32> = if changes { (1..=times).collect() } else { vec![1, times.div_ceil(2), times] };
+        let mut numbers: Vec<u32> =
+            if changes { (1..=times).collect() } else { vec![1, times.div_ceil(2), times] };
         numbers.dedup();
         for number in numbers {
             // A read has no effect, before which one could die, or after which.

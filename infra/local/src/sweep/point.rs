@@ -222,7 +222,9 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Point>().unwrap().to_string(), name);
         }
-        for name in ["", "instance", "instance/ec2:StopInstances#0/delayed", "web/a:B#1/delayed", "cdn/a:B#1/x"] {
+        for name in
+            ["", "instance", "instance/ec2:StopInstances#0/delayed", "web/a:B#1/delayed", "cdn/a:B#1/x"]
+        {
             assert!(name.parse::<Point>().unwrap_err().contains("is no point"), "{name}");
         }
     }

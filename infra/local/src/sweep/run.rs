@@ -194,7 +194,8 @@ impl Lane {
         }
         for (name, arn) in &self.home.bookstore_outputs {
             let is_alarm = name.ends_with("AlarmArn");
-            let items = if is_alarm { self.home.table.items(&format!("alarm#{arn}")).await? } else { Vec::new() };
+            let items =
+                if is_alarm { self.home.table.items(&format!("alarm#{arn}")).await? } else { Vec::new() };
             if items.iter().any(|item| item["sk"] == "run") {
                 left.push(format!("the registration of {name}"));
             }

@@ -18,7 +18,8 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        let bar = if std::io::stdout().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let bar =
+            if std::io::stdout().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar, began: Since::now() }
     }
@@ -42,7 +43,8 @@ impl Progress {
     }
 
     pub(super) fn line(&self, swept: &Swept) {
-        let wrong = if swept.wrong.is_empty() { "ok".to_owned() } else { format!("BAD: {}", swept.wrong.join("; ")) };
+        let wrong =
+            if swept.wrong.is_empty() { "ok".to_owned() } else { format!("BAD: {}", swept.wrong.join("; ")) };
         let moved = swept.hit.filter(|number| *number != swept.point.number);
         let point = moved.map_or_else(|| swept.point.to_string(), |at| format!("{} (at #{at})", swept.point));
         let seconds = format!("{:.1}", swept.took.as_secs_f64());
@@ -54,7 +56,12 @@ impl Progress {
         self.bar.finish_and_clear();
         let bad = swept.iter().filter(|one| !one.wrong.is_empty());
         let (all, seconds) = (swept.len(), self.began.elapsed().as_secs());
-        println!("{all} points in {} min {} s, {} of them bad", seconds / 60, seconds % 60, bad.clone().count());
+        println!(
+            "{all} points in {} min {} s, {} of them bad",
+            seconds / 60,
+            seconds % 60,
+            bad.clone().count()
+        );
         for one in bad {
             println!("  again: cargo sweep --point '{}'; its run is in target/sweep/", one.point);
         }
@@ -67,7 +74,9 @@ fn row(point: &str, outcome: &str, by: &str, seconds: &str, wrong: &str) -> Stri
 
 /// One call, for whoever looks into a run.
 pub(super) fn call(call: &Call) -> String {
-    let since = |at: i64| format!("{:.3}", Duration::from_millis(u64::try_from(epoch_ms() - at).unwrap_or(0)).as_secs_f64());
+    let since = |at: i64| {
+        format!("{:.3}", Duration::from_millis(u64::try_from(epoch_ms() - at).unwrap_or(0)).as_secs_f64())
+    };
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     format!(
         "-{} s  {} {}:{}{} {} {} -> {} {} {} {}",
