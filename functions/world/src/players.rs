@@ -88,7 +88,12 @@ impl Players {
     }
 
     /// An invocation of the drill function; `ended` hears what it answered.
-    fn invoke(&mut self, what: &str, document: Rc<Value>, ended: impl FnOnce(&World, Option<&DeliverError>) + 'static) -> Task {
+    fn invoke(
+        &mut self,
+        what: &str,
+        document: Rc<Value>,
+        ended: impl FnOnce(&World, Option<&DeliverError>) + 'static,
+    ) -> Task {
         let deaths = self.world.scenario.deaths;
         let cast = self.cast(what, deaths, 150_000, LIFETIME, Trouble::InvocationDies);
         let invocation = Invocation {
@@ -182,7 +187,8 @@ impl Players {
             world.met(Trouble::WatchdogAway);
             return None;
         }
-        let throttled = elapsed < world.scenario.calm_at && world.rng.borrow_mut().u32(0..100) < watchdog.throttled;
+        let throttled =
+            elapsed < world.scenario.calm_at && world.rng.borrow_mut().u32(0..100) < watchdog.throttled;
         if throttled {
             world.met(Trouble::TickLate);
             let late = world.rng.borrow_mut().u64(1_000..50_000);
@@ -196,7 +202,8 @@ impl Players {
     fn automate(&mut self, change: usize, attempt: u32) -> Task {
         let deaths = self.world.scenario.failover.function_deaths;
         let cast = self.cast("function", deaths, 500, FUNCTION_TIMEOUT, Trouble::FunctionDies);
-        let future = Box::pin(function(Rc::clone(&self.world), cast.clock, change, attempt, cast.owner.clone()));
+        let future =
+            Box::pin(function(Rc::clone(&self.world), cast.clock, change, attempt, cast.owner.clone()));
         Task { future, timers: cast.timers, dies_at: cast.dies_at, name: cast.owner }
     }
 }

@@ -10,9 +10,7 @@ use firedrill_core::{
     switch::{Scope, Switch},
 };
 
-use crate::{
-    clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World,
-};
+use crate::{clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World};
 
 /// What is on record.
 #[derive(Default)]
@@ -255,7 +253,9 @@ impl World {
         let now = self.now.get();
         if let Some((from, to)) = self.scenario.gate_closed {
             let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - crate::truth::BEGINS);
-            if elapsed < i64::try_from(to).unwrap_or(i64::MAX) && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0) {
+            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
+                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
+            {
                 return Some("a gate was closed".to_owned());
             }
         }
@@ -263,7 +263,11 @@ impl World {
             return Some("it was to stop, or a kill switch was engaged".to_owned());
         }
         let table = self.table.borrow();
-        let beat = table.beats.iter().rev().find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
+        let beat = table
+            .beats
+            .iter()
+            .rev()
+            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
         let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
         if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was away".to_owned());

@@ -7,7 +7,7 @@
 //! - [`home`]: all of it together, with the three templates deployed.
 //! - [`table`]: the record, read as it lies in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run for people, and for `target/demo/runs.json`.
-//! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`.
+//! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`; [`sweep`]: `cargo sweep`.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or speaks to anything but loopback;
 //! no child sees an AWS variable of the host. Only [`clock`] reads a clock.
@@ -28,6 +28,7 @@ pub mod records;
 mod request;
 pub mod simulate;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 pub mod timeline;
 

@@ -1,12 +1,14 @@
-//! `cargo demo` and `cargo simulate`. What it does is in the library; here it is started, and ended by a signal.
+//! `cargo demo`, `cargo simulate` and `cargo sweep`. What it does is in the library; here it is started, and ended by a signal.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use firedrill_local::{
+    LocalError,
     demo::{self, DemoOptions, Trouble},
     home::Drill,
     simulate,
+    sweep::{self, Point, SweepOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,6 +52,24 @@ enum Command {
         #[arg(long, requires = "drill", conflicts_with = "seeds")]
         seed: Option<u64>,
     },
+    /// Disturbs the real functions on emulated AWS at every call of theirs that matters, and prints a table. Succeeds if
+    /// after each the application is as before, the record whole, and nothing injected twice.
+    Sweep {
+        /// Which drill; all three if none is named.
+        drill: Option<Which>,
+        /// This point alone, such as `instance/dynamodb:TransactWriteItems#2/kill-after`; may be said several times.
+        #[arg(long)]
+        point: Vec<Point>,
+        /// So many points, chosen by --seed.
+        #[arg(long)]
+        sample: Option<usize>,
+        /// Chooses the sample.
+        #[arg(long, default_value_t = 0, requires = "sample")]
+        seed: u64,
+        /// So many emulators at a time.
+        #[arg(long, default_value_t = sweep::LANES)]
+        lanes: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -91,6 +111,11 @@ async fn main() -> ExitCode {
             };
             return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
+        Command::Sweep { drill, point, sample, seed, lanes } => {
+            let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
+            let sample = sample.map(|count| (count, seed));
+            return ended(sweep::run(SweepOptions { drills, points: point, sample, lanes })).await;
+        }
     };
     let drills = match (drill, trouble) {
         (Some(Which::Instance | Which::Db), Some(Trouble::Incident)) => {
@@ -102,9 +127,13 @@ async fn main() -> ExitCode {
         (None, Some(Trouble::Broken | Trouble::Crash)) => vec![Drill::Instance],
         (None, None) => Drill::ALL.to_vec(),
     };
+    ended(demo::run(DemoOptions { drills, keep, trouble })).await
+}
+
+/// Waits for its end, or for a signal to end it: it is dropped then, and takes everything down as it goes.
+async fn ended(work: impl Future<Output = Result<bool, LocalError>>) -> ExitCode {
     let result = tokio::select! {
-        result = demo::run(DemoOptions { drills, keep, trouble }) => result,
-        // The demo is dropped, and takes everything down as it goes.
+        result = work => result,
         () = interrupted() => return ExitCode::from(INTERRUPTED),
     };
     match result {

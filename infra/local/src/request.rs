@@ -58,6 +58,12 @@ impl Requests {
         answer(format!("GetFunctionConfiguration of {name}"), self.signed(Method::GET, &path, "lambda")).await
     }
 
+    /// A schedule as it was deployed.
+    pub(crate) async fn schedule(&self, name: &str) -> Result<Value, LocalError> {
+        let request = self.signed(Method::GET, &format!("schedules/{name}"), "scheduler");
+        answer(format!("GetSchedule of {name}"), request).await
+    }
+
     /// Invokes a function and waits: its answer, and whether that is an error.
     pub(crate) async fn invoke(&self, name: &str, payload: &Value) -> Result<(Value, bool), LocalError> {
         let fail = |why: String| LocalError::Answer { what: format!("Invoke of {name}"), why };

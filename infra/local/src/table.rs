@@ -67,13 +67,8 @@ impl Table {
     /// # Errors
     /// The table cannot be read, or holds something else than a run.
     pub async fn record(&self, run_id: &str) -> Result<Option<Record>, LocalError> {
-        let query = json!({
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": { ":pk": { "S": partition(run_id) } },
-            "ConsistentRead": true,
-        });
         let (mut head, mut items, mut request) = (None, Vec::new(), None);
-        for mut item in self.query(query).await? {
+        for mut item in self.items(&partition(run_id)).await? {
             match item["sk"].as_str().unwrap_or_default() {
                 "head" => head = Some(item),
                 "request" => request = Some(item["request"].take()),
@@ -89,6 +84,19 @@ impl Table {
         let run = serde_json::from_value(head.clone()).map_err(unreadable)?;
         let evidence = items.iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>();
         Ok(Some(Record { run, head, evidence: evidence.map_err(unreadable)?, items, request }))
+    }
+
+    /// Everything under one partition key, as JSON.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn items(&self, partition: &str) -> Result<Vec<Value>, LocalError> {
+        let query = json!({
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": { ":pk": { "S": partition } },
+            "ConsistentRead": true,
+        });
+        self.query(query).await
     }
 
     /// Every page of a query, as plain JSON.

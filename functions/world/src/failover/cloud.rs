@@ -10,14 +10,7 @@ use firedrill_core::{
 };
 
 use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
-use crate::{
-    agenda::Due,
-    calls::not_executed,
-    event::Event,
-    scenario::Kind,
-    trouble::Trouble,
-    truth::World,
-};
+use crate::{agenda::Due, calls::not_executed, event::Event, scenario::Kind, trouble::Trouble, truth::World};
 
 /// Who serves, or should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

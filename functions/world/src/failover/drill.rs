@@ -7,8 +7,8 @@ use firedrill_core::{
     evidence::Evidence,
     failover::{AlarmState, places, reason_of},
     lever::{
-        Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step, plan,
-        whole_step, writer_step,
+        Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step,
+        plan, whole_step, writer_step,
     },
     plan::Plan,
     ports::{Clock, Drill, Inject},

@@ -20,6 +20,7 @@ pub struct Call {
     pub dry_run: bool,
     pub mutating: bool,
     pub resource: Option<String>,
+    pub detail: Option<String>,
     pub status: Option<u16>,
     pub code: Option<String>,
     pub fault: Option<String>,

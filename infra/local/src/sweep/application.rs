@@ -1,0 +1,94 @@
+//! How the application is, to be compared: before a run, and after it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{Home, LocalError, bookstore::Color, clock::Since, emulator::Behaviors};
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The alarms that drills force, as the outputs of the bookstore's stack name them.
+const FORCED: [&str; 2] = ["CdnAlarmArn", "DatabaseAlarmArn"];
+
+/// Everything that a drill may change, as AWS has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Each instance: its state, its status checks.
+    instances: BTreeMap<String, (String, String)>,
+    /// Each distribution: its status, what is configured, what the edges serve.
+    distributions: BTreeMap<String, (String, Behaviors, Option<Behaviors>)>,
+    /// Each cluster: its status, its writer, whether it takes connections.
+    clusters: BTreeMap<String, (String, Option<String>, bool)>,
+    /// The state of each alarm that a drill may force.
+    alarms: BTreeMap<&'static str, Option<String>>,
+    /// Who serves users.
+    serving: Option<Color>,
+}
+
+impl Application {
+    async fn look(home: &Home) -> Result<Self, LocalError> {
+        let instances = home.aws.instances().await?.into_iter();
+        let distributions = home.aws.distributions().await?.into_iter();
+        let clusters = home.aws.databases().await?.clusters.into_iter();
+        let mut alarms = BTreeMap::new();
+        for output in FORCED {
+            let arn = home.bookstore_outputs.get(output).map(String::as_str).unwrap_or_default();
+            let name = arn.rsplit(":alarm:").next().unwrap_or_default();
+            alarms.insert(output, home.aws.alarm_state(name).await?);
+        }
+        Ok(Self {
+            instances: instances.map(|one| (one.id, (one.state, one.status_checks))).collect(),
+            distributions: distributions
+                .map(|one| (one.id, (one.status, one.configured, one.serving)))
+                .collect(),
+            clusters: clusters.map(|one| (one.id, (one.status, one.writer, one.connectable))).collect(),
+            alarms,
+            serving: home.bookstore.serving(),
+        })
+    }
+
+    fn is_well(&self) -> bool {
+        self.serving == Some(Color::Blue)
+            && self.instances.values().all(|(state, checks)| state == "running" && checks == "ok")
+            && self.distributions.values().all(|(status, configured, serving)| {
+                status == "Deployed"
+                    && configured.default == "primary"
+                    && serving.as_ref() == Some(configured)
+            })
+            && self
+                .clusters
+                .values()
+                .all(|(status, writer, up)| status == "available" && writer.is_some() && *up)
+            && self.alarms.values().all(|state| state.as_deref() == Some("OK"))
+    }
+
+    /// The application, once all of it is well.
+    ///
+    /// # Errors
+    /// It is not within that time, or the emulator does not answer.
+    pub async fn at_rest(home: &Home, within: Duration) -> Result<Self, LocalError> {
+        let seen = Self::until(home, within, Self::is_well).await?;
+        if seen.is_well() {
+            Ok(seen)
+        } else {
+            Err(LocalError::Run(format!("the application is not well: {seen:?}")))
+        }
+    }
+
+    /// The application, once it is as it was; as it is then, if it never is.
+    ///
+    /// # Errors
+    /// The emulator does not answer.
+    pub async fn like(home: &Home, before: &Self, within: Duration) -> Result<Self, LocalError> {
+        Self::until(home, within, |seen| seen == before).await
+    }
+
+    async fn until(home: &Home, within: Duration, is_so: impl Fn(&Self) -> bool) -> Result<Self, LocalError> {
+        let began = Since::now();
+        loop {
+            let seen = Self::look(home).await?;
+            if is_so(&seen) || began.elapsed() > within {
+                return Ok(seen);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}

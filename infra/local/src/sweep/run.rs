@@ -1,0 +1,221 @@
+//! One run after the other on a home of its own, each from its request to its record.
+
+use std::time::Duration;
+
+use firedrill_core::Phase;
+use serde_json::{Value, json};
+
+use super::{
+    application::Application,
+    point::{POINT, word},
+};
+use crate::{
+    Home, LocalError,
+    bookstore::BookstoreOptions,
+    clock::Since,
+    emulator::Call,
+    functions::Binaries,
+    home::{Drill, HomeOptions},
+    table::Record,
+};
+
+/// A second here is a minute there; what must hold between the numbers, the functions check.
+const CALL_DEADLINE_MS: u64 = 1_500;
+/// A call that is delayed lands after its caller has stopped waiting.
+pub(super) const DELAY_MS: u64 = CALL_DEADLINE_MS + 500;
+const TIMING: [(&str, &str); 13] = [
+    ("PollMs", "200"),
+    ("AwsPollMs", "400"),
+    ("CallDeadlineMs", "1500"),
+    ("LeaseMs", "8000"),
+    ("RenewMs", "2000"),
+    ("MarginMs", "500"),
+    ("FunctionTimeoutSeconds", "20"),
+    ("SettleMs", "20000"),
+    ("FailoverTimeoutSeconds", "7"),
+    ("MaxEventAgeSeconds", "60"),
+    ("CoolDownSeconds", "0"),
+    ("WatchdogSchedule", "rate(2 seconds)"),
+    ("WatchdogTimeoutSeconds", "20"),
+];
+/// One sample of what users saw is enough, and no objective is missed because a machine is busy.
+const EXPECTED: [(&str, &str); 10] = [
+    ("RtoSeconds", "60"),
+    ("GiveUpAfterSeconds", "60"),
+    ("RestoreWithinSeconds", "120"),
+    ("CdnRtoSeconds", "60"),
+    ("CdnGiveUpAfterSeconds", "60"),
+    ("CdnRestoreWithinSeconds", "120"),
+    ("DatabaseRtoSeconds", "60"),
+    ("DatabaseGiveUpAfterSeconds", "60"),
+    ("DatabaseRestoreWithinSeconds", "120"),
+    ("HoldForSeconds", "0"),
+];
+/// A run that nobody finishes within this is one that nobody finishes.
+const FINISHES_WITHIN: Duration = Duration::from_mins(3);
+/// A function that died before its first save has left no record; a delayed one may still land.
+const APPEARS_WITHIN: Duration = Duration::from_millis(2 * DELAY_MS);
+/// CloudWatch, CloudFront and RDS come to rest by themselves.
+const RESTS_WITHIN: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A home in which runs are made to fail, one at a time.
+#[derive(Debug)]
+pub struct Lane {
+    pub(super) home: Home,
+    runs: u32,
+}
+
+/// What is left of one run.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Its identity.
+    pub run_id: String,
+    /// Every call meanwhile, oldest first.
+    pub calls: Vec<Call>,
+    /// What is on record; none if nothing is.
+    pub record: Option<Record>,
+    /// The application before and after.
+    pub application: Option<(Application, Application)>,
+    /// Runs of the drill that are on record besides.
+    pub others: Vec<String>,
+    /// What else is left in the table: the lock, the registration of the alarm.
+    pub left_over: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Ran {
+    /// Whether the point was reached.
+    #[must_use]
+    pub fn was_hit(&self) -> bool {
+        self.calls.iter().any(|call| call.fault.as_deref() == Some(POINT))
+    }
+}
+
+impl Lane {
+    /// Brings a home up and waits until its application is well.
+    ///
+    /// # Errors
+    /// Whatever did not come up, by name.
+    pub async fn up(functions: &Binaries) -> Result<Self, LocalError> {
+        let transitions = json!({
+            "stopMs": 300, "startMs": 300, "statusChecksMs": 200, "alarmMs": 400, "edgeMs": 300, "deployMs": 600,
+            // No user notices: only what is forced is in ALARM.
+            "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
+        });
+        let home = Home::up(HomeOptions {
+            bookstore: BookstoreOptions { failover_ms: 500, ..BookstoreOptions::default() },
+            transitions,
+            params: TIMING.to_vec(),
+            drill_params: EXPECTED.to_vec(),
+            ..HomeOptions::new(functions)
+        })
+        .await?;
+        for drill in [Drill::Cdn, Drill::Database] {
+            home.alarm_is(drill, "OK").await?;
+        }
+        // Without its heartbeat nothing is injected.
+        home.aws.watch("firedrill").await?;
+        Ok(Self { home, runs: 0 })
+    }
+
+    /// The identity of the next run of this drill.
+    #[must_use]
+    pub fn next_run(&self, drill: Drill) -> String {
+        format!("{}/sweep-{}", drill.key(), self.runs + 1)
+    }
+
+    /// Runs a drill to its end under these faults: whoever it is that finishes it.
+    ///
+    /// # Errors
+    /// The emulator failed. What became of the run is in the answer.
+    pub async fn run(&mut self, drill: Drill, faults: &Value) -> Result<Ran, LocalError> {
+        let began = Since::now();
+        let run_id = self.next_run(drill);
+        self.runs += 1;
+        let request = self.request(drill).await?;
+        let before = Application::at_rest(&self.home, RESTS_WITHIN).await?;
+        let known = self.home.table.runs_of(drill.key()).await?;
+        let last = self.home.aws.calls().await?.last().map_or(0, |call| call.n);
+        self.home.aws.set_faults(faults).await?;
+        // How it ends is on record; that it was killed is what is wanted.
+        self.home.invoke(drill, &request).await?;
+        let record = self.finished(&run_id).await?;
+        self.home.aws.set_faults(&json!([])).await?;
+        let after = Application::like(&self.home, &before, RESTS_WITHIN).await?;
+        let mut others = self.home.table.runs_of(drill.key()).await?;
+        others.retain(|id| *id != run_id && !known.contains(id));
+        let calls = self.home.aws.calls_since(last).await?;
+        let left_over = self.left_over(drill).await?;
+        let application = Some((before, after));
+        Ok(Ran { run_id, calls, record, application, others, left_over, took: began.elapsed() })
+    }
+
+    /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
+    async fn request(&self, drill: Drill) -> Result<Value, LocalError> {
+        let schedule = format!("firedrill-drills-{}", drill.key().rsplit('/').next().unwrap_or_default());
+        let found = self.home.aws.requests().schedule(&schedule).await?;
+        let input = found["Target"]["Input"].as_str().unwrap_or_default();
+        let mut request: Value = serde_json::from_str(input).map_err(|error| LocalError::Answer {
+            what: format!("the input of schedule {schedule}"),
+            why: error.to_string(),
+        })?;
+        if let Value::Object(fields) = &mut request {
+            fields.remove("schedule");
+            fields.insert("runId".to_owned(), json!(format!("sweep-{}", self.runs)));
+        }
+        if drill == Drill::Database {
+            request["target"]["restoreWriter"] = json!(true);
+        }
+        Ok(request)
+    }
+
+    /// Waits until the run is finished, or it is clear that it never began.
+    async fn finished(&self, run_id: &str) -> Result<Option<Record>, LocalError> {
+        let began = Since::now();
+        loop {
+            let record = self.home.table.record(run_id).await?;
+            let within = if record.is_some() { FINISHES_WITHIN } else { APPEARS_WITHIN };
+            let over = record.as_ref().is_some_and(|record| record.run.phase == Phase::Finished);
+            if over || began.elapsed() > within {
+                return Ok(record);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What a finished run has to give back, and did not.
+    async fn left_over(&self, drill: Drill) -> Result<Vec<String>, LocalError> {
+        let application = drill.key().rsplit_once('/').map_or("", |(application, _)| application);
+        let mut left = Vec::new();
+        if !self.home.table.items(&format!("lock#{application}")).await?.is_empty() {
+            left.push(format!("the lock of {application}"));
+        }
+        for (name, arn) in &self.home.bookstore_outputs {
+            let is_alarm = name.ends_with("AlarmArn");
+            let items =
+                if is_alarm { self.home.table.items(&format!("alarm#{arn}")).await? } else { Vec::new() };
+            if items.iter().any(|item| item["sk"] == "run") {
+                left.push(format!("the registration of {name}"));
+            }
+        }
+        Ok(left)
+    }
+
+    /// What the functions of a drill printed, for whoever looks into it.
+    #[must_use]
+    pub fn logs(&self, drill: Drill) -> String {
+        let failover = format!("firedrill-failover-{}", word(drill));
+        let functions = [self.home.drill_function(drill), failover.as_str(), "firedrill-watchdog"];
+        functions.map(|name| format!("==== {name}\n{}", self.home.aws.function_log(name))).join("\n")
+    }
+
+    /// Takes it down.
+    ///
+    /// # Errors
+    /// Something of it did not go.
+    pub fn down(self) -> Result<(), LocalError> {
+        self.home.down()
+    }
+}

@@ -1,0 +1,128 @@
+//! A sample of the sweep (`cargo sweep` does all of it), and what it may never leave out.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use firedrill_local::{
+    clock,
+    functions::{self, Binaries},
+    home::Drill,
+    sweep::{self, By, Fault, Lane, Point, Ran, Source},
+};
+use tokio::runtime::Handle;
+
+/// So many points, in as many homes at a time as two processors serve.
+const SAMPLE: usize = 8;
+const LANES: usize = 4;
+
+/// What one undisturbed run of each source showed, and the homes in which they ran.
+struct Place {
+    found: Vec<(Source, Ran)>,
+    homes: Mutex<Option<(Vec<Lane>, Binaries)>>,
+}
+
+/// Runs a test with what was found. Whoever comes first looks; the last one to leave takes the homes down.
+fn with(test: impl AsyncFnOnce(&Place)) {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
+    // One for all tests: a connection lives as long as the runtime it was opened in.
+    let runtime = RUNTIME.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        handle
+    });
+    let place = {
+        let mut shared = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let place = Arc::new(runtime.block_on(look()));
+            *shared = Arc::downgrade(&place);
+            place
+        })
+    };
+    runtime.block_on(test(&place));
+}
+
+async fn look() -> Place {
+    let functions = functions::build().await.unwrap();
+    let lanes = sweep::lanes(LANES, &functions).await.unwrap();
+    let (lanes, found) = sweep::find(lanes, sweep::sources(&Drill::ALL)).await.unwrap();
+    Place { found, homes: Mutex::new(Some((lanes, functions))) }
+}
+
+fn points(place: &Place) -> Vec<Point> {
+    place.found.iter().flat_map(|(source, ran)| sweep::points_of(*source, ran)).collect()
+}
+
+#[test]
+fn no_call_that_goes_wrong_leaves_the_application_broken() {
+    with(async |place| {
+        let set = env::var("FIREDRILL_SEED").ok();
+        let seed = match set {
+            Some(text) => text.parse().expect("FIREDRILL_SEED is a whole number"),
+            None => clock::epoch_ms().unsigned_abs(),
+        };
+        println!("FIREDRILL_SEED={seed}");
+        let (lanes, functions) = place.homes.lock().unwrap().take().unwrap();
+        let sample = sweep::sampled(points(place), SAMPLE, seed);
+        let swept = sweep::sweep(lanes, sample, functions, |one| {
+            println!("{} {} by {}: {:?}", one.point, one.outcome, one.finished_by, one.wrong);
+        });
+        let swept = swept.await.unwrap();
+        assert_eq!(swept.len(), SAMPLE);
+        let bad: Vec<_> = swept.iter().filter(|one| !one.wrong.is_empty()).collect();
+        assert!(bad.is_empty(), "FIREDRILL_SEED={seed}: {bad:#?}");
+    });
+}
+
+#[test]
+fn no_call_that_changes_something_is_left_out() {
+    with(async |place| {
+        let points = points(place);
+        for (source, ran) in place.found.iter().filter(|(source, _)| !source.watchdog) {
+            let function = match source.drill {
+                Drill::Instance => "LOCALFIREDRILLDRILLINSTANCE",
+                Drill::Cdn => "LOCALFIREDRILLDRILLCDN",
+                Drill::Database => "LOCALFIREDRILLDRILLDB",
+            };
+            let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+            for call in &ran.calls {
+                if call.caller.as_deref() == Some(function) && call.mutating {
+                    *counts.entry((&call.service, &call.action)).or_default() += 1;
+                }
+            }
+            let injecting = if source.drill == Drill::Instance { "StopInstances" } else { "SetAlarmState" };
+            let undoing = match source.drill {
+                Drill::Instance => ("ec2", "StartInstances"),
+                Drill::Cdn => ("cloudfront", "UpdateDistribution"),
+                Drill::Database => ("rds", "FailoverDBCluster"),
+            };
+            let begins = ("dynamodb", "TransactWriteItems");
+            assert!(counts.keys().any(|(_, action)| *action == injecting), "{counts:?}");
+            assert!(counts.contains_key(&undoing) && counts.contains_key(&begins), "{counts:?}");
+            for ((service, action), times) in counts {
+                for (number, fault) in (1..=times).flat_map(|number| Fault::ALL.map(|fault| (number, fault)))
+                {
+                    let is_there = points.iter().any(|point| {
+                        let which = &point.which;
+                        (point.drill, point.number, point.fault) == (source.drill, number, fault)
+                            && (which.by, which.service.as_str(), which.action.as_str())
+                                == (By::Drill, service, action)
+                    });
+                    assert!(is_there, "{:?}: {service}:{action}#{number}, {fault:?}", source.drill);
+                }
+            }
+        }
+        for (drill, by) in
+            [(Drill::Cdn, By::Failover), (Drill::Instance, By::Watchdog), (Drill::Cdn, By::Watchdog)]
+        {
+            assert!(
+                points.iter().any(|point| (point.drill, point.which.by) == (drill, by)),
+                "{drill:?} {by:?}"
+            );
+        }
+    });
+}
