@@ -38,21 +38,23 @@ impl Kit {
         Ok(Self { instances: instance::Kit::new(home)?, alarms: alarm::Kit::new(home)? })
     }
 
-    /// What carries this run on.
+    /// What carries this run on. Where its request cannot be read, the head alone says what is taken back.
     ///
     /// # Errors
-    /// The request cannot be read, or means what this version does not know.
+    /// It means what this version does not know.
     pub fn carried(
         &self,
         clock: SystemClock,
         run: &Run,
         request: Option<&Request>,
     ) -> Result<Carried, String> {
-        let Some(request) = request else {
-            return Err(format!(
-                "the request of {} is gone or cannot be read: its probes are not known",
-                run.run_id
-            ));
+        let of_head;
+        let request = match request {
+            Some(request) => request,
+            None => {
+                of_head = request::of_head(run)?;
+                &of_head
+            }
         };
         Ok(match request.target {
             Target::Instances(_) => Carried::Instances(Box::new(self.instances.drill(clock, request)?)),

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use firedrill_core::{
     ports::Clock,
     run::OwnerId,
+    timing::Timing,
     watch::{Tick, Ticked, tick},
 };
 use lambda_runtime::{Context, LambdaEvent};
@@ -26,6 +27,7 @@ use crate::{
 pub fn serve_watchdog() -> ExitCode {
     let start = |home: &Home| {
         let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
+        is_long_enough(&home.config.timing)?;
         Ok((Kit::new(home)?, stack.map_err(|error| error.to_string())?))
     };
     super::run(set_up(start), &async |(home, (kit, stack)): &(Home, (Kit, String)), event| {
@@ -55,13 +57,32 @@ async fn answer(home: &Home, kit: &Kit, stack: &str, event: LambdaEvent<Value>) 
     }
 }
 
+/// What a tick keeps of its time: for handing over, and for what is dropped if even that takes too long (see
+/// `firedrill_core::watch`).
+const fn kept_ms(timing: &Timing) -> u64 {
+    reserve_ms(timing) + 3 * timing.call_deadline_ms
+}
+
+/// A tick that ends before it can have seen that a holder is gone would leave a heartbeat, and finish nothing.
+fn is_long_enough(timing: &Timing) -> Result<(), String> {
+    let takeover_ms = u64::try_from(timing.takeover().as_millis()).unwrap_or(u64::MAX);
+    let (kept_ms, timeout_ms) = (kept_ms(timing), timing.function_timeout_ms);
+    if timeout_ms > kept_ms.saturating_add(takeover_ms) {
+        return Ok(());
+    }
+    Err(format!(
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) is too short for the watchdog: seeing that a holder is gone \
+         takes {takeover_ms} ms (FIREDRILL_LEASE_MS, FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS together), and \
+         {kept_ms} ms are kept for handing over"
+    ))
+}
+
 fn this_tick(home: &Home, context: &Context, clock: &SystemClock) -> Tick {
     let timing = home.config.timing;
-    // What is dropped in the end was given time to hand over before (see `firedrill_core::watch`).
-    let kept = reserve_ms(&timing) + 3 * timing.call_deadline_ms;
+    let kept = Duration::from_millis(kept_ms(&timing));
     Tick {
         owner: OwnerId(format!("watchdog/{}", owner(context))),
-        ends_at: time_left_of(context, clock, &timing).saturating_sub(Duration::from_millis(kept)),
+        ends_at: time_left_of(context, clock, &timing).saturating_sub(kept),
         timing,
     }
 }
@@ -101,6 +122,27 @@ fn metrics(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_watchdog_without_time_to_take_a_run_over_is_never_set_up() {
+        let timing = |function_timeout_ms| Timing {
+            poll_ms: 1_000,
+            aws_poll_ms: 5_000,
+            call_deadline_ms: 10_000,
+            lease_ms: 60_000,
+            renew_ms: 15_000,
+            margin_ms: 10_000,
+            settle_ms: 900_000,
+            function_timeout_ms,
+            heartbeat_fresh_ms: 180_000,
+        };
+        assert_eq!(is_long_enough(&timing(300_000)), Ok(()));
+        let why = is_long_enough(&timing(140_000)).unwrap_err();
+        assert!(
+            why.contains("FIREDRILL_FUNCTION_TIMEOUT_SECONDS (140000 ms)") && why.contains("80000 ms"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn every_metric_that_is_named_has_a_value_and_a_run_that_was_finished_is_not_open() {

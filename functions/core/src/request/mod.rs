@@ -2,6 +2,7 @@
 //! in version control.
 
 mod names;
+mod of_head;
 mod parse;
 mod probe;
 mod target;
@@ -9,6 +10,7 @@ mod validate;
 mod window;
 
 pub use names::{Arn, Name};
+pub use of_head::of_head;
 pub use parse::{
     Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse, read_leniently,
 };

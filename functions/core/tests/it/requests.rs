@@ -1,6 +1,10 @@
 //! What is refused before anything is touched, and what is said about it.
 
-use firedrill_core::request::{Delivery, ParseError, parse, read_leniently};
+use crate::common::run;
+use firedrill_core::{
+    instance::undo,
+    request::{Delivery, InstanceSelector, ParseError, of_head, parse, read_leniently},
+};
 use serde_json::{Value, json};
 
 fn good() -> Value {
@@ -180,4 +184,20 @@ fn a_word_that_a_later_version_added_never_keeps_a_run_from_being_taken_back() {
 
     let why = read_leniently(with("/mode", json!("flood"))).unwrap_err();
     assert!(why.contains("`mode`") && why.contains("flood"), "{why}");
+}
+
+#[test]
+fn a_request_that_is_lost_never_keeps_its_run_from_being_taken_back() {
+    let mut run = run();
+    let ids = ["i-0123456789abcdef0".to_owned()];
+    run.undo = undo(&ids, "eu-west-2", "", "aws").into();
+    let lost = of_head(&run).unwrap();
+    let target = lost.target.instances().unwrap();
+    assert_eq!(
+        (target.region.as_str(), &target.instances),
+        ("eu-west-2", &InstanceSelector::Ids(ids.to_vec()))
+    );
+    assert!(lost.steady_state.probes.is_empty(), "they are lost: nobody makes them up");
+    run.undo[0].service = "later".to_owned();
+    assert!(of_head(&run).unwrap_err().contains("cannot be read"));
 }
