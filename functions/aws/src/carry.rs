@@ -1,7 +1,11 @@
 //! A run of any kind, in the hands of the watchdog: looked at and taken back, never begun.
 
 use firedrill_core::{
-    CallOutcome, Observation, Request, Run, evidence::Evidence, ports::Drill, request::Target, run::Page,
+    CallOutcome, Observation, Request, Run,
+    evidence::Evidence,
+    ports::Drill,
+    request::{self, Target},
+    run::Page,
 };
 
 use crate::{
