@@ -171,6 +171,27 @@ fn the_top_level_is_the_one_that_was_agreed() {
 }
 
 #[test]
+fn every_promise_of_the_readme_names_a_test_that_is_there() {
+    let tests: String = files()
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .map(read)
+        .collect();
+    let readme = read("README.md");
+    let table = readme.split("### What happens when…").nth(1).unwrap().split("\n## ").next().unwrap();
+    let name = Regex::new("`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let names: Vec<&str> = name.captures_iter(row).map(|found| found.get(1).unwrap().as_str()).collect();
+        assert!(!names.is_empty(), "no test proves: {row}");
+        for name in names {
+            assert!(tests.contains(&format!("fn {name}()")), "there is no test {name}");
+        }
+    }
+}
+
+#[test]
 fn no_permission_is_a_wildcard_without_a_reason() {
     for template in ["infra/template.yaml", "infra/drills.yaml", "infra/bookstore.yaml"] {
         let text = read(template);
