@@ -53,12 +53,11 @@ impl Kit {
         request: Option<&Request>,
     ) -> Result<Carried, String> {
         let of_head;
-        let request = match request {
-            Some(request) => request,
-            None => {
-                of_head = request::of_head(run)?;
-                &of_head
-            }
+        let request = if let Some(request) = request {
+            request
+        } else {
+            of_head = request::of_head(run)?;
+            &of_head
         };
         Ok(match request.target {
             Target::Instances(_) => Carried::Instances(Box::new(self.instances.drill(clock, request)?)),

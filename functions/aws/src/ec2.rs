@@ -31,6 +31,7 @@ pub struct Ec2 {
 }
 
 /// What `DryRun` said.
+#[cfg(feature = "inject")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DryRun {
     /// We may.
@@ -210,6 +211,7 @@ impl Ec2 {
 }
 
 /// A dry run that is allowed is answered with an error, which says so.
+#[cfg(feature = "inject")]
 fn dry_run(failure: Option<Failure>) -> DryRun {
     match failure {
         None => DryRun::Unknown("answered as if it had not been a dry run".to_owned()),
@@ -232,6 +234,7 @@ fn nothing_named() -> CallOutcome {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "inject")]
     #[test]
     fn a_dry_run_is_allowed_only_by_the_error_that_says_so() {
         let failure = |code: &str, proof| Failure {

@@ -16,14 +16,18 @@ use crate::cloudfront::CloudFront;
 use crate::rds::Rds;
 use crate::{
     client::Connection, clock::SystemClock, cloudwatch::CloudWatch, config::Config, dynamodb::Table,
-    functions::Functions, lambda::Home, pager::Pager, probe::Prober, route53::Route53, sns::Sns,
+    lambda::Home, pager::Pager, probe::Prober,
 };
+#[cfg(feature = "inject")]
+use crate::{functions::Functions, route53::Route53, sns::Sns};
 
 /// The clients for one Region.
 #[derive(Clone, Debug)]
 pub(super) struct Regional {
     pub cloudwatch: CloudWatch,
+    #[cfg(feature = "inject")]
     pub sns: Sns,
+    #[cfg(feature = "inject")]
     pub functions: Functions,
 }
 
@@ -31,7 +35,9 @@ impl Regional {
     pub(super) fn new(connection: &Connection) -> Self {
         Self {
             cloudwatch: CloudWatch::new(connection),
+            #[cfg(feature = "inject")]
             sns: Sns::new(connection),
+            #[cfg(feature = "inject")]
             functions: Functions::new(connection),
         }
     }
@@ -44,6 +50,7 @@ pub(super) struct Tools {
     pub connection: Connection,
     /// Of the function's own Region.
     pub here: Regional,
+    #[cfg(feature = "inject")]
     pub route53: Route53,
     pub table: Table,
     pub prober: Prober,
@@ -83,6 +90,7 @@ impl Kit {
             config: home.config.clone(),
             connection: connection.clone(),
             here: Regional::new(connection),
+            #[cfg(feature = "inject")]
             route53: Route53::new(&connection.in_region(home_of_global(partition))),
             table: home.table.clone(),
             prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,

@@ -76,6 +76,7 @@ pub struct AlarmDrill<R> {
 /// What the record has already, and what a message to people tells.
 #[derive(Debug, Default)]
 struct Known {
+    #[cfg(feature = "inject")]
     wiring: bool,
     changes: BTreeSet<(Timestamp, &'static str)>,
     actions: BTreeSet<(Timestamp, String)>,

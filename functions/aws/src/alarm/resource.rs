@@ -8,7 +8,7 @@ use firedrill_core::{
     request::Arn,
 };
 
-use crate::error::{Failure, Proof};
+use crate::error::Failure;
 
 /// What a failover may do, and how it is taken back.
 #[derive(Debug)]
@@ -65,14 +65,6 @@ pub(super) fn ready(looked: Looked, already: &str) -> Result<(), Prepared> {
     }
 }
 
-/// Nothing may be said about it by whoever could not look. What is not there is not there for good.
-pub(super) fn unreadable(failure: &Failure) -> Prepared {
-    match failure.proof {
-        Proof::Refused => Prepared::Refused(failure.to_string()),
-        Proof::Denied | Proof::Again | Proof::Nothing => Prepared::Unknown(failure.to_string()),
-    }
-}
-
 /// Not sent, and may be later.
 pub(super) fn not_now(code: &str, message: impl Into<String>) -> CallOutcome {
     CallOutcome::NotExecuted { code: code.to_owned(), message: message.into(), again: true }
@@ -109,20 +101,6 @@ pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, CallOutcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn prepared(proof: Proof) -> Prepared {
-        let (action, code) = ("lambda:GetFunctionConfiguration", String::new());
-        unreadable(&Failure { action, proof, code, message: "said AWS".to_owned() })
-    }
-
-    #[test]
-    fn who_could_not_look_knows_nothing_and_names_what_was_denied() {
-        let Prepared::Unknown(why) = prepared(Proof::Denied) else { panic!("decided without a look") };
-        assert!(why.contains("lambda:GetFunctionConfiguration is denied"), "{why}");
-        assert!(matches!(prepared(Proof::Again), Prepared::Unknown(_)));
-        assert!(matches!(prepared(Proof::Nothing), Prepared::Unknown(_)));
-        assert!(matches!(prepared(Proof::Refused), Prepared::Refused(_)));
-    }
 
     #[test]
     fn only_what_a_fresh_look_shows_open_is_called() {

@@ -7,10 +7,10 @@ use firedrill_core::{
 };
 use futures_util::future::join_all;
 
-use super::{AlarmDrill, Resource, resource::unreadable, watch};
+use super::{AlarmDrill, Resource, watch};
 use crate::{
     cloudwatch::{AlarmState, Kind},
-    error::Failure,
+    error::{Failure, Proof},
 };
 
 /// The alarm, as it was found.
@@ -225,9 +225,31 @@ impl<R: Resource> AlarmDrill<R> {
     }
 }
 
+/// Nothing may be said about it by whoever could not look. What is not there is not there for good.
+fn unreadable(failure: &Failure) -> Prepared {
+    match failure.proof {
+        Proof::Refused => Prepared::Refused(failure.to_string()),
+        Proof::Denied | Proof::Again | Proof::Nothing => Prepared::Unknown(failure.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn prepared(proof: Proof) -> Prepared {
+        let (action, code) = ("lambda:GetFunctionConfiguration", String::new());
+        unreadable(&Failure { action, proof, code, message: "said AWS".to_owned() })
+    }
+
+    #[test]
+    fn who_could_not_look_knows_nothing_and_names_what_was_denied() {
+        let Prepared::Unknown(why) = prepared(Proof::Denied) else { panic!("decided without a look") };
+        assert!(why.contains("lambda:GetFunctionConfiguration is denied"), "{why}");
+        assert!(matches!(prepared(Proof::Again), Prepared::Unknown(_)));
+        assert!(matches!(prepared(Proof::Nothing), Prepared::Unknown(_)));
+        assert!(matches!(prepared(Proof::Refused), Prepared::Refused(_)));
+    }
 
     #[test]
     fn an_action_leads_to_a_topic_to_a_function_or_nowhere_that_can_be_followed() {

@@ -4,6 +4,8 @@ mod detection;
 mod groups;
 mod kit;
 #[cfg(feature = "inject")]
+mod known;
+#[cfg(feature = "inject")]
 mod plan;
 #[cfg(feature = "inject")]
 mod prepare;

@@ -12,7 +12,7 @@ use firedrill_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
 
-use super::{InstanceDrill, groups};
+use super::{InstanceDrill, groups, known};
 use crate::{
     ec2::Instance,
     error::{Failure, Proof},
@@ -162,7 +162,7 @@ impl InstanceDrill {
         }
         let arns = self.aws.balancing.target_groups(&vpcs.into_iter().collect::<Vec<_>>()).await?;
         let targets = groups::targets_of(&self.aws, arns).await?;
-        Ok(groups::known_by(&targets, found))
+        Ok(known::known_by(&targets, found))
     }
 
     /// Asks for the stop protection of those that nothing else speaks against: one call each.

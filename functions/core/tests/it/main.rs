@@ -3,6 +3,7 @@
 mod common;
 mod fakes;
 mod instances;
+mod long;
 mod orders;
 mod recovery;
 mod requests;
