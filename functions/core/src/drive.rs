@@ -191,13 +191,16 @@ async fn carry_out(
         Some(Acted { act, sent: None, outcome })
     };
     let ours = clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
+    let is_old = clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
     match act {
         Act::Wait => None,
         Act::Inject(_) if stored.dirty => not_sent("NotSaved", "the intent is not known to be on record"),
         Act::Inject(_) | Act::Undo(_) if !ours => not_sent("LeaseOver", "half of the lease is over"),
         // Gates and kill switch were read before the save; a slow save makes them old.
-        Act::Inject(_) if clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2 => {
-            not_sent("GatesOld", "too long since the gates were asked")
+        Act::Inject(_) if is_old => not_sent("GatesOld", "too long since the gates were asked"),
+        // So do they what was seen of the primary.
+        Act::Undo(step) if is_old && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
+            not_sent("LookOld", "too long since the primary was looked at")
         }
         Act::Inject(number) => {
             // The save took its time: what people said meanwhile counts.

@@ -78,7 +78,7 @@ fn note_failing_back(run: &mut Run, began: Timestamp) {
 
 /// A step's call whose answer was lost may land late; nothing is finished before that.
 fn note_landing(run: &mut Run) {
-    for step in run.undo.iter() {
+    for step in &run.undo {
         let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
         if let Some(sent) = step.progress.last_sent.filter(|_| lost) {
             run.settled_at = run.settled_at.max(Some(sent.plus_millis(run.limits.settle_ms)));

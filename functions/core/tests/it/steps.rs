@@ -254,3 +254,28 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
         assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait));
     }
 }
+
+/// While nobody could look, the application may have recovered, and failed again for a reason of its own.
+#[test]
+fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
+    for (silence, verdict) in [(5_000, Verdict::NotRecovered), (60_000, Verdict::Inconclusive)] {
+        let mut run = run();
+        run.phase = Phase::Recovering;
+        let call = Call { number: 1, intended: at(0), sent: Some(at(0)), outcome: Some(CallOutcome::Done) };
+        let injection = Injection {
+            owner: run.starter.clone(),
+            deadline: at(60_000),
+            calls: vec![call],
+            last_absent: None,
+            unwatched: false,
+        };
+        run.injection = Some(injection.into());
+        let mut now = 0;
+        while run.phase == Phase::Recovering {
+            now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
+            let answers = vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
+            (run, _) = step(&run, &Observation { answers, ..Observation::default() }, at(now));
+        }
+        assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");
+    }
+}
