@@ -1,6 +1,6 @@
 //! A table in memory that fails before or after it wrote, hangs, or stays away.
 
-use std::rc::Rc;
+use std::{future::pending, rc::Rc};
 
 use firedrill_core::{
     Phase, Request, Run, Timestamp,
@@ -11,7 +11,12 @@ use firedrill_core::{
 };
 
 use crate::{
-    clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World,
+    clock::WorldClock,
+    event::Event,
+    fault::{Point, Way},
+    requests::timing,
+    trouble::Trouble,
+    truth::World,
 };
 
 /// What is on record.
@@ -22,7 +27,7 @@ pub(crate) struct Table {
     pub finishes: u32,
     /// When the first head was created, and the last one finished.
     began_at: Option<i64>,
-    finished_at: Option<i64>,
+    pub finished_at: Option<i64>,
     said: Option<Said>,
     stop_said_at: Option<i64>,
     application_stop: Option<(i64, Timestamp, Stop)>,
@@ -96,6 +101,19 @@ pub(crate) async fn troubled<T>(
         Err(StoreError::Unknown("simulated".to_owned()))
     };
     clock.latency().await;
+    match world.fault(if access == Access::Read { Point::Read } else { Point::Write }) {
+        Some(Way::DiesBefore) => return pending().await,
+        Some(Way::DiesAfter) => {
+            work();
+            return pending().await;
+        }
+        Some(Way::LostAfter) => {
+            work();
+            return lost(Trouble::StoreFailsAfter);
+        }
+        Some(_) => return lost(Trouble::StoreFailsBefore),
+        None => {}
+    }
     if world.is_within(world.scenario.store_away) {
         return lost(Trouble::StoreAway);
     }
@@ -255,7 +273,9 @@ impl World {
         let now = self.now.get();
         if let Some((from, to)) = self.scenario.gate_closed {
             let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - crate::truth::BEGINS);
-            if elapsed < i64::try_from(to).unwrap_or(i64::MAX) && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0) {
+            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
+                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
+            {
                 return Some("a gate was closed".to_owned());
             }
         }
@@ -263,7 +283,11 @@ impl World {
             return Some("it was to stop, or a kill switch was engaged".to_owned());
         }
         let table = self.table.borrow();
-        let beat = table.beats.iter().rev().find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
+        let beat = table
+            .beats
+            .iter()
+            .rev()
+            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
         let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
         if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was away".to_owned());

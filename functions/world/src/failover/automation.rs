@@ -120,7 +120,7 @@ impl WorldEffect {
 impl Effect for WorldEffect {
     async fn look(&mut self, direction: Direction) -> Looked {
         self.clock.latency().await;
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return Looked::Unknown("simulated".to_owned());
         }

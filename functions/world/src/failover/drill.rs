@@ -7,8 +7,8 @@ use firedrill_core::{
     evidence::Evidence,
     failover::{AlarmState, places, reason_of},
     lever::{
-        Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step, plan,
-        whole_step, writer_step,
+        Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step,
+        plan, whole_step, writer_step,
     },
     plan::Plan,
     ports::{Clock, Drill, Inject},
@@ -53,7 +53,7 @@ impl FailoverDrill {
         self.world.note_look(run);
         let serves = self.world.serving.get();
         let by = self.world.cloud.borrow().edges;
-        let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_unlucky();
+        let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_blind();
         let answer = |part: Part| {
             let seen = match part {
                 Part::Steady => serves,
@@ -126,7 +126,7 @@ impl FailoverDrill {
         if scenario.refused || alarm != AlarmState::Ok {
             return Prepared::Refused("simulated".to_owned());
         }
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             return Prepared::Unknown("simulated".to_owned());
         }
         Prepared::Ready(Box::new(self.ready()))
@@ -134,7 +134,7 @@ impl FailoverDrill {
 
     /// The alarm and its history, which may lag.
     fn watched(&self) -> Watched {
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return Watched::default();
         }
@@ -147,7 +147,7 @@ impl FailoverDrill {
 
     /// The resource's step and whether it failed over; unknown if it could not be read.
     fn looked(&self, run: &Run, step: &UndoStep) -> (StepSeen, Seen) {
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return (StepSeen::Unknown, Seen::Unknown);
         }
@@ -231,7 +231,7 @@ impl Drill for FailoverDrill {
             let not = seen.failed_over == Seen::No || seen.in_place == Seen::No;
             seen.looked = Some(if not { asked } else { now });
             let well = self.world.primary_well();
-            seen.primary = if self.world.is_unlucky() { Seen::Unknown } else { well.into() };
+            seen.primary = if self.world.is_blind() { Seen::Unknown } else { well.into() };
         }
         (seen, Vec::new())
     }

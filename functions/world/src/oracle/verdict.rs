@@ -40,7 +40,9 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         return match verdict {
             Verdict::Skipped | Verdict::NotInjected | Verdict::Stopped => Ok(()),
             // Whoever saved the intent died before sending; its successor cannot know that.
-            Verdict::Inconclusive if history.scenario.deaths > 0 => Ok(()),
+            Verdict::Inconclusive if history.scenario.deaths > 0 || history.scenario.fault.is_some() => {
+                Ok(())
+            }
             _ => fail("nothing was ever sent"),
         };
     };
@@ -93,7 +95,7 @@ fn anybody_stops(history: &History) -> bool {
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run, where the alarm tells of one; and what cannot be read counts as a reason.
     let incident = scenario.kind != Kind::Instances && scenario.primary_ill.is_some();
-    said || gate || incident || scenario.trouble > 0
+    said || gate || incident || scenario.trouble > 0 || scenario.fault.is_some()
 }
 
 /// When the failure that counts was sent. Calls before the last one are proven to have had no effect: no other is
