@@ -7,7 +7,7 @@ use crate::{
     event::{Event, Logged},
     executor,
     players::Players,
-    requests::asked,
+    requests::request,
     scenario::Scenario,
     trouble::{Met, Trouble},
     truth::{BEGINS, World},
@@ -67,7 +67,7 @@ pub fn play(scenario: Scenario) -> History {
     for (at, order) in &scenario.orders {
         world.later(*at, Due::Order(*order, 0));
     }
-    let mut players = Players::new(&world, asked(scenario));
+    let mut players = Players::new(&world, request(scenario));
     executor::run(&world.now, BEGINS + HORIZON, &mut players);
     world.follow();
     let log = world.log.take();

@@ -125,7 +125,12 @@ impl Draw {
         self.0.u32(0..1_000) < per_mille
     }
 
-    fn span(&mut self, per_mille: u32, begins: std::ops::Range<u64>, lasts: std::ops::Range<u64>) -> Option<Span> {
+    fn span(
+        &mut self,
+        per_mille: u32,
+        begins: std::ops::Range<u64>,
+        lasts: std::ops::Range<u64>,
+    ) -> Option<Span> {
         let (begin, span) = (self.0.u64(begins), self.0.u64(lasts));
         self.chance(per_mille).then_some((begin, begin + span))
     }

@@ -11,7 +11,12 @@ use firedrill_core::{
 };
 
 use crate::{
-    clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World,
+    clock::WorldClock,
+    event::Event,
+    people::{APPLICATION, DRILL},
+    requests::timing,
+    trouble::Trouble,
+    truth::World,
 };
 
 /// What is on record.
@@ -63,8 +68,8 @@ const CLOCKS: i64 = 3_000;
 fn is_engaged(switch: &Switch, now: i64) -> bool {
     let ours = match &switch.scope {
         Scope::Account => true,
-        Scope::Application(name) => name == "bookstore",
-        Scope::Drill(key) => key == "test/bookstore/simulated",
+        Scope::Application(name) => name == APPLICATION,
+        Scope::Drill(key) => key == DRILL,
     };
     ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
 }
@@ -225,7 +230,7 @@ impl World {
     fn orders(&self) -> Orders {
         let table = self.table.borrow();
         let mut switches: Vec<Switch> = Vec::new();
-        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != "test/bookstore/simulated");
+        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != DRILL);
         switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
         if self.is_within(self.scenario.unreadable_switch) {
             self.met_once(Trouble::SwitchUnreadable);
@@ -255,7 +260,9 @@ impl World {
         let now = self.now.get();
         if let Some((from, to)) = self.scenario.gate_closed {
             let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - crate::truth::BEGINS);
-            if elapsed < i64::try_from(to).unwrap_or(i64::MAX) && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0) {
+            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
+                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
+            {
                 return Some("a gate was closed".to_owned());
             }
         }
@@ -263,7 +270,11 @@ impl World {
             return Some("it was to stop, or a kill switch was engaged".to_owned());
         }
         let table = self.table.borrow();
-        let beat = table.beats.iter().rev().find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
+        let beat = table
+            .beats
+            .iter()
+            .rev()
+            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
         let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
         if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was away".to_owned());

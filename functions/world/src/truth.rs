@@ -67,7 +67,9 @@ impl World {
                 }
             }
         }
-        if let Some(at) = scenario.failover.changed_by_others_at.filter(|_| scenario.kind == Kind::Distribution) {
+        if let Some(at) =
+            scenario.failover.changed_by_others_at.filter(|_| scenario.kind == Kind::Distribution)
+        {
             world.later(at, Due::Cloud(Pending::Others));
         }
         if let Some(at) = scenario.restored_by_others_at.filter(|_| scenario.kind == Kind::Instances) {

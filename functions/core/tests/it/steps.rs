@@ -3,8 +3,8 @@
 use crate::common::{at, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
-    Verdict,
+    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen,
+    StepSeen, Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
@@ -280,7 +280,8 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
         let mut now = 0;
         while run.phase == Phase::Recovering {
             now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
-            let answers = vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
+            let answers =
+                vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
             (run, _) = step(&run, &Observation { answers, ..Observation::default() }, at(now));
         }
         assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");
