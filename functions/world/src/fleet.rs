@@ -195,7 +195,8 @@ impl World {
     pub fn may_start(&self, ids: &[String]) -> Result<Vec<usize>, CallOutcome> {
         let indices: Vec<usize> = ids.iter().map(|id| index(id)).collect();
         let fleet = self.fleet.borrow();
-        let unfit = |target: &usize| matches!(fleet.instances[*target].state, State::Stopping | State::Terminated);
+        let unfit =
+            |target: &usize| matches!(fleet.instances[*target].state, State::Stopping | State::Terminated);
         if indices.iter().any(unfit) {
             return Err(not_executed("IncorrectInstanceState", true));
         }

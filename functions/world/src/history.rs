@@ -10,7 +10,7 @@ use crate::{
     executor,
     fault::Point,
     players::Players,
-    requests::asked,
+    requests::request,
     scenario::Scenario,
     trouble::{Met, Trouble},
     truth::{BEGINS, World},
@@ -81,7 +81,7 @@ pub(crate) fn stage(scenario: Scenario) -> (Rc<World>, Players) {
     for (at, order) in &scenario.orders {
         world.later(*at, Due::Order(*order, 0));
     }
-    let players = Players::new(&world, asked(scenario));
+    let players = Players::new(&world, request(scenario));
     (world, players)
 }
 

@@ -14,6 +14,7 @@ use crate::{
     clock::WorldClock,
     event::Event,
     fault::{Point, Way},
+    people::{APPLICATION, DRILL},
     requests::timing,
     trouble::Trouble,
     truth::World,
@@ -68,8 +69,8 @@ const CLOCKS: i64 = 3_000;
 fn is_engaged(switch: &Switch, now: i64) -> bool {
     let ours = match &switch.scope {
         Scope::Account => true,
-        Scope::Application(name) => name == "bookstore",
-        Scope::Drill(key) => key == "test/bookstore/simulated",
+        Scope::Application(name) => name == APPLICATION,
+        Scope::Drill(key) => key == DRILL,
     };
     ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
 }
@@ -243,7 +244,7 @@ impl World {
     fn orders(&self) -> Orders {
         let table = self.table.borrow();
         let mut switches: Vec<Switch> = Vec::new();
-        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != "test/bookstore/simulated");
+        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != DRILL);
         switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
         if self.is_within(self.scenario.unreadable_switch) {
             self.met_once(Trouble::SwitchUnreadable);

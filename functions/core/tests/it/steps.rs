@@ -3,8 +3,8 @@
 use crate::common::{at, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
-    Verdict,
+    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen,
+    StepSeen, Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
@@ -226,15 +226,17 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     }
 }
 
-/// Datapoints carry no name: as long as none of them is known to have been taken, whoever looks at an alarm that went
-/// off cannot tell whether the drill caused it or a real failure did.
+/// Datapoints carry no name: as long as none of them is known to have been taken, or if the alarm went off before them,
+/// whoever looks at it cannot tell whether the drill caused it or a real failure did.
 #[test]
 fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
     let lost = CallOutcome::Unknown { message: "no answer".into() };
-    for (outcome, phase, verdict) in [
-        (Some(lost), Phase::RollingBack, Some(Verdict::Inconclusive)),
-        (None, Phase::RollingBack, Some(Verdict::Inconclusive)),
-        (Some(CallOutcome::Done), Phase::Recovering, None),
+    let not_known = (Phase::RollingBack, Some(Verdict::Inconclusive));
+    for (outcome, raised, (phase, verdict)) in [
+        (Some(lost), 20_000, not_known),
+        (None, 20_000, not_known),
+        (Some(CallOutcome::Done), 900, not_known),
+        (Some(CallOutcome::Done), 20_000, (Phase::Recovering, None)),
     ] {
         let mut before = run();
         before.mode = Mode::Metric;
@@ -249,8 +251,13 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
             unwatched: false,
         };
         before.injection = Some(injection.into());
-        let raised = Observation { looked: Some(at(20_000)), in_place: Seen::Yes, ..Observation::default() };
-        let (next, act) = step(&before, &raised, at(20_000));
+        let seen = Observation {
+            looked: Some(at(20_000)),
+            in_place: Seen::Yes,
+            in_place_at: Some(Measured::ours(at(raised), 1_000)),
+            ..Observation::default()
+        };
+        let (next, act) = step(&before, &seen, at(20_000));
         assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait));
     }
 }
@@ -273,7 +280,8 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
         let mut now = 0;
         while run.phase == Phase::Recovering {
             now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
-            let answers = vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
+            let answers =
+                vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
             (run, _) = step(&run, &Observation { answers, ..Observation::default() }, at(now));
         }
         assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use firedrill_core::{
     Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, Timestamp, UndoStep,
     evidence::Evidence,
-    failover::{AlarmState, places, reason_of},
+    failover::{AlarmState, Places, places, reason_of},
     lever::{
         Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step,
         plan, whole_step, writer_step,
@@ -35,15 +35,36 @@ pub(crate) struct FailoverDrill {
     world: Rc<World>,
     clock: Rc<WorldClock>,
     last_look: Option<Duration>,
+    moved: Rc<Moved>,
+    prepared: Option<Prepared>,
+}
+
+/// Where a distribution points before its failover, and after it.
+struct Moved {
+    before: Places,
+    set: Places,
 }
 
 fn arn(text: &str) -> Arn {
     text.to_owned().try_into().unwrap_or_else(|_| unreachable!("a constant"))
 }
 
+/// The same in every history.
+fn moved() -> Rc<Moved> {
+    thread_local!(static MOVED: Rc<Moved> =
+        Rc::new(Moved { before: places(&[], "primary"), set: places(&[], "standby") }));
+    MOVED.with(Rc::clone)
+}
+
 impl FailoverDrill {
     pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>) -> Self {
-        Self { world: Rc::clone(world), clock: Rc::clone(clock), last_look: None }
+        Self {
+            world: Rc::clone(world),
+            clock: Rc::clone(clock),
+            last_look: None,
+            moved: moved(),
+            prepared: None,
+        }
     }
 
     async fn probe(&self, run: &Run) -> Vec<(usize, Answer)> {
@@ -93,11 +114,11 @@ impl FailoverDrill {
         };
         let (second, database) = match scenario.kind {
             Kind::Instances | Kind::Distribution => {
-                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
-                (distribution_step(&arn(DISTRIBUTION), &before, &set), None)
+                let Moved { before, set } = &*self.moved;
+                (distribution_step(&arn(DISTRIBUTION), before, set), None)
             }
             Kind::Database => {
-                let facts = self.world.database_facts();
+                let facts = self.world.database().clone();
                 let writer = facts.writer().unwrap_or_default().to_owned();
                 let step = if scenario.failover.restore_writer {
                     writer_step(&arn(CLUSTER), &writer)
@@ -153,17 +174,17 @@ impl FailoverDrill {
         }
         match self.world.scenario.kind {
             Kind::Instances | Kind::Distribution => {
-                let facts = self.world.distribution_facts();
-                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
+                let facts = self.world.distribution();
+                let Moved { before, set } = &*self.moved;
                 let open = Watched::window_over(run, self.clock.now()) == StepSeen::Busy;
-                let undone = match facts.undone(&before, &set) {
+                let undone = match facts.undone(before, set) {
                     StepSeen::Open if open => StepSeen::Busy,
                     other => other,
                 };
-                (undone, facts.failed_over(&set))
+                (undone, facts.failed_over(set))
             }
             Kind::Database => {
-                let facts = self.world.database_facts();
+                let facts = self.world.database();
                 let began = run.injection_began();
                 let before = run.lever.as_ref().and_then(|lever| lever.database.as_ref());
                 let failed_over = match (before, began) {
@@ -211,7 +232,10 @@ impl Drill for FailoverDrill {
         let pause = Duration::from_millis(timing().aws_poll_ms);
         let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if run.phase == Phase::Checking {
-            seen.prepared = Some(self.prepare());
+            if !matches!(self.prepared, Some(Prepared::Ready(_))) {
+                self.prepared = Some(self.prepare());
+            }
+            seen.prepared.clone_from(&self.prepared);
         } else if due {
             self.last_look = Some(elapsed);
             let asked = self.clock.now();

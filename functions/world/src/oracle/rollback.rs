@@ -39,7 +39,7 @@ fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String
     let certainly_ours = timing().lease_ms / 2 - timing().renew_ms - clocks;
     let soon = timing().aws_poll_ms + 2 * timing().poll_ms + 2 * clocks;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
-    let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::ReadFails, Trouble::InvocationDies]
+    let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::InvocationDies]
         .iter()
         .any(|trouble| history.met.times(*trouble) > 0);
     if !away_for_long

@@ -39,45 +39,60 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let (Some(sent), Some(decided)) = (sent(history, run), history.decided) else {
         return match verdict {
             Verdict::Skipped | Verdict::NotInjected | Verdict::Stopped => Ok(()),
-            // Whoever saved the intent died before sending; its successor cannot know that.
-            Verdict::Inconclusive if history.scenario.deaths > 0 || history.scenario.fault.is_some() => {
-                Ok(())
-            }
+            // Whoever saved the intent was gone before it was sent, or on record that it was not; its successor cannot
+            // know that.
+            Verdict::Inconclusive if !history.scenario.is_calm() => Ok(()),
             _ => fail("nothing was ever sent"),
         };
     };
     let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace);
-    let again = recovered(history, sent, decided);
-    let took = again.map(|again| again.millis_since(sent));
-    let served = || format!("users were served again after {took:?} ms");
+    let agrees = |again| {
+        agrees(history, run, verdict, again, in_place, decided)
+            .map_err(|what| format!("verdict {verdict}, but {what}"))
+    };
+    // What happened in the moment of the decision could not be seen any more.
+    let known = agrees(recovered(history, sent, decided));
+    match just_before(history, decided) {
+        Some(seen) => known.or_else(|_| agrees(recovered(history, sent, seen))),
+        None => known,
+    }
+}
+
+/// Whether it agrees with when users were served again, in milliseconds since the injection.
+fn agrees(
+    history: &History,
+    run: &Run,
+    verdict: Verdict,
+    again: Option<(u64, Timestamp)>,
+    in_place: bool,
+    decided: Timestamp,
+) -> Result<(), String> {
+    let took = again.map(|(took, _)| took);
     let late = if history.scenario.kind == Kind::Database { TOLD_LATE } else { TOLERANCE };
-    match verdict {
-        Verdict::Skipped => fail("an injecting call was sent"),
+    let true_enough = match verdict {
+        Verdict::Skipped => return Err("an injecting call was sent".to_owned()),
         Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered if !in_place => {
-            fail("the failure was never in place")
+            return Err("the failure was never in place".to_owned());
         }
-        Verdict::Recovered if took.is_none_or(|took| took > OBJECTIVE + TOLERANCE) => fail(&served()),
-        Verdict::ObjectiveMissed
-            if took.is_none_or(|took| took > GIVE_UP + TOLERANCE || took + late < OBJECTIVE) =>
-        {
-            fail(&served())
-        }
-        Verdict::NotRecovered if took.is_some_and(|took| took + late < GIVE_UP) => fail(&served()),
         Verdict::NotInjected if in_place_for(history, decided) > UNSEEN => {
-            fail("it was in place, long enough to be seen")
+            return Err("it was in place, long enough to be seen".to_owned());
         }
         Verdict::Inconclusive
             if history.scenario.is_calm() && history.scenario.restored_by_others_at.is_none() =>
         {
-            fail("nothing went wrong that could hide what happened")
+            return Err("nothing went wrong that could hide what happened".to_owned());
         }
-        Verdict::Recovered
-        | Verdict::ObjectiveMissed
-        | Verdict::NotRecovered
-        | Verdict::NotInjected
-        | Verdict::Stopped
-        | Verdict::Inconclusive => measured(history, run, again),
+        Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),
+        Verdict::ObjectiveMissed => {
+            took.is_some_and(|took| took <= GIVE_UP + TOLERANCE && took + late >= OBJECTIVE)
+        }
+        Verdict::NotRecovered => took.is_none_or(|took| took + late >= GIVE_UP),
+        Verdict::NotInjected | Verdict::Stopped | Verdict::Inconclusive => true,
+    };
+    if !true_enough {
+        return Err(format!("users were served again after {took:?} ms"));
     }
+    measured(history, run, again.map(|(_, again)| again))
 }
 
 /// Whether anybody or anything may have wanted the run to stop.
@@ -108,22 +123,33 @@ fn sent(history: &History, run: &Run) -> Option<Timestamp> {
     sent.next_back().map(|logged| logged.at)
 }
 
-/// When users were served again, by the standby where there is one, as far as it could be seen when it was decided.
-fn recovered(history: &History, sent: Timestamp, decided: Timestamp) -> Option<Timestamp> {
-    // What happened in the moment of the decision could not be seen any more, if an answer was lost.
+/// A moment before the decision, if something changed in between that the last looks may have missed.
+fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
+    const LAST_LOOKS: u64 = 2_000;
     let calm = history.scenario.is_calm();
-    let just_now = |logged: &Logged| logged.at <= decided && decided.millis_since(logged.at) < 2_000;
-    let moved = |logged: &Logged| {
-        matches!(logged.what, Event::FailedOver { by_run: false, .. } | Event::Standby(false))
-            || (!calm && logged.what == Event::Serving(false))
+    let missed = |logged: &Logged| {
+        logged.at <= decided
+            && decided.millis_since(logged.at) < LAST_LOOKS
+            && match logged.what {
+                Event::FailedOver { by_run: false, .. } | Event::Standby(false) => true,
+                // An answer may have been lost.
+                Event::Serving(false) => !calm,
+                _ => false,
+            }
     };
-    let unseen = if history.log.iter().any(|logged| moved(logged) && just_now(logged)) { 2_000 } else { 0 };
-    let seen = Timestamp::from_millis(decided.as_millis() - unseen);
-    let again = served_again(history, sent, seen);
-    if history.scenario.kind == Kind::Instances {
-        return again;
-    }
-    again.zip(stood_in(history, seen)).map(|(served, stood)| served.max(stood))
+    let before = Timestamp::from_millis(decided.as_millis() - i64::try_from(LAST_LOOKS).unwrap_or(0));
+    history.log.iter().any(missed).then_some(before)
+}
+
+/// When users were served again, by the standby where there is one, as far as it could be seen then; and how long that
+/// was after the injection.
+fn recovered(history: &History, sent: Timestamp, seen: Timestamp) -> Option<(u64, Timestamp)> {
+    let again = served_again(history, sent, seen)?;
+    let again = match history.scenario.kind {
+        Kind::Instances => again,
+        Kind::Distribution | Kind::Database => stood_in(history, seen)?.max(again),
+    };
+    Some((again.millis_since(sent), again))
 }
 
 /// How long the failure was in place before `until`, in milliseconds.
