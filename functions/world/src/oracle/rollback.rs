@@ -35,15 +35,17 @@ fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String
     };
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
     let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
-    // A lease that was renewed before the store went away is good for so long in any case.
-    let certainly_ours = timing().lease_ms / 2 - timing().renew_ms - clocks;
+    // A lease that was renewed in time before the store went away is good for so long in any case.
+    let certainly_ours = timing().lease_ms / 2 - timing().renew_ms - 3 * timing().poll_ms - clocks;
     let soon = timing().aws_poll_ms + 2 * timing().poll_ms + 2 * clocks;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
     let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::InvocationDies]
         .iter()
         .any(|trouble| history.met.times(*trouble) > 0);
+    let taken_up = history.log.iter().any(|logged| matches!(logged.what, Event::TakenUp { .. }));
     if !away_for_long
         || hindered
+        || taken_up
         || elapsed + soon > from + certainly_ours
         || history.scenario.works_for < 300_000
     {
