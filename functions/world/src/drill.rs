@@ -163,8 +163,8 @@ impl Drill for WorldDrill {
         }
     }
 
-    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        people::page(&self.world, &self.clock).await
+    async fn page(&mut self, _: &Run, page: &Page) -> Result<(), String> {
+        people::page(&self.world, &self.clock, page).await
     }
 }
 

@@ -3,7 +3,7 @@
 use firedrill_core::{
     Run,
     request::{Delivery, Release, StopOrder, StopWhat, SwitchOrder},
-    run::Stop,
+    run::{Page, Stop},
     switch::{self, Switch},
 };
 
@@ -102,11 +102,10 @@ pub(crate) fn tripped(world: &World, run: &Run) -> Option<Stop> {
 }
 
 /// A message to them. Some answer it.
-pub(crate) async fn page(world: &World, clock: &WorldClock) -> Result<(), String> {
+pub(crate) async fn page(world: &World, clock: &WorldClock, page: &Page) -> Result<(), String> {
     clock.latency().await;
-    // However calm all else is.
-    let fails = world.scenario.trouble > 0 && world.rng.borrow_mut().u32(0..10) == 0;
-    if fails {
+    // However calm all else is; but not for ever.
+    if world.scenario.trouble > 0 && page.attempts < 4 && world.rng.borrow_mut().bool() {
         world.met(Trouble::PageFails);
         return Err("simulated".to_owned());
     }

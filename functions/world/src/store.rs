@@ -218,6 +218,7 @@ impl World {
             }
             Word::Stop(stop) => {
                 said.stop = Some(stop.clone());
+                said.release = None;
                 table.stop_said_at.get_or_insert(self.now.get());
                 Event::StopSaid
             }

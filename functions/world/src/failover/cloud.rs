@@ -23,6 +23,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// From its name.
+    pub fn named(name: &str) -> Self {
+        let all = [Self::Primary, Self::Standby];
+        all.into_iter().find(|place| place.name() == name).unwrap_or(Self::Elsewhere)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Primary => "primary",

@@ -231,13 +231,16 @@ impl Drill for FailoverDrill {
         let elapsed = self.clock.elapsed();
         let pause = Duration::from_millis(timing().aws_poll_ms);
         let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        if due {
+            self.last_look = Some(elapsed);
+        }
         if run.phase == Phase::Checking {
-            if !matches!(self.prepared, Some(Prepared::Ready(_))) {
+            // The alarm may go off, or the writer move, while the steady state is waited for.
+            if due {
                 self.prepared = Some(self.prepare());
             }
             seen.prepared.clone_from(&self.prepared);
         } else if due {
-            self.last_look = Some(elapsed);
             let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();
@@ -281,14 +284,14 @@ impl Drill for FailoverDrill {
             self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
             match self.world.scenario.kind {
                 Kind::Instances | Kind::Distribution => Pending::Point { to: Place::Primary, version },
-                Kind::Database => Pending::FailOver { to: Some(self.world.cloud.borrow().writer_before) },
+                Kind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
             }
         };
         self.send(pending).await
     }
 
-    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        people::page(&self.world, &self.clock).await
+    async fn page(&mut self, _: &Run, page: &Page) -> Result<(), String> {
+        people::page(&self.world, &self.clock, page).await
     }
 }
 
