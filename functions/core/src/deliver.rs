@@ -82,7 +82,21 @@ pub async fn deliver<D: Inject>(
     invocation: &Invocation,
     document: &Value,
 ) -> Result<Value, DeliverError> {
-    match parse(document)? {
+    act_on(clock, store, make, invocation, parse(document)?).await
+}
+
+/// Answers a delivery that was read.
+///
+/// # Errors
+/// See [`DeliverError`].
+pub async fn act_on<D: Inject>(
+    clock: &impl Clock,
+    store: &impl Store,
+    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
+    invocation: &Invocation,
+    delivery: Delivery,
+) -> Result<Value, DeliverError> {
+    match delivery {
         Delivery::Start(request) => start(clock, store, make, invocation, &request).await,
         Delivery::Get(id) => {
             let run = store.load(&RunId(id.clone())).await?.ok_or(DeliverError::NoSuchRun(id))?;

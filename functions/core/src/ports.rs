@@ -122,7 +122,8 @@ pub trait Store {
     ) -> impl Future<Output = Result<(), StoreError>>;
     /// What the record says to whoever carries this run on. Whatever of it cannot be read fails the whole.
     fn orders(&self, run: &Run) -> impl Future<Output = Result<Orders, StoreError>>;
-    /// Writes a person's word down, over an earlier one of its kind; answers its number.
+    /// Writes a person's word down, over an earlier one of its kind; answers its number. A stop takes back a release
+    /// that was said before it: whoever hears of the stop would otherwise hear the release once more.
     fn say(&self, id: &RunId, word: &Word) -> impl Future<Output = Result<u64, StoreError>>;
     /// Writes down that every run of this application that began before `at` ends early.
     fn stop_application(

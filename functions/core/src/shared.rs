@@ -33,7 +33,7 @@ impl<T: Clone> DerefMut for Shared<T> {
     }
 }
 
-#[expect(clippy::into_iter_without_iter, reason = "what it holds has one")]
+#[expect(clippy::into_iter_without_iter, reason = "the value has one")]
 impl<'a, T> IntoIterator for &'a Shared<T>
 where
     &'a T: IntoIterator,

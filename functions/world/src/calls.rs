@@ -1,8 +1,16 @@
 //! A call on its way to AWS and back, with everything that can become of it.
 
+use std::future::pending;
+
 use firedrill_core::CallOutcome;
 
-use crate::{clock::WorldClock, requests::timing, trouble::Trouble, truth::World};
+use crate::{
+    clock::WorldClock,
+    fault::{Point, Way},
+    requests::timing,
+    trouble::Trouble,
+    truth::World,
+};
 
 /// When a call takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,25 @@ pub(crate) async fn send(
         CallOutcome::Unknown { message: "simulated".to_owned() }
     };
     clock.latency().await;
+    match world.fault(Point::Call) {
+        Some(Way::Throttled) => return not_executed(throttled, true),
+        Some(Way::Denied) => return not_executed("AccessDenied", false),
+        Some(Way::LostBefore) => return lost(Trouble::CallLostBefore),
+        Some(Way::LostAfter) => {
+            let _ = land(Landing::Now);
+            return lost(Trouble::CallLostAfter);
+        }
+        Some(Way::LandsLate) => {
+            let _ = land(Landing::Later(timing().settle_ms / 2));
+            return lost(Trouble::CallLandsLate);
+        }
+        Some(Way::DiesBefore) => return pending().await,
+        Some(Way::DiesAfter) => {
+            let _ = land(Landing::Now);
+            return pending().await;
+        }
+        Some(Way::Unknown) | None => {}
+    }
     if world.is_unlucky() {
         world.met(Trouble::CallThrottled);
         return not_executed(throttled, true);

@@ -39,7 +39,7 @@ impl WorldDrill {
 
     /// What a look at the targets shows; none if it fails.
     fn look(&self) -> Option<Shown> {
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return None;
         }
@@ -53,7 +53,7 @@ impl WorldDrill {
         self.world.note_look(run);
         let serving = self.world.serving.get();
         let answer = |_| {
-            let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_unlucky();
+            let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_blind();
             let seen = if blind { Seen::Unknown } else { serving.into() };
             Answer { seen, asked, answered, detail: None }
         };
@@ -64,7 +64,7 @@ impl WorldDrill {
         if self.world.scenario.refused {
             return Prepared::Refused("simulated".to_owned());
         }
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             return Prepared::Unknown("simulated".to_owned());
         }
         let Some(target) = self.request.target.instances() else {
@@ -148,7 +148,7 @@ impl Drill for WorldDrill {
         let ids: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
         self.clock.latency().await;
         // Looked at again right before the call, as the adapter does. What cannot be looked at is asked for.
-        let ids = if self.world.is_unlucky() {
+        let ids = if self.world.is_blind() {
             ids.to_vec()
         } else {
             match self.world.stopped(ids) {
@@ -163,8 +163,8 @@ impl Drill for WorldDrill {
         }
     }
 
-    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        people::page(&self.world, &self.clock).await
+    async fn page(&mut self, _: &Run, page: &Page) -> Result<(), String> {
+        people::page(&self.world, &self.clock, page).await
     }
 }
 

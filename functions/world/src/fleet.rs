@@ -324,8 +324,9 @@ impl World {
         let missing = !fleet.states().all(back);
         if missing && fleet.missing_since.is_none() {
             fleet.missing_since = Some(self.now.get());
-            let takes_over = self.scenario.takes_over_after;
-            takes_over.into_iter().for_each(|after| self.later(after, Due::Passes));
+            if let Some(after) = self.scenario.takes_over_after {
+                self.later(after, Due::Passes);
+            }
         } else if !missing {
             fleet.missing_since = None;
         }

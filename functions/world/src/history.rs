@@ -1,20 +1,23 @@
 //! One history: events are delivered, invocations live and die, and in the end all is calm.
 
+use std::rc::Rc;
+
 use firedrill_core::{Run, Timestamp};
 
 use crate::{
     agenda::Due,
     event::{Event, Logged},
     executor,
+    fault::Point,
     players::Players,
-    requests::asked,
+    requests::request,
     scenario::Scenario,
     trouble::{Met, Trouble},
     truth::{BEGINS, World},
 };
 
 /// When the last of a history is over, in milliseconds after its beginning.
-const HORIZON: i64 = 9_000_000;
+pub(crate) const HORIZON: i64 = 9_000_000;
 
 /// What is left of a history.
 #[derive(Debug)]
@@ -42,11 +45,22 @@ pub struct History {
     pub decided: Option<Timestamp>,
     /// How often each kind of trouble was met.
     pub met: Met,
+    /// How often each of [`Point::ALL`] was passed.
+    pub counted: [u32; Point::ALL.len()],
+    /// Since when something went wrong on purpose; none if nothing did.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// Plays one history to its end.
 #[must_use]
 pub fn play(scenario: Scenario) -> History {
+    let (world, mut players) = stage(scenario);
+    executor::run(&world.now, BEGINS + HORIZON, &mut players);
+    ended(&world)
+}
+
+/// The world of a history at its beginning, and who acts in it.
+pub(crate) fn stage(scenario: Scenario) -> (Rc<World>, Players) {
     let world = World::new(scenario);
     let scenario = &world.scenario;
     if scenario.late {
@@ -67,15 +81,19 @@ pub fn play(scenario: Scenario) -> History {
     for (at, order) in &scenario.orders {
         world.later(*at, Due::Order(*order, 0));
     }
-    let mut players = Players::new(&world, asked(scenario));
-    executor::run(&world.now, BEGINS + HORIZON, &mut players);
+    let players = Players::new(&world, request(scenario));
+    (world, players)
+}
+
+/// What is left of it.
+pub(crate) fn ended(world: &World) -> History {
     world.follow();
     let log = world.log.take();
     let (down, well) = (world.is_down(), world.serving.get() && world.is_back());
     let held_alarm = world.cloud.borrow().holder.is_some();
     let mut table = world.table.borrow_mut();
     History {
-        scenario: scenario.clone(),
+        scenario: world.scenario.clone(),
         log,
         heads: table.heads.len(),
         finishes: table.finishes,
@@ -86,6 +104,8 @@ pub fn play(scenario: Scenario) -> History {
         held_alarm,
         decided: world.last_undecided_look.get().map(Timestamp::from_millis),
         met: world.met.take(),
+        counted: world.faults.counted.get(),
+        failing_since: world.faults.since.get().map(Timestamp::from_millis),
     }
 }
 

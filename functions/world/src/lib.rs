@@ -7,10 +7,12 @@
 mod agenda;
 mod calls;
 mod clock;
+pub mod conformance;
 mod drill;
 mod event;
 mod executor;
 mod failover;
+mod fault;
 mod fleet;
 pub mod history;
 pub mod oracle;
@@ -24,6 +26,7 @@ mod trouble;
 mod truth;
 
 pub use event::{Event, Logged};
+pub use fault::{Fault, Point, Way};
 pub use history::{History, play};
 pub use people::{Order, Scope};
 pub use scenario::{Kind, Scenario};

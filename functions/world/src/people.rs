@@ -1,10 +1,16 @@
 //! What people say to a run and hear of it: the same for every drill. They decide by what they see in the world.
 
-use firedrill_core::{Run, run::Stop};
-use serde_json::{Value, json};
+use firedrill_core::{
+    Run,
+    request::{Delivery, Release, StopOrder, StopWhat, SwitchOrder},
+    run::{Page, Stop},
+    switch::{self, Switch},
+};
 
 use crate::{agenda::Due, clock::WorldClock, event::Event, trouble::Trouble, truth::World};
 
+pub(crate) const APPLICATION: &str = "bookstore";
+pub(crate) const DRILL: &str = "test/bookstore/simulated";
 /// The run of every history.
 pub(crate) const RUN: &str = "test/bookstore/simulated/2026-11-23T10:00:00.000Z";
 
@@ -22,17 +28,13 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub(crate) const fn name(self) -> &'static str {
+    fn in_the_table(self) -> switch::Scope {
         match self {
-            Self::Account => "account",
-            Self::Application => "application bookstore",
-            Self::Drill => "drill test/bookstore/simulated",
-            Self::AnotherDrill => "drill test/bookstore/another",
+            Self::Account => switch::Scope::Account,
+            Self::Application => switch::Scope::Application(APPLICATION.to_owned()),
+            Self::Drill => switch::Scope::Drill(DRILL.to_owned()),
+            Self::AnotherDrill => switch::Scope::Drill("test/bookstore/another".to_owned()),
         }
-    }
-
-    fn field(self) -> Option<(&'static str, &'static str)> {
-        self.name().split_once(' ')
     }
 }
 
@@ -64,33 +66,29 @@ pub enum Order {
 
 impl Order {
     /// The delivery that says so.
-    pub(crate) fn document(self, world: &World) -> Value {
-        let (by, reason) = ("operator", "simulated");
-        let switch = |engage: bool, scope: Scope| {
-            let mut order = json!({ "engage": engage, "by": by, "reason": reason });
-            if let Some((field, name)) = scope.field() {
-                order[field] = json!(name);
-            }
-            order
-        };
+    pub(crate) fn delivery(self, world: &World) -> Delivery {
+        let (by, reason) = ("operator".to_owned(), "simulated".to_owned());
         match self {
-            Self::Stop => json!({ "stop": { "runId": RUN, "by": by, "reason": reason } }),
-            Self::StopApplication => {
-                json!({ "stop": { "application": "bookstore", "by": by, "reason": reason } })
-            }
+            Self::Stop => stop(StopWhat::Run(RUN.to_owned()), by, reason),
+            Self::StopApplication => stop(StopWhat::Application(APPLICATION.to_owned()), by, reason),
             Self::Engage { scope, lasts } => {
-                let mut order = switch(true, scope);
-                if let Some(lasts) = lasts {
-                    order["until"] = json!(world.time().plus_millis(lasts));
-                }
-                json!({ "killSwitch": order })
+                let until = lasts.map(|lasts| world.time().plus_millis(lasts));
+                let switch = Switch { scope: scope.in_the_table(), by, reason, until };
+                Delivery::KillSwitch(SwitchOrder { engage: true, switch })
             }
-            Self::Disengage { scope } => json!({ "killSwitch": switch(false, scope) }),
+            Self::Disengage { scope } => {
+                let switch = Switch { scope: scope.in_the_table(), by, reason, until: None };
+                Delivery::KillSwitch(SwitchOrder { engage: false, switch })
+            }
             Self::Release { fail_back } => {
-                json!({ "release": { "runId": RUN, "by": by, "reason": reason, "failBack": fail_back } })
+                Delivery::Release(Release { run_id: RUN.to_owned(), by, reason, fail_back })
             }
         }
     }
+}
+
+fn stop(what: StopWhat, by: String, reason: String) -> Delivery {
+    Delivery::Stop(StopOrder { what, stop: Stop { by, reason } })
 }
 
 /// A stop condition of the request, asked at every look until the verdict.
@@ -104,11 +102,10 @@ pub(crate) fn tripped(world: &World, run: &Run) -> Option<Stop> {
 }
 
 /// A message to them. Some answer it.
-pub(crate) async fn page(world: &World, clock: &WorldClock) -> Result<(), String> {
+pub(crate) async fn page(world: &World, clock: &WorldClock, page: &Page) -> Result<(), String> {
     clock.latency().await;
-    // However calm all else is.
-    let fails = world.scenario.trouble > 0 && world.rng.borrow_mut().u32(0..10) == 0;
-    if fails {
+    // However calm all else is; but not for ever.
+    if world.scenario.trouble > 0 && page.attempts < 4 && world.rng.borrow_mut().bool() {
         world.met(Trouble::PageFails);
         return Err("simulated".to_owned());
     }

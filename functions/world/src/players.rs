@@ -5,9 +5,10 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use firedrill_core::{
     Request,
-    deliver::{DeliverError, Invocation, deliver},
+    deliver::{DeliverError, Invocation, act_on},
     gate::Policy,
     ports::Inject,
+    request::Delivery,
     run::OwnerId,
     watch,
 };
@@ -21,7 +22,7 @@ use crate::{
     executor::{Happenings, Task, Timers},
     failover::{FUNCTION_TIMEOUT, FailoverDrill, Pending, function},
     people::Order,
-    requests::{Asked, timing},
+    requests::timing,
     scenario::Kind,
     store::WorldStore,
     trouble::Trouble,
@@ -43,7 +44,7 @@ const REPEAT_AFTER: u64 = 60_000;
 
 pub(crate) struct Players {
     world: Rc<World>,
-    asked: Asked,
+    request: Rc<Request>,
     number: u32,
     ticks_until: Rc<Cell<i64>>,
 }
@@ -57,8 +58,8 @@ struct Cast {
 }
 
 impl Players {
-    pub fn new(world: &Rc<World>, asked: Asked) -> Self {
-        Self { world: Rc::clone(world), asked, number: 0, ticks_until: Rc::default() }
+    pub fn new(world: &Rc<World>, request: Rc<Request>) -> Self {
+        Self { world: Rc::clone(world), request, number: 0, ticks_until: Rc::default() }
     }
 
     /// A new invocation. It may be killed within `dies_within`, and is when its lifetime is over.
@@ -82,7 +83,7 @@ impl Players {
         WorldStore {
             world: Rc::clone(&self.world),
             clock: Rc::clone(&cast.clock),
-            request: Rc::clone(&self.asked.request),
+            request: Rc::clone(&self.request),
             owner: OwnerId(cast.owner.clone()),
         }
     }
@@ -91,7 +92,7 @@ impl Players {
     fn invoke(
         &mut self,
         what: &str,
-        document: Rc<Value>,
+        delivery: Delivery,
         ended: impl FnOnce(&World, Option<&DeliverError>) + 'static,
     ) -> Task {
         let deaths = self.world.scenario.deaths;
@@ -107,16 +108,16 @@ impl Players {
             },
         };
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&cast), cast.clock);
-        let asked = Rc::clone(&self.asked.request);
+        let request = Rc::clone(&self.request);
         let future = async move {
             let answered = match world.scenario.kind {
                 Kind::Instances => {
-                    let drill = WorldDrill::new(&world, &clock, &asked);
-                    delivered(&clock, &store, drill, &invocation, &document).await
+                    let drill = WorldDrill::new(&world, &clock, &request);
+                    delivered(&clock, &store, drill, &invocation, delivery).await
                 }
                 Kind::Distribution | Kind::Database => {
                     let drill = FailoverDrill::new(&world, &clock);
-                    delivered(&clock, &store, drill, &invocation, &document).await
+                    delivered(&clock, &store, drill, &invocation, delivery).await
                 }
             };
             ended(&world, answered.err().as_ref());
@@ -131,8 +132,7 @@ impl Players {
         }
         let again = Due::Order(order, times + 1);
         self.world.later(REPEAT_AFTER, again.clone());
-        let document = Rc::new(order.document(&self.world));
-        Some(self.invoke("person's call", document, move |world, error| {
+        Some(self.invoke("person's call", order.delivery(&self.world), move |world, error| {
             // Whoever is told that there is nothing to release looks again later, as long as it is open.
             let waits = matches!(error, Some(DeliverError::NothingToRelease(_))) && !world.is_over();
             if error.is_none() || !waits && matches!(order, Order::Release { .. }) {
@@ -157,11 +157,11 @@ impl Players {
         let until = Rc::clone(&self.ticks_until);
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&cast), cast.clock);
         until.set(until.get().max(cast.dies_at));
-        let asked = Rc::clone(&self.asked.request);
+        let request = Rc::clone(&self.request);
         let future = async move {
             let _ = match world.scenario.kind {
                 Kind::Instances => {
-                    let make = |_: &_, _: Option<&Request>| Ok(WorldDrill::new(&world, &clock, &asked));
+                    let make = |_: &_, _: Option<&Request>| Ok(WorldDrill::new(&world, &clock, &request));
                     watch::tick(&*clock, &store, make, &tick).await
                 }
                 Kind::Distribution | Kind::Database => {
@@ -213,9 +213,9 @@ async fn delivered(
     store: &WorldStore,
     drill: impl Inject,
     invocation: &Invocation,
-    document: &Value,
+    delivery: Delivery,
 ) -> Result<Value, DeliverError> {
-    deliver(&**clock, store, |_, _| Ok(drill), invocation, document).await
+    act_on(&**clock, store, |_, _| Ok(drill), invocation, delivery).await
 }
 
 impl Happenings for Players {
@@ -231,8 +231,8 @@ impl Happenings for Players {
             Due::Cloud(Pending::Deliver { change, attempt }) => return Some(self.automate(change, attempt)),
             Due::Cloud(pending) => self.world.take_effect(pending),
             Due::Delivery => {
-                let document = Rc::clone(&self.asked.document);
-                return Some(self.invoke("invocation", document, |_, _| {}));
+                let delivery = Delivery::Start(Box::new((*self.request).clone()));
+                return Some(self.invoke("invocation", delivery, |_, _| {}));
             }
             Due::Tick => return self.minute(),
             Due::LateTick => return Some(self.tick()),

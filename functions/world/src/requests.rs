@@ -88,32 +88,20 @@ fn document(scenario: &Scenario) -> Value {
     })
 }
 
-/// The request of a history, as it is sent and as it is understood.
-#[derive(Clone)]
-pub(crate) struct Asked {
-    pub document: Rc<Value>,
-    pub request: Rc<Request>,
-}
-
-/// The same for every history whose scenario asks for the same, and parsed once.
+/// The request of a history: the same for every history whose scenario asks for the same, and read once.
 ///
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
-pub(crate) fn asked(scenario: &Scenario) -> Asked {
-    type Known = BTreeMap<(Kind, bool, bool, bool, bool, Radius), Asked>;
+pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
+    type Known = BTreeMap<(Kind, bool, bool, bool, bool, Radius), Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
     let Failover { metric, nameless, restore_writer, .. } = scenario.failover;
     let key = (scenario.kind, scenario.late, metric, nameless, restore_writer, scenario.fleet.radius);
     KNOWN.with_borrow_mut(|known| {
-        let made = || {
-            let document = document(scenario);
-            match parse(&document) {
-                Ok(Delivery::Start(request)) => {
-                    Asked { document: Rc::new(document), request: Rc::from(request) }
-                }
-                other => panic!("the simulated request is refused: {other:?}"),
-            }
+        let made = || match parse(&document(scenario)) {
+            Ok(Delivery::Start(request)) => Rc::from(request),
+            other => panic!("the simulated request is refused: {other:?}"),
         };
-        known.entry(key).or_insert_with(made).clone()
+        Rc::clone(known.entry(key).or_insert_with(made))
     })
 }

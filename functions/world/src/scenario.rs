@@ -2,7 +2,10 @@
 
 use fastrand::Rng;
 
-use crate::people::{Order, Scope};
+use crate::{
+    fault::Fault,
+    people::{Order, Scope},
+};
 
 /// What is drilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +79,8 @@ pub struct Scenario {
     pub blind: Option<Span>,
     /// A person who was paged says a word so long after it.
     pub release_after: Option<u64>,
+    /// What goes wrong on purpose.
+    pub fault: Option<Fault>,
 }
 
 /// The instances.
@@ -185,6 +190,7 @@ impl Scenario {
             store_away: draw.span(90, 0..150_000, 5_000..80_000).filter(|_| !calm),
             blind: draw.span(80, 10_000..80_000, 10_000..160_000),
             release_after: draw.moment(850, 5_000..120_000),
+            fault: None,
         }
     }
 
@@ -192,6 +198,7 @@ impl Scenario {
     #[must_use]
     pub fn is_calm(&self) -> bool {
         self.trouble == 0
+            && self.fault.is_none()
             && self.clocks_differ == 0
             && self.deaths == 0
             && self.works_for > 300_000

@@ -1,6 +1,6 @@
 //! A table in memory that fails before or after it wrote, hangs, or stays away.
 
-use std::rc::Rc;
+use std::{future::pending, rc::Rc};
 
 use firedrill_core::{
     Phase, Request, Run, Timestamp,
@@ -10,7 +10,15 @@ use firedrill_core::{
     switch::{Scope, Switch},
 };
 
-use crate::{clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World};
+use crate::{
+    clock::WorldClock,
+    event::Event,
+    fault::{Point, Way},
+    people::{APPLICATION, DRILL},
+    requests::timing,
+    trouble::Trouble,
+    truth::World,
+};
 
 /// What is on record.
 #[derive(Default)]
@@ -20,7 +28,7 @@ pub(crate) struct Table {
     pub finishes: u32,
     /// When the first head was created, and the last one finished.
     began_at: Option<i64>,
-    finished_at: Option<i64>,
+    pub finished_at: Option<i64>,
     said: Option<Said>,
     stop_said_at: Option<i64>,
     application_stop: Option<(i64, Timestamp, Stop)>,
@@ -61,8 +69,8 @@ const CLOCKS: i64 = 3_000;
 fn is_engaged(switch: &Switch, now: i64) -> bool {
     let ours = match &switch.scope {
         Scope::Account => true,
-        Scope::Application(name) => name == "bookstore",
-        Scope::Drill(key) => key == "test/bookstore/simulated",
+        Scope::Application(name) => name == APPLICATION,
+        Scope::Drill(key) => key == DRILL,
     };
     ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
 }
@@ -94,6 +102,19 @@ pub(crate) async fn troubled<T>(
         Err(StoreError::Unknown("simulated".to_owned()))
     };
     clock.latency().await;
+    match world.fault(if access == Access::Read { Point::Read } else { Point::Write }) {
+        Some(Way::DiesBefore) => return pending().await,
+        Some(Way::DiesAfter) => {
+            work();
+            return pending().await;
+        }
+        Some(Way::LostAfter) => {
+            work();
+            return lost(Trouble::StoreFailsAfter);
+        }
+        Some(_) => return lost(Trouble::StoreFailsBefore),
+        None => {}
+    }
     if world.is_within(world.scenario.store_away) {
         return lost(Trouble::StoreAway);
     }
@@ -197,6 +218,7 @@ impl World {
             }
             Word::Stop(stop) => {
                 said.stop = Some(stop.clone());
+                said.release = None;
                 table.stop_said_at.get_or_insert(self.now.get());
                 Event::StopSaid
             }
@@ -223,7 +245,7 @@ impl World {
     fn orders(&self) -> Orders {
         let table = self.table.borrow();
         let mut switches: Vec<Switch> = Vec::new();
-        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != "test/bookstore/simulated");
+        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != DRILL);
         switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
         if self.is_within(self.scenario.unreadable_switch) {
             self.met_once(Trouble::SwitchUnreadable);

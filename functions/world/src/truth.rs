@@ -12,6 +12,7 @@ use crate::{
     agenda::{Agenda, Due},
     event::{Event, Logged},
     failover::{Cloud, Pending},
+    fault::Faults,
     fleet::Fleet,
     scenario::{Kind, Scenario, Span},
     store::Table,
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub cloud: RefCell<Cloud>,
     pub log: RefCell<Vec<Logged>>,
     pub met: RefCell<Met>,
+    pub faults: Faults,
     /// Whether users are served.
     pub serving: Cell<bool>,
     /// What the last look before the verdict could show was so at this moment.
@@ -51,6 +53,7 @@ impl World {
             cloud: RefCell::default(),
             log: RefCell::default(),
             met: RefCell::default(),
+            faults: Faults::default(),
             serving: Cell::new(!scenario.ill_at_start),
             last_undecided_look: Cell::new(None),
             decided: Cell::new(false),
@@ -159,7 +162,7 @@ impl World {
         if closed {
             self.met_once(Trouble::GateCloses);
         }
-        let open = if self.is_unlucky() { Seen::Unknown } else { Seen::from(!closed) };
+        let open = if self.is_blind() { Seen::Unknown } else { Seen::from(!closed) };
         GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }
     }
 

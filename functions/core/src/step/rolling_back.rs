@@ -37,14 +37,16 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
 
 /// What a look showed of the steps that are still open.
 fn note_steps(run: &mut Run, seen: &Observation, at: Timestamp, with_traffic: bool) {
-    for (index, step) in run.undo.iter_mut().enumerate() {
+    for index in 0..run.undo.len() {
+        let step = &run.undo[index];
         if step.progress.state != StepState::Open || (step.moves_traffic && !with_traffic) {
             continue;
         }
         match seen.undone.get(index) {
             Some(StepSeen::Done) => {
-                step.progress.state = StepState::Done;
-                step.progress.done = Some(at);
+                let progress = &mut run.undo[index].progress;
+                progress.state = StepState::Done;
+                progress.done = Some(at);
             }
             Some(StepSeen::Busy | StepSeen::Open | StepSeen::Drifted(_)) => run.last_not_undone = Some(at),
             Some(StepSeen::Unknown) | None => {}
@@ -211,7 +213,7 @@ pub(super) fn is_overdue(run: &Run, now: Timestamp) -> bool {
 
 /// Too long: the outcome is `rollback-failed` for good, somebody is paged, and it is tried on.
 fn overdue(run: &mut Run, now: Timestamp) -> Act {
-    if is_overdue(run, now) {
+    if is_overdue(run, now) && run.outcome != Some(Outcome::RollbackFailed) {
         let missing = run
             .undo
             .iter()
@@ -231,6 +233,9 @@ fn overdue(run: &mut Run, now: Timestamp) -> Act {
 }
 
 pub(super) fn rollback_failed(run: &mut Run, missing: String, now: Timestamp) {
+    if run.outcome == Some(Outcome::RollbackFailed) {
+        return;
+    }
     let text = format!(
         "run {} could not restore the application in time: {missing}. It is tried on. Close it with {{\"release\": \
          {{\"runId\": \"{}\", \"by\": …, \"reason\": …}}}} once you have taken over",

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Act, Measured, Observation, Part, Run, StepSeen, Timestamp,
-    run::{Phase, StepState},
+    run::{Outcome, Phase, StepState},
 };
 
 pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
@@ -53,7 +53,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if no || run.nothing_can_land(now) {
         run.unwell_since.get_or_insert(now);
     }
-    if is_overdue(run, now) {
+    if is_overdue(run, now) && run.outcome != Some(Outcome::RollbackFailed) {
         let missing = run
             .streaks_of(Part::STEADY_STATE)
             .find(|(streak, rule)| !streak.holds_now(rule, now))

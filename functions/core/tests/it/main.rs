@@ -1,6 +1,7 @@
 //! The core, from outside.
 
 mod common;
+mod drives;
 mod fakes;
 mod instances;
 mod long;

@@ -4,6 +4,7 @@ use crate::common::run;
 use firedrill_core::{
     instance::undo,
     request::{Delivery, InstanceSelector, ParseError, of_head, parse, read_leniently},
+    switch::Scope,
 };
 use serde_json::{Value, json};
 
@@ -200,4 +201,54 @@ fn a_request_that_is_lost_never_keeps_its_run_from_being_taken_back() {
     assert!(lost.steady_state.probes.is_empty(), "they are lost: nobody makes them up");
     run.undo[0].service = "later".to_owned();
     assert!(of_head(&run).unwrap_err().contains("cannot be read"));
+}
+
+#[test]
+fn a_word_that_cannot_be_meant_is_refused_with_its_field() {
+    let signed = |mut fields: Value| {
+        for field in ["by", "reason"] {
+            if fields.get(field).is_none() {
+                fields[field] = json!("ana");
+            }
+        }
+        fields
+    };
+    for (word, fields, expected) in [
+        ("stop", signed(json!({})), "`stop`: names exactly one of `runId` and `application`"),
+        ("stop", signed(json!({ "runId": "a", "application": "b" })), "exactly one of"),
+        ("stop", signed(json!({ "runId": "" })), "`stop.runId`"),
+        ("stop", signed(json!({ "application": " " })), "`stop.application`"),
+        ("stop", signed(json!({ "runId": 7 })), "`stop.runId`"),
+        ("stop", json!({ "runId": "a", "reason": "r" }), "missing field `by`"),
+        ("stop", json!({ "runId": "a", "by": "b" }), "missing field `reason`"),
+        ("stop", signed(json!({ "runId": "a", "by": " " })), "`stop.by`"),
+        ("stop", signed(json!({ "runId": "a", "reason": "x".repeat(501) })), "`stop.reason`"),
+        ("stop", signed(json!({ "runId": "a", "drill": "d" })), "unknown field `drill`"),
+        ("stop", json!("a"), "`stop"),
+        ("killSwitch", signed(json!({})), "missing field `engage`"),
+        ("killSwitch", signed(json!({ "engage": "yes" })), "`killSwitch.engage`"),
+        (
+            "killSwitch",
+            signed(json!({ "engage": true, "application": "a", "drill": "a/b/c" })),
+            "`killSwitch`",
+        ),
+        ("killSwitch", signed(json!({ "engage": true, "application": "" })), "`killSwitch.application`"),
+        ("killSwitch", signed(json!({ "engage": true, "drill": "d" })), "`killSwitch.drill`"),
+        ("killSwitch", signed(json!({ "engage": true, "drill": "a//d" })), "`killSwitch.drill`"),
+        ("killSwitch", signed(json!({ "engage": true, "until": "tomorrow" })), "`killSwitch.until`"),
+        ("killSwitch", json!({ "engage": true, "reason": "r" }), "missing field `by`"),
+        ("killSwitch", signed(json!({ "engage": true, "reason": "" })), "`killSwitch.reason`"),
+        ("killSwitch", signed(json!({ "engage": true, "runId": "a" })), "unknown field `runId`"),
+    ] {
+        let document = json!({ word: fields });
+        let said = parse(&document).expect_err(&format!("{document} was taken")).to_string();
+        assert!(said.contains(expected), "{document}: expected {expected} in: {said}");
+    }
+    let more = json!({ "stop": signed(json!({ "runId": "a" })), "execute": true });
+    assert!(parse(&more).unwrap_err().to_string().contains("stands alone"));
+    let Ok(Delivery::KillSwitch(order)) = parse(&json!({ "killSwitch": signed(json!({ "engage": true })) }))
+    else {
+        panic!("not taken")
+    };
+    assert_eq!(order.switch.scope, Scope::Account, "without a name everything is meant");
 }

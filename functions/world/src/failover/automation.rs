@@ -42,10 +42,10 @@ impl Records for WorldRecords {
     async fn claim(&self, entry: &Entry) -> Result<Claimed, StoreError> {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
-            if let Some(there) = cloud.entries.get(&entry.key()) {
+            if let Some(there) = cloud.entry(entry) {
                 return Claimed::Exists(Box::new(there.clone()));
             }
-            cloud.entries.insert(entry.key(), entry.clone());
+            cloud.entries.push(entry.clone());
             Claimed::New
         })
         .await
@@ -54,7 +54,7 @@ impl Records for WorldRecords {
     async fn take(&self, entry: &Entry, from: &str) -> Result<bool, StoreError> {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
-            match cloud.entries.get_mut(&entry.key()) {
+            match cloud.entry(entry) {
                 Some(there) if there.by == from => {
                     *there = entry.clone();
                     true
@@ -67,7 +67,9 @@ impl Records for WorldRecords {
 
     async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
         self.change(|| {
-            self.world.cloud.borrow_mut().entries.insert(entry.key(), entry.clone());
+            if let Some(there) = self.world.cloud.borrow_mut().entry(entry) {
+                *there = entry.clone();
+            }
         })
         .await
     }
@@ -120,18 +122,18 @@ impl WorldEffect {
 impl Effect for WorldEffect {
     async fn look(&mut self, direction: Direction) -> Looked {
         self.clock.latency().await;
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return Looked::Unknown("simulated".to_owned());
         }
         self.version = self.world.cloud.borrow().version;
         match self.world.scenario.kind {
             Kind::Instances | Kind::Distribution => {
-                self.world.distribution_facts().may_move("primary", "standby", &[], direction)
+                self.world.distribution().may_move("primary", "standby", &[], direction)
             }
             Kind::Database => {
                 let cool_down = self.world.scenario.failover.cool_down;
-                self.world.database_facts().may_fail_over(true, None, cool_down, self.world.time())
+                self.world.database().may_fail_over(true, None, cool_down, self.world.time())
             }
         }
     }
@@ -183,7 +185,7 @@ pub(crate) async fn function(
         let cloud = world.cloud.borrow();
         let before = change.checked_sub(1).map(|index| cloud.changes[index].clone());
         let unseen = before.is_some_and(|before| {
-            !cloud.entries.values().any(|entry| entry.at == before.at && entry.state == before.to)
+            !cloud.entries.iter().any(|entry| entry.at == before.at && entry.state == before.to)
         });
         drop(cloud);
         if unseen {

@@ -1,6 +1,6 @@
 //! What is really so of an alarm and of what it fails over.
 
-use std::collections::BTreeMap;
+use std::{cell::RefMut, collections::BTreeMap};
 
 use firedrill_core::{
     CallOutcome, Timestamp,
@@ -23,6 +23,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// From its name.
+    pub fn named(name: &str) -> Self {
+        let all = [Self::Primary, Self::Standby];
+        all.into_iter().find(|place| place.name() == name).unwrap_or(Self::Elsewhere)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Primary => "primary",
@@ -72,8 +78,17 @@ pub(crate) struct Cloud {
     pub last_failover: Option<i64>,
     pub holder: Option<RunId>,
     pub newest: Option<Timestamp>,
-    pub entries: BTreeMap<String, Entry>,
+    /// One for each change.
+    pub entries: Vec<Entry>,
+    distribution: Option<DistributionFacts>,
+    database: Option<DatabaseFacts>,
     serving_standby: bool,
+}
+
+impl Cloud {
+    pub fn entry(&mut self, of: &Entry) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.at == of.at && entry.state == of.state)
+    }
 }
 
 impl World {
@@ -298,34 +313,47 @@ impl World {
         moved && self.cloud_serves()
     }
 
-    pub fn distribution_facts(&self) -> DistributionFacts {
-        let cloud = self.cloud.borrow();
-        DistributionFacts {
-            arn: DISTRIBUTION.to_owned(),
-            deployed: self.now.get() >= cloud.deployed_at,
-            enabled: true,
-            origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
-            places: places(&[], cloud.place.name()),
-            tags: Some(tags()),
-        }
+    /// As CloudFront describes it now.
+    pub fn distribution(&self) -> RefMut<'_, DistributionFacts> {
+        RefMut::map(self.cloud.borrow_mut(), |cloud| {
+            let (deployed, place) = (self.now.get() >= cloud.deployed_at, cloud.place.name());
+            let facts = cloud.distribution.get_or_insert_with(|| DistributionFacts {
+                arn: DISTRIBUTION.to_owned(),
+                enabled: true,
+                origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
+                tags: Some(tags()),
+                ..DistributionFacts::default()
+            });
+            facts.deployed = deployed;
+            if facts.places.values().all(|now| now != place) {
+                facts.places = places(&[], place);
+            }
+            facts
+        })
     }
 
-    pub fn database_facts(&self) -> DatabaseFacts {
-        let cloud = self.cloud.borrow();
-        let busy = self.now.get() < cloud.busy_until;
-        let member = |place: Place| DatabaseMember {
-            id: place.name().to_owned(),
-            writer: cloud.writer == place,
-            status: "available".to_owned(),
-        };
-        DatabaseFacts {
-            arn: CLUSTER.to_owned(),
-            status: if busy { "failing-over" } else { "available" }.to_owned(),
-            members: vec![member(Place::Primary), member(Place::Standby)],
-            tags: Some(tags()),
-            last_failover: cloud.last_failover.map(Timestamp::from_millis),
-            ..DatabaseFacts::default()
-        }
+    /// As RDS describes it now.
+    pub fn database(&self) -> RefMut<'_, DatabaseFacts> {
+        RefMut::map(self.cloud.borrow_mut(), |cloud| {
+            let busy = self.now.get() < cloud.busy_until;
+            let member = |place: Place| DatabaseMember {
+                id: place.name().to_owned(),
+                writer: false,
+                status: "available".to_owned(),
+            };
+            let facts = cloud.database.get_or_insert_with(|| DatabaseFacts {
+                arn: CLUSTER.to_owned(),
+                members: vec![member(Place::Primary), member(Place::Standby)],
+                tags: Some(tags()),
+                ..DatabaseFacts::default()
+            });
+            let writer = cloud.writer.name();
+            facts.members.iter_mut().for_each(|member| member.writer = member.id == writer);
+            facts.last_failover = cloud.last_failover.map(Timestamp::from_millis);
+            facts.status.clear();
+            facts.status.push_str(if busy { "failing-over" } else { "available" });
+            facts
+        })
     }
 
     /// Whether everything that the drill moves is where it was.

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use firedrill_core::{
     Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, Timestamp, UndoStep,
     evidence::Evidence,
-    failover::{AlarmState, places, reason_of},
+    failover::{AlarmState, Places, places, reason_of},
     lever::{
         Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step,
         plan, whole_step, writer_step,
@@ -35,15 +35,36 @@ pub(crate) struct FailoverDrill {
     world: Rc<World>,
     clock: Rc<WorldClock>,
     last_look: Option<Duration>,
+    moved: Rc<Moved>,
+    prepared: Option<Prepared>,
+}
+
+/// Where a distribution points before its failover, and after it.
+struct Moved {
+    before: Places,
+    set: Places,
 }
 
 fn arn(text: &str) -> Arn {
     text.to_owned().try_into().unwrap_or_else(|_| unreachable!("a constant"))
 }
 
+/// The same in every history.
+fn moved() -> Rc<Moved> {
+    thread_local!(static MOVED: Rc<Moved> =
+        Rc::new(Moved { before: places(&[], "primary"), set: places(&[], "standby") }));
+    MOVED.with(Rc::clone)
+}
+
 impl FailoverDrill {
     pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>) -> Self {
-        Self { world: Rc::clone(world), clock: Rc::clone(clock), last_look: None }
+        Self {
+            world: Rc::clone(world),
+            clock: Rc::clone(clock),
+            last_look: None,
+            moved: moved(),
+            prepared: None,
+        }
     }
 
     async fn probe(&self, run: &Run) -> Vec<(usize, Answer)> {
@@ -53,7 +74,7 @@ impl FailoverDrill {
         self.world.note_look(run);
         let serves = self.world.serving.get();
         let by = self.world.cloud.borrow().edges;
-        let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_unlucky();
+        let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_blind();
         let answer = |part: Part| {
             let seen = match part {
                 Part::Steady => serves,
@@ -93,11 +114,11 @@ impl FailoverDrill {
         };
         let (second, database) = match scenario.kind {
             Kind::Instances | Kind::Distribution => {
-                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
-                (distribution_step(&arn(DISTRIBUTION), &before, &set), None)
+                let Moved { before, set } = &*self.moved;
+                (distribution_step(&arn(DISTRIBUTION), before, set), None)
             }
             Kind::Database => {
-                let facts = self.world.database_facts();
+                let facts = self.world.database().clone();
                 let writer = facts.writer().unwrap_or_default().to_owned();
                 let step = if scenario.failover.restore_writer {
                     writer_step(&arn(CLUSTER), &writer)
@@ -126,7 +147,7 @@ impl FailoverDrill {
         if scenario.refused || alarm != AlarmState::Ok {
             return Prepared::Refused("simulated".to_owned());
         }
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             return Prepared::Unknown("simulated".to_owned());
         }
         Prepared::Ready(Box::new(self.ready()))
@@ -134,7 +155,7 @@ impl FailoverDrill {
 
     /// The alarm and its history, which may lag.
     fn watched(&self) -> Watched {
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return Watched::default();
         }
@@ -147,23 +168,23 @@ impl FailoverDrill {
 
     /// The resource's step and whether it failed over; unknown if it could not be read.
     fn looked(&self, run: &Run, step: &UndoStep) -> (StepSeen, Seen) {
-        if self.world.is_unlucky() {
+        if self.world.is_blind() {
             self.world.met(Trouble::ReadFails);
             return (StepSeen::Unknown, Seen::Unknown);
         }
         match self.world.scenario.kind {
             Kind::Instances | Kind::Distribution => {
-                let facts = self.world.distribution_facts();
-                let (before, set) = (places(&[], "primary"), places(&[], "standby"));
+                let facts = self.world.distribution();
+                let Moved { before, set } = &*self.moved;
                 let open = Watched::window_over(run, self.clock.now()) == StepSeen::Busy;
-                let undone = match facts.undone(&before, &set) {
+                let undone = match facts.undone(before, set) {
                     StepSeen::Open if open => StepSeen::Busy,
                     other => other,
                 };
-                (undone, facts.failed_over(&set))
+                (undone, facts.failed_over(set))
             }
             Kind::Database => {
-                let facts = self.world.database_facts();
+                let facts = self.world.database();
                 let began = run.injection_began();
                 let before = run.lever.as_ref().and_then(|lever| lever.database.as_ref());
                 let failed_over = match (before, began) {
@@ -210,10 +231,16 @@ impl Drill for FailoverDrill {
         let elapsed = self.clock.elapsed();
         let pause = Duration::from_millis(timing().aws_poll_ms);
         let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
-        if run.phase == Phase::Checking {
-            seen.prepared = Some(self.prepare());
-        } else if due {
+        if due {
             self.last_look = Some(elapsed);
+        }
+        if run.phase == Phase::Checking {
+            // The alarm may go off, or the writer move, while the steady state is waited for.
+            if due {
+                self.prepared = Some(self.prepare());
+            }
+            seen.prepared.clone_from(&self.prepared);
+        } else if due {
             let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();
@@ -231,7 +258,7 @@ impl Drill for FailoverDrill {
             let not = seen.failed_over == Seen::No || seen.in_place == Seen::No;
             seen.looked = Some(if not { asked } else { now });
             let well = self.world.primary_well();
-            seen.primary = if self.world.is_unlucky() { Seen::Unknown } else { well.into() };
+            seen.primary = if self.world.is_blind() { Seen::Unknown } else { well.into() };
         }
         (seen, Vec::new())
     }
@@ -257,14 +284,14 @@ impl Drill for FailoverDrill {
             self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
             match self.world.scenario.kind {
                 Kind::Instances | Kind::Distribution => Pending::Point { to: Place::Primary, version },
-                Kind::Database => Pending::FailOver { to: Some(self.world.cloud.borrow().writer_before) },
+                Kind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
             }
         };
         self.send(pending).await
     }
 
-    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
-        people::page(&self.world, &self.clock).await
+    async fn page(&mut self, _: &Run, page: &Page) -> Result<(), String> {
+        people::page(&self.world, &self.clock, page).await
     }
 }
 

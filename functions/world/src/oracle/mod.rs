@@ -1,5 +1,6 @@
 //! What must be true of every history. Reads the world's log; shares no code with `step`.
 
+mod rollback;
 mod verdict;
 
 use firedrill_core::{Outcome, Phase, Run, Timestamp};
@@ -35,6 +36,7 @@ pub fn check(history: &History) -> Result<(), String> {
     let Some(run) = &history.run else {
         return if history.injected() { Err("injected without a record".to_owned()) } else { Ok(()) };
     };
+    rollback::check(history, run)?;
     verdict::check(history, run)
 }
 

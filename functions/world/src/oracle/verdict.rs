@@ -39,15 +39,17 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let (Some(sent), Some(decided)) = (sent(history, run), history.decided) else {
         return match verdict {
             Verdict::Skipped | Verdict::NotInjected | Verdict::Stopped => Ok(()),
-            // Whoever saved the intent died before sending; its successor cannot know that.
-            Verdict::Inconclusive if history.scenario.deaths > 0 => Ok(()),
+            // Whoever saved the intent was gone before it was sent, or on record that it was not; its successor cannot
+            // know that.
+            Verdict::Inconclusive if !history.scenario.is_calm() => Ok(()),
             _ => fail("nothing was ever sent"),
         };
     };
     let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace);
-    let agrees = |again| agrees(history, run, verdict, again, in_place, decided).map_err(|what| {
-        format!("verdict {verdict}, but {what}")
-    });
+    let agrees = |again| {
+        agrees(history, run, verdict, again, in_place, decided)
+            .map_err(|what| format!("verdict {verdict}, but {what}"))
+    };
     // What happened in the moment of the decision could not be seen any more.
     let known = agrees(recovered(history, sent, decided));
     match just_before(history, decided) {
@@ -108,7 +110,7 @@ fn anybody_stops(history: &History) -> bool {
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run, where the alarm tells of one; and what cannot be read counts as a reason.
     let incident = scenario.kind != Kind::Instances && scenario.primary_ill.is_some();
-    said || gate || incident || scenario.trouble > 0
+    said || gate || incident || scenario.trouble > 0 || scenario.fault.is_some()
 }
 
 /// When the failure that counts was sent. Calls before the last one are proven to have had no effect: no other is
