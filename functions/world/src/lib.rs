@@ -22,6 +22,7 @@ mod store;
 mod tally;
 mod trouble;
 mod truth;
+mod wanted;
 
 pub use event::{Event, Logged};
 pub use history::{History, play};
