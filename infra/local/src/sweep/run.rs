@@ -24,8 +24,8 @@ const CALL_DEADLINE_MS: u64 = 1_500;
 /// A call that is delayed lands after its caller has stopped waiting.
 pub(super) const DELAY_MS: u64 = CALL_DEADLINE_MS + 500;
 const TIMING: [(&str, &str); 13] = [
-    ("PollMs", "200"),
-    ("AwsPollMs", "400"),
+    ("PollMs", "250"),
+    ("AwsPollMs", "500"),
     ("CallDeadlineMs", "1500"),
     ("LeaseMs", "8000"),
     ("RenewMs", "2000"),
@@ -51,13 +51,14 @@ const EXPECTED: [(&str, &str); 10] = [
     ("DatabaseRestoreWithinSeconds", "120"),
     ("HoldForSeconds", "0"),
 ];
+const INJECT_WITHIN_SECONDS: u32 = 10;
 /// A run that nobody finishes within this is one that nobody finishes.
 const FINISHES_WITHIN: Duration = Duration::from_mins(3);
 /// A function that died before its first save has left no record; a delayed one may still land.
 const APPEARS_WITHIN: Duration = Duration::from_millis(2 * DELAY_MS);
 /// CloudWatch, CloudFront and RDS come to rest by themselves.
 const RESTS_WITHIN: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A home in which runs are made to fail, one at a time.
 #[derive(Debug)]
@@ -105,7 +106,11 @@ impl Lane {
             "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
         let home = Home::up(HomeOptions {
-            bookstore: BookstoreOptions { failover_ms: 500, ..BookstoreOptions::default() },
+            bookstore: BookstoreOptions {
+                failover_ms: 500,
+                look_every: LOOK_EVERY,
+                ..BookstoreOptions::default()
+            },
             transitions,
             params: TIMING.to_vec(),
             drill_params: EXPECTED.to_vec(),
@@ -165,6 +170,8 @@ impl Lane {
             fields.remove("schedule");
             fields.insert("runId".to_owned(), json!(format!("sweep-{}", self.runs)));
         }
+        // A failure that was never caused is not looked for any longer.
+        request["objective"]["injectWithinSeconds"] = json!(INJECT_WITHIN_SECONDS);
         if drill == Drill::Database {
             request["target"]["restoreWriter"] = json!(true);
         }
