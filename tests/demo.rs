@@ -223,6 +223,26 @@ fn a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word
 }
 
 #[test]
+fn what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so() {
+    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let temporary = tempfile::tempdir().unwrap();
+    let (code, said, errors) = ended(demo(&["--crash"], temporary.path()).spawn().unwrap());
+    assert_eq!(code, Some(0), "{said}\n{errors}");
+    assert!(
+        said.contains("the function dies now") && said.contains("the watchdog carries the run on"),
+        "{said}"
+    );
+    assert!(said.contains("not the function that began it"), "who finished it is not in the summary: {said}");
+    let record = record();
+    assert!(record["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{}", record["finishedBy"]);
+    assert_ne!(record["starter"], record["finishedBy"]);
+    assert_eq!(record["injection"]["calls"].as_array().unwrap().len(), 1, "a successor never injects");
+    assert!(record["times"]["steadyAgain"].is_string(), "everything is as it was");
+    assert!(!evidence(&record, "carriedOn").is_empty());
+    nothing_is_left(temporary.path());
+}
+
+#[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
     let temporary = tempfile::tempdir().unwrap();
     let mut child = demo(&["instance"], temporary.path()).spawn().unwrap();

@@ -10,7 +10,7 @@ use std::{
 use firedrill_core::{
     Request,
     failover::{AlarmState, Resource, changes, configured, run_of},
-    request::{Delivery, Mode, parse},
+    request::{Delivery, Mode, StopWhat, parse},
     run::Caller,
     timing::Timing,
 };
@@ -104,6 +104,16 @@ fn every_event_is_read_as_what_it_is() {
     ] {
         assert_eq!(parse(&event(name)), Ok(expected), "{name}");
     }
+    let stops = |name| match parse(&event(name)) {
+        Ok(Delivery::Stop(order)) => order.what,
+        other => panic!("{name}: {other:?}"),
+    };
+    assert!(matches!(stops("stop"), StopWhat::Run(_)));
+    assert_eq!(stops("stop-application"), StopWhat::Application("bookstore".to_owned()));
+    let Ok(Delivery::KillSwitch(order)) = parse(&event("kill-switch")) else { panic!("kill-switch") };
+    assert!(order.engage && order.switch.until.is_some());
+    // What a tick of the watchdog is sent says nothing.
+    assert_eq!(event("watchdog"), serde_json::json!({}));
     assert!(matches!(parse(&event("release")), Ok(Delivery::Release(release)) if !release.fail_back));
 }
 
@@ -410,7 +420,13 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
         let mut granted: BTreeSet<String> =
             named.find_iter(&role).map(|found| found.as_str().to_owned()).collect();
         for action in given {
-            assert!(granted.remove(action), "the role of {package} lacks {action}");
+            // A tick that failed is made good by the next one.
+            let needed = package != "watchdog" || action != "sqs:SendMessage";
+            assert_eq!(granted.remove(action), needed, "{package}: {action}");
+        }
+        if package == "watchdog" {
+            // No call of ours: EC2 asks for it in the name of whoever starts an instance.
+            assert!(granted.remove("kms:CreateGrant"), "it could not start what the drill could");
         }
         granted.retain(|action| !conditions.contains(&action.as_str()));
         assert_eq!(called, granted, "{package}: called by its adapters (left), granted by its role (right)");

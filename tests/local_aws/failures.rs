@@ -4,30 +4,18 @@ use serde_json::{Value, json};
 
 use crate::place::{DRILL, Place, deploy, request, with};
 
-/// Adds a fault on the function's calls; faults of other tests stay. `contains` keeps them apart: only
-/// calls about this test's own instance or run are meant.
-async fn fault(place: &Place, fault: Value) {
-    use tokio::sync::Mutex;
-    static FAULTS: Mutex<Vec<Value>> = Mutex::const_new(Vec::new());
-    let mut faults = FAULTS.lock().await;
-    faults.push(fault);
-    place.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
-}
-
 #[test]
 fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
     with(async |place| {
         let ids = place.launch(1, &[("case", "denied")]).await;
-        fault(
-            place,
-            json!({
+        place
+            .fault(json!({
                 "id": "denied", "caller": DRILL, "service": "ec2", "action": "StopInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": 1,
                 "code": "UnauthorizedOperation", "status": 403,
                 "message": "You are not authorized to perform this operation: ec2:StopInstances"
-            }),
-        )
-        .await;
+            }))
+            .await;
         let answer = place.invoke(&request("denied", place.aws.endpoint())).await.unwrap();
         assert_eq!(answer["outcome"], "not-injected", "{answer:#}");
         let reason = answer["reason"].as_str().unwrap();
@@ -67,7 +55,7 @@ async fn stopped_without_an_answer(place: &Place, case: &str, mut how: Value) {
     ] {
         how[key] = value;
     }
-    fault(place, how).await;
+    place.fault(how).await;
     let answer = place.invoke(&request(case, place.aws.endpoint())).await.unwrap();
     // The invocation may end while the call could still land: somebody resumes it then.
     let answer = finished(place, answer).await;
@@ -149,8 +137,7 @@ async fn finished(place: &Place, mut answer: Value) -> Value {
 fn a_throttled_stop_is_asked_for_again() {
     with(async |place| {
         let ids = place.launch(1, &[("case", "throttled")]).await;
-        fault(
-            place,
+        place.fault(
             json!({
                 "id": "throttled", "caller": DRILL, "service": "ec2", "action": "StopInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": 2,
@@ -192,15 +179,13 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
 fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
     with(async |place| {
         let ids = place.launch(1, &[("case", "no-table")]).await;
-        fault(
-            place,
-            json!({
+        place
+            .fault(json!({
                 "id": "no-table", "caller": DRILL, "service": "dynamodb", "action": "TransactWriteItems",
                 "contains": "test/no-table/", "kind": "error", "when": "before", "times": -1,
                 "code": "ResourceNotFoundException", "status": 400, "message": "Requested resource not found"
-            }),
-        )
-        .await;
+            }))
+            .await;
         let (kind, message) = place.invoke(&request("no-table", place.aws.endpoint())).await.unwrap_err();
         assert_eq!(kind, "StoreFailed");
         assert!(
@@ -215,15 +200,13 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
 fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_closes_it() {
     with(async |place| {
         let ids = place.launch(1, &[("case", "stuck")]).await;
-        fault(
-            place,
-            json!({
+        place
+            .fault(json!({
                 "id": "stuck", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": -1,
                 "code": "UnauthorizedOperation", "status": 403, "message": "kms:CreateGrant is missing"
-            }),
-        )
-        .await;
+            }))
+            .await;
         let mut stuck = request("stuck", place.aws.endpoint());
         stuck["objective"]["restoreWithinSeconds"] = json!(5);
         let answer = place.invoke(&stuck).await.unwrap();

@@ -134,7 +134,8 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
             margin_ms: 10_000,
             settle_ms: 900_000,
             function_timeout_ms: 900_000,
-            heartbeat_fresh_ms: 180_000,
+            // The watchdog of this place lives in real time.
+            heartbeat_fresh_ms: 400 * 86_400_000,
         };
         let owner = OwnerId("long/1".to_owned());
         let invocation = Invocation {

@@ -31,6 +31,7 @@ pub struct Place {
     pub sdk: SdkConfig,
     pub ec2: aws_sdk_ec2::Client,
     http: reqwest::Client,
+    faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
 /// Runs a test in the shared place. One runtime serves all tests, on a thread of its own: a connection
@@ -67,7 +68,15 @@ impl Place {
         let sdk = sdk(aws.endpoint()).await;
         let ec2 = aws_sdk_ec2::Client::new(&sdk);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { table: outputs["TableName"].clone(), aws, functions, sdk, ec2, http }
+        Self {
+            table: outputs["TableName"].clone(),
+            aws,
+            functions,
+            sdk,
+            ec2,
+            http,
+            faults: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Invokes the function and waits for its answer: `Err` holds the error type and message.
@@ -126,6 +135,21 @@ impl Place {
         instances.map(|i| i.state().unwrap().name().unwrap().as_str().to_owned()).collect()
     }
 
+    /// Adds a fault; faults of other tests stay. `contains` keeps them apart: only calls about this test's own
+    /// instance or run are meant.
+    pub async fn fault(&self, fault: Value) {
+        let mut faults = self.faults.lock().await;
+        faults.push(fault);
+        self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
+    }
+
+    /// Takes the fault of this id away.
+    pub async fn no_fault(&self, id: &str) {
+        let mut faults = self.faults.lock().await;
+        faults.retain(|fault| fault["id"] != id);
+        self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
+    }
+
     /// What the function called so far on these instances, `DryRun`s left out.
     pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
         let calls = self.aws.calls().await.unwrap();
@@ -139,6 +163,16 @@ impl Place {
 
 /// Deploys the template that users deploy, with short times.
 pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeMap<String, String> {
+    deploy_with(aws, stack, functions, &[]).await
+}
+
+/// The same, with these parameters besides.
+pub async fn deploy_with(
+    aws: &LocalAws,
+    stack: &str,
+    functions: &Binaries,
+    others: &[(&'static str, &'static str)],
+) -> BTreeMap<String, String> {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let parameters = [
         ("Architecture", architecture),
@@ -158,6 +192,8 @@ pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeM
         ("WatchdogSchedule", "rate(30 days)"),
         ("HeartbeatFreshSeconds", "86400"),
     ];
+    let all: BTreeMap<_, _> = parameters.iter().chain(others).copied().collect();
+    let parameters: Vec<_> = all.into_iter().collect();
     let outputs = aws
         .deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters)
         .await

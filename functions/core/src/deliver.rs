@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
-    Outcome, Part, Phase, Request, Run, Seen, StreakRule, Timestamp, Verdict,
+    Outcome, Part, Phase, Request, Run, Seen, Shared, StreakRule, Timestamp, Verdict,
     drive::{Left, Session, drive},
     evidence::Evidence,
     gate::{self, Policy},
@@ -165,24 +165,33 @@ async fn stop(clock: &impl Clock, store: &impl Store, order: StopOrder) -> Resul
     let runs = match what {
         StopWhat::Run(id) => {
             let id = RunId(id);
-            let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+            let there =
+                || async { store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone())) };
+            let mut run = there().await?;
             if run.phase != Phase::Finished {
                 store.say(&id, &Word::Stop(stop.clone())).await?;
+                // What it had touched when the word was on record: after that it injects nothing more.
+                run = there().await?;
             }
-            vec![run]
+            vec![will_be_undone(&run)]
         }
         StopWhat::Application(name) => {
             store.stop_application(&name, &stop, clock.now()).await?;
             let mut runs = Vec::new();
             for id in store.open().await? {
-                let run = store.load(&id).await?;
-                runs.extend(run.filter(|run| run.application == name && run.phase != Phase::Finished));
+                match store.load(&id).await {
+                    Ok(Some(run)) if *run.application == *name && run.phase != Phase::Finished => {
+                        runs.push(will_be_undone(&run));
+                    }
+                    Ok(_) => {}
+                    // It may be of this application or not; the word holds for it all the same.
+                    Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
+                }
             }
             runs
         }
     };
     let Stop { by, reason } = stop;
-    let runs: Vec<Value> = runs.iter().map(will_be_undone).collect();
     Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
 }
 
@@ -255,6 +264,7 @@ async fn plan<D: Inject>(
     let now = clock.now();
     plan.gates = gate::standing(request, &invocation.policy, now);
     plan.gates.push(gate::lateness(request, now));
+    plan.gates.extend(gate::recorded(&store.orders(&run).await, &invocation.timing, now));
     run.reason = Some(if plan.could_run() {
         "nothing that could be looked at speaks against executing".to_owned()
     } else {
@@ -380,10 +390,10 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
     Run {
         layout: LAYOUT,
         run_id: request.identity(&invocation.request_id),
-        environment: request.environment.to_string(),
-        application: request.application.to_string(),
-        drill: request.drill.to_string(),
-        dependency: request.dependency.to_string(),
+        environment: request.environment.as_str().into(),
+        application: request.application.as_str().into(),
+        drill: request.drill.as_str().into(),
+        dependency: request.dependency.as_str().into(),
         mode: request.mode,
         caller: request.caller(),
         phase: Phase::Checking,
@@ -396,7 +406,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         owner: Some(invocation.owner.clone()),
         finished_by: None,
         deadline: Some(now.plus_millis(u64::from(request.run_within()) * 1_000)),
-        limits: limits(request, &invocation.timing),
+        limits: limits(request, &invocation.timing).into(),
         times: Times {
             scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),
             started: Some(now),
@@ -404,7 +414,7 @@ pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run 
         },
         injection: None,
         lever: None,
-        undo: Vec::new(),
+        undo: Shared::default(),
         streaks: Vec::new(),
         answers: AnswerCounts::default(),
         stop: None,

@@ -53,6 +53,10 @@ pub async fn drive(
 ) -> Left {
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
     let mut stored = Stored { version: run.version, dirty: false };
+    if run.is_successors() {
+        let item = Evidence::CarriedOn { at: clock.now(), by: session.owner.0.clone() };
+        recorder.add(&mut run.evidence, item);
+    }
     note_on_record(&mut run, &mut stored, clock.now());
     let mut acted: Vec<Acted> = Vec::new();
     let pause_to_listen = Duration::from_millis(session.timing.aws_poll_ms);
@@ -104,10 +108,26 @@ pub async fn drive(
             acted.push(done);
         }
         send_pages(clock, drill, &mut run, &mut recorder, &mut stored).await;
-        let pause = session.timing.poll().saturating_sub(clock.elapsed().saturating_sub(looked));
+        let pause = pace(&run, &session.timing).saturating_sub(clock.elapsed().saturating_sub(looked));
         clock.sleep(pause).await;
     }
     Left::Finished(Box::new(run))
+}
+
+/// From one look to the next. Nothing is measured any more once a run only waits: for people, or until nothing of it
+/// can land.
+fn pace(run: &Run, timing: &Timing) -> Duration {
+    let waits = match run.phase {
+        Phase::Held => true,
+        Phase::Verifying => run.times.steady_again.is_some(),
+        Phase::Pending
+        | Phase::Checking
+        | Phase::Injecting
+        | Phase::Recovering
+        | Phase::RollingBack
+        | Phase::Finished => false,
+    };
+    if waits { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
 }
 
 /// Hears what the record says: the gates that lie in it, and what people said since, to whichever invocation. Not
@@ -175,13 +195,16 @@ async fn carry_out(
         Some(Acted { act, sent: None, outcome })
     };
     let ours = clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
+    let is_old = clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
     match act {
         Act::Wait => None,
         Act::Inject(_) if stored.dirty => not_sent("NotSaved", "the intent is not known to be on record"),
         Act::Inject(_) | Act::Undo(_) if !ours => not_sent("LeaseOver", "half of the lease is over"),
         // Gates and kill switch were read before the save; a slow save makes them old.
-        Act::Inject(_) if clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2 => {
-            not_sent("GatesOld", "too long since the gates were asked")
+        Act::Inject(_) if is_old => not_sent("GatesOld", "too long since the gates were asked"),
+        // So do they what was seen of the primary.
+        Act::Undo(step) if is_old && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
+            not_sent("LookOld", "too long since the primary was looked at")
         }
         Act::Inject(number) => {
             // The save took its time: what people said meanwhile counts.

@@ -108,6 +108,14 @@ pub enum Evidence {
         /// Who moved it.
         by: String,
     },
+    /// Somebody else than who began the run carries it on: never to inject.
+    #[serde(rename_all = "camelCase")]
+    CarriedOn {
+        /// Since when.
+        at: Timestamp,
+        /// Who.
+        by: String,
+    },
     /// Each hop from the lever to its effect, as it was read.
     Wiring {
         /// When.
@@ -179,7 +187,7 @@ pub struct Recorder {
     next: u64,
     probe_items: u64,
     open: Vec<Option<Segment>>,
-    gates: BTreeMap<String, (Seen, String)>,
+    gates: BTreeMap<String, Seen>,
     waiting: Vec<(String, Evidence)>,
 }
 
@@ -245,10 +253,8 @@ impl Recorder {
 
     /// Takes a gate's answer: only changes are written.
     pub fn gate(&mut self, counts: &mut EvidenceCounts, at: Timestamp, answer: &GateAnswer) {
-        let seen = (answer.open, answer.why.clone());
-        let known = self.gates.get(&answer.gate);
-        if known.is_none_or(|known| known.0 != seen.0) {
-            self.gates.insert(answer.gate.clone(), seen);
+        if self.gates.get(&answer.gate) != Some(&answer.open) {
+            self.gates.insert(answer.gate.clone(), answer.open);
             self.add(counts, Evidence::Gate { at, answer: answer.clone() });
         }
     }

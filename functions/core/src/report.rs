@@ -52,9 +52,9 @@ pub fn report(run: &Run) -> Report {
     let since_injected = |moment: Option<Measured>| Some(took(run.times.injected?, moment?));
     Report {
         run_id: run.run_id.0.clone(),
-        drill: run.drill.clone(),
-        application: run.application.clone(),
-        environment: run.environment.clone(),
+        drill: run.drill.to_string(),
+        application: run.application.to_string(),
+        environment: run.environment.to_string(),
         phase: run.phase,
         status: run.status(),
         verdict: run.verdict,

@@ -61,6 +61,14 @@ pub struct StreakRule {
     pub part: Part,
 }
 
+impl StreakRule {
+    /// In a longer silence a streak may have held, and ended.
+    #[must_use]
+    pub fn longest_unseen_ms(&self) -> u64 {
+        self.widest_gap_ms.saturating_add(self.hold_for_ms)
+    }
+}
+
 /// The present streak of one probe. An unknown neither counts nor breaks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +116,12 @@ impl Streak {
                 self.count = self.count.saturating_add(1);
             }
         }
+    }
+
+    /// For how long nothing had been known when this was asked, in milliseconds; zero if nothing ever was.
+    #[must_use]
+    pub fn silent_until(&self, asked: Timestamp) -> u64 {
+        self.last_yes.or(self.last_no_answered).map_or(0, |last| asked.millis_since(last))
     }
 
     /// Whether it is long enough, in answers and in time.

@@ -4,10 +4,10 @@
 //! where it stands and how it is taken back. One tick looks at every open run, takes those whose holder is gone, and
 //! drives them with the same loop as the function that began them. It has no way to inject.
 
-use std::{pin::pin, time::Duration};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use futures_util::{
-    StreamExt as _,
+    FutureExt as _, StreamExt as _,
     future::{Either, select},
     stream::FuturesUnordered,
 };
@@ -79,70 +79,92 @@ pub async fn tick<D: Drill>(
     // Should there be more than one tick can do, it is not always the same ones that have to wait.
     let first = usize::try_from(clock.now().as_millis()).unwrap_or(0) % open.len();
     open.rotate_left(first);
-    let slice = slice(tick, open.len(), clock.elapsed());
-    let (make, shared) = (&make, tick);
-    let looked: FuturesUnordered<_> =
-        open.into_iter().zip(0_u64..).map(|(id, place)| look(clock, store, shared, id, place)).collect();
-    let attended = looked.map(|looked| attend(clock, store, make, shared, slice, looked));
-    let mut attended = pin!(attended.buffer_unordered(AT_ONCE));
-    while let Some(attended) = attended.next().await {
-        ticked.add(attended);
+    let mut under_way: FuturesUnordered<_> = open
+        .into_iter()
+        .zip(0_u64..)
+        .map(|(id, place)| Either::Left(look(clock, store, tick, id, place)))
+        .collect();
+    // Looking goes on while others are driven: who hangs keeps nobody from being seen abandoned.
+    let (mut waiting, mut driven) = (VecDeque::new(), 0);
+    while let Some(came) = under_way.next().await {
+        match came {
+            Came::Looked(Ok(abandoned)) => waiting.push_back(abandoned),
+            Came::Looked(Err(attended)) => ticked.add(attended),
+            Came::Driven(attended) => {
+                driven -= 1;
+                ticked.add(attended);
+            }
+        }
+        while driven < AT_ONCE
+            && let Some(run) = waiting.pop_front()
+        {
+            let slice = slice(tick, clock.elapsed(), waiting.len() + under_way.len() - driven + 1);
+            driven += 1;
+            under_way.push(Either::Right(attend(clock, store, &make, tick, slice, run)));
+        }
     }
     Ok(ticked)
 }
 
-/// How long one run may be driven, so that all of them are.
-fn slice(tick: &Tick, open: usize, elapsed: Duration) -> Duration {
-    let rest = tick.ends_at.saturating_sub(elapsed);
-    let (open, at_once) = (u32::try_from(open).unwrap_or(u32::MAX), u32::try_from(AT_ONCE).unwrap_or(1));
-    if open <= at_once { rest } else { rest / open * at_once }
+/// How long the next run may be driven, so that all that are left are.
+fn slice(tick: &Tick, elapsed: Duration, left: usize) -> Duration {
+    let rounds = u32::try_from(left.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
+    tick.ends_at.saturating_sub(elapsed) / rounds.max(1)
 }
 
-/// What a look at one open run showed.
-enum Looked {
-    /// Its holder is gone, as of this version of its head.
-    Abandoned(Box<Run>),
-    /// Somebody carries it on.
-    Busy(Box<Run>),
-    /// It is over.
-    Over,
-    /// It cannot be carried on.
-    Failed(RunId, String),
+/// What came of what is under way.
+enum Came {
+    /// A look: the run as of the version whose holder is gone; else what became of it without us.
+    Looked(Result<Box<Run>, Attended>),
+    /// The run was carried on for a while.
+    Driven(Attended),
+}
+
+async fn look(clock: &impl Clock, store: &impl Store, tick: &Tick, id: RunId, place: u64) -> Came {
+    if place > 0 {
+        clock.sleep(Duration::from_millis(place * BETWEEN_FIRST_LOOKS_MS)).await;
+    }
+    Came::Looked(abandoned(clock, store, tick, id).await)
 }
 
 /// Looks at one run until it is known whether anybody carries it on: a holder saves at every renewal, and one that
 /// has not for as long as it could act on its lease is gone. Its clock is not asked.
-async fn look(clock: &impl Clock, store: &impl Store, tick: &Tick, id: RunId, place: u64) -> Looked {
-    if place > 0 {
-        clock.sleep(Duration::from_millis(place * BETWEEN_FIRST_LOOKS_MS)).await;
-    }
+async fn abandoned(
+    clock: &impl Clock,
+    store: &impl Store,
+    tick: &Tick,
+    id: RunId,
+) -> Result<Box<Run>, Attended> {
     let mut known: Option<(u64, Duration)> = None;
     loop {
         let at = clock.elapsed();
         let run = match store.load(&id).await {
             Ok(Some(run)) if run.phase != Phase::Finished => run,
-            Ok(Some(_) | None) => return Looked::Over,
-            Err(error @ StoreError::UnknownLayout { .. }) => return Looked::Failed(id, error.to_string()),
-            Err(error) if clock.elapsed() >= tick.ends_at => return Looked::Failed(id, error.to_string()),
+            Ok(Some(_) | None) => return Err(Attended::Over),
+            Err(error)
+                if matches!(error, StoreError::UnknownLayout { .. }) || clock.elapsed() >= tick.ends_at =>
+            {
+                return Err(Attended::Failed(id, error.to_string(), None));
+            }
             Err(_) => {
                 clock.sleep(tick.timing.renew()).await;
                 continue;
             }
         };
         if run.owner.is_none() {
-            return Looked::Abandoned(Box::new(run));
+            return Ok(Box::new(run));
         }
         match known {
-            Some((version, _)) if version != run.version => return Looked::Busy(Box::new(run)),
+            Some((version, _)) if version != run.version => return Err(Attended::Busy(Box::new(run))),
             Some((_, since)) if at.saturating_sub(since) >= tick.timing.takeover() => {
-                return Looked::Abandoned(Box::new(run));
+                return Ok(Box::new(run));
             }
             Some(_) => {}
             // What is seen from now on was written after this look.
             None => known = Some((run.version, clock.elapsed())),
         }
         if clock.elapsed() >= tick.ends_at {
-            return Looked::Busy(Box::new(run));
+            return Err(Attended::Busy(Box::new(run)));
         }
         clock.sleep(tick.timing.renew()).await;
     }
@@ -157,34 +179,30 @@ enum Attended {
     Failed(RunId, String, Option<Box<Run>>),
 }
 
-/// Carries one run on if nobody does, for no longer than its slice: one that hangs keeps its place among those that are
-/// driven at once, and nobody else's.
+/// Carries one run on, for no longer than its slice: one that hangs, or that nobody can look at without dying of it,
+/// keeps its place among those that are driven at once, and nobody else's.
 async fn attend<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
     tick: &Tick,
     slice: Duration,
-    looked: Looked,
-) -> Attended {
-    let run = match looked {
-        Looked::Abandoned(run) => run,
-        Looked::Busy(run) => return Attended::Busy(run),
-        Looked::Over => return Attended::Over,
-        Looked::Failed(id, why) => return Attended::Failed(id, why, None),
-    };
-    let id = run.run_id.clone();
+    run: Box<Run>,
+) -> Came {
+    let failed = |why: &str| Attended::Failed(run.run_id.clone(), why.to_owned(), Some(run.clone()));
+    if clock.elapsed() >= tick.ends_at {
+        return Came::Driven(failed("no time was left for it in this tick"));
+    }
     let ends_at = tick.ends_at.min(clock.elapsed() + slice);
     // What it may still have under way when its time is over, and handing over.
     let grace = tick.timing.call_deadline() * 3;
-    let work = pin!(carry_on(clock, store, make, tick, ends_at, run.clone()));
-    let too_long = pin!(clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace));
-    match select(work, too_long).await {
-        Either::Left((attended, _)) => attended,
-        Either::Right(((), _)) => {
-            Attended::Failed(id, "it did not come to an end within its time".to_owned(), Some(run))
-        }
-    }
+    let work = AssertUnwindSafe(carry_on(clock, store, make, tick, ends_at, run.clone())).catch_unwind();
+    let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
+    Came::Driven(match select(pin!(work), pin!(too_long)).await {
+        Either::Left((Ok(attended), _)) => attended,
+        Either::Left((Err(_), _)) => failed("carrying it on panicked"),
+        Either::Right(((), _)) => failed("it did not come to an end within its time"),
+    })
 }
 
 async fn carry_on<D: Drill>(

@@ -2,18 +2,14 @@
 
 use firedrill_core::CallOutcome;
 
-use crate::{
-    history::timing,
-    scenario::Trouble,
-    truth::{World, WorldClock},
-};
+use crate::{clock::WorldClock, requests::timing, trouble::Trouble, truth::World};
 
 /// When a call takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Landing {
     /// At once.
     Now,
-    /// So many milliseconds later: its sender has long given it up.
+    /// So many milliseconds later: its sender may long have given it up.
     Later(u64),
 }
 
@@ -42,22 +38,31 @@ pub(crate) async fn send(
         CallOutcome::Unknown { message: "simulated".to_owned() }
     };
     clock.latency().await;
-    if world.unlucky(1) {
+    if world.is_unlucky() {
         world.met(Trouble::CallThrottled);
         return not_executed(throttled, true);
     }
-    if world.unlucky(1) {
+    if world.is_unlucky() {
         return lost(Trouble::CallLostBefore);
     }
-    if may_land_late && world.unlucky(1) {
+    if may_land_late && world.is_unlucky() {
         let late = world.rng.borrow_mut().u64(1_000..timing().settle_ms);
         // Nobody waits for an answer any more.
         let _ = land(Landing::Later(late));
         return lost(Trouble::CallLandsLate);
     }
+    if world.is_unlucky() {
+        // It takes effect at some time while its sender waits, or never.
+        let late = world.rng.borrow_mut().u64(0..2 * timing().call_deadline_ms);
+        if may_land_late && late < timing().call_deadline_ms {
+            let _ = land(Landing::Later(late));
+        }
+        clock.wait(timing().call_deadline_ms).await;
+        return lost(Trouble::CallHangs);
+    }
     if let Err(refused) = land(Landing::Now) {
         return refused;
     }
     clock.latency().await;
-    if world.unlucky(1) { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
+    if world.is_unlucky() { lost(Trouble::CallLostAfter) } else { CallOutcome::Done }
 }

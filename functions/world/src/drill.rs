@@ -1,137 +1,166 @@
-//! A drill against the world: the same few calls, with everything that can become of them.
+//! The instance drill against the world: the same few calls, with everything that can become of them.
 
 use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
+    Answer, CallOutcome, Observation, Phase, Prepared, Ready, Request, Run, Seen, StepSeen,
     evidence::Evidence,
+    instance::{choose, undo},
     plan::Plan,
     ports::{Clock, Drill, Inject},
     run::Page,
 };
 
 use crate::{
+    agenda::Due,
     calls::{Landing, denied, not_executed, send},
+    clock::WorldClock,
+    event::Event,
+    fleet::{Change, Shown},
     people,
-    scenario::Trouble,
-    truth::{Effect, Event, Shown, World, WorldClock},
+    requests::timing,
+    trouble::Trouble,
+    truth::World,
 };
 
-/// A look may show what was so up to this long ago.
-const STALE_MS: u64 = 8_000;
-
 pub(crate) struct WorldDrill {
-    pub world: Rc<World>,
-    pub clock: Rc<WorldClock>,
-    pub aws_poll: Duration,
-    pub last_look: Option<Duration>,
-    pub open_since: Option<Duration>,
+    world: Rc<World>,
+    clock: Rc<WorldClock>,
+    request: Rc<Request>,
+    last_look: Option<Duration>,
+    prepared: Option<Prepared>,
 }
 
 impl WorldDrill {
-    /// What a look at the targets shows: the present, sometimes the recent past, sometimes nothing.
+    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>, request: &Rc<Request>) -> Self {
+        let (world, clock, request) = (Rc::clone(world), Rc::clone(clock), Rc::clone(request));
+        Self { world, clock, request, last_look: None, prepared: None }
+    }
+
+    /// What a look at the targets shows; none if it fails.
     fn look(&self) -> Option<Shown> {
-        if self.world.unlucky(1) {
+        if self.world.is_unlucky() {
             self.world.met(Trouble::ReadFails);
             return None;
         }
-        let back = if self.world.unlucky(1) {
-            self.world.met(Trouble::StaleRead);
-            self.world.rng.borrow_mut().u64(0..STALE_MS)
-        } else {
-            0
-        };
-        let at = self.world.now.get() - i64::try_from(back).unwrap_or(0);
-        let state = self.world.state.borrow();
-        state.shown.iter().rev().find(|(since, _)| *since <= at).map(|(_, shown)| *shown)
+        self.world.shown()
     }
 
-    async fn probe(&self, probes: usize) -> Vec<(usize, Answer)> {
+    async fn probe(&self, run: &Run) -> Vec<(usize, Answer)> {
         let asked = self.clock.now();
         self.clock.latency().await;
-        let serving = self.world.state.borrow().serving;
-        self.clock.latency().await;
         let answered = self.clock.now();
+        self.world.note_look(run);
+        let serving = self.world.serving.get();
         let answer = |_| {
-            let blind = self.world.is_within(self.world.scenario.blind) || self.world.unlucky(1);
+            let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_unlucky();
             let seen = if blind { Seen::Unknown } else { serving.into() };
             Answer { seen, asked, answered, detail: None }
         };
-        (0..probes).map(|index| (index, answer(index))).collect()
+        (0..run.limits.probes.len()).map(|index| (index, answer(index))).collect()
+    }
+
+    fn prepare(&self) -> Prepared {
+        if self.world.scenario.refused {
+            return Prepared::Refused("simulated".to_owned());
+        }
+        if self.world.is_unlucky() {
+            return Prepared::Unknown("simulated".to_owned());
+        }
+        let Some(target) = self.request.target.instances() else {
+            return Prepared::Refused("no instances".to_owned());
+        };
+        let fleet = self.world.fleet.borrow();
+        let seed = self.world.scenario.seed;
+        let environment = &self.request.environment;
+        match choose(&fleet.candidates, &fleet.healthy, target, environment, &[], seed) {
+            Ok(selection) => {
+                let undo = undo(&selection.chosen, "eu-west-2", "", "aws");
+                Prepared::Ready(Box::new(Ready { lever: None, undo }))
+            }
+            Err((why, _)) => Prepared::Refused(why),
+        }
     }
 
     /// Sends one call; says what its sender learns.
-    async fn call(&self, effect: Effect) -> CallOutcome {
+    async fn call(&self, change: Change) -> CallOutcome {
         let land = |landing| {
             match landing {
-                Landing::Now => self.world.land(effect),
-                Landing::Later(ms) => {
-                    let due = self.world.now.get() + i64::try_from(ms).unwrap_or(0);
-                    self.world.state.borrow_mut().late.push((due, effect));
+                Landing::Now => {
+                    self.world.change_fleet(change);
+                    self.world.follow();
                 }
+                Landing::Later(ms) => self.world.later(ms, Due::Fleet(change)),
             }
             Ok(())
         };
         send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
     }
+
+    fn is_aws_due(&mut self) -> bool {
+        let elapsed = self.clock.elapsed();
+        let pause = Duration::from_millis(timing().aws_poll_ms);
+        let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        if due {
+            self.last_look = Some(elapsed);
+        }
+        due
+    }
 }
 
 impl Drill for WorldDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
-        let answers = self.probe(run.limits.probes.len()).await;
-        let mut seen = Observation { answers, ..Observation::default() };
-        let world = Rc::clone(&self.world);
-        let scenario = &world.scenario;
-        people::stop_and_gates(&world, run, &mut seen);
+        let answers = self.probe(run).await;
+        let mut seen = Observation {
+            answers,
+            stop: people::tripped(&self.world, run),
+            // Starting an instance moves no traffic: nobody asks for these two.
+            primary: Seen::Yes,
+            foreign_alarm: Seen::No,
+            ..Observation::default()
+        };
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            seen.gates.push(self.world.gate());
+        }
+        let due = self.is_aws_due();
         if run.phase == Phase::Checking {
-            seen.prepared = Some(if scenario.refused {
-                Prepared::Refused("simulated".to_owned())
-            } else if world.unlucky(1) {
-                Prepared::Unknown("simulated".to_owned())
-            } else {
-                Prepared::Ready(Box::new(Ready {
-                    lever: None,
-                    undo: undo(scenario.targets, scenario.moves_traffic),
-                }))
-            });
-        }
-        let elapsed = self.clock.elapsed();
-        if self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= self.aws_poll) {
-            self.last_look = Some(elapsed);
-            self.clock.latency().await;
-            seen.looked = Some(self.clock.now());
-            let shown = self.look();
-            seen.in_place = shown.map_or(Seen::Unknown, |shown| (shown == Shown::Down).into());
-            let step = match shown {
-                None => StepSeen::Unknown,
-                Some(Shown::Up) => StepSeen::Done,
-                Some(Shown::Down) => StepSeen::Open,
-                Some(Shown::Stopping | Shown::Starting) => StepSeen::Busy,
-            };
-            seen.undone = vec![step; run.undo.len()];
-            let well = world.primary_well();
-            if !well {
-                world.met(Trouble::PrimaryFails);
+            if due && !matches!(self.prepared, Some(Prepared::Ready(_))) {
+                self.prepared = Some(self.prepare());
             }
-            let known = !world.unlucky(1);
-            seen.primary = if known { well.into() } else { Seen::Unknown };
-            seen.foreign_alarm = if known { (!well).into() } else { Seen::Unknown };
+            seen.prepared.clone_from(&self.prepared);
+        } else if due {
+            let asked = self.clock.now();
+            self.clock.latency().await;
+            let shown = self.look();
+            seen.in_place = shown.map_or(Seen::Unknown, |shown| shown.in_place.into());
+            seen.looked = Some(if seen.in_place == Seen::No { asked } else { self.clock.now() });
+            seen.undone = vec![shown.map_or(StepSeen::Unknown, |shown| shown.step.into()); run.undo.len()];
         }
-        seen.release = people::release(&world, &self.clock, &mut self.open_since, run);
         (seen, Vec::new())
     }
 
-    async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        self.last_look = None;
         self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, Trouble::RestoreRefused, "UnauthorizedOperation").await;
         }
-        let stopping = self.world.state.borrow().changing.is_some_and(|(_, down)| down);
-        if stopping {
-            self.clock.latency().await;
-            return not_executed("IncorrectInstanceState", true);
+        let ids: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
+        self.clock.latency().await;
+        // Looked at again right before the call, as the adapter does. What cannot be looked at is asked for.
+        let ids = if self.world.is_unlucky() {
+            ids.to_vec()
+        } else {
+            match self.world.stopped(ids) {
+                (stopped, _) if !stopped.is_empty() => stopped,
+                (_, true) => return not_executed("StillStopping", true),
+                (_, false) => return CallOutcome::Done,
+            }
+        };
+        match self.world.may_start(&ids) {
+            Ok(targets) => self.call(Change::Start(targets)).await,
+            Err(refused) => refused,
         }
-        self.call(Effect::Start).await
     }
 
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
@@ -141,21 +170,18 @@ impl Drill for WorldDrill {
 
 impl Inject for WorldDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.world.log_inject(run, number);
+        self.last_look = None;
+        let ids: &[String] = run.undo.first().map_or(&[], |step| &step.resources);
+        let beyond = self.world.beyond_the_blast_radius(ids);
+        self.world.note_inject(run, number, beyond);
         if self.world.scenario.denied {
             return denied(&self.world, &self.clock, Trouble::CallDenied, "UnauthorizedOperation").await;
         }
-        self.call(Effect::Stop).await
+        let targets = self.world.aim_at(ids);
+        self.call(Change::Stop(targets)).await
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {
         Plan::default()
     }
-}
-
-fn undo(targets: usize, moves_traffic: bool) -> Vec<UndoStep> {
-    let ids: Vec<String> = (0..targets).map(|n| format!("i-{n:017x}")).collect();
-    let mut steps = firedrill_core::instance::undo(&ids, "eu-west-2", "", "aws");
-    steps[0].moves_traffic = moves_traffic;
-    steps
 }

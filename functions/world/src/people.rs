@@ -1,63 +1,121 @@
-//! What people do to a run and hear of it, and the gates they set: the same for every drill.
+//! What people say to a run and hear of it: the same for every drill. They decide by what they see in the world.
 
-use std::time::Duration;
+use firedrill_core::{Run, run::Stop};
+use serde_json::{Value, json};
 
-use firedrill_core::{
-    Observation, Phase, Run, Seen, gate::GateAnswer, ports::Clock, request::Release, run::Stop,
-};
+use crate::{agenda::Due, clock::WorldClock, event::Event, trouble::Trouble, truth::World};
 
-use crate::{
-    scenario::Trouble,
-    truth::{Event, World, WorldClock},
-};
+/// The run of every history.
+pub(crate) const RUN: &str = "test/bookstore/simulated/2026-11-23T10:00:00.000Z";
 
-/// An operator who stops the run, and the gates where they are asked.
-pub(crate) fn stop_and_gates(world: &World, run: &Run, seen: &mut Observation) {
-    let scenario = &world.scenario;
-    if scenario.stop_at.is_some_and(|at| world.elapsed() >= at) && run.verdict.is_none() {
-        if run.stop.is_none() {
-            world.met(Trouble::OperatorStops);
-            world.log(Event::StopAsked);
+/// What a kill switch is engaged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Account,
+    /// The application.
+    Application,
+    /// The drill.
+    Drill,
+    /// Another drill of it: this one is none of its business.
+    AnotherDrill,
+}
+
+impl Scope {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Application => "application bookstore",
+            Self::Drill => "drill test/bookstore/simulated",
+            Self::AnotherDrill => "drill test/bookstore/another",
         }
-        seen.stop = Some(Stop { by: "operator".to_owned(), reason: "simulated".to_owned() });
     }
-    if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-        let open = if world.unlucky(1) && run.phase == Phase::Injecting {
-            Seen::Unknown
-        } else {
-            Seen::from(!scenario.gate_closed)
+
+    fn field(self) -> Option<(&'static str, &'static str)> {
+        self.name().split_once(' ')
+    }
+}
+
+/// What a person says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The run stops.
+    Stop,
+    /// Every run of the application stops.
+    StopApplication,
+    /// A kill switch is engaged; for so long, if it ends by itself.
+    Engage {
+        /// For what.
+        scope: Scope,
+        /// Milliseconds.
+        lasts: Option<u64>,
+    },
+    /// It is taken away.
+    Disengage {
+        /// Which.
+        scope: Scope,
+    },
+    /// A run that is held, or could not be rolled back, goes on, or is left to people.
+    Release {
+        /// Goes on.
+        fail_back: bool,
+    },
+}
+
+impl Order {
+    /// The delivery that says so.
+    pub(crate) fn document(self, world: &World) -> Value {
+        let (by, reason) = ("operator", "simulated");
+        let switch = |engage: bool, scope: Scope| {
+            let mut order = json!({ "engage": engage, "by": by, "reason": reason });
+            if let Some((field, name)) = scope.field() {
+                order[field] = json!(name);
+            }
+            order
         };
-        seen.gates = vec![GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }];
+        match self {
+            Self::Stop => json!({ "stop": { "runId": RUN, "by": by, "reason": reason } }),
+            Self::StopApplication => {
+                json!({ "stop": { "application": "bookstore", "by": by, "reason": reason } })
+            }
+            Self::Engage { scope, lasts } => {
+                let mut order = switch(true, scope);
+                if let Some(lasts) = lasts {
+                    order["until"] = json!(world.time().plus_millis(lasts));
+                }
+                json!({ "killSwitch": order })
+            }
+            Self::Disengage { scope } => json!({ "killSwitch": switch(false, scope) }),
+            Self::Release { fail_back } => {
+                json!({ "release": { "runId": RUN, "by": by, "reason": reason, "failBack": fail_back } })
+            }
+        }
     }
 }
 
-/// A person's word, some time after the run is held or has failed to roll back.
-pub(crate) fn release(
-    world: &World,
-    clock: &WorldClock,
-    open_since: &mut Option<Duration>,
-    run: &Run,
-) -> Option<Release> {
-    if !run.waits_for_people() || !world.scenario.release {
-        *open_since = None;
-        return None;
+/// A stop condition of the request, asked at every look until the verdict.
+pub(crate) fn tripped(world: &World, run: &Run) -> Option<Stop> {
+    let since = world.scenario.condition_at.filter(|at| world.elapsed() >= *at && run.verdict.is_none())?;
+    if world.met.borrow().times(Trouble::ConditionTrips) == 0 {
+        world.met(Trouble::ConditionTrips);
+        world.log(Event::ConditionTripped);
     }
-    let since = *open_since.get_or_insert(clock.elapsed());
-    let waited = clock.elapsed().saturating_sub(since) > Duration::from_secs(20);
-    waited.then(|| Release {
-        run_id: run.run_id.0.clone(),
-        by: "operator".to_owned(),
-        reason: "looked".to_owned(),
-        fail_back: world.scenario.seed.is_multiple_of(2),
-    })
+    Some(Stop { by: "a stop condition".to_owned(), reason: format!("tripped after {since} ms") })
 }
 
-/// A message to them.
+/// A message to them. Some answer it.
 pub(crate) async fn page(world: &World, clock: &WorldClock) -> Result<(), String> {
     clock.latency().await;
-    if world.unlucky(1) {
+    // However calm all else is.
+    let fails = world.scenario.trouble > 0 && world.rng.borrow_mut().u32(0..10) == 0;
+    if fails {
+        world.met(Trouble::PageFails);
         return Err("simulated".to_owned());
     }
     world.log(Event::Paged);
+    if let Some(after) = world.scenario.release_after {
+        let fail_back = world.rng.borrow_mut().bool();
+        world.later(after, Due::Order(Order::Release { fail_back }, 0));
+    }
     Ok(())
 }

@@ -2,39 +2,7 @@
 
 use fastrand::Rng;
 
-/// The kinds of trouble, to be counted: a simulation that never meets one proves nothing about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Trouble {
-    CallThrottled,
-    CallDenied,
-    CallLostBefore,
-    CallLostAfter,
-    CallLandsLate,
-    ReadFails,
-    StaleRead,
-    StoreFailsBefore,
-    StoreFailsAfter,
-    StoreAway,
-    InvocationDies,
-    DuplicateDelivery,
-    LateDelivery,
-    OperatorStops,
-    SomebodyElseRestores,
-    PrimaryFails,
-    RestoreRefused,
-    AlarmFallsBackWithinASecond,
-    OkBeforeAlarm,
-    DuplicateChange,
-    ChangeHoursLate,
-    ClockIsOff,
-    FunctionDies,
-    FunctionDenied,
-    LostRace,
-    SomebodyElseChanges,
-    RealAlarm,
-    FailoverDropped,
-}
+use crate::people::{Order, Scope};
 
 /// What is drilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +15,9 @@ pub enum Kind {
     Database,
 }
 
+/// From when until when, in milliseconds after the beginning.
+pub type Span = (u64, u64);
+
 /// One history's circumstances. Moments are milliseconds after its beginning, spans milliseconds.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "circumstances are independent of each other")]
@@ -55,19 +26,17 @@ pub struct Scenario {
     pub seed: u64,
     /// What is drilled.
     pub kind: Kind,
+    /// The instances, if they are.
+    pub fleet: Fleet,
     /// What happens around the alarm and behind it.
     pub failover: Failover,
-    /// How many targets.
-    pub targets: usize,
-    /// How long a target takes to stop.
-    pub stop_takes: u64,
-    /// How long it takes to start.
-    pub start_takes: u64,
+    /// The watchdog.
+    pub watchdog: Watchdog,
     /// The standby serves this long after the failure; never, if none.
     pub takes_over_after: Option<u64>,
     /// The failure is none: another zone serves without anybody noticing.
     pub seamless: bool,
-    /// Chance in a thousand that a call goes wrong in one of the ways above.
+    /// Chance in a thousand that a call goes wrong in one of many ways, times four.
     pub trouble: u32,
     /// Clocks of machines differ by up to this, in milliseconds, either way.
     pub clocks_differ: i64,
@@ -75,10 +44,12 @@ pub struct Scenario {
     pub calm_at: u64,
     /// Chance in a hundred that an invocation dies within its first minutes.
     pub deaths: u32,
+    /// How long an invocation of the drill function works before it hands over.
+    pub works_for: u64,
     /// The application is ill from the beginning.
     pub ill_at_start: bool,
-    /// The gate is closed.
-    pub gate_closed: bool,
+    /// A gate of the request is closed during this span.
+    pub gate_closed: Option<Span>,
     /// There is nothing to inject into.
     pub refused: bool,
     /// The injecting call is denied.
@@ -87,75 +58,133 @@ pub struct Scenario {
     pub late: bool,
     /// So many deliveries of the same event.
     pub deliveries: u32,
-    /// An operator stops the run.
-    pub stop_at: Option<u64>,
+    /// A stop condition of the request is tripped from then on.
+    pub condition_at: Option<u64>,
+    /// What people say, and when.
+    pub orders: Vec<(u64, Order)>,
+    /// The item of a kill switch cannot be read during this span.
+    pub unreadable_switch: Option<Span>,
     /// Somebody starts the targets again.
     pub restored_by_others_at: Option<u64>,
-    /// The undo moves traffic, so it needs the primary to be well.
-    pub moves_traffic: bool,
-    /// The primary is really ill during this span.
-    pub primary_ill: Option<(u64, u64)>,
+    /// What serves is really ill during this span, whatever the drill does.
+    pub primary_ill: Option<Span>,
     /// AWS refuses the undo during this span.
-    pub undo_refused: Option<(u64, u64)>,
+    pub undo_refused: Option<Span>,
     /// The store is away during this span.
-    pub store_away: Option<(u64, u64)>,
+    pub store_away: Option<Span>,
     /// Probes give no answer during this span.
-    pub blind: Option<(u64, u64)>,
-    /// A person's word, so long after the run is held or has failed to roll back: fail back?
-    pub release: bool,
+    pub blind: Option<Span>,
+    /// A person who was paged says a word so long after it.
+    pub release_after: Option<u64>,
+}
+
+/// The instances.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// Those that may be stopped.
+    pub fit: usize,
+    /// Those that may not, each for another reason.
+    pub unfit: usize,
+    /// The blast radius: so many, or so many percent.
+    pub radius: Radius,
+    /// How long one takes to stop, at least.
+    pub stop_takes: u64,
+    /// How long one takes to start, at least.
+    pub start_takes: u64,
+    /// They are of a group, which replaces what does not run, so long after it stopped.
+    pub replaced_after: Option<u64>,
+    /// There is no capacity to start anything during this span.
+    pub no_capacity: Option<Span>,
+}
+
+/// A blast radius.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Radius {
+    Count(u32),
+    Percent(u32),
+}
+
+/// The watchdog.
+#[derive(Clone, Debug)]
+pub struct Watchdog {
+    /// How old its heartbeat is at the beginning; none if it was never there.
+    pub last_beat: Option<u64>,
+    /// When it first comes.
+    pub first_tick: u64,
+    /// It does not come during this span.
+    pub away: Option<Span>,
+    /// Chance in a hundred that a tick is throttled, and comes late.
+    pub throttled: u32,
+}
+
+struct Draw(Rng);
+
+impl Draw {
+    fn chance(&mut self, per_mille: u32) -> bool {
+        self.0.u32(0..1_000) < per_mille
+    }
+
+    fn span(
+        &mut self,
+        per_mille: u32,
+        begins: std::ops::Range<u64>,
+        lasts: std::ops::Range<u64>,
+    ) -> Option<Span> {
+        let (begin, span) = (self.0.u64(begins), self.0.u64(lasts));
+        self.chance(per_mille).then_some((begin, begin + span))
+    }
+
+    fn moment(&mut self, per_mille: u32, within: std::ops::Range<u64>) -> Option<u64> {
+        let at = self.0.u64(within);
+        self.chance(per_mille).then_some(at)
+    }
 }
 
 impl Scenario {
     /// Draws a history's circumstances.
     #[must_use]
     pub fn draw(kind: Kind, seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed ^ 0x5EED_F1DE);
+        let mut draw = Draw(Rng::with_seed(seed ^ 0x5EED_F1DE));
         let failover = Failover::draw(seed);
-        let mut chance = |percent: u32| rng.u32(0..100) < percent;
-        let (calm, seamless, standby, dies) = (chance(25), chance(8), chance(85), chance(40));
-        let (ill, closed, refused, denied, late) = (chance(4), chance(3), chance(3), chance(3), chance(3));
-        let (twice, stop, others, traffic) = (chance(30), chance(10), chance(4), chance(20));
-        let (primary, undo_refused, away, blind, release) =
-            (chance(25), chance(8), chance(10), chance(10), chance(60));
-        let mut span = |from: u64, to: u64, least: u64, most: u64| {
-            let begin = rng.u64(from..to);
-            (begin, begin + rng.u64(least..most))
-        };
-        let primary_ill = span(5_000, 90_000, 20_000, 400_000);
-        let refused_span = span(20_000, 60_000, 100_000, 300_000);
-        let away_span = span(0, 120_000, 5_000, 60_000);
-        let blind_span = span(10_000, 60_000, 10_000, 120_000);
-        let through_alarm = kind != Kind::Instances;
+        let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
+        let calm = draw.chance(250);
+        let takes_over = draw.chance(850);
+        let longest = if draw.chance(500) { 35_000 } else { 150_000 };
+        let takes_over_after = draw.0.u64(1_000..longest);
+        let fails = if kind == Kind::Instances { 60 } else { 250 };
+        let closed_from_the_beginning = draw.chance(30);
+        let closes = draw.span(40, 2_000..40_000, 20_000..400_000);
+        let deaths = if draw.chance(400) { draw.0.u32(0..100) } else { 0 };
+        let orders = orders(&mut draw);
         Self {
             seed,
             kind,
+            fleet,
             failover,
-            targets: rng.usize(1..4),
-            stop_takes: rng.u64(500..15_000),
-            start_takes: rng.u64(500..15_000),
-            takes_over_after: standby.then(|| {
-                let longest = if rng.bool() { 25_000 } else { 110_000 };
-                rng.u64(1_000..longest)
-            }),
-            seamless,
-            trouble: if calm { 0 } else { rng.u32(0..120) },
-            clocks_differ: if calm { 0 } else { rng.i64(0..2_000) },
+            watchdog,
+            takes_over_after: takes_over.then_some(takes_over_after),
+            seamless: draw.chance(80),
+            trouble: if calm { 0 } else { draw.0.u32(0..100) },
+            clocks_differ: if calm { 0 } else { draw.0.i64(0..2_000) },
             calm_at: 400_000,
-            deaths: if dies { rng.u32(0..100) } else { 0 },
-            ill_at_start: ill,
-            gate_closed: closed,
-            refused,
-            denied,
-            late,
-            deliveries: if twice { rng.u32(2..4) } else { 1 },
-            stop_at: stop.then(|| rng.u64(0..120_000)),
-            restored_by_others_at: others.then(|| rng.u64(10_000..60_000)),
-            moves_traffic: traffic,
-            primary_ill: ((traffic || through_alarm) && primary).then_some(primary_ill),
-            undo_refused: undo_refused.then_some(refused_span),
-            store_away: (away && !calm).then_some(away_span),
-            blind: blind.then_some(blind_span),
-            release,
+            deaths,
+            works_for: if draw.chance(300) { draw.0.u64(20_000..200_000) } else { 840_000 },
+            ill_at_start: draw.chance(25),
+            gate_closed: if closed_from_the_beginning { Some((0, u64::MAX)) } else { closes },
+            refused: draw.chance(25),
+            denied: draw.chance(25),
+            late: draw.chance(25),
+            deliveries: if draw.chance(300) { draw.0.u32(2..4) } else { 1 },
+            condition_at: draw.moment(40, 0..120_000),
+            orders,
+            unreadable_switch: draw.span(20, 0..60_000, 20_000..200_000),
+            restored_by_others_at: draw.moment(40, 10_000..90_000),
+            primary_ill: draw.span(fails, 5_000..120_000, 20_000..400_000),
+            undo_refused: draw.span(60, 20_000..120_000, 100_000..300_000),
+            store_away: draw.span(90, 0..150_000, 5_000..80_000).filter(|_| !calm),
+            blind: draw.span(80, 10_000..80_000, 10_000..160_000),
+            release_after: draw.moment(850, 5_000..120_000),
         }
     }
 
@@ -165,6 +194,7 @@ impl Scenario {
         self.trouble == 0
             && self.clocks_differ == 0
             && self.deaths == 0
+            && self.works_for > 300_000
             && self.store_away.is_none()
             && self.blind.is_none()
             && self.undo_refused.is_none()
@@ -173,6 +203,56 @@ impl Scenario {
     }
 }
 
+/// What people say by themselves. What they answer to a page is another matter.
+fn orders(draw: &mut Draw) -> Vec<(u64, Order)> {
+    let mut orders = Vec::new();
+    orders.extend(draw.moment(40, 0..150_000).map(|at| (at, Order::Stop)));
+    orders.extend(draw.moment(30, 0..150_000).map(|at| (at, Order::StopApplication)));
+    let scope = [Scope::Account, Scope::Application, Scope::Drill, Scope::AnotherDrill][draw.0.usize(0..4)];
+    let (lasts, ends_by_itself) = (draw.0.u64(5_000..300_000), draw.chance(400));
+    if let Some(at) = draw.moment(60, 0..150_000) {
+        orders.push((at, Order::Engage { scope, lasts: ends_by_itself.then_some(lasts) }));
+        if !ends_by_itself && draw.chance(500) {
+            orders.push((at + lasts, Order::Disengage { scope }));
+        }
+    }
+    orders
+}
+
+impl Fleet {
+    fn draw(draw: &mut Draw) -> Self {
+        let fit = draw.0.usize(2..7);
+        let most = u32::try_from(fit).unwrap_or(2);
+        Self {
+            fit,
+            unfit: draw.0.usize(0..4),
+            radius: if draw.chance(300) {
+                Radius::Percent([34, 50][draw.0.usize(0..2)])
+            } else {
+                Radius::Count(draw.0.u32(1..most.min(4)))
+            },
+            stop_takes: draw.0.u64(500..15_000),
+            start_takes: draw.0.u64(500..15_000),
+            replaced_after: draw.moment(120, 5_000..120_000),
+            no_capacity: draw.span(60, 10_000..120_000, 30_000..400_000),
+        }
+    }
+}
+
+impl Watchdog {
+    fn draw(draw: &mut Draw) -> Self {
+        let first_tick = draw.0.u64(0..60_000);
+        // Long gone, or gone in the middle.
+        let gone = draw.moment(30, 90_000..600_000);
+        let away = draw.span(80, 0..200_000, 60_000..400_000);
+        Self {
+            last_beat: if draw.chance(5) { None } else { Some(gone.unwrap_or(60_000 - first_tick)) },
+            first_tick,
+            away: gone.map(|_| (0, draw.0.u64(30_000..200_000))).or(away),
+            throttled: if draw.chance(200) { draw.0.u32(5..60) } else { 0 },
+        }
+    }
+}
 /// Circumstances of a drill that works through an alarm.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "circumstances are independent of each other")]
@@ -207,8 +287,10 @@ pub struct Failover {
     pub changed_by_others_at: Option<u64>,
     /// The original writer is to be restored.
     pub restore_writer: bool,
-    /// AWS drops a second failover that comes within this after the first.
+    /// A second failover is not asked for within this after the first.
     pub cool_down: u64,
+    /// AWS drops one that comes within this.
+    pub drops_within: u64,
 }
 
 impl Failover {
@@ -220,6 +302,7 @@ impl Failover {
         let (denied, dies, broken, nameless, others) =
             (chance(5), chance(12), chance(10), chance(6), chance(5));
         let (restore, slow, held_up) = (chance(30), chance(10), chance(5));
+        let cool_down = rng.u64(1..40_000);
         Self {
             metric,
             composite: composite && !metric,
@@ -242,7 +325,8 @@ impl Failover {
             nameless,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             restore_writer: restore,
-            cool_down: rng.u64(1..40_000),
+            cool_down,
+            drops_within: if slow { cool_down + rng.u64(1..40_000) } else { cool_down },
         }
     }
 

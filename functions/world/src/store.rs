@@ -1,136 +1,347 @@
-//! A table in memory that fails before or after it wrote, or stays away.
+//! A table in memory that fails before or after it wrote, hangs, or stays away.
 
 use std::rc::Rc;
 
 use firedrill_core::{
     Phase, Request, Run, Timestamp,
     evidence::Evidence,
-    ports::{Begun, Orders, Saved, Store, StoreError, Word},
-    run::{RunId, Stop},
-    switch::Switch,
+    ports::{Begun, Orders, Said, Saved, Store, StoreError, Word},
+    run::{OwnerId, RunId, Stop},
+    switch::{Scope, Switch},
 };
 
-use crate::{
-    scenario::Trouble,
-    truth::{Event, World, WorldClock},
-};
+use crate::{clock::WorldClock, event::Event, requests::timing, trouble::Trouble, truth::World};
+
+/// What is on record.
+#[derive(Default)]
+pub(crate) struct Table {
+    pub heads: Vec<Run>,
+    pub lock: Option<RunId>,
+    pub finishes: u32,
+    /// When the first head was created, and the last one finished.
+    began_at: Option<i64>,
+    finished_at: Option<i64>,
+    said: Option<Said>,
+    stop_said_at: Option<i64>,
+    application_stop: Option<(i64, Timestamp, Stop)>,
+    switches: Vec<(i64, Switch)>,
+    /// The watchdog's sign of life, and when it was written.
+    beats: Vec<(i64, Timestamp)>,
+    /// Who looked how often since somebody wanted the run to stop, and could hear it.
+    deaf: Vec<(OwnerId, u32)>,
+}
+
+impl Table {
+    pub fn head(&self, id: &RunId) -> Option<&Run> {
+        self.heads.iter().find(|head| head.run_id == *id)
+    }
+
+    fn head_mut(&mut self, id: &RunId) -> Option<&mut Run> {
+        self.heads.iter_mut().find(|head| head.run_id == *id)
+    }
+
+    pub fn beat(&mut self, written: i64, at: Timestamp) {
+        self.beats.push((written, at));
+    }
+
+    /// Since when somebody or something wants the run to stop.
+    fn stop_wanted_since(&self, now: i64) -> Option<i64> {
+        let application = self.application_stop.as_ref().map(|(at, ..)| *at);
+        let application = application.filter(|at| self.began_at.is_some_and(|began| *at >= began));
+        let switched = self.switches.iter().filter(|(_, switch)| is_engaged(switch, now));
+        let switched = switched.map(|(since, _)| *since);
+        self.stop_said_at.into_iter().chain(application).chain(switched).min()
+    }
+}
+
+/// Clocks of machines differ: one that is about to end by itself may be over for some.
+const CLOCKS: i64 = 3_000;
+
+/// For this drill, whatever the clock.
+fn is_engaged(switch: &Switch, now: i64) -> bool {
+    let ours = match &switch.scope {
+        Scope::Account => true,
+        Scope::Application(name) => name == "bookstore",
+        Scope::Drill(key) => key == "test/bookstore/simulated",
+    };
+    ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
+}
 
 pub(crate) struct WorldStore {
     pub world: Rc<World>,
     pub clock: Rc<WorldClock>,
     pub request: Rc<Request>,
+    /// Whose connection it is.
+    pub owner: OwnerId,
+}
+
+/// Whether a call changes the table: then it may be carried out though its answer is lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
 }
 
 /// Does it, unless trouble comes before; says so, unless trouble comes after.
 pub(crate) async fn troubled<T>(
     world: &World,
     clock: &WorldClock,
+    access: Access,
     work: impl FnOnce() -> T,
 ) -> Result<T, StoreError> {
-    clock.latency().await;
     let lost = |trouble| {
         world.met(trouble);
         Err(StoreError::Unknown("simulated".to_owned()))
     };
+    clock.latency().await;
     if world.is_within(world.scenario.store_away) {
         return lost(Trouble::StoreAway);
     }
-    if world.unlucky(1) {
+    if world.is_unlucky() {
         return lost(Trouble::StoreFailsBefore);
     }
+    if world.is_unlucky() {
+        if access == Access::Write && world.rng.borrow_mut().bool() {
+            work();
+        }
+        clock.wait(timing().call_deadline_ms).await;
+        return lost(Trouble::StoreHangs);
+    }
     let done = work();
+    if access == Access::Read {
+        return Ok(done);
+    }
     clock.latency().await;
-    if world.unlucky(1) { lost(Trouble::StoreFailsAfter) } else { Ok(done) }
+    if world.is_unlucky() { lost(Trouble::StoreFailsAfter) } else { Ok(done) }
 }
 
 impl WorldStore {
-    async fn call<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, work).await
+    async fn read<T>(&self, work: impl FnOnce(&Table) -> T) -> Result<T, StoreError> {
+        self.call(Access::Read, || work(&self.world.table.borrow())).await
     }
 
-    fn replace(&self, next: &Run, expected: u64) -> Saved {
-        let mut turned_back = false;
-        let saved = self.swap(next, expected, &mut turned_back);
+    async fn write<T>(&self, work: impl FnOnce(&World) -> T) -> Result<T, StoreError> {
+        self.call(Access::Write, || work(&self.world)).await
+    }
+
+    async fn call<T>(&self, access: Access, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        let done = troubled(&self.world, &self.clock, access, work).await;
+        if done.is_err() {
+            self.world.note_excuse(&self.owner);
+        }
+        done
+    }
+}
+
+impl World {
+    /// Replaces the head of version `expected`.
+    fn replace_head(&self, next: &Run, expected: u64) -> Saved {
+        let mut table = self.table.borrow_mut();
+        let Some(head) = table.head_mut(&next.run_id).filter(|head| head.version == expected) else {
+            return Saved::Conflict;
+        };
+        let injected = matches!(head.phase, Phase::Injecting | Phase::Recovering);
+        let turned_back =
+            injected && matches!(next.phase, Phase::RollingBack | Phase::Verifying | Phase::Held);
+        let taken = next.owner.as_ref().filter(|owner| head.owner.as_ref() != Some(owner)).cloned();
+        let was_abandoned = head.owner.is_some();
+        head.clone_from(next);
+        drop(table);
+        let mut cloud = self.cloud.borrow_mut();
+        match next.phase {
+            Phase::Injecting if next.lever.is_some() => cloud.holder = Some(next.run_id.clone()),
+            Phase::Finished => cloud.holder = None,
+            _ => {}
+        }
+        drop(cloud);
         if turned_back {
-            self.world.log(Event::TurnedBack);
+            self.log(Event::TurnedBack);
         }
-        saved
+        if let Some(OwnerId(by)) = taken {
+            if was_abandoned {
+                self.met(Trouble::TakeOver);
+            }
+            self.log(Event::TakenUp { by });
+        }
+        Saved::Saved
     }
 
-    fn swap(&self, next: &Run, expected: u64, turned_back: &mut bool) -> Saved {
-        let mut state = self.world.state.borrow_mut();
-        match state.heads.get_mut(&next.run_id.0) {
-            Some(head) if head.version == expected => {
-                let before = matches!(head.phase, Phase::Injecting | Phase::Recovering);
-                if before && matches!(next.phase, Phase::RollingBack | Phase::Verifying | Phase::Held) {
-                    *turned_back = true;
-                }
-                *head = next.clone();
-                let mut cloud = self.world.cloud.borrow_mut();
-                match next.phase {
-                    Phase::Injecting if next.lever.is_some() => cloud.holder = Some(next.run_id.clone()),
-                    Phase::Finished => cloud.holder = None,
-                    _ => {}
-                }
-                Saved::Saved
-            }
-            Some(_) | None => Saved::Conflict,
+    fn create(&self, run: &Run, locked: bool) -> Begun {
+        let mut table = self.table.borrow_mut();
+        if let Some(there) = table.head(&run.run_id) {
+            return Begun::Exists(Box::new(there.clone()));
         }
+        if locked {
+            if let Some(holder) = &table.lock {
+                return Begun::Locked(holder.clone());
+            }
+            table.lock = Some(run.run_id.clone());
+        } else {
+            table.finishes += 1;
+            table.finished_at = Some(self.now.get());
+        }
+        table.began_at.get_or_insert(self.now.get());
+        table.heads.push(run.clone());
+        Begun::Begun
+    }
+
+    fn note_word(&self, word: &Word) -> u64 {
+        let mut table = self.table.borrow_mut();
+        let said = table.said.get_or_insert_default();
+        said.number += 1;
+        let number = said.number;
+        let event = match word {
+            Word::Release(release) => {
+                said.release = Some(release.clone());
+                Event::Released { fail_back: release.fail_back }
+            }
+            Word::Stop(stop) => {
+                said.stop = Some(stop.clone());
+                table.stop_said_at.get_or_insert(self.now.get());
+                Event::StopSaid
+            }
+        };
+        drop(table);
+        self.met(if event == Event::StopSaid { Trouble::OperatorStops } else { Trouble::PeopleRelease });
+        self.log(event);
+        number
+    }
+
+    fn note_switch(&self, switch: &Switch, engaged: bool) {
+        let mut table = self.table.borrow_mut();
+        let before = table.switches.iter().position(|(_, there)| there.scope == switch.scope);
+        let since = before.map_or(self.now.get(), |index| table.switches.remove(index).0);
+        if engaged {
+            table.switches.push((since, switch.clone()));
+            self.met(Trouble::SwitchEngaged);
+        }
+        drop(table);
+        self.log(Event::Switched { what: switch.scope.to_string(), engaged });
+    }
+
+    /// What is said to whoever carries this run on.
+    fn orders(&self) -> Orders {
+        let table = self.table.borrow();
+        let mut switches: Vec<Switch> = Vec::new();
+        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != "test/bookstore/simulated");
+        switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
+        if self.is_within(self.scenario.unreadable_switch) {
+            self.met_once(Trouble::SwitchUnreadable);
+            switches.push(Switch::unreadable(Scope::Account, "simulated"));
+        }
+        Orders {
+            said: table.said.clone(),
+            application_stop: table.application_stop.as_ref().map(|(_, at, stop)| (*at, stop.clone())),
+            switches,
+            heartbeat: table.beats.last().map(|(_, at)| *at),
+        }
+    }
+
+    /// Since when the run should stop: by a word, by a switch, or by one that cannot be read.
+    fn stop_wanted(&self) -> Option<i64> {
+        let wanted = self.table.borrow().stop_wanted_since(self.now.get());
+        let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
+        let unreadable = unreadable.map(|(from, _)| crate::truth::BEGINS.saturating_add_unsigned(from));
+        wanted.into_iter().chain(unreadable).min()
+    }
+
+    /// What forbids an injecting call at this moment, as the world knows it. What came up while the call was on its
+    /// way does not count.
+    pub fn forbids(&self, run: &Run) -> Option<String> {
+        const ON_ITS_WAY: i64 = 250;
+        const GATES_ARE_GOOD_FOR: i64 = 21_000;
+        let now = self.now.get();
+        if let Some((from, to)) = self.scenario.gate_closed {
+            let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - crate::truth::BEGINS);
+            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
+                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
+            {
+                return Some("a gate was closed".to_owned());
+            }
+        }
+        if self.stop_wanted().is_some_and(|since| since < now - ON_ITS_WAY) {
+            return Some("it was to stop, or a kill switch was engaged".to_owned());
+        }
+        let table = self.table.borrow();
+        let beat = table
+            .beats
+            .iter()
+            .rev()
+            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
+        let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
+        if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
+            return Some("the watchdog was away".to_owned());
+        }
+        let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
+        (holder != run.owner.as_ref()).then(|| "another had taken the run up".to_owned())
+    }
+
+    /// One more look of somebody who could have heard of a stop before it.
+    pub fn note_deafness(&self, run: &Run) {
+        let (Some(owner), None) = (&run.owner, &run.stop) else { return };
+        if self.stop_wanted().is_none_or(|since| since >= self.now.get()) {
+            return;
+        }
+        let mut table = self.table.borrow_mut();
+        let known = table.deaf.iter().position(|(who, _)| who == owner);
+        let index = known.unwrap_or(table.deaf.len());
+        if known.is_none() {
+            table.deaf.push((owner.clone(), 0));
+        }
+        table.deaf[index].1 += 1;
+        let looks = table.deaf[index].1;
+        drop(table);
+        if looks == 2 {
+            self.log(Event::Deaf { owner: owner.0.clone() });
+        }
+    }
+
+    /// Who could not read the orders could not hear of it; who could not save that it is over looks on.
+    fn note_excuse(&self, owner: &OwnerId) {
+        let mut table = self.table.borrow_mut();
+        if let Some(deaf) = table.deaf.iter_mut().find(|(who, _)| who == owner) {
+            deaf.1 = 0;
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        let table = self.table.borrow();
+        !table.heads.is_empty() && table.heads.iter().all(|head| head.phase == Phase::Finished)
     }
 }
 
 impl Store for WorldStore {
     async fn begin(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.call(|| {
-            let mut state = self.world.state.borrow_mut();
-            if let Some(there) = state.heads.get(&run.run_id.0) {
-                return Begun::Exists(Box::new(there.clone()));
-            }
-            if let Some(holder) = &state.lock {
-                return Begun::Locked(RunId(holder.clone()));
-            }
-            state.lock = Some(run.run_id.0.clone());
-            state.heads.insert(run.run_id.0.clone(), run.clone());
-            Begun::Begun
-        })
-        .await
+        self.write(|world| world.create(run, true)).await
     }
 
     async fn record(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.call(|| {
-            let mut state = self.world.state.borrow_mut();
-            if let Some(there) = state.heads.get(&run.run_id.0) {
-                return Begun::Exists(Box::new(there.clone()));
-            }
-            state.heads.insert(run.run_id.0.clone(), run.clone());
-            state.finishes += 1;
-            Begun::Begun
-        })
-        .await
+        self.write(|world| world.create(run, false)).await
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.call(|| self.world.state.borrow().heads.get(&id.0).cloned()).await
+        self.read(|table| table.head(id).cloned()).await
     }
 
-    async fn request(&self, _: &RunId) -> Result<Option<Request>, StoreError> {
-        self.call(|| Some((*self.request).clone())).await
+    async fn request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
+        self.read(|table| table.head(id).map(|_| (*self.request).clone())).await
     }
 
     async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.call(|| self.replace(next, expected)).await
+        self.write(|world| world.replace_head(next, expected)).await
     }
 
     async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.call(|| {
-            let saved = self.replace(next, expected);
+        self.write(|world| {
+            let saved = world.replace_head(next, expected);
             if saved == Saved::Saved {
                 assert_eq!(next.phase, Phase::Finished);
-                let mut state = self.world.state.borrow_mut();
-                state.lock = None;
-                state.finishes += 1;
-                drop(state);
-                self.world.log(Event::Finished { back: self.world.is_back() });
+                let mut table = world.table.borrow_mut();
+                table.lock = None;
+                table.finishes += 1;
+                table.finished_at = Some(world.now.get());
+                drop(table);
+                world.log(Event::Finished { back: world.is_back() });
             }
             saved
         })
@@ -138,39 +349,53 @@ impl Store for WorldStore {
     }
 
     async fn append(&self, _: &RunId, _: &[(String, Evidence)]) -> Result<(), StoreError> {
-        self.call(|| ()).await
+        self.write(|_| ()).await
     }
 
     async fn orders(&self, _: &Run) -> Result<Orders, StoreError> {
-        let heartbeat = Some(self.world.time());
-        self.call(|| Orders { heartbeat, ..Orders::default() }).await
+        self.read(|_| self.world.orders()).await
     }
 
-    async fn say(&self, _: &RunId, _: &Word) -> Result<u64, StoreError> {
-        self.call(|| 0).await
+    async fn say(&self, _: &RunId, word: &Word) -> Result<u64, StoreError> {
+        self.write(|world| world.note_word(word)).await
     }
 
-    async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
-        self.call(|| ()).await
-    }
-
-    async fn switch(&self, _: &Switch, _: bool) -> Result<(), StoreError> {
-        self.call(|| ()).await
-    }
-
-    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
-        let open = |run: &&Run| run.phase != Phase::Finished;
-        self.call(|| {
-            self.world.state.borrow().heads.values().filter(open).map(|run| run.run_id.clone()).collect()
+    async fn stop_application(&self, _: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|world| {
+            let now = world.now.get();
+            world.table.borrow_mut().application_stop = Some((now, at, stop.clone()));
+            world.met(Trouble::ApplicationStopped);
+            world.log(Event::StopSaid);
         })
         .await
     }
 
-    async fn beat(&self, _: Timestamp) -> Result<(), StoreError> {
-        self.call(|| ()).await
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
+        self.write(|world| world.note_switch(switch, engaged)).await
+    }
+
+    /// The index lags: it may miss a run that began just now, and name one that is over.
+    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
+        self.read(|table| {
+            let lag = self.world.rng.borrow_mut().i64(0..5_000);
+            let then = self.world.now.get() - lag;
+            let began = table.began_at.is_some_and(|at| at <= then);
+            let over = table.finished_at.is_some_and(|at| at <= then);
+            let open = if began && !over { table.heads.first() } else { None };
+            let really = table.heads.first().filter(|head| head.phase != Phase::Finished);
+            if open.map(|run| &run.run_id) != really.map(|run| &run.run_id) {
+                self.world.met(Trouble::StaleIndex);
+            }
+            open.map(|run| run.run_id.clone()).into_iter().collect()
+        })
+        .await
+    }
+
+    async fn beat(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|world| world.table.borrow_mut().beat(world.now.get(), at)).await
     }
 
     async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
-        self.call(|| self.world.state.borrow().heads.values().cloned().collect()).await
+        self.read(|table| table.heads.clone()).await
     }
 }

@@ -7,7 +7,8 @@ use firedrill_core::Outcome;
 use crate::{
     history::play,
     oracle,
-    scenario::{Kind, Scenario, Trouble},
+    scenario::{Kind, Scenario},
+    trouble::Met,
 };
 
 /// What came of many histories of one drill.
@@ -22,7 +23,7 @@ pub struct Tally {
     /// How many were left open for people.
     pub open: u64,
     /// How often each kind of trouble was met.
-    pub met: BTreeMap<Trouble, u64>,
+    pub met: Met,
     /// The seeds of bad ones, and what was bad.
     pub bad: Vec<(u64, String)>,
 }
@@ -39,9 +40,7 @@ impl Tally {
             if let Err(what) = oracle::check(&history) {
                 tally.bad.push((seed, what));
             }
-            for (trouble, times) in &history.met {
-                *tally.met.entry(*trouble).or_default() += times;
-            }
+            tally.met.add(&history.met);
             match history.run.as_ref().map(|run| run.outcome) {
                 Some(Some(outcome)) => *tally.outcomes.entry(outcome).or_default() += 1,
                 Some(None) => tally.open += 1,
@@ -88,7 +87,7 @@ impl Tally {
         self.injected += other.injected;
         self.open += other.open;
         other.outcomes.into_iter().for_each(|(key, times)| *self.outcomes.entry(key).or_default() += times);
-        other.met.into_iter().for_each(|(key, times)| *self.met.entry(key).or_default() += times);
+        self.met.add(&other.met);
         self.bad.extend(other.bad);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     plain::{Mark, marked, shows_colors},
     python, records, summary,
     table::Record,
-    timeline::Timeline,
+    timeline::{Timeline, is_watchdog},
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -25,6 +25,10 @@ const STARTS_WITHIN: Duration = Duration::from_mins(1);
 /// A run takes about half a minute, one that is held some more; the function's own timeout is two.
 const ENDS_WITHIN: Duration = Duration::from_mins(4);
 
+/// The fault that ends the drill's function.
+const CRASHED: &str = "crash";
+const CRASH: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "60"), ("SettleMs", "60000")];
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
@@ -32,13 +36,23 @@ pub struct DemoOptions {
     pub drills: Vec<Drill>,
     /// Leave everything up afterwards.
     pub keep: bool,
-    /// What should take over does not.
-    pub broken: bool,
-    /// The CDN's primary really fails in the middle of its drill.
-    pub incident: bool,
+    /// What goes wrong, if anything.
+    pub trouble: Option<Trouble>,
 }
 
-/// Runs the demo; whether the outcome of every drill was `recovered`. Dropping the future takes everything
+/// What goes wrong in a demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// What should take over does not.
+    Broken,
+    /// The CDN's primary really fails in the middle of its drill.
+    Incident,
+    /// The drill's function dies right after it caused the failure.
+    Crash,
+}
+
+/// Runs the demo; whether every drill ended as it should: `recovered`, or, if its function died, finished by the
+/// watchdog with everything as it was. Dropping the future takes everything
 /// down, at any point.
 ///
 /// # Errors
@@ -56,12 +70,15 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     let aws = LocalAws::start().await?;
     screen.done(&format!("local AWS answers at {}", aws.endpoint()));
     screen.work("deploying infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
-    let broken_instance = options.broken && options.drills.contains(&Drill::Instance);
+    let broken_instance =
+        options.trouble == Some(Trouble::Broken) && options.drills.contains(&Drill::Instance);
     let bookstore = BookstoreOptions { broken: broken_instance, ..BookstoreOptions::default() };
-    let mut home = Home::on(aws, HomeOptions { bookstore, ..HomeOptions::new(&functions) }).await?;
+    // What a dead function sent may land for as long as it could have lived: a shorter life is a shorter wait.
+    let params = if options.trouble == Some(Trouble::Crash) { CRASH.to_vec() } else { Vec::new() };
+    let mut home = Home::on(aws, HomeOptions { bookstore, params, ..HomeOptions::new(&functions) }).await?;
     screen.done("deployed: infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
     screen.done(&format!("the bookstore serves at {}/version/", home.bookstore.url()));
-    if options.broken {
+    if options.trouble == Some(Trouble::Broken) {
         screen.done(&break_something(&home, &options.drills).await?);
     }
 
@@ -70,8 +87,8 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
         if index > 0 {
             screen.say("");
         }
-        let record = one(&screen, &mut home, drill, options.incident).await?;
-        as_it_should &= record.run.outcome == Some(Outcome::Recovered);
+        let record = one(&screen, &mut home, drill, options.trouble).await?;
+        as_it_should &= ended_well(&record, options.trouble);
         screen.say("");
         for line in summary::lines(&record, &home.table.name, screen.colors) {
             screen.say(&line);
@@ -93,6 +110,27 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     home.down()?;
     screen.spinner.finish_and_clear();
     Ok(as_it_should)
+}
+
+fn ended_well(record: &Record, trouble: Option<Trouble>) -> bool {
+    let run = &record.run;
+    if trouble != Some(Trouble::Crash) {
+        return run.outcome == Some(Outcome::Recovered);
+    }
+    let by_watchdog = run.finished_by.as_ref().is_some_and(|by| is_watchdog(&by.0));
+    by_watchdog && run.times.steady_again.is_some() && run.outcome != Some(Outcome::RollbackFailed)
+}
+
+/// Lets the function that runs this drill die when the call that causes its failure has taken effect.
+async fn let_it_die(home: &Home, drill: Drill) -> Result<(), LocalError> {
+    let (service, action) = match drill {
+        Drill::Instance => ("ec2", "StopInstances"),
+        Drill::Cdn | Drill::Database => ("cloudwatch", "SetAlarmState"),
+    };
+    let fault = json!([{
+        "id": CRASHED, "service": service, "action": action, "dryRun": false, "kind": "kill", "when": "after"
+    }]);
+    home.aws.set_faults(&fault).await.map(drop)
 }
 
 /// What should take over does not: the standby server, or the failover function, whose call is denied.
@@ -118,16 +156,29 @@ async fn break_something(home: &Home, drills: &[Drill]) -> Result<String, LocalE
 }
 
 /// One drill, from its schedule to its end.
-async fn one(screen: &Screen, home: &mut Home, drill: Drill, incident: bool) -> Result<Record, LocalError> {
+async fn one(
+    screen: &Screen,
+    home: &mut Home,
+    drill: Drill,
+    trouble: Option<Trouble>,
+) -> Result<Record, LocalError> {
+    if trouble == Some(Trouble::Crash) {
+        let_it_die(home, drill).await?;
+    }
     screen.work(&format!("waiting until the alarm of drill `{}` is in OK", drill.key()));
     let at = home.schedule(drill).await?;
     screen.done(&format!("the schedule will start drill `{}` at {:.19}Z", drill.key(), at.to_string()));
     screen.say("");
-    watch(screen, home, drill, incident).await
+    watch(screen, home, drill, trouble).await
 }
 
 /// Shows the run as its record grows, from the schedule to its end.
-async fn watch(screen: &Screen, home: &Home, drill: Drill, incident: bool) -> Result<Record, LocalError> {
+async fn watch(
+    screen: &Screen,
+    home: &Home,
+    drill: Drill,
+    trouble: Option<Trouble>,
+) -> Result<Record, LocalError> {
     let began = Since::now();
     let id = loop {
         screen.work("waiting for the schedule");
@@ -146,7 +197,7 @@ async fn watch(screen: &Screen, home: &Home, drill: Drill, incident: bool) -> Re
     screen.say(&format!("Run {id}. Seconds count from the injection."));
     let mut timeline = Timeline::new(screen.colors);
     let began = Since::now();
-    let mut people = People { incident, failed: false, released: false };
+    let mut people = People { trouble, happened: false, released: false };
     loop {
         if let Some(record) = home.table.record(&id).await? {
             for line in timeline.grow(&record) {
@@ -169,10 +220,10 @@ async fn watch(screen: &Screen, home: &Home, drill: Drill, incident: bool) -> Re
     }
 }
 
-/// What happens to the application and what its people do, in a demo with an incident.
+/// What happens in a demo in which something goes wrong, and what people do about it.
 struct People {
-    incident: bool,
-    failed: bool,
+    trouble: Option<Trouble>,
+    happened: bool,
     released: bool,
 }
 
@@ -181,13 +232,20 @@ impl People {
         let run = &record.run;
         let stands_in =
             || home.bookstore.cdn_truth().last().is_some_and(|truth| truth.edges == Some(Cdn::Secondary));
-        if self.incident && !self.failed && stands_in() {
-            self.failed = true;
+        if self.trouble == Some(Trouble::Incident) && !self.happened && stands_in() {
+            self.happened = true;
             home.bookstore.fail_primary_cdn();
             screen.say("           the CDN's primary really fails now, in the middle of the drill");
         }
+        let crashes = self.trouble == Some(Trouble::Crash) && !self.happened;
+        if crashes && home.aws.calls().await?.iter().any(|call| call.fault.as_deref() == Some(CRASHED)) {
+            self.happened = true;
+            screen.say(
+                "           the function dies now, right after its call took effect: nobody carries the run on",
+            );
+        }
         let told = run.pages.iter().any(|page| page.sent);
-        if self.failed && !self.released && run.phase == Phase::Held && told {
+        if self.happened && !self.released && run.phase == Phase::Held && told {
             self.released = true;
             for page in run.pages.iter().filter(|page| page.sent) {
                 screen.say(&format!("           the message: {}", page.text));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use firedrill_local::{
     LocalError,
-    demo::{self, DemoOptions},
+    demo::{self, DemoOptions, Trouble},
     home::Drill,
     simulate,
     sweep::{self, Point, SweepOptions},
@@ -37,6 +37,9 @@ enum Command {
         /// Let the CDN's primary really fail in the middle of its drill.
         #[arg(long, conflicts_with = "broken")]
         incident: bool,
+        /// Let the drill's function die right after it stopped the instance.
+        #[arg(long, conflicts_with_all = ["broken", "incident"])]
+        crash: bool,
     },
     /// Plays histories in which everything goes wrong that can, in memory, and checks each. Succeeds if none is bad.
     Simulate {
@@ -94,8 +97,12 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (drill, keep, broken, incident) = match Arguments::parse().command {
-        Command::Demo { drill, keep, broken, incident } => (drill, keep, broken, incident),
+    let (drill, keep, trouble) = match Arguments::parse().command {
+        Command::Demo { drill, keep, broken, incident, crash } => {
+            let troubles =
+                [(broken, Trouble::Broken), (incident, Trouble::Incident), (crash, Trouble::Crash)];
+            (drill, keep, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
+        }
         Command::Simulate { drill, seeds, seed } => {
             let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
             let good = match seed {
@@ -110,17 +117,17 @@ async fn main() -> ExitCode {
             return ended(sweep::run(SweepOptions { drills, points: point, sample, lanes })).await;
         }
     };
-    let drills = match (drill, incident) {
-        (Some(Which::Instance | Which::Db), true) => {
+    let drills = match (drill, trouble) {
+        (Some(Which::Instance | Which::Db), Some(Trouble::Incident)) => {
             eprintln!("error: --incident is about the CDN: `cargo demo --incident`");
             return ExitCode::FAILURE;
         }
-        (_, true) => vec![Drill::Cdn],
-        (Some(which), false) => vec![which.drill()],
-        (None, false) if broken => vec![Drill::Instance],
-        (None, false) => Drill::ALL.to_vec(),
+        (_, Some(Trouble::Incident)) => vec![Drill::Cdn],
+        (Some(which), _) => vec![which.drill()],
+        (None, Some(Trouble::Broken | Trouble::Crash)) => vec![Drill::Instance],
+        (None, None) => Drill::ALL.to_vec(),
     };
-    ended(demo::run(DemoOptions { drills, keep, broken, incident })).await
+    ended(demo::run(DemoOptions { drills, keep, trouble })).await
 }
 
 /// Waits for its end, or for a signal to end it: it is dropped then, and takes everything down as it goes.

@@ -1,9 +1,9 @@
 //! `cargo simulate`: as many histories as one has patience for, and one of them as a timeline.
 
-use std::{collections::BTreeMap, fmt::Debug, io::IsTerminal as _};
+use std::{collections::BTreeMap, io::IsTerminal as _};
 
 use firedrill_core::Timestamp;
-use firedrill_world::{Event, Kind, Scenario, Tally, oracle, play};
+use firedrill_world::{Event, History, Kind, Scenario, Tally, Trouble, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::home::Drill;
@@ -52,7 +52,7 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
             tally.open
         );
         println!("  outcomes: {}", shares(&tally.outcomes, tally.histories));
-        println!("  troubles: {}", counts(&tally.met));
+        println!("  troubles: {}", troubles(&tally, kind(drill)));
         if let Some((seed, what)) = tally.bad.first() {
             println!("  BAD: seed {seed}: {what}");
             println!("  replay it: cargo simulate {} --seed {seed}", word(drill));
@@ -67,13 +67,11 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
 #[must_use]
 pub fn one(drill: Drill, seed: u64) -> bool {
     let history = play(Scenario::draw(kind(drill), seed));
-    println!("{}, seed {seed}\n\n{:#?}\n", word(drill), history.scenario);
-    let sent = history.log.iter().find(|logged| matches!(logged.what, Event::InjectSent { .. }));
-    let origin = sent.or(history.log.first()).map_or(Timestamp::from_millis(0), |logged| logged.at);
-    for logged in &history.log {
-        let ms = logged.at.as_millis() - origin.as_millis();
-        println!("{:>+9}.{:03} s  {:?}", ms / 1_000, ms.rem_euclid(1_000), logged.what);
-    }
+    println!("{}, seed {seed}\n", word(drill));
+    println!("circumstances (ms; what is not named does not occur)");
+    circumstances(&history.scenario).iter().for_each(|line| println!("  {line}"));
+    println!("\ntimeline (from the first injecting call on, else from the beginning)");
+    timeline(&history).iter().for_each(|line| println!("  {line}"));
     println!();
     if let Some(run) = &history.run {
         let or_none = |word: Option<String>| word.unwrap_or_else(|| "none".to_owned());
@@ -82,11 +80,35 @@ pub fn one(drill: Drill, seed: u64) -> bool {
         println!("outcome  {}", or_none(run.outcome.map(|outcome| outcome.to_string())));
         println!("reason   {}", run.reason.as_deref().unwrap_or("none"));
     }
-    match oracle::check(&history) {
+    let checked = oracle::check(&history);
+    match &checked {
         Ok(()) => println!("oracle   as it should be"),
         Err(what) => println!("oracle   BAD: {what}"),
     }
-    oracle::check(&history).is_ok()
+    checked.is_ok()
+}
+
+/// What is drawn, a line each.
+fn circumstances(scenario: &Scenario) -> Vec<String> {
+    let all = format!("{scenario:#?}").replace("Some(\n", "(\n");
+    let absent = |line: &&str| [": None,", ": false,", ": [],"].iter().any(|end| line.ends_with(end));
+    let lines: Vec<&str> = all.lines().filter(|line| !absent(line)).collect();
+    // The outermost braces say nothing.
+    let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
+    inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned()).collect()
+}
+
+/// What took effect, in words, and when.
+fn timeline(history: &History) -> Vec<String> {
+    let sent = history.log.iter().find(|logged| matches!(logged.what, Event::InjectSent { .. }));
+    let origin = sent.or(history.log.first()).map_or(Timestamp::from_millis(0), |logged| logged.at);
+    let line = |logged: &firedrill_world::Logged| {
+        let ms = logged.at.as_millis() - origin.as_millis();
+        let sign = if ms < 0 { '-' } else { '+' };
+        let (seconds, rest) = (ms.unsigned_abs() / 1_000, ms.unsigned_abs() % 1_000);
+        format!("{sign}{seconds:>5}.{rest:03} s  {}", logged.what)
+    };
+    history.log.iter().map(line).collect()
 }
 
 fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
@@ -98,6 +120,22 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
         .join(", ")
 }
 
-fn counts(of: &BTreeMap<impl Debug, u64>) -> String {
-    of.iter().map(|(key, times)| format!("{key:?} {times}")).collect::<Vec<_>>().join(", ")
+/// How often each kind of trouble was met that can occur in this drill.
+fn troubles(tally: &Tally, kind: Kind) -> String {
+    let all = Trouble::ALL.iter().filter(|trouble| trouble.applies_to(kind));
+    all.map(|trouble| format!("{trouble:?} {}", tally.met.times(*trouble))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_told_in_words_and_without_what_does_not_occur() {
+        let history = play(Scenario::draw(Kind::Instances, 3));
+        let told = circumstances(&history.scenario).join("\n");
+        assert!(told.contains("seed: 3") && !told.contains("None") && !told.contains("false"), "{told}");
+        assert_eq!(timeline(&history).len(), history.log.len());
+        assert!(timeline(&history).iter().all(|line| line.contains(" s  ")), "{:#?}", timeline(&history));
+    }
 }

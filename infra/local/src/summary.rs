@@ -1,10 +1,13 @@
 //! What a run comes to, in a dozen lines.
 
-use firedrill_core::{ClockName, Measured, Outcome, Run, report::Took, report::report, request::Mode};
+use firedrill_core::{
+    ClockName, Measured, Outcome, Run, Verdict, report::Took, report::report, request::Mode,
+};
 
 use crate::{
     plain::{Mark, marked, seconds},
     table::Record,
+    timeline::is_watchdog,
 };
 
 /// The summary, line by line. `table` is where the record lies.
@@ -43,6 +46,7 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         ("objective", objective(run, report.time_to_recover)),
         ("answers", format!("{} of {} failed", run.answers.failed, run.answers.asked)),
         ("outcome", outcome),
+        ("finished by", finished_by(run)),
         ("reason", reason.into_iter().flatten().collect::<Vec<_>>().join("; ")),
         ("record", format!("table {table}, pk {}", record.partition())),
     ];
@@ -50,6 +54,15 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("  {}  {value}", marked(&format!("{name:<11}"), Mark::Faint, colors)))
         .collect()
+}
+
+/// Empty if whoever began it finished it.
+fn finished_by(run: &Run) -> String {
+    match run.finished_by.as_ref().filter(|by| **by != run.starter) {
+        Some(by) if is_watchdog(&by.0) => format!("the watchdog ({by}), not the function that began it"),
+        Some(by) => format!("another invocation ({by})"),
+        None => String::new(),
+    }
 }
 
 fn detected(run: &Run, detected: Option<(Took, ClockName)>) -> String {
@@ -111,6 +124,7 @@ fn objective(run: &Run, recovered: Option<Took>) -> String {
     let rto = seconds(run.limits.rto_ms);
     match (recovered, run.injection_began()) {
         (Some(took), _) if took.ms <= run.limits.rto_ms => format!("{rto}: met"),
+        (None, Some(_)) if run.verdict == Some(Verdict::Inconclusive) => format!("{rto}: cannot be told"),
         (Some(_) | None, Some(_)) => format!("{rto}: missed"),
         (_, None) => format!("{rto}: not put to the test"),
     }

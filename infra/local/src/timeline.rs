@@ -41,6 +41,7 @@ const fn rank(evidence: &Evidence) -> u8 {
         Evidence::Gate { .. } | Evidence::Wiring { .. } => 3,
         Evidence::Targets { .. } => 4,
         Evidence::Note { .. } | Evidence::Plan { .. } => 5,
+        Evidence::CarriedOn { .. } => 0,
         Evidence::Phase { .. } => 7,
         Evidence::Call { .. } => 8,
         Evidence::Alarm { .. } | Evidence::Event { .. } => 9,
@@ -248,10 +249,19 @@ fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
         Evidence::Alarm { at, alarm, summary, .. } => {
             Some((*at, format!("alarm {}: {summary}", short(alarm)), Mark::Plain))
         }
+        Evidence::CarriedOn { at, by } => {
+            let who = if is_watchdog(by) { "the watchdog" } else { "another invocation" };
+            Some((*at, format!("{who} carries the run on, and may not inject"), Mark::Strong))
+        }
         Evidence::Phase { at, from, to, .. } => Some((*at, entered(run, *from, *to), Mark::Strong)),
         Evidence::Plan { at, .. } => Some((*at, "planned; nothing is touched".to_owned(), Mark::Plain)),
         Evidence::Note { at, text } => Some((*at, text.clone(), Mark::Plain)),
     }
+}
+
+/// Whether this owner of a run is a tick of the watchdog.
+pub(crate) fn is_watchdog(owner: &str) -> bool {
+    owner.starts_with("watchdog/")
 }
 
 /// At most three by name.

@@ -30,7 +30,7 @@ fn application_pk(application: &str) -> String {
 
 /// The switches that keep this run from being drilled.
 fn scopes(run: &Run) -> [Scope; 3] {
-    [Scope::Account, Scope::Application(run.application.clone()), Scope::Drill(run.drill_key())]
+    [Scope::Account, Scope::Application(run.application.to_string()), Scope::Drill(run.drill_key())]
 }
 
 impl Table {

@@ -294,7 +294,9 @@ fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
     let scope = match (application, drill) {
         (None, None) => Scope::Account,
         (Some(name), None) => Scope::Application(named(word, "application", name)?),
-        (None, Some(key)) if key.split('/').count() == 3 => Scope::Drill(key),
+        (None, Some(key)) if key.split('/').count() == 3 && key.split('/').all(|part| !part.is_empty()) => {
+            Scope::Drill(named(word, "drill", key)?)
+        }
         (None, Some(_)) => {
             return Err(shape(&format!("{word}.drill"), "is of the form environment/application/drill"));
         }

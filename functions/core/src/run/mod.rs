@@ -13,7 +13,7 @@ pub use words::{Outcome, Phase, Status, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockName, Measured, Part, Streak, StreakRule, Timestamp,
+    ClockName, Measured, Part, Shared, Streak, StreakRule, Timestamp,
     request::{Mode, Release},
 };
 
@@ -25,6 +25,12 @@ pub const LAYOUT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OwnerId(pub String);
+
+impl std::fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A run, by its identity: `environment/application/drill/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -181,13 +187,13 @@ pub struct Run {
     /// The identity.
     pub run_id: RunId,
     /// The environment.
-    pub environment: String,
+    pub environment: Shared<str>,
     /// The application.
-    pub application: String,
+    pub application: Shared<str>,
     /// The drill.
-    pub drill: String,
+    pub drill: Shared<str>,
     /// The dependency that fails.
-    pub dependency: String,
+    pub dependency: Shared<str>,
     /// How the failure is caused.
     pub mode: Mode,
     /// How the run was started.
@@ -220,18 +226,18 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// The numbers it is decided on.
-    pub limits: Limits,
+    pub limits: Shared<Limits>,
     /// What was noted when.
     pub times: Times,
     /// The intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub injection: Option<Injection>,
+    pub injection: Option<Shared<Injection>>,
     /// What is pulled, if the failure is caused through an alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lever: Option<Lever>,
+    pub lever: Option<Shared<Lever>>,
     /// How to take it back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub undo: Vec<UndoStep>,
+    pub undo: Shared<Vec<UndoStep>>,
     /// One for each probe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streaks: Vec<Streak>,
@@ -340,7 +346,7 @@ impl Run {
     /// When the failure may have begun; none if it cannot have.
     #[must_use]
     pub fn injection_began(&self) -> Option<Timestamp> {
-        self.injection.as_ref().and_then(Injection::began)
+        self.injection.as_ref()?.began()
     }
 
     /// Whether nothing of it can land any more: no call of ours, and no act of the automation that it

@@ -2,7 +2,7 @@
 
 use super::{finish_untouched, past_deadline, stop_reason};
 use crate::{
-    Act, Observation, Part, Prepared, Ready, Run, Timestamp,
+    Act, Observation, Part, Prepared, Ready, Run, Shared, Timestamp,
     gate::{closed, is_closed},
     run::{Call, Injection, Phase, Verdict},
 };
@@ -51,15 +51,16 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
 
 /// Intent, undo and deadline go into the record; then, and only then, the call is sent.
 fn intend(run: &mut Run, ready: Ready, now: Timestamp) -> Act {
-    run.undo = ready.undo;
-    run.lever = ready.lever;
-    run.injection = Some(Injection {
+    run.undo = ready.undo.into();
+    run.lever = ready.lever.map(Shared::from);
+    let injection = Injection {
         owner: run.starter.clone(),
         deadline: now.plus_millis(run.limits.inject_within_ms),
         calls: vec![Call { number: 1, intended: now, sent: None, outcome: None }],
         last_absent: None,
         unwatched: false,
-    });
+    };
+    run.injection = Some(injection.into());
     run.phase = Phase::Injecting;
     Act::Inject(1)
 }

@@ -4,6 +4,7 @@ use super::{finish_untouched, note_detected, past_deadline, real_incident, roll_
 use crate::{
     Act, Measured, Observation, Run, Seen, Timestamp,
     gate::closed,
+    request::Mode,
     run::{Call, CallOutcome, Phase, Verdict},
     time::growing_ms,
 };
@@ -37,6 +38,10 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = real_incident(run, seen).or_else(|| past_deadline(run, now)) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
+    if seen.in_place == Seen::Yes && !is_known_to_be_ours(run, seen, began) {
+        let reason = "the alarm went off, and that may not have been this run's doing: it may have been a real one";
+        return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
+    }
     if seen.in_place == Seen::Yes {
         let at = seen.looked.unwrap_or(now);
         let since = before.unwrap_or(began).max(began);
@@ -63,6 +68,15 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     Act::Wait
+}
+
+/// Datapoints carry no name. Before one of them is known to have been taken, an alarm that goes off proves nothing; nor
+/// does one that went off before them, however little clocks may differ.
+fn is_known_to_be_ours(run: &Run, seen: &Observation, began: Timestamp) -> bool {
+    let mut calls = run.injection.iter().flat_map(|injection| &injection.calls);
+    let taken = calls.any(|call| call.outcome == Some(CallOutcome::Done));
+    let after = seen.in_place_at.is_none_or(|raised| raised.at >= began);
+    run.mode != Mode::Metric || (taken && after)
 }
 
 /// Mode `metric`: the alarm has not gone off, so the next of the planned datapoints is published, each

@@ -59,11 +59,14 @@ fn note_acted(run: &mut Run, acted: &[Acted]) {
 /// Takes the probes' answers into the streaks, and counts those between injection and verdict.
 fn note_answers(run: &mut Run, seen: &Observation) {
     let began = run.injection_began();
+    let mut unwatched = false;
     run.streaks.resize_with(run.limits.probes.len(), Default::default);
     for (index, answer) in &seen.answers {
         let (Some(streak), Some(rule)) = (run.streaks.get_mut(*index), run.limits.probes.get(*index)) else {
             continue;
         };
+        // A recovery may have come and gone.
+        unwatched |= answer.seen == Seen::No && streak.silent_until(answer.asked) > rule.longest_unseen_ms();
         streak.push(answer, rule);
         // Who answers is another question than whether users were served.
         let users = rule.part == crate::Part::Steady;
@@ -75,6 +78,9 @@ fn note_answers(run: &mut Run, seen: &Observation) {
                 Seen::Unknown => run.answers.unknown += 1,
             }
         }
+    }
+    if let (true, Phase::Recovering, Some(injection)) = (unwatched, run.phase, &mut run.injection) {
+        injection.unwatched = true;
     }
 }
 

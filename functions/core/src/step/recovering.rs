@@ -28,8 +28,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     match judge(run, now) {
         Judgement::Wait => Act::Wait,
         Judgement::Decided { verdict: Verdict::NotRecovered, .. } if may_have_been_missed(run) => {
-            let reason =
-                "for a while nobody looked: the standby may have served, and been left again".to_owned();
+            let reason = "for a while nobody could look: it may have recovered, and failed again".to_owned();
             roll_back(run, Verdict::Inconclusive, reason, now)
         }
         Judgement::Decided { verdict, recovered, serving_standby, impaired, reason } => {
@@ -45,8 +44,8 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     }
 }
 
-/// A holder that died may have seen the recovery and carried out the undo without being able to write that
-/// down. Where the failure lasts, its absence would show.
+/// A holder that died may have seen the recovery, and carried out the undo, without being able to write that
+/// down; and one may have gone unseen for which answers were lost for long enough.
 fn may_have_been_missed(run: &Run) -> bool {
-    !run.mode.lasts() && run.injection.as_ref().is_some_and(|injection| injection.unwatched)
+    run.injection.as_ref().is_some_and(|injection| injection.unwatched)
 }

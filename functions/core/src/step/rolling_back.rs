@@ -198,7 +198,7 @@ pub(super) fn give_up_by_name(run: &mut Run, now: Timestamp) -> Option<Act> {
 }
 
 fn leave(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
-    for step in &mut run.undo {
+    for step in run.undo.iter_mut() {
         if step.progress.state == StepState::Open && which(step) {
             step.progress.state = StepState::LeftToPeople;
         }

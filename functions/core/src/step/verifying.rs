@@ -15,14 +15,16 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return act;
     }
     let mut undone = true;
-    for (index, step) in run.undo.iter_mut().enumerate() {
-        match (step.progress.state, seen.undone.get(index).cloned().unwrap_or_default()) {
+    for index in 0..run.undo.len() {
+        let looked = seen.undone.get(index).unwrap_or(&StepSeen::Unknown);
+        match (run.undo[index].progress.state, looked) {
             (StepState::LeftToPeople, _) | (_, StepSeen::Done) => {}
             // A call that was lost has landed after all, or somebody undid the undo.
             (_, StepSeen::Open | StepSeen::Busy | StepSeen::Drifted(_)) => {
-                step.progress.state = StepState::Open;
-                step.progress.attempts = 0;
-                step.progress.done = None;
+                let progress = &mut run.undo[index].progress;
+                progress.state = StepState::Open;
+                progress.attempts = 0;
+                progress.done = None;
                 run.unwell_since.get_or_insert(now);
                 run.phase = Phase::RollingBack;
                 return Act::Wait;

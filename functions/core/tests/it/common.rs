@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    Answer, Run, Seen, Timestamp,
+    Answer, Request, Run, Seen, Timestamp,
     deliver::{Invocation, begin},
     gate::Policy,
     request::{Delivery, parse},
     run::OwnerId,
     timing::Timing,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// When every run here begins.
 pub const BEGINS: i64 = 1_795_428_000_000;
@@ -20,9 +20,9 @@ pub fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(BEGINS + ms)
 }
 
-/// A run in `checking`: objective 30 s, give up after 90 s, one probe that needs 3 answers over 2 s.
-pub fn run() -> Run {
-    let document = json!({
+/// A request: objective 30 s, give up after 90 s, one probe that needs 3 answers over 2 s.
+pub fn document() -> Value {
+    json!({
         "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "execute": true, "mode": "stop",
         "target": {
@@ -34,8 +34,17 @@ pub fn run() -> Run {
         "objective": { "rtoSeconds": 30, "restoreWithinSeconds": 120, "injectWithinSeconds": 60 },
         "cadence": { "everyDays": 28 },
         "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" }
-    });
-    let Ok(Delivery::Start(request)) = parse(&document) else { panic!("the request is refused") };
+    })
+}
+
+/// The same, read.
+pub fn request() -> Request {
+    let Ok(Delivery::Start(request)) = parse(&document()) else { panic!("the request is refused") };
+    *request
+}
+
+/// The stack's numbers.
+pub fn timing() -> Timing {
     let timing = Timing {
         poll_ms: 1_000,
         aws_poll_ms: 2_000,
@@ -47,14 +56,23 @@ pub fn run() -> Run {
         function_timeout_ms: 180_000,
         heartbeat_fresh_ms: 180_000,
     };
-    let invocation = Invocation {
+    timing.checked().unwrap()
+}
+
+/// An invocation of a drill function, by its owner.
+pub fn invocation(owner: &str) -> Invocation {
+    Invocation {
         request_id: "r".to_owned(),
-        owner: OwnerId("starter".to_owned()),
-        ends_at: Duration::from_secs(100),
-        timing: timing.checked().unwrap(),
+        owner: OwnerId(owner.to_owned()),
+        ends_at: Duration::from_secs(170),
+        timing: timing(),
         policy: Policy::default(),
-    };
-    begin(&request, &invocation, at(0))
+    }
+}
+
+/// A run of it in `checking`.
+pub fn run() -> Run {
+    begin(&request(), &invocation("starter"), at(0))
 }
 
 /// An answer that came at once.

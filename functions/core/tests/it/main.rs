@@ -1,7 +1,10 @@
 //! The core, from outside.
 
 mod common;
+mod fakes;
 mod instances;
+mod orders;
 mod recovery;
 mod requests;
 mod steps;
+mod watch;

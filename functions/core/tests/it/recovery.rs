@@ -11,7 +11,7 @@ use firedrill_core::{
 fn injected(answers: impl IntoIterator<Item = (i64, Seen)>) -> Run {
     let mut run = run();
     run.phase = Phase::Recovering;
-    run.injection = Some(Injection {
+    let injection = Injection {
         owner: OwnerId("starter".to_owned()),
         deadline: at(70_000),
         calls: vec![Call {
@@ -22,7 +22,8 @@ fn injected(answers: impl IntoIterator<Item = (i64, Seen)>) -> Run {
         }],
         last_absent: None,
         unwatched: false,
-    });
+    };
+    run.injection = Some(injection.into());
     run.times.in_place = Some(Measured::ours(at(15_000), 0));
     run.streaks = vec![Streak::default()];
     for (ms, seen) in answers {

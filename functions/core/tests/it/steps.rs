@@ -3,12 +3,12 @@
 use crate::common::{at, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
+    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
     Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
-    run::{Datapoints, Lever, OwnerId, StepState, Stop, UndoStep},
+    run::{Call, Datapoints, Injection, Lever, OwnerId, StepState, Stop, UndoStep},
     step,
 };
 
@@ -218,10 +218,72 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     assert_eq!((next.phase, next.verdict, act), (Phase::Finished, Some(Verdict::Skipped), Act::Wait));
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();
-        before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+        before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
         before.undo[0].moves_traffic = true;
         before.phase = phase;
         let (next, act) = step(&before, &blank, at(1_000));
         assert_eq!((next.phase, act), (phase, Act::Wait));
+    }
+}
+
+/// Datapoints carry no name: as long as none of them is known to have been taken, or if the alarm went off before them,
+/// whoever looks at it cannot tell whether the drill caused it or a real failure did.
+#[test]
+fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
+    let lost = CallOutcome::Unknown { message: "no answer".into() };
+    let not_known = (Phase::RollingBack, Some(Verdict::Inconclusive));
+    for (outcome, raised, (phase, verdict)) in [
+        (Some(lost), 20_000, not_known),
+        (None, 20_000, not_known),
+        (Some(CallOutcome::Done), 900, not_known),
+        (Some(CallOutcome::Done), 20_000, (Phase::Recovering, None)),
+    ] {
+        let mut before = run();
+        before.mode = Mode::Metric;
+        before.lever = lever(before.mode).map(Into::into);
+        before.phase = Phase::Injecting;
+        let call = Call { number: 1, intended: at(1_000), sent: Some(at(1_000)), outcome };
+        let injection = Injection {
+            owner: before.starter.clone(),
+            deadline: at(60_000),
+            calls: vec![call],
+            last_absent: None,
+            unwatched: false,
+        };
+        before.injection = Some(injection.into());
+        let seen = Observation {
+            looked: Some(at(20_000)),
+            in_place: Seen::Yes,
+            in_place_at: Some(Measured::ours(at(raised), 1_000)),
+            ..Observation::default()
+        };
+        let (next, act) = step(&before, &seen, at(20_000));
+        assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait));
+    }
+}
+
+/// While nobody could look, the application may have recovered, and failed again for a reason of its own.
+#[test]
+fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
+    for (silence, verdict) in [(5_000, Verdict::NotRecovered), (60_000, Verdict::Inconclusive)] {
+        let mut run = run();
+        run.phase = Phase::Recovering;
+        let call = Call { number: 1, intended: at(0), sent: Some(at(0)), outcome: Some(CallOutcome::Done) };
+        let injection = Injection {
+            owner: run.starter.clone(),
+            deadline: at(60_000),
+            calls: vec![call],
+            last_absent: None,
+            unwatched: false,
+        };
+        run.injection = Some(injection.into());
+        let mut now = 0;
+        while run.phase == Phase::Recovering {
+            now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
+            let answers =
+                vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
+            (run, _) = step(&run, &Observation { answers, ..Observation::default() }, at(now));
+        }
+        assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");
     }
 }

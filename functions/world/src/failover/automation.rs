@@ -13,10 +13,14 @@ use firedrill_core::{
 
 use super::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, Pending, cloud::Place};
 use crate::{
+    agenda::Due,
     calls::{denied, send},
-    scenario::{Kind, Trouble},
-    store::troubled,
-    truth::{Event, World, WorldClock},
+    clock::WorldClock,
+    event::Event,
+    scenario::Kind,
+    store::{Access, troubled},
+    trouble::Trouble,
+    truth::World,
 };
 
 struct WorldRecords {
@@ -25,14 +29,18 @@ struct WorldRecords {
 }
 
 impl WorldRecords {
-    async fn call<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, work).await
+    async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        troubled(&self.world, &self.clock, Access::Read, work).await
+    }
+
+    async fn change<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        troubled(&self.world, &self.clock, Access::Write, work).await
     }
 }
 
 impl Records for WorldRecords {
     async fn claim(&self, entry: &Entry) -> Result<Claimed, StoreError> {
-        self.call(|| {
+        self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
             if let Some(there) = cloud.entries.get(&entry.key()) {
                 return Claimed::Exists(Box::new(there.clone()));
@@ -44,7 +52,7 @@ impl Records for WorldRecords {
     }
 
     async fn take(&self, entry: &Entry, from: &str) -> Result<bool, StoreError> {
-        self.call(|| {
+        self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
             match cloud.entries.get_mut(&entry.key()) {
                 Some(there) if there.by == from => {
@@ -58,18 +66,18 @@ impl Records for WorldRecords {
     }
 
     async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
-        self.call(|| {
+        self.change(|| {
             self.world.cloud.borrow_mut().entries.insert(entry.key(), entry.clone());
         })
         .await
     }
 
     async fn newest(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
-        self.call(|| self.world.cloud.borrow().newest).await
+        self.read(|| self.world.cloud.borrow().newest).await
     }
 
     async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
-        self.call(|| {
+        self.change(|| {
             let newest = &mut self.world.cloud.borrow_mut().newest;
             *newest = (*newest).max(Some(entry.at));
         })
@@ -77,11 +85,11 @@ impl Records for WorldRecords {
     }
 
     async fn holder(&self, _: &str) -> Result<Option<RunId>, StoreError> {
-        self.call(|| self.world.cloud.borrow().holder.clone()).await
+        self.read(|| self.world.cloud.borrow().holder.clone()).await
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.call(|| self.world.state.borrow().heads.get(&id.0).cloned()).await
+        self.read(|| self.world.table.borrow().head(id).cloned()).await
     }
 }
 
@@ -102,6 +110,7 @@ impl WorldEffect {
             let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
             self.world.log(Event::FailedOver { by_run, change: self.change.at });
             self.world.take_effect(pending);
+            self.world.follow();
             Ok(())
         };
         send(&self.world, &self.clock, "Throttling", false, land).await
@@ -111,7 +120,7 @@ impl WorldEffect {
 impl Effect for WorldEffect {
     async fn look(&mut self, direction: Direction) -> Looked {
         self.clock.latency().await;
-        if self.world.unlucky(1) {
+        if self.world.is_unlucky() {
             self.world.met(Trouble::ReadFails);
             return Looked::Unknown("simulated".to_owned());
         }
@@ -194,15 +203,10 @@ pub(crate) async fn function(
         Settings { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
     let config = config(world.scenario.kind);
     // Whoever delivers learns of a failure only when the invocation ends; should it die, too.
-    world.later(FUNCTION_TIMEOUT + 2_000, Pending::Deliver { change, attempt: attempt + 1 });
+    let next = Due::Cloud(Pending::Deliver { change, attempt: attempt + 1 });
+    world.later(FUNCTION_TIMEOUT + 2_000, next.clone());
     let handled = handle(&*clock, &records, &mut effect, &config, settings, &change_, &by).await;
-    let next = Pending::Deliver { change, attempt: attempt + 1 };
-    let mut cloud = world.cloud.borrow_mut();
-    if let Some(index) = cloud.pending.iter().rposition(|(_, what)| *what == next) {
-        if handled.is_ok() {
-            cloud.pending.swap_remove(index);
-        } else {
-            cloud.pending[index].0 = world.now.get() + 1_000 * i64::from(1_u32 << attempt.min(10));
-        }
+    if world.agenda.borrow_mut().cancel(&next) && handled.is_err() {
+        world.later(1_000 * (1 << attempt.min(10)), next);
     }
 }

@@ -10,11 +10,7 @@ use firedrill_core::{
 };
 
 use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
-use crate::{
-    calls::not_executed,
-    scenario::{Kind, Trouble},
-    truth::{Event, World},
-};
+use crate::{agenda::Due, calls::not_executed, event::Event, scenario::Kind, trouble::Trouble, truth::World};
 
 /// Who serves, or should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +70,6 @@ pub(crate) struct Cloud {
     outage_until: i64,
     busy_until: i64,
     pub last_failover: Option<i64>,
-    pub pending: Vec<(i64, Pending)>,
     pub holder: Option<RunId>,
     pub newest: Option<Timestamp>,
     pub entries: BTreeMap<String, Entry>,
@@ -82,47 +77,21 @@ pub(crate) struct Cloud {
 }
 
 impl World {
-    /// When the next thing takes effect by itself.
-    pub fn next_pending(&self) -> Option<i64> {
-        self.cloud.borrow().pending.iter().map(|(at, _)| *at).min()
-    }
-
-    pub fn later(&self, ms: u64, what: Pending) {
-        let at = self.now.get() + i64::try_from(ms).unwrap_or(0);
-        self.cloud.borrow_mut().pending.push((at, what));
-    }
-
     /// An update is guarded by the version that its sender saw.
     pub fn refuse_lost_race(&self, call: &Pending) -> Result<(), CallOutcome> {
         match call {
+            Pending::Point { .. } if self.is_unlucky() => {
+                // Somebody else changed something that does not matter here.
+                self.cloud.borrow_mut().version += 1;
+                self.met(Trouble::LostRace);
+                Err(not_executed("PreconditionFailed", true))
+            }
             Pending::Point { version, .. } if self.cloud.borrow().version != *version => {
                 self.met(Trouble::LostRace);
                 Err(not_executed("PreconditionFailed", true))
             }
             _ => Ok(()),
         }
-    }
-
-    /// Lets everything take effect that is due. Deliveries are left: they are invocations.
-    pub fn settle_cloud(&self) {
-        loop {
-            let now = self.now.get();
-            let due = {
-                let mut cloud = self.cloud.borrow_mut();
-                let due = cloud
-                    .pending
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, (at, what))| *at <= now && !matches!(what, Pending::Deliver { .. }));
-                let first = due.min_by_key(|(_, (at, _))| *at).map(|(index, _)| index);
-                first.map(|index| cloud.pending.swap_remove(index).1)
-            };
-            match due {
-                Some(what) => self.take_effect(what),
-                None => break,
-            }
-        }
-        self.advance();
     }
 
     pub fn take_effect(&self, what: Pending) {
@@ -135,7 +104,7 @@ impl World {
                 if self.cloud.borrow().alarm != Some(to) {
                     self.change(to, reason);
                     if !self.scenario.failover.composite {
-                        self.later(self.scenario.failover.falls_back_after, Pending::Compare);
+                        self.later(self.scenario.failover.falls_back_after, Due::Cloud(Pending::Compare));
                     }
                 }
             }
@@ -157,6 +126,8 @@ impl World {
                     let now = self.now.get();
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
+                    drop(cloud);
+                    self.later(self.scenario.failover.edges_take, Due::Passes);
                 }
             }
             Pending::FailOver { to } => self.fail_over(to),
@@ -181,7 +152,7 @@ impl World {
         if now < cloud.busy_until {
             return;
         }
-        if cloud.last_failover.is_some_and(|last| now - last < ms(scenario.cool_down)) {
+        if cloud.last_failover.is_some_and(|last| now - last < ms(scenario.drops_within)) {
             drop(cloud);
             self.met(Trouble::FailoverDropped);
             return;
@@ -191,6 +162,8 @@ impl World {
         cloud.last_failover = Some(now);
         cloud.outage_until = now + ms(scenario.outage);
         cloud.busy_until = cloud.outage_until + 2_000;
+        drop(cloud);
+        self.later(scenario.outage, Due::Passes);
     }
 
     /// Compares again at the ends of the periods in which something of this moment is looked at.
@@ -199,9 +172,10 @@ impl World {
         let first = (from / period + 1) * period;
         for n in 0..=ms(PERIODS) + 1 {
             let at = first + n * period;
-            let mut cloud = self.cloud.borrow_mut();
-            if !cloud.pending.iter().any(|(due, what)| *due == at && *what == Pending::Compare) {
-                cloud.pending.push((at, Pending::Compare));
+            let mut agenda = self.agenda.borrow_mut();
+            let compare = Due::Cloud(Pending::Compare);
+            if !agenda.has(at, &compare) {
+                agenda.add(at, compare);
             }
         }
     }
@@ -262,23 +236,24 @@ impl World {
         if to == AlarmState::Alarm && ours {
             self.log(Event::InPlace);
         }
-        let scenario = self.scenario.failover.clone();
+        let scenario = &self.scenario.failover;
+        let deliver = Due::Cloud(Pending::Deliver { change: index, attempt: 0 });
         let takes = || self.rng.borrow_mut().u64(50..scenario.delivery_takes);
-        self.later(takes(), Pending::Deliver { change: index, attempt: 0 });
+        self.later(takes(), deliver.clone());
         if scenario.delivered_twice {
             self.met(Trouble::DuplicateChange);
-            self.later(takes(), Pending::Deliver { change: index, attempt: 0 });
+            self.later(takes(), deliver.clone());
         }
         if let Some(after) = scenario.delivered_again_after {
             if after > 3_600_000 {
                 self.met(Trouble::ChangeHoursLate);
             }
-            self.later(after, Pending::Deliver { change: index, attempt: 0 });
+            self.later(after, deliver);
         }
     }
 
     /// What follows from the passing of time.
-    fn advance(&self) {
+    pub fn advance_cloud(&self) {
         let now = self.now.get();
         {
             let mut cloud = self.cloud.borrow_mut();

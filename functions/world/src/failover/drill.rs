@@ -3,12 +3,12 @@
 use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, UndoStep,
+    Answer, CallOutcome, Observation, Part, Phase, Prepared, Ready, Run, Seen, StepSeen, Timestamp, UndoStep,
     evidence::Evidence,
     failover::{AlarmState, places, reason_of},
     lever::{
-        Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step, plan,
-        whole_step, writer_step,
+        Change, Comparison, MetricAlarm, Statistic, Watched, alarm_step, distribution_step, metric_step,
+        plan, whole_step, writer_step,
     },
     plan::Plan,
     ports::{Clock, Drill, Inject},
@@ -20,19 +20,21 @@ use super::{
     ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIOD, PERIODS, Pending, cloud::Place,
 };
 use crate::{
+    agenda::Due,
     calls::{Landing, denied, not_executed, send},
-    history::timing,
+    clock::WorldClock,
+    event::Event,
     people,
-    scenario::{Kind, Trouble},
-    truth::{Event, World, WorldClock},
+    requests::timing,
+    scenario::Kind,
+    trouble::Trouble,
+    truth::World,
 };
 
 pub(crate) struct FailoverDrill {
-    pub world: Rc<World>,
-    pub clock: Rc<WorldClock>,
-    pub aws_poll: Duration,
-    pub last_look: Option<Duration>,
-    pub open_since: Option<Duration>,
+    world: Rc<World>,
+    clock: Rc<WorldClock>,
+    last_look: Option<Duration>,
 }
 
 fn arn(text: &str) -> Arn {
@@ -40,14 +42,18 @@ fn arn(text: &str) -> Arn {
 }
 
 impl FailoverDrill {
+    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>) -> Self {
+        Self { world: Rc::clone(world), clock: Rc::clone(clock), last_look: None }
+    }
+
     async fn probe(&self, run: &Run) -> Vec<(usize, Answer)> {
         let asked = self.clock.now();
         self.clock.latency().await;
-        let serves = self.world.cloud_serves();
-        let by = self.world.cloud.borrow().edges;
-        self.clock.latency().await;
         let answered = self.clock.now();
-        let blind = self.world.is_within(self.world.scenario.blind) || self.world.unlucky(1);
+        self.world.note_look(run);
+        let serves = self.world.serving.get();
+        let by = self.world.cloud.borrow().edges;
+        let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_unlucky();
         let answer = |part: Part| {
             let seen = match part {
                 Part::Steady => serves,
@@ -120,24 +126,28 @@ impl FailoverDrill {
         if scenario.refused || alarm != AlarmState::Ok {
             return Prepared::Refused("simulated".to_owned());
         }
-        if self.world.unlucky(1) {
+        if self.world.is_unlucky() {
             return Prepared::Unknown("simulated".to_owned());
         }
         Prepared::Ready(Box::new(self.ready()))
     }
 
+    /// The alarm and its history, which may lag.
     fn watched(&self) -> Watched {
-        if self.world.unlucky(1) {
+        if self.world.is_unlucky() {
             self.world.met(Trouble::ReadFails);
             return Watched::default();
         }
+        let at = Timestamp::from_millis(self.world.now.get() - self.world.staleness());
         let cloud = self.world.cloud.borrow();
-        Watched { changes: Some(cloud.changes.clone()), state: Some(cloud.alarm.unwrap_or(AlarmState::Ok)) }
+        let changes: Vec<Change> = cloud.changes.iter().filter(|change| change.at <= at).cloned().collect();
+        let state = changes.last().map_or(AlarmState::Ok, |change| change.to);
+        Watched { changes: Some(changes), state: Some(state) }
     }
 
-    /// The resource's steps and whether it failed over; unknown if it could not be read.
+    /// The resource's step and whether it failed over; unknown if it could not be read.
     fn looked(&self, run: &Run, step: &UndoStep) -> (StepSeen, Seen) {
-        if self.world.unlucky(1) {
+        if self.world.is_unlucky() {
             self.world.met(Trouble::ReadFails);
             return (StepSeen::Unknown, Seen::Unknown);
         }
@@ -177,11 +187,11 @@ impl FailoverDrill {
             Landing::Now => {
                 self.world.refuse_lost_race(&pending)?;
                 self.world.take_effect(pending);
-                self.world.settle();
+                self.world.follow();
                 Ok(())
             }
             Landing::Later(ms) => {
-                self.world.later(ms, pending);
+                self.world.later(ms, Due::Cloud(pending));
                 Ok(())
             }
         };
@@ -192,18 +202,21 @@ impl FailoverDrill {
 impl Drill for FailoverDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let answers = self.probe(run).await;
-        let mut seen = Observation { answers, ..Observation::default() };
-        let world = Rc::clone(&self.world);
-        people::stop_and_gates(&world, run, &mut seen);
-        if run.phase == Phase::Checking {
-            seen.prepared = Some(self.prepare());
+        let stop = people::tripped(&self.world, run);
+        let mut seen = Observation { answers, stop, ..Observation::default() };
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            seen.gates.push(self.world.gate());
         }
         let elapsed = self.clock.elapsed();
-        if self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= self.aws_poll) {
+        let pause = Duration::from_millis(timing().aws_poll_ms);
+        let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        if run.phase == Phase::Checking {
+            seen.prepared = Some(self.prepare());
+        } else if due {
             self.last_look = Some(elapsed);
+            let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();
-            seen.looked = Some(now);
             let watched = self.watched();
             (seen.in_place, seen.in_place_at) = watched.in_place(run);
             seen.foreign_alarm = watched.foreign_alarm(run, now);
@@ -214,17 +227,17 @@ impl Drill for FailoverDrill {
                 seen.undone = vec![set_back, undone];
                 seen.failed_over = failed_over;
             }
-            let well = world.primary_well();
-            if !well {
-                world.met(Trouble::PrimaryFails);
-            }
-            seen.primary = if world.unlucky(1) { Seen::Unknown } else { well.into() };
+            // For a yes, when the answer came; for a no, when it was asked for.
+            let not = seen.failed_over == Seen::No || seen.in_place == Seen::No;
+            seen.looked = Some(if not { asked } else { now });
+            let well = self.world.primary_well();
+            seen.primary = if self.world.is_unlucky() { Seen::Unknown } else { well.into() };
         }
-        seen.release = people::release(&world, &self.clock, &mut self.open_since, run);
         (seen, Vec::new())
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        self.last_look = None;
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, Trouble::RestoreRefused, "AccessDenied").await;
         }
@@ -257,7 +270,8 @@ impl Drill for FailoverDrill {
 
 impl Inject for FailoverDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.world.log_inject(run, number);
+        self.last_look = None;
+        self.world.note_inject(run, number, None);
         if self.world.scenario.denied {
             return denied(&self.world, &self.clock, Trouble::CallDenied, "AccessDenied").await;
         }

@@ -5,7 +5,7 @@ mod cloud;
 mod drill;
 
 pub(crate) use automation::function;
-pub(crate) use cloud::{Cloud, Pending};
+pub(crate) use cloud::{Cloud, Pending, ms};
 pub(crate) use drill::FailoverDrill;
 
 /// The lever of every simulated failover.

@@ -1,0 +1,175 @@
+//! Targets that are up or down, and the calls that were sent to them.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    rc::Rc,
+    time::Duration,
+};
+
+use firedrill_core::{
+    Answer, CallOutcome, Observation, Prepared, Ready, Run, Seen, StepSeen,
+    evidence::Evidence,
+    gate::GateAnswer,
+    instance::undo,
+    plan::Plan,
+    ports::{Clock, Drill, Inject},
+    run::{Page, Phase, RunId},
+};
+
+use super::{Machine, Time};
+
+/// A look or a call takes so long.
+const TAKES: Duration = Duration::from_millis(20);
+
+/// The targets of every run: one each.
+pub struct Targets {
+    time: Rc<Time>,
+    /// Of these runs they are down, from then on.
+    pub down: RefCell<BTreeMap<RunId, u64>>,
+    /// Stopping takes so long.
+    pub stop_takes: Cell<Duration>,
+    /// Starting takes so long.
+    pub start_takes: Cell<Duration>,
+    starting: RefCell<Vec<(u64, RunId)>>,
+    /// Whether users are served while a target is down; never, if there is none.
+    pub served: Cell<Option<bool>>,
+    /// Looks at these runs never end.
+    pub blind: RefCell<BTreeSet<RunId>>,
+    /// Calls for these runs are never answered.
+    pub mute: RefCell<BTreeSet<RunId>>,
+    /// A look at these runs ends the process that looks.
+    pub poison: RefCell<BTreeSet<RunId>>,
+    /// What was sent: when, by whom, for which run.
+    pub injected: RefCell<Vec<(u64, String, RunId)>>,
+    pub undone: RefCell<Vec<(u64, String, RunId)>>,
+    pub paged: RefCell<Vec<(RunId, String)>>,
+}
+
+impl Targets {
+    pub fn new(time: &Rc<Time>) -> Self {
+        Self {
+            time: Rc::clone(time),
+            down: RefCell::default(),
+            stop_takes: Cell::default(),
+            start_takes: Cell::default(),
+            starting: RefCell::default(),
+            served: Cell::new(Some(true)),
+            blind: RefCell::default(),
+            mute: RefCell::default(),
+            poison: RefCell::default(),
+            injected: RefCell::default(),
+            undone: RefCell::default(),
+            paged: RefCell::default(),
+        }
+    }
+
+    fn state(&self, id: &RunId) -> StepSeen {
+        let now = self.time.now();
+        let mut starting = self.starting.borrow_mut();
+        starting.retain(|(at, id)| {
+            let is_up = *at <= now;
+            if is_up {
+                self.down.borrow_mut().remove(id);
+            }
+            !is_up
+        });
+        if starting.iter().any(|(_, starts)| starts == id) {
+            StepSeen::Busy
+        } else if self.down.borrow().contains_key(id) {
+            StepSeen::Open
+        } else {
+            StepSeen::Done
+        }
+    }
+
+    fn is_in_place(&self, id: &RunId) -> bool {
+        self.down.borrow().get(id).is_some_and(|at| *at <= self.time.now())
+    }
+
+    fn note(&self, log: &RefCell<Vec<(u64, String, RunId)>>, run: &Run) {
+        let owner = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
+        log.borrow_mut().push((self.time.now(), owner, run.run_id.clone()));
+    }
+}
+
+/// A drill function's hands on them.
+pub struct Hands {
+    pub targets: Rc<Targets>,
+    pub machine: Machine,
+}
+
+/// The watchdog's: there is no way to inject.
+pub struct OnlyUndoes(pub Hands);
+
+impl Drill for Hands {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        assert!(!self.targets.poison.borrow().contains(&run.run_id), "this run cannot be looked at");
+        if self.targets.blind.borrow().contains(&run.run_id) {
+            pending::<()>().await;
+        }
+        let asked = self.machine.now();
+        self.targets.time.sleep(TAKES).await;
+        let looked = self.machine.now();
+        let state = self.targets.state(&run.run_id);
+        let is_in_place = self.targets.is_in_place(&run.run_id);
+        let served = self.targets.served.get().is_some_and(|served| served || !is_in_place);
+        let steps = || undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+        let seen = Observation {
+            gates: vec![GateAnswer { gate: "window".to_owned(), open: Seen::Yes, why: String::new() }],
+            prepared: (run.phase == Phase::Checking)
+                .then(|| Prepared::Ready(Box::new(Ready { lever: None, undo: steps() }))),
+            answers: vec![(0, Answer { seen: served.into(), asked, answered: looked, detail: None })],
+            looked: Some(looked),
+            in_place: is_in_place.into(),
+            undone: vec![state; run.undo.len()],
+            primary: Seen::Yes,
+            foreign_alarm: Seen::No,
+            ..Observation::default()
+        };
+        (seen, Vec::new())
+    }
+
+    async fn undo(&mut self, run: &Run, _: usize) -> CallOutcome {
+        self.targets.note(&self.targets.undone, run);
+        if self.targets.mute.borrow().contains(&run.run_id) {
+            pending::<()>().await;
+        }
+        self.targets.time.sleep(TAKES).await;
+        let takes = u64::try_from(self.targets.start_takes.get().as_millis()).unwrap();
+        self.targets.starting.borrow_mut().push((self.targets.time.now() + takes, run.run_id.clone()));
+        CallOutcome::Done
+    }
+
+    async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
+        self.targets.paged.borrow_mut().push((run.run_id.clone(), page.cause.clone()));
+        Ok(())
+    }
+}
+
+impl Inject for Hands {
+    async fn inject(&mut self, run: &Run, _: u32) -> CallOutcome {
+        self.targets.note(&self.targets.injected, run);
+        self.targets.time.sleep(TAKES).await;
+        let takes = u64::try_from(self.targets.stop_takes.get().as_millis()).unwrap();
+        self.targets.down.borrow_mut().insert(run.run_id.clone(), self.targets.time.now() + takes);
+        CallOutcome::Done
+    }
+
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
+}
+
+impl Drill for OnlyUndoes {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        self.0.observe(run).await
+    }
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        self.0.undo(run, step).await
+    }
+    async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
+        self.0.page(run, page).await
+    }
+}
