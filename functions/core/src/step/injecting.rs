@@ -39,7 +39,8 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if seen.in_place == Seen::Yes && !is_known_to_be_ours(run, seen, began) {
-        let reason = "the alarm went off, and that may not have been this run's doing: it may have been a real one";
+        let reason =
+            "the alarm went off, and that may not have been this run's doing: it may have been a real one";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     }
     if seen.in_place == Seen::Yes {

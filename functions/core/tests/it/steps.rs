@@ -3,8 +3,8 @@
 use crate::common::{at, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen, StepSeen,
-    Verdict,
+    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen,
+    StepSeen, Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},

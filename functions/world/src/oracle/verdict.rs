@@ -45,9 +45,10 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         };
     };
     let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace);
-    let agrees = |again| agrees(history, run, verdict, again, in_place, decided).map_err(|what| {
-        format!("verdict {verdict}, but {what}")
-    });
+    let agrees = |again| {
+        agrees(history, run, verdict, again, in_place, decided)
+            .map_err(|what| format!("verdict {verdict}, but {what}"))
+    };
     // What happened in the moment of the decision could not be seen any more.
     let known = agrees(recovered(history, sent, decided));
     match just_before(history, decided) {

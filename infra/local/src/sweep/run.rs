@@ -72,6 +72,8 @@ pub struct Lane {
 pub struct Ran {
     /// Its identity.
     pub run_id: String,
+    /// What the drill function answered.
+    pub answer: Value,
     /// Every call meanwhile, oldest first.
     pub calls: Vec<Call>,
     /// What is on record; none if nothing is.
@@ -145,7 +147,7 @@ impl Lane {
         let last = self.home.aws.calls().await?.last().map_or(0, |call| call.n);
         self.home.aws.set_faults(faults).await?;
         // How it ends is on record; that it was killed is what is wanted.
-        self.home.invoke(drill, &request).await?;
+        let answer = self.home.invoke(drill, &request).await?.payload;
         let record = self.finished(&run_id).await?;
         self.home.aws.set_faults(&json!([])).await?;
         let after = Application::like(&self.home, &before, RESTS_WITHIN).await?;
@@ -154,7 +156,7 @@ impl Lane {
         let calls = self.home.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
-        Ok(Ran { run_id, calls, record, application, others, left_over, took: began.elapsed() })
+        Ok(Ran { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
@@ -174,6 +176,8 @@ impl Lane {
         request["objective"]["injectWithinSeconds"] = json!(INJECT_WITHIN_SECONDS);
         if drill == Drill::Database {
             request["target"]["restoreWriter"] = json!(true);
+            request["target"]["primaryProbe"] =
+                json!({ "http": request["steadyState"]["probes"][0]["http"] });
         }
         Ok(request)
     }
