@@ -27,6 +27,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -43,6 +44,8 @@ pub use truth::{CdnTruth, DatabaseTruth, Truth, What};
 /// How the bookstore behaves.
 #[derive(Clone, Debug)]
 pub struct BookstoreOptions {
+    /// How often it looks at what it stands on: its answers are late by as much.
+    pub look_every: Duration,
     /// How long nobody is served after a failure, before the standby is.
     pub failover_ms: u64,
     /// The standby never takes over.
@@ -57,7 +60,14 @@ pub struct BookstoreOptions {
 
 impl Default for BookstoreOptions {
     fn default() -> Self {
-        Self { failover_ms: 3_000, broken: false, cached: false, distribution: None, database: None }
+        Self {
+            look_every: Duration::from_millis(50),
+            failover_ms: 3_000,
+            broken: false,
+            cached: false,
+            distribution: None,
+            database: None,
+        }
     }
 }
 
@@ -89,12 +99,12 @@ impl Bookstore {
         let (close, closed) = oneshot::channel();
         // A thread and a runtime of its own: its answers must not wait for whoever watches it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let inside = Arc::clone(&shop);
+        let (inside, look_every) = (Arc::clone(&shop), options.look_every);
         let thread = std::thread::Builder::new().name("bookstore".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = watch::look(&requests, &inside) => {}
+                    () = watch::look(&requests, &inside, look_every) => {}
                     () = watch::publish(&requests, &inside) => {}
                     _ = closed => {}
                 }

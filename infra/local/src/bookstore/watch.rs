@@ -16,15 +16,13 @@ use crate::{
     request::Requests,
 };
 
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often it publishes.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks at everything, for ever.
-pub(super) async fn look(requests: &Requests, shop: &Mutex<Shop>) {
+pub(super) async fn look(requests: &Requests, shop: &Mutex<Shop>, pause: Duration) {
     let began = Since::now();
-    let mut ticks = every(LOOK_EVERY);
+    let mut ticks = every(pause);
     loop {
         ticks.tick().await;
         let (instances, distributions, databases) = tokio::join!(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{Home, LocalError, bookstore::Color, clock::Since, emulator::Behaviors};
 
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The alarms that drills force, as the outputs of the bookstore's stack name them.
 const FORCED: [&str; 2] = ["CdnAlarmArn", "DatabaseAlarmArn"];
 

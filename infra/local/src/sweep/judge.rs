@@ -3,7 +3,7 @@
 use firedrill_core::{Outcome, Phase, run::StepState};
 
 use super::{
-    point::{By, POINT, Point, caller},
+    point::{By, Fault, POINT, Point, caller},
     run::Ran,
 };
 use crate::{emulator::Call, home::Drill};
@@ -119,13 +119,14 @@ fn is_refused(call: &Call, point: Option<&Point>) -> bool {
 }
 
 fn took_effect(call: &Call, point: Option<&Point>) -> bool {
-    match (call.fault.as_deref(), point) {
-        (Some(POINT), Some(point)) if call.code.as_deref() != Some("PreconditionFailed") => {
-            point.fault.takes_effect()
-        }
+    let answered_well = call.status.is_some_and(|status| status < 400);
+    match (call.fault.as_deref(), point.map(|point| point.fault)) {
+        // Whoever sent it does not know its answer; it was answered all the same.
+        (Some(POINT), Some(Fault::Delayed)) => answered_well,
+        (Some(POINT), Some(fault)) => fault.takes_effect(),
         // The drill function was ended after it.
         (Some(_), _) if call.status.is_none() => true,
-        _ => call.status.is_some_and(|status| status < 400),
+        _ => answered_well,
     }
 }
 
@@ -176,6 +177,16 @@ mod tests {
             |fault: &str| said(two(POINT), Drill::Instance, &format!("instance/ec2:StopInstances#1/{fault}"));
         assert!(at("error-after").contains("2 injecting calls"), "{}", at("error-after"));
         assert!(!at("throttled").contains("injecting calls"), "{}", at("throttled"));
+    }
+
+    #[test]
+    fn a_call_that_lands_late_and_is_refused_then_has_moved_nothing() {
+        let moved = |status| call("LOCALFIREDRILLDRILLDB", "FailoverDBCluster", Some(status), None);
+        let late = |status| Call { fault: Some(POINT.to_owned()), ..moved(status) };
+        let said =
+            |first| said(vec![first, moved(200)], Drill::Database, "db/rds:FailoverDBCluster#1/delayed");
+        assert!(said(late(200)).contains("moved traffic 2 times"), "{}", said(late(200)));
+        assert!(!said(late(400)).contains("moved traffic"), "{}", said(late(400)));
     }
 
     #[test]

@@ -24,8 +24,8 @@ const CALL_DEADLINE_MS: u64 = 1_500;
 /// A call that is delayed lands after its caller has stopped waiting.
 pub(super) const DELAY_MS: u64 = CALL_DEADLINE_MS + 500;
 const TIMING: [(&str, &str); 13] = [
-    ("PollMs", "200"),
-    ("AwsPollMs", "400"),
+    ("PollMs", "250"),
+    ("AwsPollMs", "500"),
     ("CallDeadlineMs", "1500"),
     ("LeaseMs", "8000"),
     ("RenewMs", "2000"),
@@ -51,13 +51,14 @@ const EXPECTED: [(&str, &str); 10] = [
     ("DatabaseRestoreWithinSeconds", "120"),
     ("HoldForSeconds", "0"),
 ];
+const INJECT_WITHIN_SECONDS: u32 = 10;
 /// A run that nobody finishes within this is one that nobody finishes.
 const FINISHES_WITHIN: Duration = Duration::from_mins(3);
 /// A function that died before its first save has left no record; a delayed one may still land.
 const APPEARS_WITHIN: Duration = Duration::from_millis(2 * DELAY_MS);
 /// CloudWatch, CloudFront and RDS come to rest by themselves.
 const RESTS_WITHIN: Duration = Duration::from_mins(1);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A home in which runs are made to fail, one at a time.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub struct Lane {
 pub struct Ran {
     /// Its identity.
     pub run_id: String,
+    /// What the drill function answered.
+    pub answer: Value,
     /// Every call meanwhile, oldest first.
     pub calls: Vec<Call>,
     /// What is on record; none if nothing is.
@@ -105,7 +108,11 @@ impl Lane {
             "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
         let home = Home::up(HomeOptions {
-            bookstore: BookstoreOptions { failover_ms: 500, ..BookstoreOptions::default() },
+            bookstore: BookstoreOptions {
+                failover_ms: 500,
+                look_every: LOOK_EVERY,
+                ..BookstoreOptions::default()
+            },
             transitions,
             params: TIMING.to_vec(),
             drill_params: EXPECTED.to_vec(),
@@ -140,7 +147,7 @@ impl Lane {
         let last = self.home.aws.calls().await?.last().map_or(0, |call| call.n);
         self.home.aws.set_faults(faults).await?;
         // How it ends is on record; that it was killed is what is wanted.
-        self.home.invoke(drill, &request).await?;
+        let answer = self.home.invoke(drill, &request).await?.payload;
         let record = self.finished(&run_id).await?;
         self.home.aws.set_faults(&json!([])).await?;
         let after = Application::like(&self.home, &before, RESTS_WITHIN).await?;
@@ -149,7 +156,7 @@ impl Lane {
         let calls = self.home.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
-        Ok(Ran { run_id, calls, record, application, others, left_over, took: began.elapsed() })
+        Ok(Ran { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
@@ -165,8 +172,12 @@ impl Lane {
             fields.remove("schedule");
             fields.insert("runId".to_owned(), json!(format!("sweep-{}", self.runs)));
         }
+        // A failure that was never caused is not looked for any longer.
+        request["objective"]["injectWithinSeconds"] = json!(INJECT_WITHIN_SECONDS);
         if drill == Drill::Database {
             request["target"]["restoreWriter"] = json!(true);
+            request["target"]["primaryProbe"] =
+                json!({ "http": request["steadyState"]["probes"][0]["http"] });
         }
         Ok(request)
     }
