@@ -127,13 +127,20 @@ impl Case<'_> {
             let at = told.at.max(self.injected);
             let gap = at.millis_since(self.injected).min(told.resolution_ms);
             let earliest = Timestamp::from_millis(at.as_millis().saturating_sub_unsigned(gap));
-            spans.push(Span { earliest, latest: at, wide: gap > self.run.limits.patience_ms });
+            spans.push(Span { earliest, latest: at, wide: gap > self.told_gap_ms() });
         }
         let latest = spans.iter().map(|span| span.latest).max().unwrap_or(self.injected);
         // All of them were well from the latest of the earliest moments on, at the soonest.
         let earliest = spans.iter().map(|span| span.earliest).max().unwrap_or(self.injected);
         let wide = spans.iter().any(|span| span.wide && span.latest == latest);
         (Span { earliest, latest, wide }, !spans.iter().any(|span| span.wide))
+    }
+
+    /// AWS is asked less often than users' probes, and may show for a while what was before. After a longer gap the
+    /// failover may have been there unseen.
+    fn told_gap_ms(&self) -> u64 {
+        let limits = &self.run.limits;
+        limits.retry_pause_ms.saturating_mul(2).saturating_add(limits.consistency_ms)
     }
 
     fn decide(&self) -> Judgement {
@@ -229,7 +236,7 @@ impl Case<'_> {
         let must_be_told = run.lever.is_some() && !self.names_the_standby();
         if must_be_told {
             match (run.times.failed_over, run.last_not_failed_over) {
-                (Some(told), _) if told.at > give_up && told.resolution_ms <= run.limits.patience_ms => {
+                (Some(told), _) if told.at > give_up && told.resolution_ms <= self.told_gap_ms() => {
                     let what = format!("AWS showed the failover at {}, after the time to give up", told.at);
                     return not_recovered(self.impaired(), what);
                 }

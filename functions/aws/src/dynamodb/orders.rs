@@ -56,19 +56,27 @@ impl Table {
 
     /// Sent once: a second one would be another word.
     pub(super) async fn write_word(&self, id: &RunId, word: &Word) -> Result<u64, StoreError> {
-        let (name, fields) = match word {
-            Word::Release(release) => ("release", item::fields(release)?),
-            Word::Stop(stop) => ("stop", item::fields(stop)?),
+        let mut names = vec![("#ttl", "ttl"), ("#number", "number")];
+        let (name, fields, update) = match word {
+            Word::Release(release) => {
+                ("release", item::fields(release)?, "SET #word = :word, #ttl = :ttl ADD #number :one")
+            }
+            // It takes an earlier release back, which would be heard a second time.
+            Word::Stop(stop) => {
+                names.push(("#release", "release"));
+                let update = "SET #word = :word, #ttl = :ttl REMOVE #release ADD #number :one";
+                ("stop", item::fields(stop)?, update)
+            }
         };
+        names.push(("#word", name));
+        let names = names.into_iter().map(|(short, name)| (short.to_owned(), name.to_owned())).collect();
         let sent = self
             .mutating
             .update_item()
             .table_name(&self.name)
             .set_key(Some(item::keys(item::run_pk(id), "said")))
-            .update_expression("SET #word = :word, #ttl = :ttl ADD #number :one")
-            .expression_attribute_names("#word", name)
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_names("#number", "number")
+            .update_expression(update)
+            .set_expression_attribute_names(Some(names))
             .expression_attribute_values(":word", AttributeValue::M(fields))
             .expression_attribute_values(":ttl", item::expires(SystemClock::start().now(), self.retention))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
