@@ -24,6 +24,7 @@ mod store;
 mod tally;
 mod trouble;
 mod truth;
+mod wanted;
 
 pub use event::{Event, Logged};
 pub use fault::{Fault, Point, Way};

@@ -14,7 +14,7 @@ use crate::{
     clock::WorldClock,
     event::Event,
     fault::{Point, Way},
-    people::{APPLICATION, DRILL},
+    people::DRILL,
     requests::timing,
     trouble::Trouble,
     truth::World,
@@ -27,16 +27,16 @@ pub(crate) struct Table {
     pub lock: Option<RunId>,
     pub finishes: u32,
     /// When the first head was created, and the last one finished.
-    began_at: Option<i64>,
+    pub began_at: Option<i64>,
     pub finished_at: Option<i64>,
     said: Option<Said>,
-    stop_said_at: Option<i64>,
-    application_stop: Option<(i64, Timestamp, Stop)>,
-    switches: Vec<(i64, Switch)>,
+    pub stop_said_at: Option<i64>,
+    pub application_stop: Option<(i64, Timestamp, Stop)>,
+    pub switches: Vec<(i64, Switch)>,
     /// The watchdog's sign of life, and when it was written.
-    beats: Vec<(i64, Timestamp)>,
+    pub beats: Vec<(i64, Timestamp)>,
     /// Who looked how often since somebody wanted the run to stop, and could hear it.
-    deaf: Vec<(OwnerId, u32)>,
+    pub deaf: Vec<(OwnerId, u32)>,
 }
 
 impl Table {
@@ -51,28 +51,6 @@ impl Table {
     pub fn beat(&mut self, written: i64, at: Timestamp) {
         self.beats.push((written, at));
     }
-
-    /// Since when somebody or something wants the run to stop.
-    fn stop_wanted_since(&self, now: i64) -> Option<i64> {
-        let application = self.application_stop.as_ref().map(|(at, ..)| *at);
-        let application = application.filter(|at| self.began_at.is_some_and(|began| *at >= began));
-        let switched = self.switches.iter().filter(|(_, switch)| is_engaged(switch, now));
-        let switched = switched.map(|(since, _)| *since);
-        self.stop_said_at.into_iter().chain(application).chain(switched).min()
-    }
-}
-
-/// Clocks of machines differ: one that is about to end by itself may be over for some.
-const CLOCKS: i64 = 3_000;
-
-/// For this drill, whatever the clock.
-fn is_engaged(switch: &Switch, now: i64) -> bool {
-    let ours = match &switch.scope {
-        Scope::Account => true,
-        Scope::Application(name) => name == APPLICATION,
-        Scope::Drill(key) => key == DRILL,
-    };
-    ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
 }
 
 pub(crate) struct WorldStore {
@@ -256,73 +234,6 @@ impl World {
             application_stop: table.application_stop.as_ref().map(|(_, at, stop)| (*at, stop.clone())),
             switches,
             heartbeat: table.beats.last().map(|(_, at)| *at),
-        }
-    }
-
-    /// Since when the run should stop: by a word, by a switch, or by one that cannot be read.
-    fn stop_wanted(&self) -> Option<i64> {
-        let wanted = self.table.borrow().stop_wanted_since(self.now.get());
-        let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
-        let unreadable = unreadable.map(|(from, _)| crate::truth::BEGINS.saturating_add_unsigned(from));
-        wanted.into_iter().chain(unreadable).min()
-    }
-
-    /// What forbids an injecting call at this moment, as the world knows it. What came up while the call was on its
-    /// way does not count.
-    pub fn forbids(&self, run: &Run) -> Option<String> {
-        const ON_ITS_WAY: i64 = 250;
-        const GATES_ARE_GOOD_FOR: i64 = 21_000;
-        let now = self.now.get();
-        if let Some((from, to)) = self.scenario.gate_closed {
-            let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - crate::truth::BEGINS);
-            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
-                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
-            {
-                return Some("a gate was closed".to_owned());
-            }
-        }
-        if self.stop_wanted().is_some_and(|since| since < now - ON_ITS_WAY) {
-            return Some("it was to stop, or a kill switch was engaged".to_owned());
-        }
-        let table = self.table.borrow();
-        let beat = table
-            .beats
-            .iter()
-            .rev()
-            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
-        let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
-        if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
-            return Some("the watchdog was away".to_owned());
-        }
-        let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
-        (holder != run.owner.as_ref()).then(|| "another had taken the run up".to_owned())
-    }
-
-    /// One more look of somebody who could have heard of a stop before it.
-    pub fn note_deafness(&self, run: &Run) {
-        let (Some(owner), None) = (&run.owner, &run.stop) else { return };
-        if self.stop_wanted().is_none_or(|since| since >= self.now.get()) {
-            return;
-        }
-        let mut table = self.table.borrow_mut();
-        let known = table.deaf.iter().position(|(who, _)| who == owner);
-        let index = known.unwrap_or(table.deaf.len());
-        if known.is_none() {
-            table.deaf.push((owner.clone(), 0));
-        }
-        table.deaf[index].1 += 1;
-        let looks = table.deaf[index].1;
-        drop(table);
-        if looks == 2 {
-            self.log(Event::Deaf { owner: owner.0.clone() });
-        }
-    }
-
-    /// Who could not read the orders could not hear of it; who could not save that it is over looks on.
-    fn note_excuse(&self, owner: &OwnerId) {
-        let mut table = self.table.borrow_mut();
-        if let Some(deaf) = table.deaf.iter_mut().find(|(who, _)| who == owner) {
-            deaf.1 = 0;
         }
     }
 

@@ -104,7 +104,9 @@ fn anybody_stops(history: &History) -> bool {
             Event::StopSaid | Event::ConditionTripped | Event::Switched { engaged: true, .. }
         )
     });
+    // While the store is away, the gates that lie in it cannot be read.
     let gate = scenario.gate_closed.is_some()
+        || scenario.store_away.is_some()
         || scenario.unreadable_switch.is_some()
         || scenario.watchdog.away.is_some()
         || scenario.watchdog.throttled > 0;
