@@ -333,7 +333,7 @@ impl Failover {
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             restore_writer: restore,
             cool_down,
-            drops_within: if slow { cool_down + rng.u64(1..40_000) } else { cool_down },
+            drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
         }
     }
 

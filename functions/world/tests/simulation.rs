@@ -48,9 +48,10 @@ fn no_history_ends_badly(kind: Kind) {
         let times = tally.outcomes.get(&outcome).copied().unwrap_or(0);
         assert!(times * 100 >= tally.histories, "{outcome} occurs only {times} times");
     }
+    let least = if histories >= 100_000 { 1_000 } else { 1 };
     for trouble in Trouble::ALL.iter().filter(|trouble| trouble.applies_to(kind)) {
         let times = tally.met.times(*trouble);
-        assert!(times * 100 >= histories.min(100_000), "{trouble:?} is met only {times} times");
+        assert!(times >= least, "{trouble:?} is met only {times} times");
     }
 }
 
