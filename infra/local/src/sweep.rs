@@ -38,7 +38,7 @@ use show::Progress;
 /// So many homes at a time: a run mostly waits.
 pub const LANES: usize = 8;
 /// A call that a shorter run does not get to is looked for among those that it made.
-const MOST_TRIES: u32 = 3;
+const MOST_ATTEMPTS: u32 = 3;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -249,9 +249,9 @@ pub async fn sweep(
 /// One point, in a run of its own.
 async fn one(lane: &mut Lane, point: Point) -> Swept {
     let mut tried = point.clone();
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        tries += 1;
+        attempts += 1;
         let faults: Value = tried.faults(&lane.next_run(point.drill), run::DELAY_MS);
         let ran = match lane.run(point.drill, &faults).await {
             Ok(ran) => ran,
@@ -265,7 +265,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
         if !hit && wrong.is_empty() {
             let counted = find::counted(&ran, point.drill, point.which.by);
             let times = counted.get(&point.which).map_or(0, |(times, _)| *times);
-            if times > 0 && tries < MOST_TRIES {
+            if times > 0 && attempts < MOST_ATTEMPTS {
                 // A busy machine makes fewer of them.
                 tried.number = (times.min(tried.number) * 3 / 4).max(1);
                 continue;
