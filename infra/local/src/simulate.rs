@@ -69,9 +69,13 @@ pub fn one(drill: Drill, seed: u64) -> bool {
     let history = play(Scenario::draw(kind(drill), seed));
     println!("{}, seed {seed}\n", word(drill));
     println!("circumstances (ms; what is not named does not occur)");
-    circumstances(&history.scenario).iter().for_each(|line| println!("  {line}"));
+    for line in circumstances(&history.scenario) {
+        println!("  {line}");
+    }
     println!("\ntimeline (from the first injecting call on, else from the beginning)");
-    timeline(&history).iter().for_each(|line| println!("  {line}"));
+    for line in timeline(&history) {
+        println!("  {line}");
+    }
     println!();
     if let Some(run) = &history.run {
         let or_none = |word: Option<String>| word.unwrap_or_else(|| "none".to_owned());
