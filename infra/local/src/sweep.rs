@@ -1,7 +1,7 @@
 //! `cargo sweep`: the real functions on local AWS, disturbed at every call of theirs that matters.
 //!
-//! The points are found in the call log of runs that nothing was done to ([`find`]). At each, one thing goes wrong
-//! ([`point`]), in a run of its own ([`run`]). Whoever finishes the run, in the end the application must be as before,
+//! The points are found in the call log of runs that nothing was done to ([`mod@find`]). At each, one thing goes wrong
+//! ([`mod@point`]), in a run of its own ([`mod@run`]). Whoever finishes the run, in the end the application must be as before,
 //! the record whole, and nothing injected twice ([`judge`]).
 
 pub mod application;
