@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    Answer, Request, Run, Seen, Timestamp,
+    Answer, CallOutcome, Request, Run, Seen, Timestamp,
     deliver::{Invocation, begin},
     gate::Policy,
     request::{Delivery, parse},
-    run::OwnerId,
+    run::{Call, Injection, OwnerId},
     timing::Timing,
 };
 use serde_json::{Value, json};
@@ -78,4 +78,15 @@ pub fn run() -> Run {
 /// An answer that came at once.
 pub fn answer(ms: i64, seen: Seen) -> Answer {
     Answer { seen, asked: at(ms), answered: at(ms), detail: None }
+}
+
+/// The intent of a run whose one injecting call was answered.
+pub fn injected(run: &Run) -> Injection {
+    Injection {
+        owner: run.starter.clone(),
+        deadline: at(60_000),
+        calls: vec![Call { number: 1, intended: at(0), sent: Some(at(1)), outcome: Some(CallOutcome::Done) }],
+        last_absent: None,
+        unwatched: false,
+    }
 }

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use firedrill_core::{
-    CallOutcome, Measured, Outcome, Verdict,
-    instance::undo,
-    run::{Call, Injection, Phase},
-};
+use firedrill_core::{Measured, Outcome, Verdict, instance::undo, run::Phase};
 use futures_util::future::join;
 
 use crate::{
-    common::{at, request, run},
+    common::{at, injected, request, run},
     fakes::World,
 };
 
@@ -28,14 +24,7 @@ fn a_recovery_of_an_hour_is_timed_and_taken_back_by_one_tick_after_the_other() {
     run.times.injected = Some(Measured::ours(at(1), 0));
     run.times.in_place = Some(Measured::ours(at(2), 1));
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-    let injection = Injection {
-        owner: run.starter.clone(),
-        deadline: at(60_000),
-        calls: vec![Call { number: 1, intended: at(0), sent: Some(at(1)), outcome: Some(CallOutcome::Done) }],
-        last_absent: None,
-        unwatched: false,
-    };
-    run.injection = Some(injection.into());
+    run.injection = Some(injected(&run).into());
     world.targets.down.borrow_mut().insert(run.run_id.clone(), 0);
     world.targets.served.set(Some(false));
     world.table.put(&run, Some(request()));

@@ -8,13 +8,13 @@ use firedrill_core::{
     instance::undo,
     ports::StoreError,
     request::Mode,
-    run::{Call, Injection, OwnerId, Phase, RunId},
+    run::{OwnerId, Phase, RunId},
     watch::AT_ONCE,
 };
 use futures_util::future::join;
 
 use crate::{
-    common::{at, request, run, timing},
+    common::{at, injected, request, run, timing},
     fakes::World,
 };
 
@@ -29,14 +29,7 @@ fn left_behind(world: &World, name: &str, owner: Option<&str>) -> RunId {
     run.verdict = Some(Verdict::Recovered);
     run.owner = owner.map(|owner| OwnerId(owner.to_owned()));
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-    let injection = Injection {
-        owner: run.starter.clone(),
-        deadline: at(60_000),
-        calls: vec![Call { number: 1, intended: at(0), sent: Some(at(1)), outcome: Some(CallOutcome::Done) }],
-        last_absent: None,
-        unwatched: false,
-    };
-    run.injection = Some(injection.into());
+    run.injection = Some(injected(&run).into());
     run.unwell_since = Some(at(0));
     world.targets.down.borrow_mut().insert(id.clone(), 0);
     world.table.put(&run, Some(request()));
