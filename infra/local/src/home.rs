@@ -221,6 +221,8 @@ impl Home {
         ];
         let params = merged(&own, &TIMING, &options.params);
         let outputs = aws.deploy("firedrill", &template_yaml, &options.functions.codes(), &params).await?;
+        // Its first tick comes with its schedule, and a drill that is scheduled sooner would be skipped.
+        aws.watch("firedrill").await?;
         let url = bookstore.url();
         let mut drill_params: BTreeMap<String, String> = BTreeMap::new();
         let mut set = |name: &str, value: &str| drill_params.insert(name.to_owned(), value.to_owned());

@@ -108,7 +108,7 @@ fn ask(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
 
 /// The open steps that may be asked for. What cannot be looked at is asked for all the same: every step may be repeated,
 /// because each says what is to be in the end. Starting what runs and setting back what is back changes nothing, a
-/// distribution is changed on a fresh ETag, and a failover names its target, the former writer.
+/// distribution is changed on a fresh version, and a failover names its target, the former writer.
 fn askable(run: &Run, seen: &Observation, traffic: bool) -> Vec<usize> {
     let open = run.undo.iter().enumerate().filter(|(_, step)| {
         step.progress.state == StepState::Open && !step.awaited && step.moves_traffic == traffic
