@@ -15,6 +15,8 @@ const GIVE_UP: u64 = 120_000;
 const TOLERANCE: u64 = 3_000;
 /// AWS tells of a database's failover; it is asked every five seconds, and may lag, or not answer.
 const TOLD_LATE: u64 = 22_000;
+/// The deadline of a whole run, from its beginning: what the limits of its request come to together, and five minutes.
+const RUN_WITHIN: u64 = 544_000;
 /// A failure in place for no longer may go unseen: looks fail, are stale, or nobody looks for a while.
 const UNSEEN: u64 = 30_000;
 
@@ -33,7 +35,7 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         return Err(format!("verdict {verdict}, outcome {:?}", run.outcome));
     }
     let fail = |what: &str| Err(format!("verdict {verdict}, but {what}"));
-    if verdict == Verdict::Stopped && !anybody_stops(history) {
+    if verdict == Verdict::Stopped && !anybody_stops(history) && !is_past_its_deadline(run) {
         return fail("nobody asked for that");
     }
     let (Some(sent), Some(decided)) = (sent(history, run), history.decided) else {
@@ -93,6 +95,13 @@ fn agrees(
         return Err(format!("users were served again after {took:?} ms"));
     }
     measured(history, run, again.map(|(_, again)| again))
+}
+
+/// Whether the run had taken longer than it may when it was decided: nobody carried it on for minutes.
+fn is_past_its_deadline(run: &Run) -> bool {
+    let decided = run.times.roll_back_began.or(run.times.finished);
+    let took = run.times.started.zip(decided).map(|(started, decided)| decided.millis_since(started));
+    took.is_some_and(|took| took > RUN_WITHIN)
 }
 
 /// Whether anybody or anything may have wanted the run to stop.
