@@ -115,7 +115,7 @@ pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<
         }
     }
     let period_ms = u64::from(alarm.period_seconds) * 1_000;
-    let periods = alarm.datapoints_to_alarm.max(1).saturating_add(1);
+    let needed = alarm.datapoints_to_alarm.max(1);
     Ok(Datapoints {
         namespace: alarm.namespace.clone(),
         metric: alarm.metric.clone(),
@@ -124,7 +124,8 @@ pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<
         value: value.value.clone(),
         storage_resolution: if alarm.period_seconds < 60 { 1 } else { 60 },
         every_ms: period_ms / u64::from(value.per_period.max(1)),
-        planned: periods.saturating_mul(value.per_period),
+        planned: needed.saturating_add(1).saturating_mul(value.per_period),
+        needed,
         // The rest of the last datapoint's own period, the periods in which it is still looked at, and one
         // more, for CloudWatch evaluates late.
         window_ms: period_ms * (u64::from(alarm.evaluation_periods) + 2),
@@ -207,6 +208,6 @@ mod tests {
         let alarm = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
         let points = plan(&alarm, &[WELL], &zero(2)).unwrap();
         assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
-        assert_eq!(points.storage_resolution, 60);
+        assert_eq!((points.needed, points.storage_resolution), (2, 60));
     }
 }

@@ -47,8 +47,16 @@ pub struct Datapoints {
     pub every_ms: u64,
     /// At most so many.
     pub planned: u32,
+    /// Fewer than so many never raise the alarm: one in each period that must breach. Earlier versions did
+    /// not record it.
+    #[serde(default = "one")]
+    pub needed: u32,
     /// After the last of them, CloudWatch may go on finding the alarm breaching for so long, in milliseconds.
     pub window_ms: u64,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 impl Lever {

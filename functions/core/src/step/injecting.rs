@@ -38,7 +38,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = real_incident(run, seen).or_else(|| past_deadline(run, now)) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    if seen.in_place == Seen::Yes && !is_known_to_be_ours(run, seen, began) {
+    if seen.in_place == Seen::Yes && !is_known_to_be_ours(run, seen) {
         let reason =
             "the alarm went off, and that may not have been this run's doing: it may have been a real one";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
@@ -71,13 +71,20 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     Act::Wait
 }
 
-/// Datapoints carry no name. Before one of them is known to have been taken, an alarm that goes off proves nothing; nor
-/// does one that went off before them, however little clocks may differ.
-fn is_known_to_be_ours(run: &Run, seen: &Observation, began: Timestamp) -> bool {
-    let mut calls = run.injection.iter().flat_map(|injection| &injection.calls);
-    let taken = calls.any(|call| call.outcome == Some(CallOutcome::Done));
-    let after = seen.in_place_at.is_none_or(|raised| raised.at >= began);
-    run.mode != Mode::Metric || (taken && after)
+/// Datapoints carry no name. Whether they raised the alarm can be told only once as many of them are known to have been
+/// taken as it needs, before it went off, however little clocks may differ: until then a real failure has a part in it.
+fn is_known_to_be_ours(run: &Run, seen: &Observation) -> bool {
+    if run.mode != Mode::Metric {
+        return true;
+    }
+    let Some(points) = run.lever.as_ref().and_then(|lever| lever.datapoints.as_ref()) else { return false };
+    let raised = seen.in_place_at.map(|raised| raised.at);
+    let calls = run.injection.iter().flat_map(|injection| &injection.calls);
+    let taken = calls.filter(|call| {
+        call.outcome == Some(CallOutcome::Done)
+            && raised.is_none_or(|raised| call.sent.unwrap_or(call.intended) <= raised)
+    });
+    taken.count() >= usize::try_from(points.needed).unwrap_or(usize::MAX)
 }
 
 /// Mode `metric`: the alarm has not gone off, so the next of the planned datapoints is published, each

@@ -79,6 +79,7 @@ fn lever(mode: Mode) -> Option<Lever> {
         storage_resolution: 60,
         every_ms: 5_000,
         planned: 4,
+        needed: 2,
         window_ms: 30_000,
     });
     (!mode.lasts()).then(|| Lever {
@@ -226,27 +227,37 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     }
 }
 
-/// Datapoints carry no name: as long as none of them is known to have been taken, or if the alarm went off before them,
-/// whoever looks at it cannot tell whether the drill caused it or a real failure did.
+/// Datapoints carry no name: as long as fewer of them are known to have been taken than the alarm needs, or if it went
+/// off before the last of these, whoever looks at it cannot tell whether the drill caused it or a real failure did.
 #[test]
 fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
-    let lost = CallOutcome::Unknown { message: "no answer".into() };
+    let done = Some(CallOutcome::Done);
+    let lost = Some(CallOutcome::Unknown { message: "no answer".into() });
     let not_known = (Phase::RollingBack, Some(Verdict::Inconclusive));
-    for (outcome, raised, (phase, verdict)) in [
-        (Some(lost), 20_000, not_known),
-        (None, 20_000, not_known),
-        (Some(CallOutcome::Done), 900, not_known),
-        (Some(CallOutcome::Done), 20_000, (Phase::Recovering, None)),
+    let ours = (Phase::Recovering, None);
+    // The calls were sent after 1, 6 and 11 s; the alarm needs two datapoints.
+    for (outcomes, raised, (phase, verdict)) in [
+        (vec![lost.clone()], 20_000, not_known),
+        (vec![None], 20_000, not_known),
+        (vec![done.clone()], 20_000, not_known),
+        (vec![lost.clone(), done.clone()], 20_000, not_known),
+        (vec![done.clone(), done.clone()], 900, not_known),
+        (vec![done.clone(), done.clone()], 5_999, not_known),
+        (vec![done.clone(), done.clone()], 6_000, ours),
+        (vec![lost, done.clone(), done], 20_000, ours),
     ] {
         let mut before = run();
         before.mode = Mode::Metric;
         before.lever = lever(before.mode).map(Into::into);
         before.phase = Phase::Injecting;
-        let call = Call { number: 1, intended: at(1_000), sent: Some(at(1_000)), outcome };
+        let calls = (1..).zip(outcomes).map(|(number, outcome)| {
+            let intended = at(i64::from(number) * 5_000 - 4_000);
+            Call { number, intended, sent: Some(intended), outcome }
+        });
         let injection = Injection {
             owner: before.starter.clone(),
             deadline: at(60_000),
-            calls: vec![call],
+            calls: calls.collect(),
             last_absent: None,
             unwatched: false,
         };
@@ -258,7 +269,7 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
             ..Observation::default()
         };
         let (next, act) = step(&before, &seen, at(20_000));
-        assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait));
+        assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait), "raised after {raised} ms");
     }
 }
 

@@ -229,7 +229,7 @@ impl World {
 
     /// The alarm changes; its actions are delivered.
     fn change(&self, to: AlarmState, reason: String) {
-        let told = self.scenario.failover.metric && !self.cloud.borrow().datapoints.is_empty();
+        let told = self.scenario.failover.metric && self.cloud.borrow().datapoints.len() as u64 >= PERIODS;
         let ours = run_of(&reason).is_some() || told;
         let index = {
             let mut cloud = self.cloud.borrow_mut();
