@@ -1,18 +1,14 @@
 //! A sample of the sweep (`cargo sweep` does all of it), and what it may never leave out.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
-};
+use std::{collections::BTreeMap, env, sync::Mutex};
 
 use firedrill_local::{
     clock,
     functions::{self, Binaries},
     home::Drill,
     sweep::{self, By, Fault, Lane, Point, Ran, Source},
+    together::Together,
 };
-use tokio::runtime::Handle;
 
 /// So many points, in as many homes at a time as two processors serve.
 const SAMPLE: usize = 8;
@@ -26,24 +22,8 @@ struct Place {
 
 /// Runs a test with what was found. Whoever comes first looks; the last one to leave takes the homes down.
 fn with(test: impl AsyncFnOnce(&Place)) {
-    static RUNTIME: OnceLock<Handle> = OnceLock::new();
-    static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
-    // One for all tests: a connection lives as long as the runtime it was opened in.
-    let runtime = RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        handle
-    });
-    let place = {
-        let mut shared = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let place = Arc::new(runtime.block_on(look()));
-            *shared = Arc::downgrade(&place);
-            place
-        })
-    };
-    runtime.block_on(test(&place));
+    static PLACE: Together<Place> = Together::new();
+    PLACE.with(look, test);
 }
 
 async fn look() -> Place {

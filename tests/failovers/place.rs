@@ -9,13 +9,7 @@ mod cases;
 mod change;
 mod hand;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use firedrill_core::{Phase, Run, Timestamp, failover::Entry};
 use firedrill_local::{
@@ -24,9 +18,10 @@ use firedrill_local::{
     emulator::{Call, Cluster, Delivery, Distribution, Invoked, Message},
     functions::{self, Binaries},
     home::HomeOptions,
+    together::{Together, runtime},
 };
 use serde_json::{Value, json};
-use tokio::{runtime::Handle, sync::OnceCell};
+use tokio::sync::OnceCell;
 
 use cases::{
     DATABASES, DISTRIBUTIONS, alarm_arn, cases, cdn_failovers, database_failovers, function, stack_name,
@@ -66,18 +61,6 @@ pub async fn binaries() -> &'static Binaries {
     BUILT.get_or_init(async || functions::build().await.unwrap()).await
 }
 
-/// One runtime for all tests, on a thread of its own: a connection lives as long as the runtime it was
-/// opened in.
-pub fn runtime() -> &'static Handle {
-    static RUNTIME: OnceLock<Handle> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        handle
-    })
-}
-
 /// Runs a test in a home of its own, which is set up as `options` says and taken down afterwards.
 pub fn with_home(options: impl FnOnce(&mut HomeOptions<'_>), test: impl AsyncFnOnce(&mut Home)) {
     runtime().block_on(async {
@@ -91,16 +74,8 @@ pub fn with_home(options: impl FnOnce(&mut HomeOptions<'_>), test: impl AsyncFnO
 
 /// Runs a test in the shared place. The last test to leave takes it down.
 pub fn with(test: impl AsyncFnOnce(&Place)) {
-    static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
-    let place = {
-        let mut shared = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let place = Arc::new(runtime().block_on(Place::up()));
-            *shared = Arc::downgrade(&place);
-            place
-        })
-    };
-    runtime().block_on(test(&place));
+    static PLACE: Together<Place> = Together::new();
+    PLACE.with(Place::up, test);
 }
 
 /// The calls that this function made; `caller` is its dummy key (see [`caller_of`]).

@@ -126,16 +126,9 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
             panic!("refused: {:?}", parse(&document))
         };
         let timing = Timing {
-            poll_ms: 1_000,
-            aws_poll_ms: 5_000,
-            call_deadline_ms: 10_000,
-            lease_ms: 60_000,
-            renew_ms: 15_000,
-            margin_ms: 10_000,
-            settle_ms: 900_000,
-            function_timeout_ms: 900_000,
             // The watchdog of this place lives in real time.
             heartbeat_fresh_ms: 400 * 86_400_000,
+            ..Timing::DEFAULT
         };
         let owner = OwnerId("long/1".to_owned());
         let invocation = Invocation {

@@ -1,11 +1,6 @@
 //! One local AWS for all tests of this binary, brought up by whoever comes first.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials;
@@ -14,9 +9,9 @@ use firedrill_local::{
     LocalAws,
     emulator::Call,
     functions::{self, Binaries},
+    together::Together,
 };
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
 /// The emulator's only Region here.
 pub const REGION: &str = "us-east-1";
@@ -34,26 +29,10 @@ pub struct Place {
     faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
-/// Runs a test in the shared place. One runtime serves all tests, on a thread of its own: a connection
-/// lives as long as the runtime it was opened in. The last test to leave takes the place down.
+/// Runs a test in the shared place. The last test to leave takes it down.
 pub fn with(test: impl AsyncFnOnce(&Place)) {
-    static RUNTIME: OnceLock<Handle> = OnceLock::new();
-    static PLACE: Mutex<Weak<Place>> = Mutex::new(Weak::new());
-    let runtime = RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        handle
-    });
-    let place = {
-        let mut shared = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let place = Arc::new(runtime.block_on(Place::up()));
-            *shared = Arc::downgrade(&place);
-            place
-        })
-    };
-    runtime.block_on(test(&place));
+    static PLACE: Together<Place> = Together::new();
+    PLACE.with(Place::up, test);
 }
 
 fn root() -> PathBuf {

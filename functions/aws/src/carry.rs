@@ -35,11 +35,9 @@ pub enum Carried {
 
 impl Kit {
     /// Builds every client.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be set up.
-    pub fn new(home: &Home) -> Result<Self, String> {
-        Ok(Self { instances: instance::Kit::new(home)?, alarms: alarm::Kit::new(home)? })
+    #[must_use]
+    pub fn new(home: &Home) -> Self {
+        Self { instances: instance::Kit::new(home), alarms: alarm::Kit::new(home) }
     }
 
     /// What carries this run on. Where its request cannot be read, the head alone says what is taken back.

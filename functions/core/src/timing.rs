@@ -33,6 +33,19 @@ pub struct Timing {
 pub struct TimingError(String);
 
 impl Timing {
+    /// The numbers of a stack whose parameters are left as `infra/template.yaml` has them.
+    pub const DEFAULT: Self = Self {
+        poll_ms: 1_000,
+        aws_poll_ms: 5_000,
+        call_deadline_ms: 10_000,
+        lease_ms: 60_000,
+        renew_ms: 15_000,
+        margin_ms: 10_000,
+        settle_ms: 900_000,
+        function_timeout_ms: 900_000,
+        heartbeat_fresh_ms: 180_000,
+    };
+
     /// Checks the numbers against each other.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use firedrill_core::CallOutcome;
 use crate::{
     clock::WorldClock,
     fault::{Point, Way},
-    requests::timing,
+    requests::TIMING,
     trouble::Trouble,
     truth::World,
 };
@@ -55,7 +55,7 @@ pub(crate) async fn send(
             return lost(Trouble::CallLostAfter);
         }
         Some(Way::LandsLate) => {
-            let _ = land(Landing::Later(timing().settle_ms / 2));
+            let _ = land(Landing::Later(TIMING.settle_ms / 2));
             return lost(Trouble::CallLandsLate);
         }
         Some(Way::DiesBefore) => return pending().await,
@@ -73,18 +73,18 @@ pub(crate) async fn send(
         return lost(Trouble::CallLostBefore);
     }
     if may_land_late && world.is_unlucky() {
-        let late = world.rng.borrow_mut().u64(1_000..timing().settle_ms);
+        let late = world.rng.borrow_mut().u64(1_000..TIMING.settle_ms);
         // Nobody waits for an answer any more.
         let _ = land(Landing::Later(late));
         return lost(Trouble::CallLandsLate);
     }
     if world.is_unlucky() {
         // It takes effect at some time while its sender waits, or never.
-        let late = world.rng.borrow_mut().u64(0..2 * timing().call_deadline_ms);
-        if may_land_late && late < timing().call_deadline_ms {
+        let late = world.rng.borrow_mut().u64(0..2 * TIMING.call_deadline_ms);
+        if may_land_late && late < TIMING.call_deadline_ms {
             let _ = land(Landing::Later(late));
         }
-        clock.wait(timing().call_deadline_ms).await;
+        clock.wait(TIMING.call_deadline_ms).await;
         return lost(Trouble::CallHangs);
     }
     if let Err(refused) = land(Landing::Now) {

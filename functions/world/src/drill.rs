@@ -15,10 +15,9 @@ use crate::{
     agenda::Due,
     calls::{Landing, denied, not_executed, send},
     clock::WorldClock,
-    event::Event,
     fleet::{Change, Shown},
     people,
-    requests::timing,
+    requests::TIMING,
     trouble::Trouble,
     truth::World,
 };
@@ -27,14 +26,16 @@ pub(crate) struct WorldDrill {
     world: Rc<World>,
     clock: Rc<WorldClock>,
     request: Rc<Request>,
+    /// Whose calls they are.
+    by: String,
     last_look: Option<Duration>,
     prepared: Option<Prepared>,
 }
 
 impl WorldDrill {
-    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>, request: &Rc<Request>) -> Self {
+    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>, request: &Rc<Request>, by: &str) -> Self {
         let (world, clock, request) = (Rc::clone(world), Rc::clone(clock), Rc::clone(request));
-        Self { world, clock, request, last_look: None, prepared: None }
+        Self { world, clock, request, by: by.to_owned(), last_look: None, prepared: None }
     }
 
     /// What a look at the targets shows; none if it fails.
@@ -99,7 +100,7 @@ impl WorldDrill {
 
     fn is_aws_due(&mut self) -> bool {
         let elapsed = self.clock.elapsed();
-        let pause = Duration::from_millis(timing().aws_poll_ms);
+        let pause = Duration::from_millis(TIMING.aws_poll_ms);
         let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last_look = Some(elapsed);
@@ -141,7 +142,7 @@ impl Drill for WorldDrill {
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         self.last_look = None;
-        self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
+        self.world.note_undo(&self.by);
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, Trouble::RestoreRefused, "UnauthorizedOperation").await;
         }
@@ -173,7 +174,7 @@ impl Inject for WorldDrill {
         self.last_look = None;
         let ids: &[String] = run.undo.first().map_or(&[], |step| &step.resources);
         let beyond = self.world.beyond_the_blast_radius(ids);
-        self.world.note_inject(run, number, beyond);
+        self.world.note_inject(run, number, &self.by, beyond);
         if self.world.scenario.denied {
             return denied(&self.world, &self.clock, Trouble::CallDenied, "UnauthorizedOperation").await;
         }

@@ -10,15 +10,19 @@ use firedrill_core::Timestamp;
 pub enum Event {
     /// An injecting call left its sender. `intent` says whether the record held it at that moment, `against` what
     /// forbade it, in truth.
-    InjectSent { number: u32, owner: String, intent: bool, against: Option<String> },
+    InjectSent { number: u32, by: String, intent: bool, against: Option<String> },
     /// Its effect took place.
     Injected,
     /// Every target is down; the alarm is up.
     InPlace,
-    /// A step of the undo was asked for while the primary was well, or not.
-    UndoSent { primary_well: bool },
-    /// The undo's effect took place.
+    /// The alarm went off, and not because of the drill.
+    RealAlarm,
+    /// A step of the undo that moves something left its sender while the primary was well, or not.
+    UndoSent { by: String, primary_well: bool },
+    /// What was injected was taken back: targets started, the alarm set back.
     Undone,
+    /// Traffic, or the writer, was moved back.
+    MovedBack,
     /// Users began to be served, or ceased to be.
     Serving(bool),
     /// The standby began to serve users, or ceased to.
@@ -32,8 +36,8 @@ pub enum Event {
     Overwritten,
     /// It was on record that the run turned back.
     TurnedBack,
-    /// The run ended; whether everything it moves was where it was, and the alarm free.
-    Finished { back: bool },
+    /// The run ended; whether everything it moves was where it was and the alarm free, and whether users were served.
+    Finished { back: bool, served: bool },
     /// People were told.
     Paged,
     /// Somebody's word that the run, or its application, stops was on record.
@@ -55,8 +59,8 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InjectSent { number, owner, intent, against } => {
-                write!(f, "{owner} sends injecting call {number}")?;
+            Self::InjectSent { number, by, intent, against } => {
+                write!(f, "{by} sends injecting call {number}")?;
                 if !intent {
                     f.write_str(", which is not on record")?;
                 }
@@ -64,11 +68,13 @@ impl fmt::Display for Event {
             }
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
-            Self::UndoSent { primary_well } => {
-                f.write_str("a step of the undo is asked for")?;
+            Self::RealAlarm => f.write_str("the alarm goes off, and not because of the drill"),
+            Self::UndoSent { by, primary_well } => {
+                write!(f, "{by} asks for a step of the undo")?;
                 f.write_str(if *primary_well { "" } else { ", while the primary is ill" })
             }
-            Self::Undone => f.write_str("the undo takes effect"),
+            Self::Undone => f.write_str("what was injected is taken back"),
+            Self::MovedBack => f.write_str("traffic is moved back"),
             Self::Serving(true) => f.write_str("users are served"),
             Self::Serving(false) => f.write_str("users are not served"),
             Self::Standby(true) => f.write_str("the standby serves"),
@@ -80,8 +86,10 @@ impl fmt::Display for Event {
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
             Self::Overwritten => f.write_str("the drill overwrites what somebody else set"),
             Self::TurnedBack => f.write_str("it is on record that the run turned back"),
-            Self::Finished { back: true } => f.write_str("the run is finished"),
-            Self::Finished { back: false } => f.write_str("the run is finished, and not everything is back"),
+            Self::Finished { back: true, .. } => f.write_str("the run is finished"),
+            Self::Finished { back: false, .. } => {
+                f.write_str("the run is finished, and not everything is back")
+            }
             Self::Paged => f.write_str("people are paged"),
             Self::StopSaid => f.write_str("a person's stop is on record"),
             Self::Released { fail_back: true } => f.write_str("a person orders to fail back"),

@@ -29,6 +29,8 @@ pub struct History {
     pub log: Vec<Logged>,
     /// The one run's head, if there is one.
     pub run: Option<Run>,
+    /// Who began it.
+    pub began_by: Option<String>,
     /// How many heads there are.
     pub heads: usize,
     /// How often a run was finished in the store.
@@ -39,6 +41,8 @@ pub struct History {
     pub down: bool,
     /// Whether users are served at the end, from where they were before.
     pub well: bool,
+    /// Whether the alarm is in ALARM at the end because a run set it.
+    pub forced: bool,
     /// Whether the alarm is still said to be a run's at the end.
     pub held_alarm: bool,
     /// The last moment that a look before the verdict could show; none if nobody looked.
@@ -95,12 +99,14 @@ pub(crate) fn ended(world: &World) -> History {
     History {
         scenario: world.scenario.clone(),
         log,
+        began_by: table.began_by.take(),
         heads: table.heads.len(),
         finishes: table.finishes,
         locked: table.lock.is_some(),
         run: table.heads.pop(),
         down,
         well,
+        forced: world.is_forced(),
         held_alarm,
         decided: world.last_undecided_look.get().map(Timestamp::from_millis),
         met: world.met.take(),

@@ -22,7 +22,7 @@ use crate::{
     executor::{Happenings, Task, Timers},
     failover::{FUNCTION_TIMEOUT, FailoverDrill, Pending, function},
     people::Order,
-    requests::timing,
+    requests::TIMING,
     scenario::Kind,
     store::WorldStore,
     trouble::Trouble,
@@ -98,10 +98,10 @@ impl Players {
         let deaths = self.world.scenario.deaths;
         let cast = self.cast(what, deaths, 150_000, LIFETIME, Trouble::InvocationDies);
         let invocation = Invocation {
-            request_id: "request".to_owned(),
+            request_id: cast.owner.clone(),
             owner: OwnerId(cast.owner.clone()),
             ends_at: Duration::from_millis(self.world.scenario.works_for),
-            timing: timing(),
+            timing: TIMING,
             policy: Policy {
                 production_applications: Vec::new(),
                 non_production_environments: vec!["test".to_owned()],
@@ -112,11 +112,11 @@ impl Players {
         let future = async move {
             let answered = match world.scenario.kind {
                 Kind::Instances => {
-                    let drill = WorldDrill::new(&world, &clock, &request);
+                    let drill = WorldDrill::new(&world, &clock, &request, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
                 Kind::Distribution | Kind::Database => {
-                    let drill = FailoverDrill::new(&world, &clock);
+                    let drill = FailoverDrill::new(&world, &clock, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
             };
@@ -148,7 +148,7 @@ impl Players {
         let tick = watch::Tick {
             owner: OwnerId(cast.owner.clone()),
             ends_at: Duration::from_millis(TICK_WORKS_FOR),
-            timing: timing(),
+            timing: TIMING,
         };
         let now = self.world.now.get();
         if now < self.ticks_until.get() {
@@ -161,11 +161,13 @@ impl Players {
         let future = async move {
             let _ = match world.scenario.kind {
                 Kind::Instances => {
-                    let make = |_: &_, _: Option<&Request>| Ok(WorldDrill::new(&world, &clock, &request));
+                    let drill = || WorldDrill::new(&world, &clock, &request, &tick.owner.0);
+                    let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watch::tick(&*clock, &store, make, &tick).await
                 }
                 Kind::Distribution | Kind::Database => {
-                    let make = |_: &_, _: Option<&Request>| Ok(FailoverDrill::new(&world, &clock));
+                    let drill = || FailoverDrill::new(&world, &clock, &tick.owner.0);
+                    let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watch::tick(&*clock, &store, make, &tick).await
                 }
             };

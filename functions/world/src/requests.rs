@@ -15,20 +15,7 @@ use crate::{
 };
 
 /// The numbers of the simulated stack: production's.
-#[must_use]
-pub const fn timing() -> Timing {
-    Timing {
-        poll_ms: 1_000,
-        aws_poll_ms: 5_000,
-        call_deadline_ms: 10_000,
-        lease_ms: 60_000,
-        renew_ms: 15_000,
-        margin_ms: 10_000,
-        settle_ms: 900_000,
-        function_timeout_ms: 900_000,
-        heartbeat_fresh_ms: 180_000,
-    }
-}
+pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };

@@ -15,7 +15,7 @@ use crate::{
     event::Event,
     fault::{Point, Way},
     people::DRILL,
-    requests::timing,
+    requests::TIMING,
     trouble::Trouble,
     truth::World,
 };
@@ -26,7 +26,8 @@ pub(crate) struct Table {
     pub heads: Vec<Run>,
     pub lock: Option<RunId>,
     pub finishes: u32,
-    /// When the first head was created, and the last one finished.
+    /// Who created the first head, and when; and when the last one was finished.
+    pub began_by: Option<String>,
     pub began_at: Option<i64>,
     pub finished_at: Option<i64>,
     said: Option<Said>,
@@ -103,7 +104,7 @@ pub(crate) async fn troubled<T>(
         if access == Access::Write && world.rng.borrow_mut().bool() {
             work();
         }
-        clock.wait(timing().call_deadline_ms).await;
+        clock.wait(TIMING.call_deadline_ms).await;
         return lost(Trouble::StoreHangs);
     }
     let done = work();
@@ -165,7 +166,7 @@ impl World {
         Saved::Saved
     }
 
-    fn create(&self, run: &Run, locked: bool) -> Begun {
+    fn create(&self, run: &Run, by: &OwnerId, locked: bool) -> Begun {
         let mut table = self.table.borrow_mut();
         if let Some(there) = table.head(&run.run_id) {
             return Begun::Exists(Box::new(there.clone()));
@@ -180,6 +181,7 @@ impl World {
             table.finished_at = Some(self.now.get());
         }
         table.began_at.get_or_insert(self.now.get());
+        table.began_by.get_or_insert_with(|| by.0.clone());
         table.heads.push(run.clone());
         Begun::Begun
     }
@@ -245,11 +247,11 @@ impl World {
 
 impl Store for WorldStore {
     async fn begin(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, true)).await
+        self.write(|world| world.create(run, &self.owner, true)).await
     }
 
     async fn record(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, false)).await
+        self.write(|world| world.create(run, &self.owner, false)).await
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
@@ -274,7 +276,9 @@ impl Store for WorldStore {
                 table.finishes += 1;
                 table.finished_at = Some(world.now.get());
                 drop(table);
-                world.log(Event::Finished { back: world.is_back() });
+                world.follow();
+                let (back, served) = (world.is_back() && !world.is_forced(), world.serving.get());
+                world.log(Event::Finished { back, served });
             }
             saved
         })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use firedrill_core::Outcome;
+use firedrill_core::{Outcome, Phase};
 
 use crate::{
     history::play,
@@ -43,9 +43,9 @@ impl Tally {
             tally.met.add(&history.met);
             match history.run.as_ref().map(|run| run.outcome) {
                 Some(Some(outcome)) => *tally.outcomes.entry(outcome).or_default() += 1,
-                Some(None) => tally.open += 1,
-                None => {}
+                Some(None) | None => {}
             }
+            tally.open += u64::from(history.run.is_some_and(|run| run.phase != Phase::Finished));
         }
         tally
     }
@@ -66,6 +66,8 @@ impl Tally {
                 let goes_on = done(&part);
                 all.add(part);
                 if !goes_on {
+                    // Nobody begins another batch. Those below it are under way: the first bad seed is among them.
+                    next.store(seeds.end, std::sync::atomic::Ordering::Relaxed);
                     return all;
                 }
             }

@@ -167,21 +167,25 @@ impl World {
     }
 
     /// Notes that an injecting call leaves its sender, whether the record holds it, and what forbids it.
-    pub fn note_inject(&self, run: &Run, number: u32, beyond: Option<String>) {
+    pub fn note_inject(&self, run: &Run, number: u32, by: &str, beyond: Option<String>) {
         let table = self.table.borrow();
         let intent = table.head(&run.run_id).is_some_and(|head| {
             let mut saved = head.injection.iter().flat_map(|injection| &injection.calls);
             head.phase == Phase::Injecting && !head.undo.is_empty() && saved.any(|call| call.number == number)
         });
         drop(table);
-        let owner = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
         let first = !self.log.borrow().iter().any(|logged| matches!(logged.what, Event::InjectSent { .. }));
         if first {
             let mut cloud = self.cloud.borrow_mut();
             cloud.writer_before = cloud.writer;
         }
-        let against = beyond.or_else(|| self.forbids(run));
-        self.log(Event::InjectSent { number, owner, intent, against });
+        let against = beyond.or_else(|| self.forbids(run, by));
+        self.log(Event::InjectSent { number, by: by.to_owned(), intent, against });
+    }
+
+    /// Notes that a step of the undo leaves its sender.
+    pub fn note_undo(&self, by: &str) {
+        self.log(Event::UndoSent { by: by.to_owned(), primary_well: self.primary_well() });
     }
 
     /// Notes that somebody looks: what was learned rests on no later look than the last one without a verdict.

@@ -9,10 +9,13 @@ use firedrill_core::{
 use crate::{
     event::Event,
     people::{APPLICATION, DRILL},
-    requests::timing,
+    requests::TIMING,
     store::Table,
     truth::{BEGINS, World},
 };
+
+/// The deadline of a whole run, from its beginning: what the limits of its request come to together, and five minutes.
+pub(crate) const RUN_WITHIN: u64 = 544_000;
 
 /// Clocks of machines differ: one that is about to end by itself may be over for some.
 const CLOCKS: i64 = 3_000;
@@ -39,17 +42,23 @@ impl Table {
 }
 
 impl World {
-    /// Since when the run should stop: by a word, by a switch, or by one that cannot be read.
+    /// Since when the run should stop: by a word, by a switch, or by one that cannot be read; by a stop condition of its
+    /// request, or by its own deadline.
     fn stop_wanted(&self) -> Option<i64> {
         let wanted = self.table.borrow().stop_wanted_since(self.now.get());
         let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
         let unreadable = unreadable.map(|(from, _)| BEGINS.saturating_add_unsigned(from));
-        wanted.into_iter().chain(unreadable).min()
+        let condition = self.scenario.condition_at.map(|at| BEGINS.saturating_add_unsigned(at));
+        let condition = condition.filter(|at| *at <= self.now.get());
+        let began = self.table.borrow().began_at;
+        let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * CLOCKS);
+        let deadline = deadline.filter(|at| *at <= self.now.get());
+        wanted.into_iter().chain(unreadable).chain(condition).chain(deadline).min()
     }
 
     /// What forbids an injecting call at this moment, as the world knows it. What came up while the call was on its
     /// way does not count.
-    pub fn forbids(&self, run: &Run) -> Option<String> {
+    pub fn forbids(&self, run: &Run, by: &str) -> Option<String> {
         const ON_ITS_WAY: i64 = 250;
         const GATES_ARE_GOOD_FOR: i64 = 21_000;
         let now = self.now.get();
@@ -70,12 +79,12 @@ impl World {
             .iter()
             .rev()
             .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
-        let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
+        let fresh = i64::try_from(TIMING.heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
         if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was away".to_owned());
         }
         let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
-        (holder != run.owner.as_ref()).then(|| "another had taken the run up".to_owned())
+        holder.is_none_or(|holder| holder.0 != by).then(|| "another had taken the run up".to_owned())
     }
 
     /// One more look of somebody who could have heard of a stop before it.

@@ -7,6 +7,7 @@
 //! - [`home`]: all of it together, with the three templates deployed.
 //! - [`table`]: the record, read as it lies in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run for people, and for `target/demo/runs.json`.
+//! - [`together`]: what the tests of one process share.
 //! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`; [`sweep`]: `cargo sweep`.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or speaks to anything but loopback;
@@ -31,6 +32,7 @@ pub mod summary;
 pub mod sweep;
 pub mod table;
 pub mod timeline;
+pub mod together;
 
 pub use bookstore::Bookstore;
 pub use emulator::LocalAws;

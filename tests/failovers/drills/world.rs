@@ -1,12 +1,6 @@
 //! One local AWS for all drills here, and what each of them has to itself.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use firedrill_core::{
     ClockName, Phase, Timestamp,
@@ -18,6 +12,7 @@ use firedrill_local::{
     bookstore::{BookstoreOptions, Cdn},
     emulator::{Call, Cluster, Delivery, Distribution, Message},
     table::{Record, Table},
+    together::Together,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +20,7 @@ use super::template::{
     REGION, STACKS, Stack, alarm_arn, alarms_of, cdn_failovers, database_arn, database_failovers,
     distribution_arn, is_instance, template,
 };
-use crate::place::{Hand, binaries, caller_of, calls_of, runtime, until};
+use crate::place::{Hand, binaries, caller_of, calls_of, until};
 
 /// What CloudWatch says when an alarm really goes off.
 pub const CROSSED: &str =
@@ -61,16 +56,8 @@ pub struct World<'a> {
 
 /// Runs a test on the shared ground. The last test to leave takes it down.
 pub fn on_ground(test: impl AsyncFnOnce(&Ground)) {
-    static GROUND: Mutex<Weak<Ground>> = Mutex::new(Weak::new());
-    let ground = {
-        let mut shared = GROUND.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let ground = Arc::new(runtime().block_on(Ground::up()));
-            *shared = Arc::downgrade(&ground);
-            ground
-        })
-    };
-    runtime().block_on(test(&ground));
+    static GROUND: Together<Ground> = Together::new();
+    GROUND.with(Ground::up, test);
 }
 
 /// The functions of a stack carry our process's number: they are looked for by name on the whole machine.

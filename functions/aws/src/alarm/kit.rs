@@ -80,10 +80,8 @@ pub struct Kit {
 
 impl Kit {
     /// Builds every client.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be set up.
-    pub fn new(home: &Home) -> Result<Self, String> {
+    #[must_use]
+    pub fn new(home: &Home) -> Self {
         let connection = &home.connection;
         let partition = partition(connection.region());
         let tools = Tools {
@@ -93,16 +91,16 @@ impl Kit {
             #[cfg(feature = "inject")]
             route53: Route53::new(&connection.in_region(home_of_global(partition))),
             table: home.table.clone(),
-            prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
+            prober: home.prober.clone(),
             pager: Pager::new(connection, home.config.topic_arn.as_ref()),
         };
-        Ok(Self {
+        Self {
             tools,
             #[cfg(feature = "undo-cdn")]
             cloudfront: distribution::cloudfront(connection, partition),
             #[cfg(feature = "undo-db")]
             rds: Rds::new(connection),
-        })
+        }
     }
 
     /// The drill of a distribution.

@@ -264,17 +264,7 @@ mod tests {
             "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
         }))
         .unwrap();
-        let timing = Timing {
-            poll_ms: 1_000,
-            aws_poll_ms: 5_000,
-            call_deadline_ms: 10_000,
-            lease_ms: 60_000,
-            renew_ms: 15_000,
-            margin_ms: 10_000,
-            settle_ms: 900_000,
-            function_timeout_ms: 900_000,
-            heartbeat_fresh_ms: 180_000,
-        };
+        let timing = Timing::DEFAULT;
         let invocation = Invocation {
             request_id: "request".to_owned(),
             owner: OwnerId("owner".to_owned()),

@@ -53,16 +53,14 @@ pub struct Kit {
 
 impl Kit {
     /// Builds every client.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be set up.
-    pub fn new(home: &Home) -> Result<Self, String> {
+    #[must_use]
+    pub fn new(home: &Home) -> Self {
         let tools = Tools {
             config: home.config.clone(),
-            prober: Prober::new().map_err(|error| format!("probes cannot be sent: {error}"))?,
+            prober: home.prober.clone(),
             pager: Pager::new(&home.connection, home.config.topic_arn.as_ref()),
         };
-        Ok(Self { here: Regional::new(&home.connection), connection: home.connection.clone(), tools })
+        Self { here: Regional::new(&home.connection), connection: home.connection.clone(), tools }
     }
 
     /// The drill for one request.

@@ -18,6 +18,7 @@ use crate::{
     clock::{self, SystemClock},
     config::{Config, reserve_ms},
     dynamodb::Table,
+    probe::Prober,
 };
 
 /// What a function has for as long as it lives.
@@ -29,6 +30,8 @@ pub struct Home {
     pub connection: Connection,
     /// The record.
     pub table: Table,
+    /// How applications are asked.
+    pub prober: Prober,
 }
 
 /// Serves deliveries until Lambda ends the process. `start` sets up once what drills of this kind
@@ -36,10 +39,10 @@ pub struct Home {
 ///
 /// A function that is set up wrongly answers every invocation with what is wrong.
 pub fn serve<K, D: Inject>(
-    start: impl FnOnce(&Home) -> Result<K, String>,
+    start: impl FnOnce(&Home) -> K,
     make: impl Fn(&K, SystemClock, &Request) -> Result<D, String>,
 ) -> ExitCode {
-    super::run(set_up(start), &async |(home, kind): &(Home, K), event| {
+    super::run(set_up(|home| Ok(start(home))), &async |(home, kind): &(Home, K), event| {
         answer(home, |clock, request| make(kind, clock, request), event).await
     })
 }
@@ -49,7 +52,8 @@ pub(super) async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) ->
     let config = Config::from_env().map_err(|error| wrong(error.to_string()))?;
     let connection = Connection::load(config.timing.call_deadline()).await;
     let table = Table::new(&connection, &config.table, config.retention, config.timing.call_deadline());
-    let home = Home { config, connection, table };
+    let prober = Prober::new().map_err(|error| wrong(format!("probes cannot be sent: {error}")))?;
+    let home = Home { config, connection, table, prober };
     let kind = start(&home).map_err(wrong)?;
     Ok((home, kind))
 }

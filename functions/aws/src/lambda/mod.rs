@@ -1,5 +1,6 @@
 //! Functions: each reads its configuration, then answers one invocation after the other.
 
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
 mod drill;
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 mod failover;
@@ -8,6 +9,7 @@ mod watchdog;
 
 use std::{fmt, future::Future, process::ExitCode};
 
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
 pub use drill::{Home, serve};
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 pub use failover::serve_failover;

@@ -28,7 +28,7 @@ pub fn serve_watchdog() -> ExitCode {
     let start = |home: &Home| {
         let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
         is_long_enough(&home.config.timing)?;
-        Ok((Kit::new(home)?, stack.map_err(|error| error.to_string())?))
+        Ok((Kit::new(home), stack.map_err(|error| error.to_string())?))
     };
     super::run(set_up(start), &async |(home, (kit, stack)): &(Home, (Kit, String)), event| {
         answer(home, kit, stack, event).await
@@ -125,17 +125,7 @@ mod tests {
 
     #[test]
     fn a_watchdog_without_time_to_take_a_run_over_is_never_set_up() {
-        let timing = |function_timeout_ms| Timing {
-            poll_ms: 1_000,
-            aws_poll_ms: 5_000,
-            call_deadline_ms: 10_000,
-            lease_ms: 60_000,
-            renew_ms: 15_000,
-            margin_ms: 10_000,
-            settle_ms: 900_000,
-            function_timeout_ms,
-            heartbeat_fresh_ms: 180_000,
-        };
+        let timing = |function_timeout_ms| Timing { function_timeout_ms, ..Timing::DEFAULT };
         assert_eq!(is_long_enough(&timing(300_000)), Ok(()));
         let why = is_long_enough(&timing(140_000)).unwrap_err();
         assert!(

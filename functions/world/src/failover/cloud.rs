@@ -112,9 +112,8 @@ impl World {
     pub fn take_effect(&self, what: Pending) {
         match what {
             Pending::Set { to, reason } => {
-                if to == AlarmState::Alarm {
-                    self.log(Event::Injected);
-                }
+                // The drill sets alarms, and nobody else.
+                self.log(if to == AlarmState::Alarm { Event::Injected } else { Event::Undone });
                 // Actions fire on a change only.
                 if self.cloud.borrow().alarm != Some(to) {
                     self.change(to, reason);
@@ -143,6 +142,10 @@ impl World {
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
                     self.later(self.scenario.failover.edges_take, Due::Passes);
+                    // The failover function does not fail back.
+                    if to == Place::Primary {
+                        self.log(Event::MovedBack);
+                    }
                 }
             }
             Pending::FailOver { to } => self.fail_over(to),
@@ -179,6 +182,10 @@ impl World {
         cloud.busy_until = cloud.outage_until + 2_000;
         drop(cloud);
         self.later(scenario.outage, Due::Passes);
+        // The failover function names no target.
+        if to.is_some() {
+            self.log(Event::MovedBack);
+        }
     }
 
     /// Compares again at the ends of the periods in which something of this moment is looked at.
@@ -248,8 +255,8 @@ impl World {
             cloud.changes.push(Change { at, to, reason });
             cloud.changes.len() - 1
         };
-        if to == AlarmState::Alarm && ours {
-            self.log(Event::InPlace);
+        if to == AlarmState::Alarm {
+            self.log(if ours { Event::InPlace } else { Event::RealAlarm });
         }
         let scenario = &self.scenario.failover;
         let deliver = Due::Cloud(Pending::Deliver { change: index, attempt: 0 });
@@ -360,7 +367,14 @@ impl World {
     pub fn is_back(&self) -> bool {
         let cloud = self.cloud.borrow();
         let writer = !self.scenario.failover.restore_writer || cloud.writer == cloud.writer_before;
-        cloud.place == Place::Primary && writer
+        cloud.place == Place::Primary && cloud.edges == Place::Primary && writer
+    }
+
+    /// Whether the alarm is in ALARM because a run set it.
+    pub fn is_forced(&self) -> bool {
+        let cloud = self.cloud.borrow();
+        let last = cloud.changes.last();
+        cloud.alarm == Some(AlarmState::Alarm) && last.is_some_and(|last| run_of(&last.reason).is_some())
     }
 }
 

@@ -23,9 +23,8 @@ use crate::{
     agenda::Due,
     calls::{Landing, denied, not_executed, send},
     clock::WorldClock,
-    event::Event,
     people,
-    requests::timing,
+    requests::TIMING,
     scenario::Kind,
     trouble::Trouble,
     truth::World,
@@ -34,6 +33,8 @@ use crate::{
 pub(crate) struct FailoverDrill {
     world: Rc<World>,
     clock: Rc<WorldClock>,
+    /// Whose calls they are.
+    by: String,
     last_look: Option<Duration>,
     moved: Rc<Moved>,
     prepared: Option<Prepared>,
@@ -57,10 +58,11 @@ fn moved() -> Rc<Moved> {
 }
 
 impl FailoverDrill {
-    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>) -> Self {
+    pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>, by: &str) -> Self {
         Self {
             world: Rc::clone(world),
             clock: Rc::clone(clock),
+            by: by.to_owned(),
             last_look: None,
             moved: moved(),
             prepared: None,
@@ -133,7 +135,7 @@ impl FailoverDrill {
             lever: Some(Lever {
                 alarm_arn: ALARM.to_owned(),
                 automation: "failover".to_owned(),
-                automation_ms: FUNCTION_TIMEOUT + timing().margin_ms + age,
+                automation_ms: FUNCTION_TIMEOUT + TIMING.margin_ms + age,
                 datapoints,
                 database,
             }),
@@ -229,7 +231,7 @@ impl Drill for FailoverDrill {
             seen.gates.push(self.world.gate());
         }
         let elapsed = self.clock.elapsed();
-        let pause = Duration::from_millis(timing().aws_poll_ms);
+        let pause = Duration::from_millis(TIMING.aws_poll_ms);
         let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last_look = Some(elapsed);
@@ -281,7 +283,7 @@ impl Drill for FailoverDrill {
             if self.looked(run, step).0 != StepSeen::Open {
                 return not_executed("NotNow", true);
             }
-            self.world.log(Event::UndoSent { primary_well: self.world.primary_well() });
+            self.world.note_undo(&self.by);
             match self.world.scenario.kind {
                 Kind::Instances | Kind::Distribution => Pending::Point { to: Place::Primary, version },
                 Kind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
@@ -298,7 +300,7 @@ impl Drill for FailoverDrill {
 impl Inject for FailoverDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.last_look = None;
-        self.world.note_inject(run, number, None);
+        self.world.note_inject(run, number, &self.by, None);
         if self.world.scenario.denied {
             return denied(&self.world, &self.clock, Trouble::CallDenied, "AccessDenied").await;
         }

@@ -7,12 +7,14 @@ use firedrill_core::{Outcome, Phase, Run, Timestamp};
 
 use crate::{
     event::{Event, Logged},
-    failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE},
+    failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     history::History,
     scenario::Kind,
     truth::BEGINS,
 };
 
+/// So many datapoints the world's alarm needs, and one more.
+const MOST_DATAPOINTS: usize = PERIODS as usize + 1;
 /// From reading a run to the call after it.
 const ONE_CALL: u64 = 1_000;
 /// From looking at the primary to moving traffic onto it, at most.
@@ -25,9 +27,11 @@ const ONE_LOOK_AND_SAVE: u64 = 21_000;
 pub fn check(history: &History) -> Result<(), String> {
     nothing_left_behind(history)?;
     injections(history)?;
+    only_its_holder_acts(history)?;
     stops_are_heard(history)?;
     nothing_lands_after_the_end(history)?;
     nothing_moves_onto_something_ill(history)?;
+    nothing_moves_back_past_a_real_alarm(history)?;
     no_failover_twice(history)?;
     no_failover_that_nobody_wants(history)?;
     if let Some(logged) = history.log.iter().find(|logged| logged.what == Event::Overwritten) {
@@ -64,9 +68,19 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
     }
     // What never took effect moved nothing.
     let took_effect = history.log.iter().any(|logged| logged.what == Event::Injected);
-    let away = history.log.iter().any(|logged| logged.what == Event::Finished { back: false });
-    if away && took_effect && !(left && given_up) && !really_failed_over_before_the_end(history) {
-        return Err("finished, and traffic was not moved back".to_owned());
+    let ended = |is: fn(bool, bool) -> bool| {
+        let mut log = history.log.iter();
+        log.any(|logged| matches!(logged.what, Event::Finished { back, served } if is(back, served)))
+    };
+    let excused = left && given_up || really_failed_over_before_the_end(history);
+    if ended(|back, _| !back) && took_effect && !excused {
+        return Err("finished, and traffic was not moved back, or the alarm is still forced".to_owned());
+    }
+    if ended(|_, served| !served) && took_effect && !excused && history.scenario.primary_ill.is_none() {
+        return Err("finished, and users were not served".to_owned());
+    }
+    if history.forced && !(left && given_up) {
+        return Err("finished, and the alarm is still forced".to_owned());
     }
     Ok(())
 }
@@ -79,6 +93,9 @@ fn open_and_paging(history: &History, run: &Run) -> Result<(), String> {
     if !history.locked {
         return Err("open, and its lock is gone".to_owned());
     }
+    if history.down || history.forced {
+        return Err("open, and what moves no traffic was not taken back".to_owned());
+    }
     // What only people can mend stays open: users are not served, or traffic is where nobody of us put it.
     let needs_people = !history.well && run.outcome == Some(Outcome::RollbackFailed);
     if run.phase != Phase::Held && !needs_people {
@@ -88,25 +105,46 @@ fn open_and_paging(history: &History, run: &Run) -> Result<(), String> {
 }
 
 fn injections(history: &History) -> Result<(), String> {
-    let mut sent: Vec<(u32, &str)> = Vec::new();
+    let mut sent: Vec<u32> = Vec::new();
     for Logged { what, .. } in &history.log {
-        let Event::InjectSent { number, owner, intent, against } = what else { continue };
+        let Event::InjectSent { number, by, intent, against } = what else { continue };
         if !intent {
             return Err("injected before the intent was on record".to_owned());
         }
-        if sent.iter().any(|(known, _)| known == number) {
+        if sent.contains(number) {
             return Err(format!("injecting call {number} was sent twice"));
         }
-        if sent.iter().any(|(_, known)| known != owner) {
-            return Err("a successor injected".to_owned());
+        if history.began_by.as_ref() != Some(by) {
+            return Err(format!("{by} injected, and had not begun the run"));
         }
         if let Some(why) = against {
             return Err(format!("injected although {why}"));
         }
-        sent.push((*number, owner));
+        sent.push(*number);
     }
-    if !sent.is_empty() && (history.scenario.late || history.scenario.ill_at_start) {
+    let scenario = &history.scenario;
+    if !sent.is_empty() && (scenario.late || scenario.ill_at_start || scenario.refused) {
         return Err("injected although a gate was closed".to_owned());
+    }
+    let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
+    let most = if scenario.kind != Kind::Instances && scenario.failover.metric { MOST_DATAPOINTS } else { 1 };
+    if took > most {
+        return Err(format!("the failure was caused {took} times"));
+    }
+    Ok(())
+}
+
+/// A lease that was taken is no longer its former holder's, whatever that one's clock says.
+fn only_its_holder_acts(history: &History) -> Result<(), String> {
+    let mut holder = history.began_by.as_deref();
+    for Logged { at, what } in &history.log {
+        match what {
+            Event::TakenUp { by } => holder = Some(by),
+            Event::InjectSent { by, .. } | Event::UndoSent { by, .. } if holder != Some(by) => {
+                return Err(format!("{by} acted at {at}, and the run was another's"));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -171,6 +209,8 @@ fn nothing_lands_after_the_end(history: &History) -> Result<(), String> {
         logged.at > end
             && match logged.what {
                 Event::Injected | Event::InjectSent { .. } | Event::UndoSent { .. } => true,
+                Event::Undone => !restored_by_others(history),
+                Event::MovedBack => true,
                 // Without anything really ill, even an alarm without the run's name was the run's doing.
                 Event::FailedOver { by_run, .. } => by_run || history.scenario.primary_ill.is_none(),
                 _ => false,
@@ -197,4 +237,33 @@ fn nothing_moves_onto_something_ill(history: &History) -> Result<(), String> {
         Some(logged) => Err(format!("traffic was moved onto the ill primary at {}", logged.at)),
         None => Ok(()),
     }
+}
+
+/// Somebody else may start an instance at any time.
+fn restored_by_others(history: &History) -> bool {
+    history.scenario.kind == Kind::Instances && history.scenario.restored_by_others_at.is_some()
+}
+
+/// An alarm that goes off after the drill's own is a real one: then only a person's word moves traffic back. In mode
+/// `metric` nobody can tell the two apart.
+fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String> {
+    if history.scenario.kind == Kind::Instances || history.scenario.failover.metric {
+        return Ok(());
+    }
+    let mut own = false;
+    let mut real: Option<Timestamp> = None;
+    for logged in &history.log {
+        match &logged.what {
+            Event::InPlace => own = true,
+            Event::RealAlarm if own => real = real.or(Some(logged.at)),
+            Event::Released { fail_back: true } => real = None,
+            Event::UndoSent { .. }
+                if real.is_some_and(|at| logged.at.millis_since(at) > ONE_LOOK_AND_SAVE) =>
+            {
+                return Err(format!("traffic was moved back at {}, past a real alarm", logged.at));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -1,27 +1,31 @@
-//! Whether anything but the world itself held a rollback back. Told by instances, whose undo waits for nothing.
+//! Whether anything but the world itself held a rollback back, and whether people were told.
 
 use firedrill_core::{Outcome, Run};
 
 use crate::{
     event::{Event, Logged},
     history::History,
-    requests::timing,
+    requests::TIMING,
     scenario::Kind,
     trouble::Trouble,
     truth::BEGINS,
 };
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
-    if history.scenario.kind != Kind::Instances {
-        return Ok(());
+    if run.outcome == Some(Outcome::RollbackFailed) && !history.log.iter().any(|l| l.what == Event::Paged) {
+        return Err("the rollback failed, and nobody was told".to_owned());
     }
     failed_for_a_reason(history, run)?;
-    did_not_wait_for_the_store(history, run)
+    if history.scenario.kind == Kind::Instances { did_not_wait_for_the_store(history, run) } else { Ok(()) }
 }
 
 fn failed_for_a_reason(history: &History, run: &Run) -> Result<(), String> {
     let fleet = &history.scenario.fleet;
-    let reason = !history.scenario.is_calm() || fleet.no_capacity.is_some() || fleet.replaced_after.is_some();
+    let of_instances = history.scenario.kind == Kind::Instances;
+    let unlucky = of_instances && (fleet.no_capacity.is_some() || fleet.replaced_after.is_some());
+    // A database that stays where it failed over to is never well there.
+    let broken = !of_instances && history.scenario.failover.standby_broken;
+    let reason = !history.scenario.is_calm() || unlucky || broken;
     if run.outcome == Some(Outcome::RollbackFailed) && !reason {
         return Err("the rollback failed, and nothing stood in its way".to_owned());
     }
@@ -36,8 +40,8 @@ fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
     let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
     // A lease that was renewed in time before the store went away is good for so long in any case.
-    let certainly_ours = timing().lease_ms / 2 - timing().renew_ms - 3 * timing().poll_ms - clocks;
-    let soon = timing().aws_poll_ms + 2 * timing().poll_ms + 2 * clocks;
+    let certainly_ours = TIMING.lease_ms / 2 - TIMING.renew_ms - 3 * TIMING.poll_ms - clocks;
+    let soon = TIMING.aws_poll_ms + 2 * TIMING.poll_ms + 2 * clocks;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
     let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::InvocationDies]
         .iter()

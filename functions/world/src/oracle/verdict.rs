@@ -6,6 +6,7 @@ use crate::{
     event::{Event, Logged},
     history::History,
     scenario::Kind,
+    wanted::RUN_WITHIN,
 };
 
 /// The request's numbers again, in milliseconds: the oracle does not trust the run's own copy.
@@ -15,10 +16,10 @@ const GIVE_UP: u64 = 120_000;
 const TOLERANCE: u64 = 3_000;
 /// AWS tells of a database's failover; it is asked every five seconds, and may lag, or not answer.
 const TOLD_LATE: u64 = 22_000;
-/// The deadline of a whole run, from its beginning: what the limits of its request come to together, and five minutes.
-const RUN_WITHIN: u64 = 544_000;
+const TOLD_IN_TIME: u64 = 8_000;
 /// A failure in place for no longer may go unseen: looks fail, are stale, or nobody looks for a while.
 const UNSEEN: u64 = 30_000;
+const UNSEEN_IN_CALM: u64 = 8_000;
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let Some(verdict) = run.verdict else {
@@ -70,18 +71,22 @@ fn agrees(
     decided: Timestamp,
 ) -> Result<(), String> {
     let took = again.map(|(took, _)| took);
-    let late = if history.scenario.kind == Kind::Database { TOLD_LATE } else { TOLERANCE };
+    let calm = history.scenario.is_calm();
+    let late = match history.scenario.kind {
+        Kind::Database if calm => TOLD_IN_TIME,
+        Kind::Database => TOLD_LATE,
+        Kind::Instances | Kind::Distribution => TOLERANCE,
+    };
+    let unseen = if calm { UNSEEN_IN_CALM } else { UNSEEN };
     let true_enough = match verdict {
         Verdict::Skipped => return Err("an injecting call was sent".to_owned()),
         Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered if !in_place => {
             return Err("the failure was never in place".to_owned());
         }
-        Verdict::NotInjected if in_place_for(history, decided) > UNSEEN => {
+        Verdict::NotInjected if in_place_for(history, decided) > unseen => {
             return Err("it was in place, long enough to be seen".to_owned());
         }
-        Verdict::Inconclusive
-            if history.scenario.is_calm() && history.scenario.restored_by_others_at.is_none() =>
-        {
+        Verdict::Inconclusive if calm && history.scenario.restored_by_others_at.is_none() => {
             return Err("nothing went wrong that could hide what happened".to_owned());
         }
         Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),

@@ -1,5 +1,12 @@
 //! What an invocation does with what it was sent.
 
+mod head;
+mod stop;
+mod take;
+
+pub use head::begin;
+pub use take::{Taken, claim, take};
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,14 +14,14 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
-    Outcome, Part, Phase, Request, Run, Seen, Shared, StreakRule, Timestamp, Verdict,
+    Outcome, Phase, Request, Run, Seen, Timestamp, Verdict,
     drive::{Left, Session, drive},
     evidence::Evidence,
     gate::{self, Policy},
-    ports::{Begun, Clock, Inject, Saved, Store, StoreError, Word},
+    ports::{Begun, Clock, Inject, Store, StoreError, Word},
     report::report,
-    request::{Delivery, ParseError, StopOrder, StopWhat, SwitchOrder, parse},
-    run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, OwnerId, RunId, StepState, Stop, Times},
+    request::{Delivery, ParseError, SwitchOrder, parse},
+    run::{OwnerId, RunId},
     timing::Timing,
 };
 
@@ -117,7 +124,7 @@ pub async fn act_on<D: Inject>(
             let number = store.say(&id, &Word::Release(release)).await?;
             resume(clock, store, make, invocation, id, Some(number)).await
         }
-        Delivery::Stop(order) => stop(clock, store, order).await,
+        Delivery::Stop(order) => stop::stop(clock, store, order).await,
         Delivery::KillSwitch(SwitchOrder { engage, switch }) => {
             store.switch(&switch, engage).await?;
             let scope = switch.scope.to_string();
@@ -170,65 +177,6 @@ async fn start<D: Inject>(
         renewed_at,
     };
     left(drive(clock, store, &mut drill, &mut session, run).await)
-}
-
-/// Writes the word down, and answers what will be undone by whoever carries the runs on. Nobody is waited for: a run
-/// that nobody carries on is the watchdog's.
-async fn stop(clock: &impl Clock, store: &impl Store, order: StopOrder) -> Result<Value, DeliverError> {
-    let StopOrder { what, stop } = order;
-    let runs = match what {
-        StopWhat::Run(id) => {
-            let id = RunId(id);
-            let there =
-                || async { store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone())) };
-            let mut run = there().await?;
-            if run.phase != Phase::Finished {
-                store.say(&id, &Word::Stop(stop.clone())).await?;
-                // What it had touched when the word was on record: after that it injects nothing more.
-                run = there().await?;
-            }
-            vec![will_be_undone(&run)]
-        }
-        StopWhat::Application(name) => {
-            store.stop_application(&name, &stop, clock.now()).await?;
-            let mut runs = Vec::new();
-            for id in store.open().await? {
-                match store.load(&id).await {
-                    Ok(Some(run)) if *run.application == *name && run.phase != Phase::Finished => {
-                        runs.push(will_be_undone(&run));
-                    }
-                    Ok(_) => {}
-                    // It may be of this application or not; the word holds for it all the same.
-                    Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
-                }
-            }
-            runs
-        }
-    };
-    let Stop { by, reason } = stop;
-    Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
-}
-
-/// What follows from a stop of this run.
-fn will_be_undone(run: &Run) -> Value {
-    let then = match run.phase {
-        Phase::Finished => "it is over: nothing follows",
-        Phase::Pending | Phase::Checking => "nothing was touched: it is skipped",
-        Phase::Injecting | Phase::Recovering => "it stops, and is rolled back",
-        Phase::RollingBack | Phase::Verifying | Phase::Held => {
-            "it is being rolled back already: nothing changes"
-        }
-    };
-    let open = run.undo.iter().filter(|step| step.progress.state == StepState::Open);
-    let undo: Vec<Value> = open
-        .map(|step| {
-            json!({
-                "service": step.service, "action": step.action, "region": step.region,
-                "resources": step.resources, "movesTraffic": step.moves_traffic
-            })
-        })
-        .collect();
-    json!({ "runId": run.run_id, "phase": run.phase, "then": then, "willBeUndone": undo })
 }
 
 fn left(left: Left) -> Result<Value, DeliverError> {
@@ -320,168 +268,4 @@ async fn resume<D: Inject>(
         Taken::NotOurs(run) => return Ok(answer(&report(&run))),
     };
     left(drive(clock, store, &mut drill, &mut session, *run).await)
-}
-
-/// What came of asking for a run's lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is ours.
-    Ours(Box<Run>),
-    /// There is nothing to carry on: the run is finished, or its owner has heard the word.
-    NotOurs(Box<Run>),
-}
-
-/// Makes the lease of a run ours: at once if it was released, else once the same version was seen
-/// for as long as its holder could act on it. Clocks of other machines are not asked. Where it is only
-/// wanted so that `word` is heard, hearing it is enough.
-///
-/// # Errors
-/// [`DeliverError::Busy`] if its holder goes on saving until our time is over.
-pub async fn take(
-    clock: &impl Clock,
-    store: &impl Store,
-    session: &mut Session,
-    id: &RunId,
-    word: Option<u64>,
-) -> Result<Taken, DeliverError> {
-    let mut known: Option<(u64, Duration)> = None;
-    loop {
-        if clock.elapsed() >= session.ends_at {
-            return Err(DeliverError::Busy(id.0.clone()));
-        }
-        let run = store.load(id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
-        if run.phase == Phase::Finished || word.is_some_and(|number| run.heard >= number) {
-            return Ok(Taken::NotOurs(Box::new(run)));
-        }
-        let since = match known {
-            Some((version, since)) if version == run.version => since,
-            _ => clock.elapsed(),
-        };
-        known = Some((run.version, since));
-        let waited = clock.elapsed().saturating_sub(since) >= session.timing.takeover();
-        if (run.owner.is_none() || waited)
-            && let Some(ours) = claim(clock, store, session, &run).await?
-        {
-            return Ok(Taken::Ours(Box::new(ours)));
-        }
-        clock.sleep(session.timing.renew() / 3).await;
-    }
-}
-
-/// Makes the lease of a run ours, whose holder is known to be gone as of this version; none if somebody else was
-/// faster.
-///
-/// # Errors
-/// The store failed, and it is not known whose it is.
-pub async fn claim(
-    clock: &impl Clock,
-    store: &impl Store,
-    session: &mut Session,
-    run: &Run,
-) -> Result<Option<Run>, StoreError> {
-    let mut ours = run.clone();
-    ours.owner = Some(session.owner.clone());
-    ours.version = run.version + 1;
-    // Its holder died, or is cut off: what it saw and did last may not be on record.
-    if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
-        injection.unwatched = true;
-    }
-    session.renewed_at = clock.elapsed();
-    match store.save(&ours, run.version).await {
-        Ok(Saved::Saved) => Ok(Some(ours)),
-        // Somebody else was faster, or it is ours and the answer was lost.
-        Ok(Saved::Conflict) | Err(StoreError::Unknown(_)) => {
-            let there = store.load(&run.run_id).await?;
-            Ok(there.filter(|there| there.owner.as_ref() == Some(&session.owner)))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The head of a new run.
-#[must_use]
-pub fn begin(request: &Request, invocation: &Invocation, now: Timestamp) -> Run {
-    Run {
-        layout: LAYOUT,
-        run_id: request.identity(&invocation.request_id),
-        environment: request.environment.as_str().into(),
-        application: request.application.as_str().into(),
-        drill: request.drill.as_str().into(),
-        dependency: request.dependency.as_str().into(),
-        mode: request.mode,
-        caller: request.caller(),
-        phase: Phase::Checking,
-        verdict: None,
-        outcome: None,
-        reason: None,
-        impaired: None,
-        version: 1,
-        starter: invocation.owner.clone(),
-        owner: Some(invocation.owner.clone()),
-        finished_by: None,
-        deadline: Some(now.plus_millis(u64::from(request.run_within()) * 1_000)),
-        limits: limits(request, &invocation.timing).into(),
-        times: Times {
-            scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),
-            started: Some(now),
-            ..Times::default()
-        },
-        injection: None,
-        lever: None,
-        undo: Shared::default(),
-        streaks: Vec::new(),
-        answers: AnswerCounts::default(),
-        stop: None,
-        unwell_since: None,
-        last_not_undone: None,
-        last_not_failed_over: None,
-        settled_at: None,
-        roll_back_on_record: None,
-        missing: None,
-        hold: None,
-        release: None,
-        heard: 0,
-        released_at: None,
-        automation_said: None,
-        pages: Vec::new(),
-        evidence: EvidenceCounts::default(),
-    }
-}
-
-fn limits(request: &Request, timing: &Timing) -> Limits {
-    let ms = |seconds: u32| u64::from(seconds) * 1_000;
-    let objective = &request.objective;
-    let probes = request.steady_state.probes.iter().map(|probe| {
-        let pause = if probe.kind.asks_aws() { timing.aws_poll_ms } else { timing.poll_ms };
-        StreakRule {
-            probe: probe.name.clone(),
-            count: probe.count,
-            hold_for_ms: ms(probe.hold_for_seconds),
-            widest_gap_ms: 2 * pause + probe.kind.deadline_ms(timing.call_deadline_ms) + timing.poll_ms,
-            part: Part::Steady,
-        }
-    });
-    let identity = request.target.identity().into_iter().flat_map(|identity| {
-        let rule = |name: &str, part| StreakRule {
-            probe: format!("{name} serves"),
-            count: identity.count,
-            hold_for_ms: ms(identity.hold_for_seconds),
-            widest_gap_ms: 3 * timing.poll_ms + u64::from(identity.deadline_ms),
-            part,
-        };
-        [rule(&identity.primary, Part::Primary), rule(&identity.standby, Part::Standby)]
-    });
-    Limits {
-        probes: probes.chain(identity).collect(),
-        baseline_within_ms: ms(request.steady_state.within_seconds),
-        inject_within_ms: ms(objective.inject_within_seconds),
-        rto_ms: ms(objective.rto_seconds),
-        give_up_after_ms: ms(objective.give_up_after()),
-        restore_within_ms: ms(objective.restore_within_seconds),
-        // Whoever waits for it may read another clock than whoever sent the call.
-        settle_ms: timing.settle_ms + timing.margin_ms,
-        consistency_ms: timing.margin_ms,
-        patience_ms: 2 * timing.aws_poll_ms + 2 * timing.call_deadline_ms + timing.margin_ms,
-        retry_pause_ms: timing.aws_poll_ms,
-    }
 }

@@ -1,0 +1,178 @@
+//! What each function may do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use regex_lite::Regex;
+
+use crate::{files, logical, read, resource};
+
+/// Each function's package, the adapters it is built with, and what it never asks of them. Adapters that
+/// combine others name no action of their own.
+pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
+    (
+        "drill-instance",
+        &[
+            "autoscaling",
+            "cloudwatch/alarms",
+            "cloudwatch/history",
+            "dynamodb",
+            "ec2",
+            "elbv2",
+            "instance",
+            "kms",
+            "sns",
+        ],
+        &["cloudwatch:ListAlarmMuteRules", "cloudwatch:ListTagsForResource", "sns:ListSubscriptionsByTopic"],
+    ),
+    ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "functions", "route53", "sns"], &[]),
+    // It never injects a failover, and an instance has no writer to restore.
+    (
+        "drill-db",
+        &["cloudwatch", "dynamodb", "functions", "rds", "route53", "sns"],
+        &["rds:RebootDBInstance"],
+    ),
+    // It never prepares a run, and so follows no wiring and resolves no targets.
+    (
+        "watchdog",
+        &["autoscaling", "cloudfront", "cloudwatch", "dynamodb", "ec2", "elbv2", "rds", "sns"],
+        &[
+            "autoscaling:DescribeAutoScalingInstances",
+            "cloudwatch:GetMetricStatistics",
+            "cloudwatch:ListAlarmMuteRules",
+            "cloudwatch:ListTagsForResource",
+            "cloudwatch:PutMetricData",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeVolumes",
+            "ec2:StopInstances",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "rds:RebootDBInstance",
+            "sns:ListSubscriptionsByTopic",
+        ],
+    ),
+    (
+        "failover-cdn",
+        &["cloudfront", "dynamodb/alarm", "dynamodb/read", "sns"],
+        &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
+    ),
+    (
+        "failover-db",
+        &["dynamodb/alarm", "dynamodb/read", "rds", "sns"],
+        &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
+    ),
+];
+
+#[test]
+fn no_permission_is_a_wildcard_without_a_reason() {
+    for template in ["infra/template.yaml", "infra/drills.yaml", "infra/bookstore.yaml"] {
+        let text = read(template);
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let bare: String =
+                line.split('#').next().unwrap().chars().filter(|c| !"\"' -".contains(*c)).collect();
+            assert!(
+                bare != "Action:*" && bare != "*" || !line.contains("Action"),
+                "{template}:{}",
+                number + 1
+            );
+            if bare == "Resource:*" {
+                let near = &lines[number.saturating_sub(16)..=number];
+                assert!(
+                    near.iter().any(|line| line.contains('#')),
+                    "{template}:{}: Resource \"*\" without a comment that says why",
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_role_grants_what_its_adapters_call_and_nothing_else() {
+    let quoted = Regex::new(r#""([a-z0-9]+:[A-Z]\w+)""#).unwrap();
+    let named = Regex::new(r"\b[a-z0-9]+:[A-Z]\w+").unwrap();
+    // What every function needs of the platform, and a condition on a grant.
+    let given = ["sts:AssumeRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
+    let conditions = ["aws:ResourceTag", "kms:GrantIsForAWSResource"];
+    let template = read("infra/template.yaml");
+    let mut by_file = BTreeMap::new();
+    for file in files() {
+        let Ok(inside) = file.strip_prefix("functions/aws/src") else { continue };
+        let text = read(&file);
+        let mut called: BTreeSet<String> =
+            quoted.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+        // There is no permission of this name: a transaction needs those of its parts.
+        if called.remove("dynamodb:TransactWriteItems") {
+            called.extend(["PutItem", "UpdateItem", "DeleteItem"].map(|part| format!("dynamodb:{part}")));
+        }
+        by_file.insert(inside.to_owned(), called);
+    }
+    let mut granted_to_any = BTreeSet::new();
+    for (package, adapters, never) in ROLES {
+        let is_of = |file: &Path| {
+            let file = file.with_extension("");
+            adapters.iter().any(|adapter| file.starts_with(adapter))
+        };
+        let mut called: BTreeSet<String> =
+            by_file.iter().filter(|(file, _)| is_of(file)).flat_map(|(_, called)| called.clone()).collect();
+        for action in never {
+            assert!(called.remove(*action), "{package} never calls {action}, and neither does an adapter");
+        }
+        let role = resource(&template, &format!("{}Role", logical(package)));
+        let mut granted: BTreeSet<String> =
+            named.find_iter(&role).map(|found| found.as_str().to_owned()).collect();
+        for action in given {
+            // A tick that failed is made good by the next one.
+            let needed = package != "watchdog" || action != "sqs:SendMessage";
+            assert_eq!(granted.remove(action), needed, "{package}: {action}");
+        }
+        if package == "watchdog" {
+            // No call of ours: EC2 asks for it in the name of whoever starts an instance.
+            assert!(granted.remove("kms:CreateGrant"), "it could not start what the drill could");
+        }
+        granted.retain(|action| !conditions.contains(&action.as_str()));
+        assert_eq!(called, granted, "{package}: called by its adapters (left), granted by its role (right)");
+        granted_to_any.extend(granted);
+    }
+    // A plan also names what CloudWatch itself does on the way from an alarm.
+    granted_to_any.insert("lambda:InvokeFunction".to_owned());
+    for (file, called) in by_file {
+        let missing: Vec<_> = called.difference(&granted_to_any).collect();
+        assert!(missing.is_empty(), "no role grants {missing:?}, which {} names", file.display());
+    }
+}
+
+#[test]
+fn only_drills_can_cause_a_failure_and_only_what_is_tagged_is_moved() {
+    let template = read("infra/template.yaml");
+    for (package, ..) in ROLES {
+        let role = resource(&template, &format!("{}Role", logical(package)));
+        // IAM cannot tell setting an alarm back from forcing it: the watchdog is built without what forces it.
+        let sets = role.contains("cloudwatch:SetAlarmState");
+        assert_eq!(sets, matches!(package, "drill-cdn" | "drill-db" | "watchdog"), "{package}");
+        let publishes = role.contains("cloudwatch:PutMetricData");
+        assert_eq!(publishes, matches!(package, "drill-cdn" | "drill-db"), "{package}");
+        assert_eq!(role.contains("ec2:StopInstances"), package == "drill-instance", "{package}");
+        for statement in role.split("- Sid: ").skip(1) {
+            let moves = [
+                "ec2:StopInstances",
+                "ec2:StartInstances",
+                "cloudwatch:SetAlarmState",
+                "cloudfront:UpdateDistribution",
+                "rds:FailoverDBCluster",
+                "rds:RebootDBInstance",
+            ];
+            if moves.iter().any(|action| statement.contains(action)) {
+                assert!(
+                    statement.contains("aws:ResourceTag/firedrill:allowed: \"true\""),
+                    "{package}: {statement}"
+                );
+            }
+            if statement.contains("cloudwatch:PutMetricData") {
+                assert!(statement.contains("cloudwatch:namespace: !Split"), "{package}: {statement}");
+            }
+        }
+    }
+}

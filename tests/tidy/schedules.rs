@@ -1,0 +1,96 @@
+//! What is scheduled is what the events show.
+
+use std::collections::BTreeSet;
+
+use firedrill_core::request::{Delivery, parse};
+use regex_lite::Regex;
+use serde_json::Value;
+
+use crate::{event, read};
+
+#[test]
+fn what_is_scheduled_by_schedule_and_by_rule_is_the_same_drill() {
+    let text = read("infra/drills.yaml");
+    let drills: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("\"drill\":")).collect();
+    assert!(!drills.is_empty(), "no drill is scheduled");
+    let names: BTreeSet<&str> = drills.iter().map(|line| line.trim()).collect();
+    assert_eq!(drills.len(), 2 * names.len(), "each drill has one schedule and one rule: {drills:?}");
+}
+
+/// The inputs in `infra/drills.yaml`, in their order.
+fn inputs() -> Vec<String> {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let text = read("infra/drills.yaml");
+    let mut lines = text.lines();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.trim() == "- |" {
+            let input = lines.by_ref().take_while(|inside| depth(inside) > depth(line));
+            found.push(input.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    found
+}
+
+/// One of these inputs as it is delivered: every placeholder filled in, from the parameters' defaults where
+/// there are any, else as in the event.
+fn delivered(input: &str, event: &Value, mode: &str) -> Value {
+    let template = read("infra/drills.yaml");
+    let line = |begin: &str| {
+        let found = template.lines().find(|line| line.trim().starts_with(begin));
+        found.unwrap_or_else(|| panic!("drills.yaml has no line {begin}")).trim().to_owned()
+    };
+    let default = |name: &str| {
+        let mut lines = template.lines().skip_while(|line| *line != format!("  {name}:"));
+        let value = lines.find_map(|line| line.trim().strip_prefix("Default: "));
+        value.unwrap_or_else(|| panic!("drills.yaml has no parameter {name}")).to_owned()
+    };
+    let of = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let value = |name: &str| match name {
+        "Windows" => line("[{\"days\""),
+        "Detection" => line("\"detection\":"),
+        "Metric" if mode == "metric" => line("\"metric\":"),
+        "Metric" => String::new(),
+        "CdnMode" | "DatabaseMode" => mode.to_owned(),
+        "TargetRegion" => of("/target/region"),
+        "InstanceAlarmArn" => of("/detection/alarmArn"),
+        "CdnAlarmArn" | "DatabaseAlarmArn" => of("/target/alarmArn"),
+        "DistributionArn" => of("/target/distributionArn"),
+        "ClusterArn" => of("/target/clusterArn"),
+        "LatestStartMinutes" => default("FlexibleWindowMinutes"),
+        _ => default(name),
+    };
+    let placeholder = Regex::new(r"\$\{(\w+)\}").unwrap();
+    let mut text = input.to_owned();
+    while let Some(found) = placeholder.captures(&text) {
+        text = text.replace(&found[0], &value(&found[1]));
+    }
+    for (placeholder, field) in [
+        ("<aws.scheduler.scheduled-time>", "/schedule/scheduledAt"),
+        ("<aws.scheduler.schedule-arn>", "/schedule/arn"),
+        ("<aws.scheduler.attempt-number>", "/schedule/attempt"),
+        ("<time>", "/schedule/scheduledAt"),
+        ("<arn>", "/schedule/arn"),
+    ] {
+        text = text.replace(placeholder, &of(field));
+    }
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn what_is_scheduled_is_a_request_and_the_events_show_it_as_it_is_delivered() {
+    let inputs = inputs();
+    assert_eq!(inputs.len(), 6, "an input without its events");
+    let events =
+        ["instance", "cdn", "db"].map(|kind| ["schedule", "rule"].map(|way| format!("{kind}-{way}")));
+    for (input, name) in inputs.iter().zip(events.as_flattened()) {
+        let event = event(name);
+        let mode = event["mode"].as_str().unwrap();
+        assert_eq!(delivered(input, &event, mode), event, "drills.yaml (left), events/{name}.json (right)");
+        if input.contains("${Metric}") {
+            let parsed = parse(&delivered(input, &event, "metric"));
+            let Ok(Delivery::Start(request)) = parsed else { panic!("{name} in mode metric: {parsed:?}") };
+            assert!(request.target.alarm().is_some_and(|alarm| alarm.metric.is_some()), "{name}");
+        }
+    }
+}

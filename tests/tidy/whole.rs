@@ -1,0 +1,109 @@
+//! Whether the stack fits together, and every kind of function is whole.
+
+use std::collections::BTreeSet;
+
+use firedrill_core::timing::Timing;
+
+use crate::{files, logical, read, resource, roles::ROLES, root};
+
+#[test]
+fn what_the_template_leaves_as_it_is_fits_together() {
+    let template = read("infra/template.yaml");
+    let default = |name: &str| -> u64 {
+        let mut lines = template.lines().skip_while(|line| *line != format!("  {name}:"));
+        let value = lines.find_map(|line| line.trim().strip_prefix("Default: "));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} has no number"))
+    };
+    let set = Timing {
+        poll_ms: default("PollMs"),
+        aws_poll_ms: default("AwsPollMs"),
+        call_deadline_ms: default("CallDeadlineMs"),
+        lease_ms: default("LeaseMs"),
+        renew_ms: default("RenewMs"),
+        margin_ms: default("MarginMs"),
+        settle_ms: default("SettleMs"),
+        function_timeout_ms: default("FunctionTimeoutSeconds") * 1_000,
+        heartbeat_fresh_ms: default("HeartbeatFreshSeconds") * 1_000,
+    };
+    let timing = Timing::DEFAULT;
+    assert_eq!(set, timing, "template.yaml (left), `Timing::DEFAULT` (right)");
+    assert_eq!(timing.checked(), Ok(timing));
+    let failover_ms = default("FailoverTimeoutSeconds") * 1_000;
+    assert!(failover_ms > 4 * timing.call_deadline_ms, "failover functions would refuse every change");
+    assert!(failover_ms <= timing.settle_ms);
+    let watchdog = Timing { function_timeout_ms: default("WatchdogTimeoutSeconds") * 1_000, ..timing };
+    assert_eq!(watchdog.checked(), Ok(watchdog));
+    // Within one tick it has to be able to see that a holder is gone, and to go on.
+    assert!(watchdog.takeover().as_secs() * 2 < default("WatchdogTimeoutSeconds"));
+    assert!(timing.heartbeat_fresh_ms >= 3 * 60_000, "a late tick would keep drills from running");
+}
+
+/// The packages of `functions/` that are functions.
+fn packages() -> BTreeSet<String> {
+    let folders = files().into_iter().filter_map(|file| {
+        let mut parts = file.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        (parts.next()? == "functions").then(|| parts.next()).flatten()
+    });
+    folders.filter(|name| name.starts_with("drill-") || name.starts_with("failover-")).collect()
+}
+
+#[test]
+fn every_kind_of_drill_and_failover_is_whole() {
+    let (template, drills) = (read("infra/template.yaml"), read("infra/drills.yaml"));
+    let (workspace, adapters) = (read("Cargo.toml"), read("functions/aws/Cargo.toml"));
+    let kinds = ROLES.iter().map(|(package, ..)| *package).filter(|package| *package != "watchdog");
+    let known: BTreeSet<String> = kinds.map(str::to_owned).collect();
+    let mut missing = Vec::new();
+    let mut lacks = |package: &str, is_there: bool, what: String| {
+        if !is_there {
+            missing.push(format!("{package}: {what}"));
+        }
+    };
+    for package in packages().union(&known) {
+        let name = logical(package);
+        let is_drill = package.starts_with("drill-");
+        let kind = package.strip_prefix("drill-").unwrap_or(package);
+        let has = |path: String| root().join(path).is_file();
+        lacks(package, known.contains(package), "its adapters (ROLES in tests/tidy/roles.rs)".to_owned());
+        for file in ["Cargo.toml", "src/main.rs"] {
+            lacks(package, has(format!("functions/{package}/{file}")), format!("functions/{package}/{file}"));
+        }
+        let default = workspace.contains(&format!("\"functions/{package}\""));
+        lacks(package, default, "default-members of Cargo.toml, or `cargo test` skips it".to_owned());
+        let feature = adapters.lines().any(|line| line.starts_with(&format!("{kind} = [")));
+        lacks(package, feature, format!("feature {kind} of functions/aws/Cargo.toml"));
+
+        let function = resource(&template, &format!("{name}Function"));
+        let uri = format!("CodeUri: ../functions/{package}/\n");
+        lacks(package, function.contains(&uri), format!("{name}Function of template.yaml, with {uri}"));
+        let own_role = function.contains(&format!("Role: !GetAtt {name}Role.Arn\n"));
+        lacks(package, own_role, format!("a role of its own, {name}Role of template.yaml"));
+        let own_log = function.contains(&format!("LogGroup: !Ref {name}LogGroup\n"));
+        lacks(package, own_log, format!("a log group of its own, {name}LogGroup of template.yaml"));
+        let retried = if is_drill { "MaximumRetryAttempts: 0" } else { "MaximumRetryAttempts: 2" };
+        lacks(package, function.contains(retried), format!("{retried} in {name}Function"));
+        let queue = "Destination: !GetAtt DeadLetterQueue.Arn";
+        lacks(package, function.contains(queue), format!("the dead-letter queue, in {name}Function"));
+        let output = template.contains(&format!("  {name}FunctionArn:\n"));
+        lacks(package, output, format!("output {name}FunctionArn of template.yaml"));
+        let rule = resource(&template, &format!("RulesMayStart{name}"));
+        lacks(package, !rule.is_empty(), format!("RulesMayStart{name} of template.yaml"));
+
+        let ways: &[&str] = if is_drill {
+            let scheduled =
+                resource(&template, "ScheduleRole").contains(&format!("- !GetAtt {name}Function.Arn\n"));
+            lacks(package, scheduled, "the right of ScheduleRole to start it".to_owned());
+            let stanza = drills.contains(&format!("Arn: !Ref {name}FunctionArn\n"));
+            lacks(package, stanza, format!("a stanza of drills.yaml with {name}FunctionArn"));
+            &["schedule", "rule", "console", "local"]
+        } else {
+            let direct = resource(&template, &format!("AlarmsMayStart{name}"));
+            lacks(package, !direct.is_empty(), format!("AlarmsMayStart{name} of template.yaml"));
+            &["sns", "alarm", "eventbridge", "config"]
+        };
+        for way in ways {
+            lacks(package, has(format!("events/{kind}-{way}.json")), format!("events/{kind}-{way}.json"));
+        }
+    }
+    assert!(missing.is_empty(), "missing:\n{}", missing.join("\n"));
+}
