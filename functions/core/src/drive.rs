@@ -28,6 +28,8 @@ pub struct Session {
     pub ends_at: Duration,
     /// When we last made the lease ours, as time since the invocation began.
     pub renewed_at: Duration,
+    /// Whether to hand over once the run only waits: others may need the place.
+    pub yields: bool,
 }
 
 /// How an invocation left a run.
@@ -52,7 +54,7 @@ pub async fn drive(
     mut run: Run,
 ) -> Left {
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
-    let mut stored = Stored { version: run.version, dirty: false };
+    let mut stored = Stored { version: run.version, dirty: false, fails: false };
     if run.is_successors() {
         let item = Evidence::CarriedOn { at: clock.now(), by: session.owner.0.clone() };
         recorder.add(&mut run.evidence, item);
@@ -68,23 +70,39 @@ pub async fn drive(
         let looked = clock.elapsed();
         let (mut seen, findings) = drill.observe(&run).await;
         seen.acted = std::mem::take(&mut acted);
-        // Until the verdict, a word or a switch has to be heard within two looks.
+        // Until the verdict, a word or a switch has to be heard within two looks. After it, nobody waits for a store that
+        // does not answer.
         let urgent = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
-        if urgent || last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen) {
+        let is_time = last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen);
+        if urgent || is_time && !stored.fails {
             last_heard = Some(looked);
             let orders = store.orders(&run).await;
+            stored.fails |= orders.is_err();
             hear(&run, &orders, session, clock.now(), &mut seen);
         }
         let (mut next, act) = crate::step(&run, &seen, clock.now());
         note(&mut recorder, &run, &mut next, &seen, findings, clock.now());
 
+        // A rollback does not wait for the store: what it asks for comes first, and a run that turns back turns at once.
+        let hurries = stored.fails && !run.is_turned_back() && next.is_turned_back();
+        if stored.fails && matches!(act, Act::Undo(_)) {
+            let done = carry_out(clock, store, drill, session, &next, act, looked, &stored).await;
+            note_done(&mut recorder, &mut next, act, done, &mut acted);
+        }
         let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew();
-        if stored.dirty || renew || run.differs(&next) {
+        let differs = stored.dirty || renew || run.differs(&next);
+        if differs && hurries {
+            stored.dirty = true;
+            not_finished_yet(&mut next, &run);
+        } else if differs {
             match save(clock, store, session, &mut next, &mut recorder, &mut stored).await {
-                Ok(Saved::Saved) => {}
+                Ok(Saved::Saved) => stored.fails = false,
                 Ok(Saved::Conflict) => return Left::LostLease,
                 // Tried again at the next look: what is in memory is not on record.
-                Err(_) => not_finished_yet(&mut next, &run),
+                Err(_) => {
+                    stored.fails = true;
+                    not_finished_yet(&mut next, &run);
+                }
             }
         }
         run = next;
@@ -92,32 +110,23 @@ pub async fn drive(
             break;
         }
         note_on_record(&mut run, &mut stored, clock.now());
-        if let Some(done) = carry_out(clock, store, drill, session, &run, act, looked, &stored).await {
-            let answered = clock.now();
-            let item = Evidence::Call {
-                sent: done.sent,
-                answered,
-                act: match act {
-                    Act::Inject(number) => format!("inject {number}"),
-                    Act::Undo(step) => format!("undo {}", step + 1),
-                    Act::Wait => String::new(),
-                },
-                outcome: done.outcome.clone(),
-            };
-            recorder.add(&mut run.evidence, item);
-            acted.push(done);
+        if acted.is_empty() {
+            let done = carry_out(clock, store, drill, session, &run, act, looked, &stored).await;
+            note_done(&mut recorder, &mut run, act, done, &mut acted);
         }
         send_pages(clock, drill, &mut run, &mut recorder, &mut stored).await;
+        if session.yields && only_waits(&run) {
+            return hand_over(clock, store, session, run, &mut recorder, stored).await;
+        }
         let pause = pace(&run, &session.timing).saturating_sub(clock.elapsed().saturating_sub(looked));
         clock.sleep(pause).await;
     }
     Left::Finished(Box::new(run))
 }
 
-/// From one look to the next. Nothing is measured any more once a run only waits: for people, or until nothing of it
-/// can land.
-fn pace(run: &Run, timing: &Timing) -> Duration {
-    let waits = match run.phase {
+/// Nothing is measured any more: people are waited for, or until nothing of the run can land.
+const fn only_waits(run: &Run) -> bool {
+    match run.phase {
         Phase::Held => true,
         Phase::Verifying => run.times.steady_again.is_some(),
         Phase::Pending
@@ -126,8 +135,12 @@ fn pace(run: &Run, timing: &Timing) -> Duration {
         | Phase::Recovering
         | Phase::RollingBack
         | Phase::Finished => false,
-    };
-    if waits { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
+    }
+}
+
+/// From one look to the next.
+fn pace(run: &Run, timing: &Timing) -> Duration {
+    if only_waits(run) { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
 }
 
 /// Hears what the record says: the gates that lie in it, and what people said since, to whichever invocation. Not
@@ -175,6 +188,25 @@ struct Stored {
     version: u64,
     /// What we hold in memory is not on record.
     dirty: bool,
+    /// The store did not answer when it was last asked.
+    fails: bool,
+}
+
+/// Notes what came of an act.
+fn note_done(recorder: &mut Recorder, run: &mut Run, act: Act, done: Option<Acted>, acted: &mut Vec<Acted>) {
+    let Some(done) = done else { return };
+    let item = Evidence::Call {
+        sent: done.sent,
+        answered: done.answered,
+        act: match act {
+            Act::Inject(number) => format!("inject {number}"),
+            Act::Undo(step) => format!("undo {}", step + 1),
+            Act::Wait => String::new(),
+        },
+        outcome: done.outcome.clone(),
+    };
+    recorder.add(&mut run.evidence, item);
+    acted.push(done);
 }
 
 /// Sends what `step` asked for, if it is still ours to send.
@@ -192,18 +224,18 @@ async fn carry_out(
     let not_sent = |code: &str, message: &str| {
         let outcome =
             CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
-        Some(Acted { act, sent: None, outcome })
+        Some(Acted { act, sent: None, answered: clock.now(), outcome })
     };
     let ours = clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
-    let is_old = clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
+    let is_old = || clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
     match act {
         Act::Wait => None,
         Act::Inject(_) if stored.dirty => not_sent("NotSaved", "the intent is not known to be on record"),
         Act::Inject(_) | Act::Undo(_) if !ours => not_sent("LeaseOver", "half of the lease is over"),
         // Gates and kill switch were read before the save; a slow save makes them old.
-        Act::Inject(_) if is_old => not_sent("GatesOld", "too long since the gates were asked"),
+        Act::Inject(_) if is_old() => not_sent("GatesOld", "too long since the gates were asked"),
         // So do they what was seen of the primary.
-        Act::Undo(step) if is_old && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
+        Act::Undo(step) if is_old() && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
             not_sent("LookOld", "too long since the primary was looked at")
         }
         Act::Inject(number) => {
@@ -221,15 +253,18 @@ async fn carry_out(
             if clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.half_lease() {
                 return not_sent("LeaseOver", "half of the lease is over");
             }
+            if is_old() {
+                return not_sent("GatesOld", "too long since the gates were asked");
+            }
             let sent = clock.now();
             let outcome = drill.inject(run, number).await;
-            Some(Acted { act, sent: Some(sent), outcome })
+            Some(Acted { act, sent: Some(sent), answered: clock.now(), outcome })
         }
         // A rollback does not wait for the store: while the lease is ours it is carried out.
         Act::Undo(step) => {
             let sent = clock.now();
             let outcome = drill.undo(run, step).await;
-            Some(Acted { act, sent: Some(sent), outcome })
+            Some(Acted { act, sent: Some(sent), answered: clock.now(), outcome })
         }
     }
 }
@@ -268,7 +303,7 @@ async fn save(
         }
     }
     if saved == Saved::Saved {
-        *stored = Stored { version: next.version, dirty: false };
+        *stored = Stored { version: next.version, dirty: false, ..*stored };
         session.renewed_at = began;
     }
     Ok(saved)
@@ -341,16 +376,17 @@ fn note(
 /// From here on the automation behind the lever, which reads the run before its one call, refuses it.
 /// Known only once a save was answered: until then nobody can say when its last act may land.
 fn note_on_record(run: &mut Run, stored: &mut Stored, now: Timestamp) {
-    let turned_back = matches!(run.phase, Phase::RollingBack | Phase::Verifying | Phase::Held);
-    if turned_back && !stored.dirty && run.lever.is_some() && run.roll_back_on_record.is_none() {
+    if run.is_turned_back() && !stored.dirty && run.lever.is_some() && run.roll_back_on_record.is_none() {
         run.roll_back_on_record = Some(now);
         stored.dirty = true;
     }
 }
 
-/// So often a message is tried to be sent, with growing pauses.
-const MOST_PAGE_ATTEMPTS: u32 = 8;
+/// A message that cannot be sent is tried again with growing pauses, for as long as the run is open.
 const FIRST_PAGE_PAUSE_MS: u64 = 5_000;
+const LONGEST_PAGE_PAUSE_MS: u64 = 300_000;
+/// So many failures to send it are written down.
+const MOST_PAGE_FAILURES: u32 = 8;
 
 /// Sends what was not sent yet: one message a look, after the act, so that a topic that does not answer
 /// delays nothing but itself. One that cannot be sent is on record, and changes nothing else.
@@ -363,10 +399,8 @@ async fn send_pages(
 ) {
     let now = clock.now();
     let due = run.pages.iter().position(|page| {
-        let pause = growing_ms(FIRST_PAGE_PAUSE_MS, page.attempts);
-        !page.sent
-            && page.attempts < MOST_PAGE_ATTEMPTS
-            && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))
+        let pause = growing_ms(FIRST_PAGE_PAUSE_MS, page.attempts).min(LONGEST_PAGE_PAUSE_MS);
+        !page.sent && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))
     });
     let Some(index) = due else { return };
     let answer = drill.page(run, &run.pages[index].clone()).await;
@@ -376,5 +410,7 @@ async fn send_pages(
     page.last_tried = Some(now);
     stored.dirty = true;
     let (cause, error) = (page.cause.clone(), answer.err());
-    recorder.add(&mut run.evidence, Evidence::Paged { at: now, cause, error });
+    if error.is_none() || page.attempts <= MOST_PAGE_FAILURES {
+        recorder.add(&mut run.evidence, Evidence::Paged { at: now, cause, error });
+    }
 }

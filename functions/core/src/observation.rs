@@ -69,6 +69,8 @@ pub struct Acted {
     pub act: Act,
     /// Our time just before it was sent; none if it was not.
     pub sent: Option<Timestamp>,
+    /// When the answer, or the end of waiting for it, came.
+    pub answered: Timestamp,
     /// What came of it.
     pub outcome: CallOutcome,
 }

@@ -77,7 +77,7 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         objective: injected.plus_millis(run.limits.rto_ms),
         give_up: injected.plus_millis(run.limits.give_up_after_ms),
     };
-    // A streak counts if it was still answering when, or after, the failure was in place; where AWS tells
+    // A streak counts if it was asked once more when, or after, the failure was in place; where AWS tells
     // of the failover, when or after it told.
     let in_place = run.times.in_place.map_or(now, |at| at.at);
     let told = run.times.failed_over.map(|at| at.at);
@@ -86,9 +86,9 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         _ => in_place,
     };
     let mut streaks = run.streaks_of(Part::RECOVERY).peekable();
-    let held = streaks.peek().is_some()
-        && streaks
-            .all(|(streak, rule)| streak.holds(rule) && streak.last_yes.is_some_and(|last| last >= since));
+    let asked_since = |streak: &Streak| streak.last_yes_asked.is_some_and(|asked| asked >= since);
+    let held =
+        streaks.peek().is_some() && streaks.all(|(streak, rule)| streak.holds(rule) && asked_since(streak));
     match (held, told, run.lever.is_some()) {
         (true, _, false) => case.decide(),
         (true, _, true) if case.names_the_standby() => case.decide(),

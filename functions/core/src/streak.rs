@@ -85,6 +85,9 @@ pub struct Streak {
     /// The latest yes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_yes: Option<Timestamp>,
+    /// When that one was asked: an answer may be slow, and from before what happened on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_yes_asked: Option<Timestamp>,
     /// How many yes answers it has.
     pub count: u32,
     /// The end of the last wide gap within it: until then users may have been cut off unseen.
@@ -113,6 +116,7 @@ impl Streak {
                     Some(_) => {}
                 }
                 self.last_yes = Some(answer.answered);
+                self.last_yes_asked = Some(answer.asked);
                 self.count = self.count.saturating_add(1);
             }
         }

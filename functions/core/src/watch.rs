@@ -44,7 +44,7 @@ pub struct Ticked {
     pub open: u64,
     /// Of these: finished by this tick.
     pub finished: u64,
-    /// Driven for a while, and handed over to the next tick.
+    /// Driven for a while, or until they only waited, and handed over to the next tick.
     pub handed_over: u64,
     /// Carried on by somebody else.
     pub busy: u64,
@@ -98,18 +98,36 @@ pub async fn tick<D: Drill>(
         while driven < AT_ONCE
             && let Some(run) = waiting.pop_front()
         {
-            let slice = slice(tick, clock.elapsed(), waiting.len() + under_way.len() - driven + 1);
+            let left = waiting.len() + under_way.len() - driven + 1;
             driven += 1;
-            under_way.push(Either::Right(attend(clock, store, &make, tick, slice, run)));
+            under_way.push(Either::Right(attend(
+                clock,
+                store,
+                &make,
+                tick,
+                Place::among(tick, clock, left),
+                run,
+            )));
         }
     }
     Ok(ticked)
 }
 
-/// How long the next run may be driven, so that all that are left are.
-fn slice(tick: &Tick, elapsed: Duration, left: usize) -> Duration {
-    let rounds = u32::try_from(left.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
-    tick.ends_at.saturating_sub(elapsed) / rounds.max(1)
+/// One of the places at which runs are driven.
+#[derive(Clone, Copy)]
+struct Place {
+    /// How long it may be kept, so that all that are left get one.
+    slice: Duration,
+    /// Whether others wait for it.
+    wanted: bool,
+}
+
+impl Place {
+    fn among(tick: &Tick, clock: &impl Clock, left: usize) -> Self {
+        let rounds = u32::try_from(left.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
+        let slice = tick.ends_at.saturating_sub(clock.elapsed()) / rounds.max(1);
+        Self { slice, wanted: rounds > 1 }
+    }
 }
 
 /// What came of what is under way.
@@ -186,17 +204,18 @@ async fn attend<D: Drill>(
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
     tick: &Tick,
-    slice: Duration,
+    place: Place,
     run: Box<Run>,
 ) -> Came {
     let failed = |why: &str| Attended::Failed(run.run_id.clone(), why.to_owned(), Some(run.clone()));
     if clock.elapsed() >= tick.ends_at {
         return Came::Driven(failed("no time was left for it in this tick"));
     }
-    let ends_at = tick.ends_at.min(clock.elapsed() + slice);
+    let ends_at = tick.ends_at.min(clock.elapsed() + place.slice);
     // What it may still have under way when its time is over, and handing over.
     let grace = tick.timing.call_deadline() * 3;
-    let work = AssertUnwindSafe(carry_on(clock, store, make, tick, ends_at, run.clone())).catch_unwind();
+    let work = AssertUnwindSafe(carry_on(clock, store, make, tick, (ends_at, place.wanted), run.clone()))
+        .catch_unwind();
     let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
     Came::Driven(match select(pin!(work), pin!(too_long)).await {
         Either::Left((Ok(attended), _)) => attended,
@@ -210,7 +229,7 @@ async fn carry_on<D: Drill>(
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
     tick: &Tick,
-    ends_at: Duration,
+    (ends_at, yields): (Duration, bool),
     run: Box<Run>,
 ) -> Attended {
     let id = run.run_id.clone();
@@ -224,8 +243,8 @@ async fn carry_on<D: Drill>(
         Ok(drill) => drill,
         Err(why) => return Attended::Failed(id, why, Some(run)),
     };
-    let mut session =
-        Session { owner: tick.owner.clone(), timing: tick.timing, ends_at, renewed_at: Duration::ZERO };
+    let owner = tick.owner.clone();
+    let mut session = Session { owner, timing: tick.timing, ends_at, renewed_at: Duration::ZERO, yields };
     let ours = match claim(clock, store, &mut session, &run).await {
         Ok(Some(ours)) => ours,
         Ok(None) => return Attended::Busy(run),

@@ -10,6 +10,9 @@ use crate::{
     truth::World,
 };
 
+/// The slowest way of a call whose answer still comes within its deadline: it goes there and back.
+const SLOW: u64 = 4_500;
+
 pub(crate) struct WorldClock {
     now: Rc<Cell<i64>>,
     world: Rc<World>,
@@ -41,9 +44,13 @@ impl WorldClock {
         Sleep { timers: Rc::clone(&self.timers), now: Rc::clone(&self.now), until, is_set: false }
     }
 
-    /// A call's way to AWS or back.
+    /// A call's way to AWS or back. It may take long, and come all the same.
     pub fn latency(&self) -> impl Future<Output = ()> + use<> {
-        let ms = self.world.rng.borrow_mut().u64(1..60);
+        let slow = self.world.is_unlucky();
+        if slow {
+            self.world.met(Trouble::SlowAnswer);
+        }
+        let ms = self.world.rng.borrow_mut().u64(if slow { 500..SLOW } else { 1..60 });
         self.wait(ms)
     }
 }

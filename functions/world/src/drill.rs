@@ -29,13 +29,14 @@ pub(crate) struct WorldDrill {
     /// Whose calls they are.
     by: String,
     last_look: Option<Duration>,
+    last_phase: Option<Phase>,
     prepared: Option<Prepared>,
 }
 
 impl WorldDrill {
     pub fn new(world: &Rc<World>, clock: &Rc<WorldClock>, request: &Rc<Request>, by: &str) -> Self {
         let (world, clock, request) = (Rc::clone(world), Rc::clone(clock), Rc::clone(request));
-        Self { world, clock, request, by: by.to_owned(), last_look: None, prepared: None }
+        Self { world, clock, request, by: by.to_owned(), last_look: None, last_phase: None, prepared: None }
     }
 
     /// What a look at the targets shows; none if it fails.
@@ -98,10 +99,12 @@ impl WorldDrill {
         send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
     }
 
-    fn is_aws_due(&mut self) -> bool {
+    /// AWS is asked now and then, at once after an act and when a phase begins.
+    fn is_aws_due(&mut self, phase: Phase) -> bool {
         let elapsed = self.clock.elapsed();
         let pause = Duration::from_millis(TIMING.aws_poll_ms);
-        let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        let began = self.last_phase.replace(phase) != Some(phase);
+        let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last_look = Some(elapsed);
         }
@@ -123,7 +126,7 @@ impl Drill for WorldDrill {
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates.push(self.world.gate());
         }
-        let due = self.is_aws_due();
+        let due = self.is_aws_due(run.phase);
         if run.phase == Phase::Checking {
             if due && !matches!(self.prepared, Some(Prepared::Ready(_))) {
                 self.prepared = Some(self.prepare());

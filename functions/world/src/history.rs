@@ -31,6 +31,8 @@ pub struct History {
     pub run: Option<Run>,
     /// Who began it.
     pub began_by: Option<String>,
+    /// When the lease was last renewed before the store went away.
+    pub renewed: Option<Timestamp>,
     /// How many heads there are.
     pub heads: usize,
     /// How often a run was finished in the store.
@@ -100,6 +102,7 @@ pub(crate) fn ended(world: &World) -> History {
         scenario: world.scenario.clone(),
         log,
         began_by: table.began_by.take(),
+        renewed: table.renewed_at.map(Timestamp::from_millis),
         heads: table.heads.len(),
         finishes: table.finishes,
         locked: table.lock.is_some(),

@@ -75,6 +75,8 @@ pub struct Scenario {
     pub undo_refused: Option<Span>,
     /// The store is away during this span.
     pub store_away: Option<Span>,
+    /// While it is away, it does not even say so.
+    pub store_hangs: bool,
     /// Probes give no answer during this span.
     pub blind: Option<Span>,
     /// A person who was paged says a word so long after it.
@@ -190,6 +192,7 @@ impl Scenario {
             store_away: draw.span(90, 0..150_000, 5_000..80_000).filter(|_| !calm),
             blind: draw.span(80, 10_000..80_000, 10_000..160_000),
             release_after: draw.moment(850, 5_000..120_000),
+            store_hangs: draw.chance(500),
             fault: None,
         }
     }

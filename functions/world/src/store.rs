@@ -29,6 +29,8 @@ pub(crate) struct Table {
     /// Who created the first head, and when; and when the last one was finished.
     pub began_by: Option<String>,
     pub began_at: Option<i64>,
+    /// When the lease was last renewed before the store went away.
+    pub renewed_at: Option<i64>,
     pub finished_at: Option<i64>,
     said: Option<Said>,
     pub stop_said_at: Option<i64>,
@@ -95,6 +97,9 @@ pub(crate) async fn troubled<T>(
         None => {}
     }
     if world.is_within(world.scenario.store_away) {
+        if world.scenario.store_hangs {
+            clock.wait(TIMING.call_deadline_ms).await;
+        }
         return lost(Trouble::StoreAway);
     }
     if world.is_unlucky() {
@@ -147,6 +152,7 @@ impl World {
         let was_abandoned = head.owner.is_some();
         head.clone_from(next);
         drop(table);
+        self.note_renewal();
         let mut cloud = self.cloud.borrow_mut();
         match next.phase {
             Phase::Injecting if next.lever.is_some() => cloud.holder = Some(next.run_id.clone()),
@@ -183,7 +189,15 @@ impl World {
         table.began_at.get_or_insert(self.now.get());
         table.began_by.get_or_insert_with(|| by.0.clone());
         table.heads.push(run.clone());
+        drop(table);
+        self.note_renewal();
         Begun::Begun
+    }
+
+    fn note_renewal(&self) {
+        if self.scenario.store_away.is_none_or(|(from, _)| self.elapsed() < from) {
+            self.table.borrow_mut().renewed_at = Some(self.now.get());
+        }
     }
 
     fn note_word(&self, word: &Word) -> u64 {

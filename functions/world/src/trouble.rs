@@ -51,6 +51,7 @@ troubles! {
     RestoreRefused,
     SomebodyElseChanges,
     SomebodyElseRestores,
+    SlowAnswer,
     StaleIndex,
     StaleRead,
     StoreAway,

@@ -42,18 +42,21 @@ impl Table {
 }
 
 impl World {
-    /// Since when the run should stop: by a word, by a switch, or by one that cannot be read; by a stop condition of its
-    /// request, or by its own deadline.
+    /// Since when the run should stop: by a word, by a switch or one that cannot be read, or by its own deadline.
     fn stop_wanted(&self) -> Option<i64> {
         let wanted = self.table.borrow().stop_wanted_since(self.now.get());
         let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
         let unreadable = unreadable.map(|(from, _)| BEGINS.saturating_add_unsigned(from));
-        let condition = self.scenario.condition_at.map(|at| BEGINS.saturating_add_unsigned(at));
-        let condition = condition.filter(|at| *at <= self.now.get());
         let began = self.table.borrow().began_at;
         let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * CLOCKS);
         let deadline = deadline.filter(|at| *at <= self.now.get());
-        wanted.into_iter().chain(unreadable).chain(condition).chain(deadline).min()
+        wanted.into_iter().chain(unreadable).chain(deadline).min()
+    }
+
+    /// Since when a stop condition of the request is tripped.
+    fn tripped_since(&self) -> Option<i64> {
+        let since = self.scenario.condition_at.map(|at| BEGINS.saturating_add_unsigned(at));
+        since.filter(|at| *at <= self.now.get())
     }
 
     /// What forbids an injecting call at this moment, as the world knows it. What came up while the call was on its
@@ -69,6 +72,9 @@ impl World {
             {
                 return Some("a gate was closed".to_owned());
             }
+        }
+        if self.tripped_since().is_some_and(|since| now - since > GATES_ARE_GOOD_FOR) {
+            return Some("a stop condition was tripped".to_owned());
         }
         if self.stop_wanted().is_some_and(|since| since < now - ON_ITS_WAY) {
             return Some("it was to stop, or a kill switch was engaged".to_owned());
@@ -90,7 +96,8 @@ impl World {
     /// One more look of somebody who could have heard of a stop before it.
     pub fn note_deafness(&self, run: &Run) {
         let (Some(owner), None) = (&run.owner, &run.stop) else { return };
-        if self.stop_wanted().is_none_or(|since| since >= self.now.get()) {
+        let since = self.stop_wanted().into_iter().chain(self.tripped_since()).min();
+        if since.is_none_or(|since| since >= self.now.get()) {
             return;
         }
         let mut table = self.table.borrow_mut();

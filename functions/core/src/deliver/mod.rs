@@ -175,6 +175,7 @@ async fn start<D: Inject>(
         timing: invocation.timing,
         ends_at: invocation.ends_at,
         renewed_at,
+        yields: false,
     };
     left(drive(clock, store, &mut drill, &mut session, run).await)
 }
@@ -262,6 +263,7 @@ async fn resume<D: Inject>(
         timing: invocation.timing,
         ends_at: invocation.ends_at,
         renewed_at: Duration::ZERO,
+        yields: false,
     };
     let run = match take(clock, store, &mut session, &id, word).await? {
         Taken::Ours(run) => run,

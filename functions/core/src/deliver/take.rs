@@ -70,9 +70,12 @@ pub async fn claim(
     let mut ours = run.clone();
     ours.owner = Some(session.owner.clone());
     ours.version = run.version + 1;
-    // Its holder died, or is cut off: what it saw and did last may not be on record.
+    // Its holder died, or is cut off: what it saw and did last may not be on record. As a rollback does not wait for the
+    // store, that may be a call of the undo which is still on its way.
     if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
         injection.unwatched = true;
+        let landed = clock.now().plus_millis(run.limits.settle_ms);
+        ours.settled_at = ours.settled_at.max(Some(landed));
     }
     session.renewed_at = clock.elapsed();
     match store.save(&ours, run.version).await {

@@ -38,6 +38,9 @@ pub struct Call {
     /// Our time just before it was sent; none if that was never recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
+    /// Our time when the answer, or the end of waiting for it, came; earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Timestamp>,
     /// What came of it; none if that was never recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CallOutcome>,

@@ -218,6 +218,17 @@ impl Run {
         self.injection.as_ref()?.began()
     }
 
+    /// Whether it is being taken back, whatever it learned.
+    #[must_use]
+    pub const fn is_turned_back(&self) -> bool {
+        matches!(self.phase, Phase::RollingBack | Phase::Verifying | Phase::Held)
+    }
+
+    /// Whether people still have to be told something: nobody has tried yet.
+    pub(crate) fn has_untold(&self) -> bool {
+        self.pages.iter().any(|page| !page.sent && page.attempts == 0)
+    }
+
     /// Whether nothing of it can land any more: no call of ours, and no act of the automation that it
     /// set off.
     #[must_use]

@@ -56,7 +56,7 @@ fn intend(run: &mut Run, ready: Ready, now: Timestamp) -> Act {
     let injection = Injection {
         owner: run.starter.clone(),
         deadline: now.plus_millis(run.limits.inject_within_ms),
-        calls: vec![Call { number: 1, intended: now, sent: None, outcome: None }],
+        calls: vec![Call { number: 1, intended: now, sent: None, answered: None, outcome: None }],
         last_absent: None,
         unwatched: false,
     };

@@ -2,7 +2,7 @@
 
 use super::{finish_untouched, note_detected, past_deadline, real_incident, roll_back, stop_reason};
 use crate::{
-    Act, Measured, Observation, Run, Seen, Timestamp,
+    Act, Measured, Observation, Part, Run, Seen, Timestamp,
     gate::closed,
     request::Mode,
     run::{Call, CallOutcome, Phase, Verdict},
@@ -82,7 +82,7 @@ fn is_known_to_be_ours(run: &Run, seen: &Observation) -> bool {
     let calls = run.injection.iter().flat_map(|injection| &injection.calls);
     let taken = calls.filter(|call| {
         call.outcome == Some(CallOutcome::Done)
-            && raised.is_none_or(|raised| call.sent.unwrap_or(call.intended) <= raised)
+            && raised.is_none_or(|raised| call.answered.or(call.sent).unwrap_or(call.intended) <= raised)
     });
     taken.count() >= usize::try_from(points.needed).unwrap_or(usize::MAX)
 }
@@ -104,7 +104,7 @@ fn next_datapoint(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = closed(&seen.gates) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    injection.calls.push(Call { number, intended: now, sent: None, outcome: None });
+    injection.calls.push(Call { number, intended: now, sent: None, answered: None, outcome: None });
     Act::Inject(number)
 }
 
@@ -115,12 +115,13 @@ fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     }
     let is_successors = run.is_successors();
     let first_pause = run.limits.retry_pause_ms;
-    let Some(injection) = &mut run.injection else { return Act::Wait };
+    let Some(injection) = &run.injection else { return Act::Wait };
     let Some(Call {
         number,
         sent,
         intended,
         outcome: Some(CallOutcome::NotExecuted { code, message, again }),
+        ..
     }) = injection.calls.last().cloned()
     else {
         return Act::Wait;
@@ -136,6 +137,15 @@ fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = closed(&seen.gates) {
         return finish_untouched(run, Verdict::Stopped, reason, now);
     }
-    injection.calls.push(Call { number: number + 1, intended: now, sent: None, outcome: None });
+    // Much may have happened since the first call: nothing is made to fail on top of a real failure.
+    let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
+    let Some(injection) = run.injection.as_mut().filter(|_| steady) else { return Act::Wait };
+    injection.calls.push(Call {
+        number: number + 1,
+        intended: now,
+        sent: None,
+        answered: None,
+        outcome: None,
+    });
     Act::Inject(number + 1)
 }

@@ -37,19 +37,22 @@ pub fn step(run: &Run, seen: &Observation, now: Timestamp) -> (Run, Act) {
 
 /// Writes down what came of the calls that were sent.
 fn note_acted(run: &mut Run, acted: &[Acted]) {
-    for Acted { act, sent, outcome } in acted {
+    for Acted { act, sent, answered, outcome } in acted {
         match *act {
             Act::Wait => {}
             Act::Inject(number) => {
                 let calls = run.injection.iter_mut().flat_map(|injection| &mut injection.calls);
                 for call in calls.filter(|call| call.number == number && call.outcome.is_none()) {
                     call.sent = *sent;
+                    call.answered = Some(*answered);
                     call.outcome = Some(outcome.clone());
                 }
             }
             Act::Undo(index) => {
                 if let Some(step) = run.undo.get_mut(index) {
                     step.progress.last = Some(outcome.clone());
+                    // What never left us was no attempt: the next one need not wait longer for it.
+                    step.progress.attempts -= u32::from(sent.is_none() && step.progress.attempts > 0);
                 }
             }
         }
@@ -167,7 +170,7 @@ fn roll_back(run: &mut Run, verdict: Verdict, reason: String, now: Timestamp) ->
     // for a while be from before it.
     let landed = run.injection.as_ref().and_then(|injection| injection.may_land_until(run.limits.settle_ms));
     let visible = run.injection_began().map(|began| began.plus_millis(run.limits.consistency_ms));
-    run.settled_at = landed.max(visible);
+    run.settled_at = run.settled_at.max(landed).max(visible);
     Act::Wait
 }
 

@@ -54,6 +54,18 @@ fn note_steps(run: &mut Run, seen: &Observation, at: Timestamp, with_traffic: bo
     }
 }
 
+/// A call that was lost may land while people are waited for: what it caused is taken back then, unless that moves
+/// traffic.
+fn reopen(run: &mut Run, seen: &Observation) {
+    for (step, looked) in run.undo.iter_mut().zip(&seen.undone) {
+        if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepSeen::Open {
+            step.progress.state = StepState::Open;
+            step.progress.attempts = 0;
+            step.progress.done = None;
+        }
+    }
+}
+
 /// What somebody else changed meanwhile, with both versions.
 fn drifted(run: &Run, seen: &Observation) -> Option<String> {
     run.undo.iter().zip(&seen.undone).find_map(|(step, looked)| match looked {
@@ -168,6 +180,7 @@ pub(super) fn while_held(run: &mut Run, seen: &Observation, now: Timestamp) -> A
     note_landing(run);
     let Some(release) = &run.release else {
         let Some(at) = seen.looked else { return Act::Wait };
+        reopen(run, seen);
         note_steps(run, seen, at, false);
         return ask_for(run, &askable(run, seen, false), now).unwrap_or(Act::Wait);
     };
@@ -192,10 +205,12 @@ pub(super) fn give_up_by_name(run: &mut Run, now: Timestamp) -> Option<Act> {
     let failed = run.outcome == Some(Outcome::RollbackFailed);
     if failed {
         if release.fail_back {
+            // It is tried on anyway. The word is used up: it must not open a hold that comes later.
+            run.release = None;
             return None;
         }
         leave(run, |_| true);
-        return run.nothing_can_land(now).then(|| finish(run, now));
+        return (run.nothing_can_land(now) && !run.has_untold()).then(|| finish(run, now));
     }
     None
 }

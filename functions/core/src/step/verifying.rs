@@ -40,7 +40,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         if steady {
             note_failed_back(run);
         }
-        if run.nothing_can_land(now) {
+        if run.nothing_can_land(now) && !run.has_untold() {
             return finish(run, now);
         }
         return Act::Wait;

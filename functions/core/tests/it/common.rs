@@ -85,7 +85,13 @@ pub fn injected(run: &Run) -> Injection {
     Injection {
         owner: run.starter.clone(),
         deadline: at(60_000),
-        calls: vec![Call { number: 1, intended: at(0), sent: Some(at(1)), outcome: Some(CallOutcome::Done) }],
+        calls: vec![Call {
+            number: 1,
+            intended: at(0),
+            sent: Some(at(1)),
+            answered: None,
+            outcome: Some(CallOutcome::Done),
+        }],
         last_absent: None,
         unwatched: false,
     }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use crate::common::{at, run};
+use crate::common::{at, injected, run};
 use firedrill_core::{
     Act, CallOutcome, Observation, Phase, Request, Run, Seen, StepSeen, Timestamp, Verdict,
     drive::{Left, Session, drive},
@@ -38,10 +38,21 @@ impl Clock for Waiting {
     }
 }
 
-/// A store whose first save takes so long.
+/// A store whose first save takes so long; or one that does not answer at all.
 struct Slow<'a> {
     clock: &'a Waiting,
     first_save_takes: Cell<u64>,
+    answers: bool,
+}
+
+impl Slow<'_> {
+    fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+        if self.answers {
+            return Ok(answer);
+        }
+        self.clock.pass(Timing::DEFAULT.call_deadline_ms);
+        Err(StoreError::Unknown("no answer".to_owned()))
+    }
 }
 
 impl Store for Slow<'_> {
@@ -52,49 +63,50 @@ impl Store for Slow<'_> {
         unreachable!("it was begun")
     }
     async fn load(&self, _: &RunId) -> Result<Option<Run>, StoreError> {
-        Ok(None)
+        self.answer(None)
     }
     async fn request(&self, _: &RunId) -> Result<Option<Request>, StoreError> {
-        Ok(None)
+        self.answer(None)
     }
     async fn save(&self, _: &Run, _: u64) -> Result<Saved, StoreError> {
         self.clock.pass(self.first_save_takes.take());
-        Ok(Saved::Saved)
+        self.answer(Saved::Saved)
     }
     async fn finish(&self, _: &Run, _: u64) -> Result<Saved, StoreError> {
-        Ok(Saved::Saved)
+        self.answer(Saved::Saved)
     }
     async fn append(&self, _: &RunId, _: &[(String, Evidence)]) -> Result<(), StoreError> {
-        Ok(())
+        self.answer(())
     }
     async fn orders(&self, _: &Run) -> Result<Orders, StoreError> {
-        Ok(Orders::default())
+        self.answer(Orders::default())
     }
     async fn say(&self, _: &RunId, _: &Word) -> Result<u64, StoreError> {
-        Ok(0)
+        self.answer(0)
     }
     async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
+        self.answer(())
     }
     async fn switch(&self, _: &Switch, _: bool) -> Result<(), StoreError> {
-        Ok(())
+        self.answer(())
     }
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
-        Ok(Vec::new())
+        self.answer(Vec::new())
     }
     async fn beat(&self, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
+        self.answer(())
     }
     async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
-        Ok(Vec::new())
+        self.answer(Vec::new())
     }
 }
 
-/// Its primary is well whenever somebody looks; how old the look is when traffic is moved back is noted.
+/// Its primary is well whenever somebody looks. When the undo is asked for is noted, and how old the look is then.
 struct Primary<'a> {
     clock: &'a Waiting,
     looked: u64,
     ages: Vec<u64>,
+    asked: Vec<u64>,
 }
 
 impl Drill for &mut Primary<'_> {
@@ -112,6 +124,7 @@ impl Drill for &mut Primary<'_> {
     }
     async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
         self.ages.push(self.clock.0.get() - self.looked);
+        self.asked.push(self.clock.0.get());
         CallOutcome::Done
     }
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
@@ -144,15 +157,38 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     };
     let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_secs(40);
-    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO };
+    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
     let mut run = run();
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
     run.undo[0].moves_traffic = true;
-    let store = Slow { clock: &clock, first_save_takes: Cell::new(12_000) };
-    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new() };
+    let store = Slow { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
+    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
     let left = drive(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
     assert!(matches!(left, Some(Left::HandedOver(_))), "{left:?}");
     assert_eq!(primary.ages, [0], "{:?}: the look before the slow save was used", Act::Undo(0));
+}
+
+/// With production's numbers, and the lease as old as it may be before it is renewed: a stop condition trips at the first
+/// look, the store does not answer any more, and the instances are started before half of the lease is over.
+#[test]
+fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
+    let clock = Waiting::default();
+    let timing = Timing::DEFAULT;
+    clock.pass(timing.renew_ms);
+    let owner = OwnerId("starter".to_owned());
+    let ends_at = Duration::from_mins(2);
+    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
+    let mut run = run();
+    run.phase = Phase::Recovering;
+    run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+    run.injection = Some(injected(&run).into());
+    run.stop = Some(Stop { by: "stop condition checkout".to_owned(), reason: "it answered no".to_owned() });
+    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
+    let store = Slow { clock: &clock, first_save_takes: Cell::default(), answers: false };
+    let left = drive(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    assert!(matches!(left, Some(Left::StoreLost(..))), "{left:?}");
+    let at = *primary.asked.first().expect("the undo was never asked for");
+    assert!(Duration::from_millis(at) < timing.half_lease(), "asked for after {at} ms");
 }

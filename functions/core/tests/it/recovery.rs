@@ -18,6 +18,7 @@ fn injected(answers: impl IntoIterator<Item = (i64, Seen)>) -> Run {
             number: 1,
             intended: at(9_990),
             sent: Some(at(10_000)),
+            answered: None,
             outcome: Some(CallOutcome::Done),
         }],
         last_absent: None,

@@ -149,11 +149,13 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
         let closed = next.release.as_ref().is_some_and(|release| !release.fail_back)
             && next.outcome == Some(Outcome::RollbackFailed);
         let by_name = closed || next.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
-        let undone = look.looked.is_some() || !look.undone.contains(&StepSeen::Open);
+        let undone = next.undo.iter().all(|step| step.progress.state == StepState::Done);
         assert!(
             by_name || next.injection_began().is_none() || undone,
-            "seed {seed}: finished without looking"
+            "seed {seed}: finished without having seen everything undone"
         );
+        let told = next.pages.iter().all(|page| page.attempts > 0);
+        assert!(told, "seed {seed}: finished, and people were not told");
         let really = |run: &Run| run.injection_began().is_some();
         if really(next) {
             assert!(
@@ -195,9 +197,10 @@ fn whatever_is_seen_some_things_never_happen() {
             check(&run, &next, act, &seen, seed);
             if act != Act::Wait {
                 let outcome = any_outcome(&mut rng);
-                acted.push(Acted { act, sent: Some(at(now)), outcome });
+                acted.push(Acted { act, sent: Some(at(now)), answered: at(now), outcome });
             }
             run = next;
+            run.pages.iter_mut().for_each(|page| page.attempts += 1);
             if run.verdict.is_some() && run.roll_back_on_record.is_none() && rng.bool() {
                 run.roll_back_on_record = Some(at(now));
             }
@@ -252,7 +255,7 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
         before.phase = Phase::Injecting;
         let calls = (1..).zip(outcomes).map(|(number, outcome)| {
             let intended = at(i64::from(number) * 5_000 - 4_000);
-            Call { number, intended, sent: Some(intended), outcome }
+            Call { number, intended, sent: Some(intended), answered: None, outcome }
         });
         let injection = Injection {
             owner: before.starter.clone(),
@@ -273,13 +276,42 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
     }
 }
 
+/// The injecting call was lost, and lands while a real incident keeps the run held.
+#[test]
+fn what_lands_while_people_are_waited_for_is_never_left_as_it_is() {
+    let mut held = run();
+    held.mode = Mode::Alarm;
+    held.phase = Phase::Held;
+    held.lever = lever(held.mode).map(Into::into);
+    let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+    held.undo =
+        [false, true].map(|moves_traffic| UndoStep { moves_traffic, ..steps[0].clone() }).to_vec().into();
+    for step in held.undo.iter_mut() {
+        step.progress.state = StepState::Done;
+    }
+    let seen = Observation {
+        looked: Some(at(20_000)),
+        undone: vec![StepSeen::Open, StepSeen::Open],
+        ..Observation::default()
+    };
+    let (next, act) = step(&held, &seen, at(20_000));
+    assert_eq!((next.phase, act), (Phase::Held, Act::Undo(0)));
+    assert_eq!(next.undo[1].progress.state, StepState::Done, "traffic is for people to move");
+}
+
 /// While nobody could look, the application may have recovered, and failed again for a reason of its own.
 #[test]
 fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
     for (silence, verdict) in [(5_000, Verdict::NotRecovered), (60_000, Verdict::Inconclusive)] {
         let mut run = run();
         run.phase = Phase::Recovering;
-        let call = Call { number: 1, intended: at(0), sent: Some(at(0)), outcome: Some(CallOutcome::Done) };
+        let call = Call {
+            number: 1,
+            intended: at(0),
+            sent: Some(at(0)),
+            answered: None,
+            outcome: Some(CallOutcome::Done),
+        };
         let injection = Injection {
             owner: run.starter.clone(),
             deadline: at(60_000),
@@ -297,4 +329,103 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
         }
         assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");
     }
+}
+
+/// It was proven not executed; since then something really fails.
+#[test]
+fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
+    for (answers, act) in [(Seen::Yes, Act::Inject(2)), (Seen::No, Act::Wait), (Seen::Unknown, Act::Wait)] {
+        let mut run = run();
+        run.phase = Phase::Injecting;
+        let not_executed =
+            CallOutcome::NotExecuted { code: "Throttling".into(), message: "m".into(), again: true };
+        let call = Call {
+            number: 1,
+            intended: at(0),
+            sent: Some(at(0)),
+            answered: None,
+            outcome: Some(not_executed),
+        };
+        let injection = Injection {
+            owner: run.starter.clone(),
+            deadline: at(60_000),
+            calls: vec![call],
+            last_absent: None,
+            unwatched: false,
+        };
+        run.injection = Some(injection.into());
+        let mut last = Act::Wait;
+        for second in 1..=10 {
+            let now = second * 1_000;
+            let answer = Answer { seen: answers, asked: at(now - 50), answered: at(now), detail: None };
+            let seen = Observation {
+                gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
+                answers: (0..run.limits.probes.len()).map(|index| (index, answer.clone())).collect(),
+                ..Observation::default()
+            };
+            let (next, act) = step(&run, &seen, at(now));
+            run = next;
+            if act != Act::Wait {
+                last = act;
+                break;
+            }
+        }
+        assert_eq!(last, act, "answers {answers:?}");
+    }
+}
+
+/// A person's word to fail back, while nothing is held, is used up: the next real incident is held all the same.
+#[test]
+fn an_old_word_never_opens_a_later_hold() {
+    let mut run = run();
+    run.mode = Mode::Alarm;
+    run.phase = Phase::RollingBack;
+    run.verdict = Some(Verdict::Recovered);
+    run.outcome = Some(Outcome::RollbackFailed);
+    run.lever = lever(run.mode).map(Into::into);
+    let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+    run.undo = vec![UndoStep { moves_traffic: true, ..steps[0].clone() }].into();
+    let release =
+        Release { run_id: run.run_id.0.clone(), by: "b".into(), reason: "r".into(), fail_back: true };
+    let look = |release, primary, now| Observation {
+        release,
+        looked: Some(at(now)),
+        undone: vec![StepSeen::Open],
+        primary,
+        foreign_alarm: Seen::No,
+        ..Observation::default()
+    };
+    let (run, _) = step(&run, &look(Some(release), Seen::No, 1_000), at(1_000));
+    assert_eq!(run.phase, Phase::Held);
+    let (run, act) = step(&run, &look(None, Seen::Yes, 2_000), at(2_000));
+    assert_eq!((run.phase, act), (Phase::Held, Act::Wait), "only a new word opens it");
+}
+
+/// It did not leave us: the next attempt does not have to wait longer for it.
+#[test]
+fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
+    let mut run = run();
+    run.phase = Phase::RollingBack;
+    run.verdict = Some(Verdict::Recovered);
+    run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+    let mut acted = Vec::new();
+    let mut asked = Vec::new();
+    for second in 0..120 {
+        let seen = Observation {
+            looked: Some(at(second * 1_000)),
+            undone: vec![StepSeen::Open],
+            acted: std::mem::take(&mut acted),
+            ..Observation::default()
+        };
+        let (next, act) = step(&run, &seen, at(second * 1_000));
+        run = next;
+        if act == Act::Undo(0) {
+            asked.push(second);
+            let outcome =
+                CallOutcome::NotExecuted { code: "LeaseOver".into(), message: "m".into(), again: true };
+            acted.push(Acted { act, sent: None, answered: at(second * 1_000), outcome });
+        }
+    }
+    let pauses: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.len() > 5 && pauses.iter().all(|pause| *pause == pauses[0]), "{asked:?}");
 }

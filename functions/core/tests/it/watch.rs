@@ -147,10 +147,12 @@ fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
         let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
         let limit = LASTS + timing().call_deadline() * 4;
         assert!(Duration::from_millis(world.time.now()) < limit, "the tick took {} ms", world.time.now());
-        for (n, id) in ids.iter().enumerate() {
-            assert_eq!(is_restored(&world, id), !hangs(n), "{id}");
+        for (_, id) in ids.iter().enumerate().filter(|(n, _)| !hangs(*n)) {
+            assert!(!world.targets.down.borrow().contains_key(id), "{id}");
         }
-        assert_eq!((ticked.finished, ticked.failed.len()), (1_000 - stuck as u64, stuck));
+        // Where the holder died, what it did last may land for a while: until then a run is handed from tick to tick.
+        let came_to = if owner.is_some() { ticked.handed_over } else { ticked.finished };
+        assert_eq!((came_to, ticked.failed.len()), (1_000 - stuck as u64, stuck));
     }
 }
 
@@ -304,4 +306,17 @@ fn what_needs_people_is_counted_whoever_has_it() {
     let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
     assert_eq!((ticked.held, ticked.rollback_failed, ticked.finished), (1, 0, 1));
     assert_eq!(world.table.head(&failed).outcome, Some(Outcome::RollbackFailed), "it never counts as a pass");
+}
+
+/// A rollback does not wait for the store, so its calls may not be on record.
+#[test]
+fn a_run_whose_holder_died_is_never_finished_while_a_call_of_that_one_may_land() {
+    let world = World::new();
+    let id = left_behind(&world, "dead", Some("starter"));
+    world.time.run(world.tick_until_nothing_is_open());
+    let run = world.table.head(&id);
+    let taken = timing().takeover().as_millis();
+    let finished = run.times.finished.unwrap().millis_since(at(0));
+    assert!(is_restored(&world, &id));
+    assert!(u128::from(finished) >= taken + u128::from(timing().settle_ms), "finished after {finished} ms");
 }

@@ -36,6 +36,7 @@ pub(crate) struct FailoverDrill {
     /// Whose calls they are.
     by: String,
     last_look: Option<Duration>,
+    last_phase: Option<Phase>,
     moved: Rc<Moved>,
     prepared: Option<Prepared>,
 }
@@ -64,6 +65,7 @@ impl FailoverDrill {
             clock: Rc::clone(clock),
             by: by.to_owned(),
             last_look: None,
+            last_phase: None,
             moved: moved(),
             prepared: None,
         }
@@ -232,7 +234,8 @@ impl Drill for FailoverDrill {
         }
         let elapsed = self.clock.elapsed();
         let pause = Duration::from_millis(TIMING.aws_poll_ms);
-        let due = self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        let began = self.last_phase.replace(run.phase) != Some(run.phase);
+        let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last_look = Some(elapsed);
         }

@@ -76,7 +76,7 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
     if ended(|back, _| !back) && took_effect && !excused {
         return Err("finished, and traffic was not moved back, or the alarm is still forced".to_owned());
     }
-    if ended(|_, served| !served) && took_effect && !excused && history.scenario.primary_ill.is_none() {
+    if ended(|_, served| !served) && took_effect && !given_up && history.scenario.primary_ill.is_none() {
         return Err("finished, and users were not served".to_owned());
     }
     if history.forced && !(left && given_up) {

@@ -12,7 +12,9 @@ use crate::{
 };
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
-    if run.outcome == Some(Outcome::RollbackFailed) && !history.log.iter().any(|l| l.what == Event::Paged) {
+    let told = history.log.iter().any(|logged| logged.what == Event::Paged);
+    let could_be_told = history.met.times(Trouble::PageFails) == 0;
+    if run.outcome == Some(Outcome::RollbackFailed) && !told && could_be_told {
         return Err("the rollback failed, and nobody was told".to_owned());
     }
     failed_for_a_reason(history, run)?;
@@ -34,28 +36,31 @@ fn failed_for_a_reason(history: &History, run: &Run) -> Result<(), String> {
 
 /// While the lease is its own, whoever turns back goes ahead, though it cannot write that down.
 fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String> {
-    let (Some((from, to)), Some(began)) = (history.scenario.store_away, run.times.roll_back_began) else {
+    let (Some((from, to)), Some(began), Some(renewed)) =
+        (history.scenario.store_away, run.times.roll_back_began, history.renewed)
+    else {
         return Ok(());
     };
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
     let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
-    // A lease that was renewed in time before the store went away is good for so long in any case.
-    let certainly_ours = TIMING.lease_ms / 2 - TIMING.renew_ms - 3 * TIMING.poll_ms - clocks;
+    // It looks once more at what is to be taken back, and asks for it.
     let soon = TIMING.aws_poll_ms + 2 * TIMING.poll_ms + 2 * clocks;
+    let is_ours = began.millis_since(renewed) + soon < TIMING.lease_ms / 2;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
-    let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::InvocationDies]
-        .iter()
-        .any(|trouble| history.met.times(*trouble) > 0);
+    let hindered = [
+        Trouble::CallHangs,
+        Trouble::StoreHangs,
+        Trouble::SlowAnswer,
+        Trouble::ReadFails,
+        Trouble::InvocationDies,
+    ]
+    .iter()
+    .any(|trouble| history.met.times(*trouble) > 0);
     let taken_up = history.log.iter().any(|logged| matches!(logged.what, Event::TakenUp { .. }));
-    if !away_for_long
-        || hindered
-        || taken_up
-        || elapsed + soon > from + certainly_ours
-        || history.scenario.works_for < 300_000
-    {
+    if !away_for_long || hindered || taken_up || !is_ours || history.scenario.works_for < 300_000 {
         return Ok(());
     }
-    let until = began.plus_millis(soon + certainly_ours);
+    let until = began.plus_millis(soon);
     let asked = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
     let needless = run.undo.iter().all(|step| step.progress.attempts == 0);
     if needless || history.log.iter().any(asked) {

@@ -6,6 +6,7 @@ use crate::{
     event::{Event, Logged},
     history::History,
     scenario::Kind,
+    trouble::Trouble,
     wanted::RUN_WITHIN,
 };
 
@@ -14,6 +15,8 @@ const OBJECTIVE: u64 = 40_000;
 const GIVE_UP: u64 = 120_000;
 /// Between what is so and what a probe each second shows.
 const TOLERANCE: u64 = 3_000;
+/// And the longest that a slow answer to it takes.
+const SLOW_ANSWER: u64 = 9_000;
 /// AWS tells of a database's failover; it is asked every five seconds, and may lag, or not answer.
 const TOLD_LATE: u64 = 22_000;
 const TOLD_IN_TIME: u64 = 8_000;
@@ -72,10 +75,12 @@ fn agrees(
 ) -> Result<(), String> {
     let took = again.map(|(took, _)| took);
     let calm = history.scenario.is_calm();
+    // What a probe asks may be answered late.
+    let slow = if history.met.times(Trouble::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
     let late = match history.scenario.kind {
         Kind::Database if calm => TOLD_IN_TIME,
         Kind::Database => TOLD_LATE,
-        Kind::Instances | Kind::Distribution => TOLERANCE,
+        Kind::Instances | Kind::Distribution => TOLERANCE + slow,
     };
     let unseen = if calm { UNSEEN_IN_CALM } else { UNSEEN };
     let true_enough = match verdict {
