@@ -41,9 +41,8 @@ impl Tally {
                 tally.bad.push((seed, what));
             }
             tally.met.add(&history.met);
-            match history.run.as_ref().map(|run| run.outcome) {
-                Some(Some(outcome)) => *tally.outcomes.entry(outcome).or_default() += 1,
-                Some(None) | None => {}
+            if let Some(outcome) = history.run.as_ref().and_then(|run| run.outcome) {
+                *tally.outcomes.entry(outcome).or_default() += 1;
             }
             tally.open += u64::from(history.run.is_some_and(|run| run.phase != Phase::Finished));
         }

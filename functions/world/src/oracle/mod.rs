@@ -10,13 +10,16 @@ use crate::{
     failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     history::History,
     scenario::Kind,
+    trouble::Trouble,
     truth::BEGINS,
 };
 
 /// So many datapoints the world's alarm needs, and one more.
-const MOST_DATAPOINTS: usize = PERIODS as usize + 1;
+const MOST_DATAPOINTS: u64 = PERIODS + 1;
 /// From reading a run to the call after it.
 const ONE_CALL: u64 = 1_000;
+/// The same, where answers are slow.
+const ONE_SLOW_CALL: u64 = 9_000;
 /// From looking at the primary to moving traffic onto it, at most.
 const ONE_LOOK_AND_SAVE: u64 = 21_000;
 
@@ -127,6 +130,7 @@ fn injections(history: &History) -> Result<(), String> {
         return Err("injected although a gate was closed".to_owned());
     }
     let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
+    let took = u64::try_from(took).unwrap_or(u64::MAX);
     let most = if scenario.kind != Kind::Instances && scenario.failover.metric { MOST_DATAPOINTS } else { 1 };
     if took > most {
         return Err(format!("the failure was caused {took} times"));
@@ -192,7 +196,9 @@ fn no_failover_that_nobody_wants(history: &History) -> Result<(), String> {
         if logged.at.millis_since(*change) > MAX_EVENT_AGE + FUNCTION_TIMEOUT {
             return Err(format!("the change at {change} was acted on at {}", logged.at));
         }
-        if *by_run && turned_back.is_some_and(|at| logged.at.millis_since(at) > ONE_CALL) {
+        let on_its_way =
+            ONE_CALL + if history.met.times(Trouble::SlowAnswer) > 0 { ONE_SLOW_CALL } else { 0 };
+        if *by_run && turned_back.is_some_and(|at| logged.at.millis_since(at) > on_its_way) {
             return Err(format!("failed over at {} for a run that had turned back", logged.at));
         }
     }
@@ -208,9 +214,10 @@ fn nothing_lands_after_the_end(history: &History) -> Result<(), String> {
     let late = history.log.iter().find(|logged| {
         logged.at > end
             && match logged.what {
-                Event::Injected | Event::InjectSent { .. } | Event::UndoSent { .. } => true,
+                Event::Injected | Event::InjectSent { .. } | Event::UndoSent { .. } | Event::MovedBack => {
+                    true
+                }
                 Event::Undone => !restored_by_others(history),
-                Event::MovedBack => true,
                 // Without anything really ill, even an alarm without the run's name was the run's doing.
                 Event::FailedOver { by_run, .. } => by_run || history.scenario.primary_ill.is_none(),
                 _ => false,

@@ -43,9 +43,28 @@ pub fn wrong(ran: &Ran, drill: Drill, point: Option<&Point>) -> Vec<String> {
     match &ran.record {
         None if landed > 0 => say("it was injected, and there is no record".to_owned()),
         None => {}
-        Some(_) => wrong.extend(record(ran, landed)),
+        Some(_) => wrong.extend(record(ran, landed).into_iter().chain(outcome(ran, point))),
     }
     wrong
+}
+
+/// Whether something explains that it ended so. Nothing makes a run lose its verdict but the end of whoever carried it on.
+fn outcome(ran: &Ran, point: Option<&Point>) -> Option<String> {
+    let outcome = ran.record.as_ref()?.run.outcome?;
+    let killed = point.is_some_and(|point| matches!(point.fault, Fault::KillBefore | Fault::KillAfter));
+    let by = point.map(|point| point.which.by).filter(|_| killed);
+    let explained = match by {
+        // It may have died before anything was touched, or with what it had seen.
+        Some(By::Drill) => matches!(
+            outcome,
+            Outcome::Recovered | Outcome::Inconclusive | Outcome::NotInjected | Outcome::Skipped
+        ),
+        // Nobody failed it over.
+        Some(By::Failover) => matches!(outcome, Outcome::Recovered | Outcome::NotRecovered),
+        // The verdict was there before.
+        Some(By::Watchdog) | None => outcome == Outcome::Recovered,
+    };
+    (!explained).then(|| format!("outcome {outcome}, and nothing explains it"))
 }
 
 fn application(ran: &Ran) -> Vec<String> {
