@@ -76,8 +76,8 @@ impl Store for Slow<'_> {
     async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn switch(&self, _: &Switch, _: bool) -> Result<(), StoreError> {
-        Ok(())
+    async fn switch(&self, _: &Switch, _: bool) -> Result<Option<Switch>, StoreError> {
+        Ok(None)
     }
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
         Ok(Vec::new())
