@@ -1,7 +1,7 @@
 //! Real alarms, which go off because something is ill: the functions are of use without any drill.
 
 use firedrill_core::failover::{AlarmState, Done, Entry};
-use firedrill_local::{Home, home::Drill};
+use firedrill_local::{Home, emulator::Message, home::Drill};
 use serde_json::{Value, json};
 
 use crate::place::{Hand, until, with_home};
@@ -55,8 +55,11 @@ fn users_are_never_left_with_what_really_fails_nor_moved_back_without_a_person()
             }
             assert_eq!(home.aws.distributions().await.unwrap()[0].configured.default, "standby");
             let told = home.aws.messages().await.unwrap();
-            let pages = told.iter().filter(|message| message.topic == home.outputs["PagesTopicArn"]).count();
-            assert_eq!(pages, 2, "one for each: {told:#?}");
+            // The stack's alarms tell the same people, the watchdog's among them as long as it has not looked yet.
+            let is_page = |message: &&Message| {
+                message.topic == home.outputs["PagesTopicArn"] && !message.message.contains("\"AlarmName\"")
+            };
+            assert_eq!(told.iter().filter(is_page).count(), 2, "one for each: {told:#?}");
         },
     );
 }

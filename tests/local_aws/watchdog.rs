@@ -97,6 +97,45 @@ fn nothing_is_injected_while_a_kill_switch_is_engaged_and_what_was_is_taken_back
 }
 
 #[test]
+fn an_engaged_kill_switch_is_never_shortened_by_another_invocation() {
+    with(async |place| {
+        let soon = "2999-01-01T00:00:00.000Z";
+        let say = async |engage: bool, by: &str, until: Option<&str>| {
+            let mut word =
+                json!({ "engage": engage, "application": "shortened", "by": by, "reason": "sale" });
+            if let Some(until) = until {
+                word["until"] = json!(until);
+            }
+            place.invoke(&json!({ "killSwitch": word })).await
+        };
+        let holds = async |by: &str, until: Option<&str>| {
+            let answer = say(true, by, until).await.unwrap();
+            assert_eq!(answer["engaged"], true);
+            (answer["by"].as_str().unwrap().to_owned(), answer["until"].clone())
+        };
+        assert_eq!(holds("ana", Some(soon)).await, ("ana".to_owned(), json!(soon)));
+        let earlier = Some("2998-01-01T00:00:00Z");
+        assert_eq!(holds("ben", earlier).await, ("ana".to_owned(), json!(soon)), "it would end sooner");
+        let later = "2999-01-01T00:00:00.001Z";
+        assert_eq!(holds("ben", Some(later)).await, ("ben".to_owned(), json!(later)));
+        assert_eq!(holds("ana", None).await, ("ana".to_owned(), Value::Null));
+        assert_eq!(
+            holds("ben", Some(later)).await,
+            ("ana".to_owned(), Value::Null),
+            "it would end by itself"
+        );
+        let (kind, message) = say(true, "ben", Some("2020-01-01T00:00:00Z")).await.unwrap_err();
+        assert_eq!(kind, "InvalidRequest");
+        assert!(
+            message.contains("`killSwitch.until` (2020-01-01T00:00:00.000Z) is over already"),
+            "{message}"
+        );
+        assert_eq!(say(false, "ben", None).await.unwrap()["engaged"], false, "anybody takes it away");
+        assert_eq!(holds("ben", Some(soon)).await, ("ben".to_owned(), json!(soon)));
+    });
+}
+
+#[test]
 fn nothing_is_injected_while_the_watchdog_is_away() {
     with(async |place| {
         deploy_with(&place.aws, "unwatched", &place.functions, &[("HeartbeatFreshSeconds", "5")]).await;
@@ -147,6 +186,17 @@ fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdo
             (state.as_deref() == Some(wanted)).then_some(())
         };
         until(async || is("ALARM").await).await;
+        // Without a topic of their own, the stack's alarms tell those who are paged.
+        until(async || {
+            let told = place.aws.messages().await.unwrap();
+            let says = |message: &str| {
+                ["\"watched-rollback-failed\"", "\"ALARM\""].iter().all(|w| message.contains(w))
+            };
+            let alarm = told.iter().find(|message| says(&message.message))?;
+            assert!(alarm.topic.contains(":watched-PagesTopic"), "{alarm:#?}");
+            Some(())
+        })
+        .await;
         place.no_fault("watched").await;
         let id = answer["runId"].as_str().unwrap().to_owned();
         let ended = until(async || {

@@ -107,3 +107,55 @@ fn every_kind_of_drill_and_failover_is_whole() {
     }
     assert!(missing.is_empty(), "missing:\n{}", missing.join("\n"));
 }
+
+#[test]
+fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
+    let template = read("infra/template.yaml");
+    let alarms: Vec<&str> = template
+        .lines()
+        .zip(template.lines().skip(1))
+        .filter(|(_, kind)| kind.trim() == "Type: AWS::CloudWatch::Alarm")
+        .filter_map(|(name, _)| name.trim().strip_suffix(':'))
+        .collect();
+    assert_eq!(alarms.len(), 5, "{alarms:?}");
+    let told = "[!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]]\n";
+    for name in alarms {
+        let alarm = resource(&template, name);
+        assert!(alarm.contains(&format!("AlarmActions: {told}")), "{name}: {alarm}");
+        // A message in the dead-letter queue is over only when somebody has looked at it.
+        let ends = name == "DeadLetterAlarm" || alarm.contains(&format!("OKActions: {told}"));
+        assert!(ends, "{name} never says that it is over: {alarm}");
+    }
+    // CloudWatch may publish there: neither a key nor a policy keeps it out.
+    let topic = resource(&template, "PagesTopic");
+    assert!(!topic.is_empty() && !topic.contains("KmsMasterKeyId"), "{topic}");
+    let policy = resource(&template, "AlarmsMayPage");
+    for part in ["Topics: [!Ref PagesTopic]", "Service: cloudwatch.amazonaws.com", "Action: sns:Publish"] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+}
+
+#[test]
+fn the_watchdogs_alarms_ask_for_what_it_publishes_and_for_no_lowest_count() {
+    let template = read("infra/template.yaml");
+    let published = read("functions/aws/src/lambda/watchdog.rs");
+    for (name, metric, fields) in [
+        ("WatchdogSilentAlarm", "heartbeats", &["Statistic: Sum", "EvaluationPeriods: 3"][..]),
+        ("RollbackFailedAlarm", "rollbackFailedRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
+        ("HeldRunsAlarm", "heldRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
+        // The numbers that the core's test of this alarm counts with.
+        (
+            "AbandonedRunsAlarm",
+            "abandonedRuns",
+            &["Statistic: Maximum", "EvaluationPeriods: 10", "DatapointsToAlarm: 3"],
+        ),
+    ] {
+        let alarm = resource(&template, name);
+        assert!(alarm.contains(&format!("MetricName: {metric}\n")), "{name}: {alarm}");
+        assert!(published.contains(&format!("(\"{metric}\", ")), "the watchdog never publishes {metric}");
+        assert!(alarm.contains("Period: 60\n"), "{name}: {alarm}");
+        for field in fields {
+            assert!(alarm.contains(&format!("      {field}\n")), "{name}: {field}: {alarm}");
+        }
+    }
+}

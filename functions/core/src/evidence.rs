@@ -14,8 +14,9 @@ use crate::{
 
 /// So many items a run may have. Past it they are counted, not kept.
 pub const MOST_ITEMS: u64 = 5_000;
-/// So many of them may be changes of a probe's answer: a flapping probe must not push out the rest.
-const MOST_PROBE_ITEMS: u64 = 3_500;
+/// With so many, whoever wrote them, changes of a probe's answer are counted only: a flapping probe must not push out
+/// calls, phases and pages.
+const MOST_ITEMS_WITH_PROBES: u64 = 3_500;
 /// An unchanging answer is written down at least this often.
 const LONGEST_SEGMENT_MS: u64 = 300_000;
 
@@ -185,7 +186,6 @@ pub enum Evidence {
 pub struct Recorder {
     prefix: String,
     next: u64,
-    probe_items: u64,
     open: Vec<Option<Segment>>,
     gates: BTreeMap<String, Seen>,
     waiting: Vec<(String, Evidence)>,
@@ -207,7 +207,6 @@ impl Recorder {
         Self {
             prefix: format!("evidence#{:014}#{owner}", began.as_millis()),
             next: 0,
-            probe_items: 0,
             open: run.limits.probes.iter().map(|_| None).collect(),
             gates: BTreeMap::new(),
             waiting: Vec::new(),
@@ -217,11 +216,11 @@ impl Recorder {
     /// Adds one item, or counts it if there are too many.
     pub fn add(&mut self, counts: &mut EvidenceCounts, item: Evidence) {
         let is_probe = matches!(item, Evidence::Probe { .. });
-        if counts.written >= MOST_ITEMS || (is_probe && self.probe_items >= MOST_PROBE_ITEMS) {
+        // Of the whole run: each of a hundred ticks may be the one in which it flaps.
+        if counts.written >= if is_probe { MOST_ITEMS_WITH_PROBES } else { MOST_ITEMS } {
             counts.cut += 1;
             return;
         }
-        self.probe_items += u64::from(is_probe);
         counts.written += 1;
         self.next += 1;
         self.waiting.push((format!("{}#{:06}", self.prefix, self.next), item));

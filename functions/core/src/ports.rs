@@ -132,8 +132,13 @@ pub trait Store {
         stop: &Stop,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// Engages a kill switch, or takes it away.
-    fn switch(&self, switch: &Switch, engaged: bool) -> impl Future<Output = Result<(), StoreError>>;
+    /// Engages a kill switch, or takes away whichever there is of its scope; answers the one that is engaged then.
+    /// Engaging never shortens: one that is there stays, unless the new one outlasts it.
+    fn switch(
+        &self,
+        switch: &Switch,
+        engaged: bool,
+    ) -> impl Future<Output = Result<Option<Switch>, StoreError>>;
     /// The runs that are not finished, as an index has them: a hint, to be read again before anything is done.
     fn open(&self) -> impl Future<Output = Result<Vec<RunId>, StoreError>>;
     /// The watchdog says that it is there.

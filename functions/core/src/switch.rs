@@ -55,6 +55,12 @@ impl Switch {
     pub fn is_engaged(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
+
+    /// Whether it is still engaged when the other one ends.
+    #[must_use]
+    pub fn outlasts(&self, other: &Self) -> bool {
+        other.until.is_some_and(|ends| self.is_engaged(ends))
+    }
 }
 
 impl fmt::Display for Switch {
@@ -93,5 +99,23 @@ mod tests {
         let unreadable = Switch::unreadable(Scope::Account, "`until` is no time");
         assert!(engaged(&[unreadable], at(i64::MAX)).is_some());
         assert_eq!(engaged(&[], at(0)), None);
+    }
+
+    #[test]
+    fn a_switch_never_outlasts_one_that_ends_with_it_or_never() {
+        let ends = |until: Option<i64>| Switch {
+            until: until.map(Timestamp::from_millis),
+            ..Switch::unreadable(Scope::Account, "")
+        };
+        for (switch, other, outlasts) in [
+            (Some(2), Some(1), true),
+            (None, Some(1), true),
+            (Some(1), Some(1), false),
+            (Some(1), Some(2), false),
+            (Some(i64::MAX), None, false),
+            (None, None, false),
+        ] {
+            assert_eq!(ends(switch).outlasts(&ends(other)), outlasts, "{switch:?} after {other:?}");
+        }
     }
 }

@@ -50,6 +50,8 @@ pub struct Ticked {
     pub busy: u64,
     /// Runs that could not be carried on, and why.
     pub failed: Vec<(RunId, String)>,
+    /// Of these: runs whose head could not be read. Nobody knows whether they are held, or not rolled back.
+    pub unread: u64,
     /// Runs that are held after this tick, whoever has them.
     pub held: u64,
     /// Runs whose rollback failed and that are still open after this tick, whoever has them.
@@ -58,23 +60,60 @@ pub struct Ticked {
     pub silent: Option<StoreError>,
 }
 
-/// Looks at every open run and carries on those that nobody does. `make` builds a drill from a run's head and, where
-/// it can be read, its request.
+/// One tick: both of its halves.
 ///
 /// # Errors
-/// The open runs could not be listed. Then there is no heartbeat either: nothing is injected while nobody could
-/// take it back.
+/// See [`show_up`].
 pub async fn tick<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
     make: impl Fn(&Run, Option<&Request>) -> Result<D, String>,
     tick: &Tick,
 ) -> Result<Ticked, StoreError> {
-    let mut open = store.open().await?;
+    let round = show_up(clock, store).await?;
+    Ok(look_after(clock, store, make, tick, round).await)
+}
+
+/// What the first half of a tick leaves to the second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    open: Vec<RunId>,
+    silent: Option<StoreError>,
+}
+
+impl Round {
+    /// Whether the heartbeat is on record.
+    #[must_use]
+    pub const fn has_beaten(&self) -> bool {
+        self.silent.is_none()
+    }
+}
+
+/// The first half of a tick, over in a moment: lists the open runs, and says that the watchdog is there. Whoever wants
+/// to tell others so need not wait for the second half, which may take minutes.
+///
+/// # Errors
+/// The open runs could not be listed. Then there is no heartbeat either: nothing is injected while nobody could
+/// take it back.
+pub async fn show_up(clock: &impl Clock, store: &impl Store) -> Result<Round, StoreError> {
+    let open = store.open().await?;
     let silent = store.beat(clock.now()).await.err();
+    Ok(Round { open, silent })
+}
+
+/// The second half: looks at every open run and carries on those that nobody does. `make` builds a drill from a run's
+/// head and, where it can be read, its request.
+pub async fn look_after<D: Drill>(
+    clock: &impl Clock,
+    store: &impl Store,
+    make: impl Fn(&Run, Option<&Request>) -> Result<D, String>,
+    tick: &Tick,
+    round: Round,
+) -> Ticked {
+    let Round { mut open, silent } = round;
     let mut ticked = Ticked { open: open.len() as u64, silent, ..Ticked::default() };
     if open.is_empty() {
-        return Ok(ticked);
+        return ticked;
     }
     // Should there be more than one tick can do, it is not always the same ones that have to wait.
     let first = usize::try_from(clock.now().as_millis()).unwrap_or(0) % open.len();
@@ -110,7 +149,7 @@ pub async fn tick<D: Drill>(
             )));
         }
     }
-    Ok(ticked)
+    ticked
 }
 
 /// One of the places at which runs are driven.
@@ -154,17 +193,22 @@ async fn abandoned(
     id: RunId,
 ) -> Result<Box<Run>, Attended> {
     let mut known: Option<(u64, Duration)> = None;
+    let mut refused = false;
     loop {
         let at = clock.elapsed();
         let run = match store.load(&id).await {
             Ok(Some(run)) if run.phase != Phase::Finished => run,
             Ok(Some(_) | None) => return Err(Attended::Over),
-            Err(error)
-                if matches!(error, StoreError::UnknownLayout { .. }) || clock.elapsed() >= tick.ends_at =>
-            {
-                return Err(Attended::Failed(id, error.to_string(), None));
-            }
-            Err(_) => {
+            Err(error) => {
+                // What is refused twice stays so: a tick that asked on would be over minutes later for it.
+                let hopeless = match error {
+                    StoreError::UnknownLayout { .. } => true,
+                    StoreError::Refused(_) => std::mem::replace(&mut refused, true),
+                    StoreError::Unknown(_) => false,
+                };
+                if hopeless || clock.elapsed() >= tick.ends_at {
+                    return Err(Attended::Failed(id, error.to_string(), None));
+                }
                 clock.sleep(tick.timing.renew()).await;
                 continue;
             }
@@ -276,6 +320,7 @@ impl Ticked {
             }
             Attended::Failed(id, why, run) => {
                 self.failed.push((id, why));
+                self.unread += u64::from(run.is_none());
                 run
             }
         };

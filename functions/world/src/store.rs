@@ -223,16 +223,22 @@ impl World {
         number
     }
 
-    fn note_switch(&self, switch: &Switch, engaged: bool) {
+    fn note_switch(&self, switch: &Switch, engaged: bool) -> Option<Switch> {
         let mut table = self.table.borrow_mut();
         let before = table.switches.iter().position(|(_, there)| there.scope == switch.scope);
-        let since = before.map_or(self.now.get(), |index| table.switches.remove(index).0);
-        if engaged {
-            table.switches.push((since, switch.clone()));
+        let before = before.map(|index| table.switches.remove(index));
+        let holds = engaged.then(|| match before {
+            Some((since, there)) if !switch.outlasts(&there) => (since, there),
+            Some((since, _)) => (since, switch.clone()),
+            None => (self.now.get(), switch.clone()),
+        });
+        if let Some(holds) = &holds {
+            table.switches.push(holds.clone());
             self.met(Trouble::SwitchEngaged);
         }
         drop(table);
         self.log(Event::Switched { what: switch.scope.to_string(), engaged });
+        holds.map(|(_, switch)| switch)
     }
 
     /// What is said to whoever carries this run on.
@@ -321,7 +327,7 @@ impl Store for WorldStore {
         .await
     }
 
-    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
         self.write(|world| world.note_switch(switch, engaged)).await
     }
 

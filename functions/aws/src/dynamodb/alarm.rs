@@ -24,7 +24,7 @@ use crate::error::Failure;
 const ACTION: &str = "dynamodb:PutItem";
 
 /// What came of a put with a condition.
-enum Put {
+pub(super) enum Put {
     Done,
     /// The condition was not met; what is there.
     Found(Option<Item>),
@@ -62,7 +62,7 @@ impl Table {
 
     /// Writes an item if the condition holds. The SDK may send it several times, so the caller knows its own
     /// item again.
-    async fn put_if(
+    pub(super) async fn put_if(
         &self,
         item: Item,
         condition: &str,

@@ -171,8 +171,11 @@ impl Store for Table {
         Box::pin(self.write_application_stop(application, stop, at)).await
     }
 
-    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
-        Box::pin(self.write_switch(switch, engaged)).await
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
+        if engaged {
+            return self.within(self.engage(switch)).await.map(Some);
+        }
+        Box::pin(self.disengage(&switch.scope)).await.map(|()| None)
     }
 
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {

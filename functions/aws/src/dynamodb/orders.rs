@@ -10,11 +10,13 @@ use firedrill_core::{
     switch::{Scope, Switch},
 };
 
-use super::{Item, Table, item};
+use super::{Item, Table, alarm::Put, item};
 use crate::{clock::SystemClock, error::Failure};
 
 const READ: &str = "dynamodb:BatchGetItem";
 const HEARTBEAT: (&str, &str) = ("watchdog", "heartbeat");
+/// So often somebody else may be faster.
+const MOST_TRIES: u32 = 8;
 
 fn switch_pk(scope: &Scope) -> String {
     match scope {
@@ -100,16 +102,48 @@ impl Table {
         self.put_whole(stopped).await
     }
 
-    pub(super) async fn write_switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
-        let key = item::keys(switch_pk(&switch.scope), "switch");
-        if !engaged {
-            let sent = self.reads.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
-            return sent.map(|_| ()).map_err(|error| Failure::of("dynamodb:DeleteItem", &error).into());
-        }
+    /// Engages a switch, unless one is there that lasts as long; answers the one that is engaged then. Whoever is
+    /// faster is read, and judged again. A resent put may find its own item, which lasts as long as itself.
+    pub(super) async fn engage(&self, switch: &Switch) -> Result<Switch, StoreError> {
+        let pk = switch_pk(&switch.scope);
         let mut written = item::fields(switch)?;
-        written.extend(key);
+        written.extend(item::keys(pk.clone(), "switch"));
         written.insert("engagedAt".to_owned(), item::text(SystemClock::start().now().to_string()));
-        self.put_whole(written).await
+        let names = HashMap::from([("#until".to_owned(), "until".to_owned())]);
+        let mut outlasted: Option<AttributeValue> = None;
+        for _ in 0..MOST_TRIES {
+            let put = match outlasted.take() {
+                None => {
+                    self.put_if(written.clone(), "attribute_not_exists(pk)", HashMap::new(), HashMap::new())
+                }
+                Some(until) => {
+                    let ends = HashMap::from([(":until".to_owned(), until)]);
+                    let condition = "attribute_not_exists(pk) OR #until = :until";
+                    self.put_if(written.clone(), condition, names.clone(), ends)
+                }
+            };
+            let there = match put.await? {
+                Put::Done => return Ok(switch.clone()),
+                Put::Found(Some(there)) => Some(there),
+                Put::Found(None) => self.get(pk.clone(), "switch").await?,
+            };
+            // None: it was taken away meanwhile.
+            let Some(there) = there else { continue };
+            let holds = switch_in(&there, switch.scope.clone());
+            if !switch.outlasts(&holds) {
+                return Ok(holds);
+            }
+            outlasted = there.get("until").cloned();
+        }
+        let what = format!("others change the kill switch of {} at the same time", switch.scope);
+        Err(StoreError::Unknown(format!("dynamodb:PutItem: {what}, {MOST_TRIES} times")))
+    }
+
+    /// Takes away whatever switch there is.
+    pub(super) async fn disengage(&self, scope: &Scope) -> Result<(), StoreError> {
+        let key = item::keys(switch_pk(scope), "switch");
+        let sent = self.reads.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
+        sent.map(|_| ()).map_err(|error| Failure::of("dynamodb:DeleteItem", &error).into())
     }
 
     pub(super) async fn write_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
@@ -152,21 +186,25 @@ fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     string(item, name)?.parse().ok()
 }
 
-/// People write these by hand, too: what says less than it should still counts as engaged.
 fn switch_of(item: &Item, run: &Run) -> Option<Switch> {
     let pk = string(item, "pk")?;
     let scope = scopes(run).into_iter().find(|scope| switch_pk(scope) == pk)?;
+    Some(switch_in(item, scope))
+}
+
+/// People write these by hand, too: what says less than it should still counts as engaged.
+fn switch_in(item: &Item, scope: Scope) -> Switch {
     let word = |name: &str| string(item, name).unwrap_or("?").to_owned();
     let until = match item.get("until") {
         None | Some(AttributeValue::Null(true)) => None,
         Some(_) => match moment(item, "until") {
             Some(until) => Some(until),
             None => {
-                return Some(Switch::unreadable(scope, "`until` is no moment, such as 2026-12-24T18:00:00Z"));
+                return Switch::unreadable(scope, "`until` is no moment, such as 2026-12-24T18:00:00Z");
             }
         },
     };
-    Some(Switch { scope, by: word("by"), reason: word("reason"), until })
+    Switch { scope, by: word("by"), reason: word("reason"), until }
 }
 
 /// One whose moment cannot be read was said to every run.

@@ -6,7 +6,7 @@ use firedrill_core::{
     ports::Clock,
     run::OwnerId,
     timing::Timing,
-    watch::{Tick, Ticked, tick},
+    watch::{Tick, Ticked, look_after, show_up},
 };
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -40,9 +40,12 @@ async fn answer(home: &Home, kit: &Kit, stack: &str, event: LambdaEvent<Value>) 
     let this = this_tick(home, &event.context, &clock);
     let make = |run: &_, request: Option<&_>| kit.carried(clock, run, request);
     let failed = |text: String| Failed { name: "StoreFailed", text };
+    let round = show_up(&clock, &home.table).await;
+    let round = round.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
+    // At once: at the end of a tick that drives runs for minutes, its alarm would long have gone off.
+    println!("{}", heartbeat(round.has_beaten(), stack, clock.now().as_millis()));
     // Boxed: the future of everything that one tick may do is large, and is moved around.
-    let ticked = Box::pin(tick(&clock, &home.table, make, &this)).await;
-    let ticked = ticked.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
+    let ticked = Box::pin(look_after(&clock, &home.table, make, &this, round)).await;
     for (run, why) in &ticked.failed {
         tracing::error!(runId = %run, why, "an open run could not be carried on");
     }
@@ -50,7 +53,7 @@ async fn answer(home: &Home, kit: &Kit, stack: &str, event: LambdaEvent<Value>) 
         let Ticked { open, finished, handed_over, busy, held, rollback_failed, .. } = ticked;
         tracing::info!(open, finished, handed_over, busy, held, rollback_failed, "looked at the open runs");
     }
-    println!("{}", metrics(&ticked, stack, clock.now().as_millis()));
+    println!("{}", counts(&ticked, stack, clock.now().as_millis()));
     match &ticked.silent {
         Some(error) => Err(failed(format!("the heartbeat is not written: {error}"))),
         None => Ok(told(&ticked)),
@@ -95,17 +98,32 @@ fn told(ticked: &Ticked) -> Value {
     })
 }
 
-/// One line in the embedded metric format, from which CloudWatch makes the metrics that the stack's alarms watch
-/// (user guide, *Specification: Embedded metric format*). Each set of dimensions costs money: the stack is the only one.
-fn metrics(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
-    let counts = [
-        ("heartbeats", u64::from(ticked.silent.is_none())),
+/// That the watchdog is there.
+fn heartbeat(has_beaten: bool, stack: &str, at_ms: i64) -> Value {
+    metrics(&[("heartbeats", u64::from(has_beaten))], stack, at_ms)
+}
+
+/// What a tick came to.
+fn counts(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
+    let mut counts = vec![
         ("openRuns", ticked.open - ticked.finished),
-        ("heldRuns", ticked.held),
-        ("rollbackFailedRuns", ticked.rollback_failed),
+        // Whose carrying-on failed in this tick, for whatever reason: one that crashed once is counted once, and the
+        // alarm wants more than that.
         ("abandonedRuns", ticked.failed.len() as u64),
     ];
-    let named = counts.map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
+    for (name, count) in [("heldRuns", ticked.held), ("rollbackFailedRuns", ticked.rollback_failed)] {
+        // A run that nobody can read may be one of them. Unknown is not zero: it would close an alarm that is up.
+        if count > 0 || ticked.unread == 0 {
+            counts.push((name, count));
+        }
+    }
+    metrics(&counts, stack, at_ms)
+}
+
+/// One line in the embedded metric format, from which CloudWatch makes the metrics that the stack's alarms watch
+/// (user guide, *Specification: Embedded metric format*). Each set of dimensions costs money: the stack is the only one.
+fn metrics(counts: &[(&str, u64)], stack: &str, at_ms: i64) -> Value {
+    let named: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
     let mut line = json!({
         "_aws": {
             "Timestamp": at_ms,
@@ -114,7 +132,7 @@ fn metrics(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
         "stack": stack
     });
     for (name, count) in counts {
-        line[name] = json!(count);
+        line[*name] = json!(count);
     }
     line
 }
@@ -137,13 +155,30 @@ mod tests {
     #[test]
     fn every_metric_that_is_named_has_a_value_and_a_run_that_was_finished_is_not_open() {
         let ticked = Ticked { open: 3, finished: 1, rollback_failed: 1, ..Ticked::default() };
-        let line = metrics(&ticked, "firedrill", 1_795_460_400_123);
-        let set = &line["_aws"]["CloudWatchMetrics"][0];
-        for metric in set["Metrics"].as_array().unwrap() {
-            assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
-        }
+        let line = counts(&ticked, "firedrill", 1_795_460_400_123);
+        assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns", "rollbackFailedRuns"]);
         assert_eq!((&line["openRuns"], &line["rollbackFailedRuns"]), (&json!(2), &json!(1)));
-        assert_eq!((&line["heartbeats"], &line["stack"]), (&json!(1), &json!("firedrill")));
-        assert_eq!(set["Dimensions"], json!([["stack"]]));
+        assert_eq!(line["stack"], "firedrill");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["stack"]]));
+        for beaten in [true, false] {
+            let line = heartbeat(beaten, "firedrill", 1_795_460_400_123);
+            assert_eq!((named(&line), &line["heartbeats"]), (vec!["heartbeats"], &json!(u8::from(beaten))));
+        }
+    }
+
+    #[test]
+    fn a_run_that_nobody_can_read_is_never_counted_as_neither_held_nor_failed() {
+        let ticked = Ticked { open: 2, unread: 1, held: 1, ..Ticked::default() };
+        let line = counts(&ticked, "firedrill", 1_795_460_400_123);
+        assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns"], "what is known is told");
+        assert_eq!(line["heldRuns"], 1);
+        assert!(line.get("rollbackFailedRuns").is_none(), "{line}");
+    }
+
+    /// The metrics of a line, each of which has a value.
+    fn named(line: &Value) -> Vec<&str> {
+        let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        let names = metrics.iter().map(|metric| metric["Name"].as_str().unwrap());
+        names.inspect(|name| assert!(line[*name].is_u64(), "{name}")).collect()
     }
 }

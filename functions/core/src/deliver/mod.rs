@@ -20,8 +20,9 @@ use crate::{
     gate::{self, Policy},
     ports::{Begun, Clock, Inject, Store, StoreError, Word},
     report::report,
-    request::{Delivery, ParseError, SwitchOrder, parse},
+    request::{Delivery, ParseError, Problem, SwitchOrder, parse},
     run::{OwnerId, RunId},
+    switch::Switch,
     timing::Timing,
 };
 
@@ -49,6 +50,19 @@ pub enum DeliverError {
     /// The store failed before anything was touched, or its answer never came.
     #[error("{0}; nothing was injected by this invocation")]
     Store(#[from] StoreError),
+    /// The store could not be reached any more while a run was carried on.
+    #[error(
+        "{error}; run `{run_id}` was {phase}, and its last steps may not be on record: what may have been injected is \
+         taken back by the watchdog, from the record, once the lease of this invocation has run out"
+    )]
+    StoreLost {
+        /// Which run.
+        run_id: RunId,
+        /// Where it stood.
+        phase: Phase,
+        /// What the store said last.
+        error: StoreError,
+    },
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoSuchRun(String),
@@ -61,6 +75,14 @@ pub enum DeliverError {
     /// Another invocation is carrying the run on.
     #[error("run `{0}` is being carried on by another invocation")]
     Busy(String),
+    /// A word was written down, and it was not this invocation that acted on it.
+    #[error("{then}; the word on run `{run_id}` is on record, and whoever carries the run on hears it")]
+    Said {
+        /// On which run.
+        run_id: RunId,
+        /// What came then.
+        then: Box<Self>,
+    },
 }
 
 impl DeliverError {
@@ -70,11 +92,18 @@ impl DeliverError {
         match self {
             Self::Parse(error) => error.name(),
             Self::Store(_) => "StoreFailed",
+            Self::StoreLost { .. } => "StoreLost",
             Self::NoSuchRun(_) => "NoSuchRun",
             Self::NothingToRelease(_) => "NothingToRelease",
             Self::WrongFunction(_) => "WrongFunction",
             Self::Busy(_) => "Busy",
+            Self::Said { then, .. } => then.name(),
         }
+    }
+
+    /// What is said about it once a word on this run is on record.
+    fn after_a_word(self, id: &RunId) -> Self {
+        Self::Said { run_id: id.clone(), then: Box::new(self) }
     }
 }
 
@@ -113,24 +142,57 @@ pub async fn act_on<D: Inject>(
             let runs = store.list(&key, 100).await?;
             Ok(json!({ "runs": runs.iter().map(report).collect::<Vec<_>>() }))
         }
-        Delivery::Resume(id) => resume(clock, store, make, invocation, RunId(id), None).await,
+        Delivery::Resume(id) => {
+            let id = RunId(id);
+            let drill = drill_of(store, make, &id).await?;
+            resume(clock, store, drill, invocation, &id, None).await
+        }
         Delivery::Release(release) => {
             let id = RunId(release.run_id.clone());
             let run = store.load(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
             if !run.waits_for_people() {
                 return Err(DeliverError::NothingToRelease(id.0));
             }
-            // On record before it is acted upon: whoever carries the run on hears it.
+            let drill = match drill_of(store, make, &id).await {
+                // Before anything is written: nothing comes of what is sent to the wrong function.
+                Err(wrong @ DeliverError::WrongFunction(_)) => return Err(wrong),
+                Err(DeliverError::NoSuchRun(_)) => {
+                    Err(StoreError::Refused("the request that it was begun with is gone".to_owned()).into())
+                }
+                drill => drill,
+            };
+            // On record before it is acted upon: whoever carries the run on hears it, even if it cannot be us.
             let number = store.say(&id, &Word::Release(release)).await?;
-            resume(clock, store, make, invocation, id, Some(number)).await
+            let drill = drill.map_err(|error| error.after_a_word(&id))?;
+            resume(clock, store, drill, invocation, &id, Some(number)).await
         }
         Delivery::Stop(order) => stop::stop(clock, store, order).await,
-        Delivery::KillSwitch(SwitchOrder { engage, switch }) => {
-            store.switch(&switch, engage).await?;
-            let scope = switch.scope.to_string();
-            Ok(json!({ "killSwitch": scope, "engaged": engage, "until": switch.until, "by": switch.by }))
-        }
+        Delivery::KillSwitch(order) => switch(clock, store, &order).await,
     }
+}
+
+/// Engages a switch or takes it away, and answers what holds then.
+async fn switch(clock: &impl Clock, store: &impl Store, order: &SwitchOrder) -> Result<Value, DeliverError> {
+    let SwitchOrder { engage, switch } = order;
+    if let Some(until) = switch.until
+        && *engage
+        && !switch.is_engaged(clock.now())
+    {
+        let field = "killSwitch.until".to_owned();
+        let what = format!(
+            "({until}) is over already: give a moment to come, or leave it out until a person ends it"
+        );
+        return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
+    }
+    let holds = store.switch(switch, *engage).await?;
+    let Switch { scope, by, until, .. } = holds.as_ref().unwrap_or(switch);
+    let mut answer =
+        json!({ "killSwitch": scope.to_string(), "engaged": holds.is_some(), "until": until, "by": by });
+    if let Some(there) = holds.as_ref().filter(|there| *there != switch) {
+        answer["note"] = json!("it was engaged already, for at least as long, and stays as it was");
+        answer["reason"] = json!(there.reason);
+    }
+    Ok(answer)
 }
 
 async fn start<D: Inject>(
@@ -184,7 +246,10 @@ fn left(left: Left) -> Result<Value, DeliverError> {
     match left {
         Left::Finished(run) | Left::HandedOver(run) => Ok(answer(&report(&run))),
         Left::LostLease => Ok(json!({ "left": "another invocation carries the run on" })),
-        Left::StoreLost(_, error) => Err(error.into()),
+        Left::StoreLost(run, error) => {
+            let Run { run_id, phase, .. } = *run;
+            Err(DeliverError::StoreLost { run_id, phase, error })
+        }
     }
 }
 
@@ -247,17 +312,25 @@ async fn plan<D: Inject>(
     Ok(answer)
 }
 
+/// The drill that carries a run on. Asked for before the lease: a function that cannot do it must not keep another
+/// one from it.
+async fn drill_of<D: Inject>(
+    store: &impl Store,
+    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
+    id: &RunId,
+) -> Result<D, DeliverError> {
+    let request = store.request(id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
+    make(&request, id).map_err(DeliverError::WrongFunction)
+}
+
 async fn resume<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
+    mut drill: D,
     invocation: &Invocation,
-    id: RunId,
+    id: &RunId,
     word: Option<u64>,
 ) -> Result<Value, DeliverError> {
-    // Before the lease: a function that cannot carry this run on must not keep another one from it.
-    let request = store.request(&id).await?.ok_or_else(|| DeliverError::NoSuchRun(id.0.clone()))?;
-    let mut drill = make(&request, &id).map_err(DeliverError::WrongFunction)?;
     let mut session = Session {
         owner: invocation.owner.clone(),
         timing: invocation.timing,
@@ -265,7 +338,8 @@ async fn resume<D: Inject>(
         renewed_at: Duration::ZERO,
         yields: false,
     };
-    let run = match take(clock, store, &mut session, &id, word).await? {
+    let taken = take(clock, store, &mut session, id, word).await;
+    let run = match taken.map_err(|error| if word.is_some() { error.after_a_word(id) } else { error })? {
         Taken::Ours(run) => run,
         Taken::NotOurs(run) => return Ok(answer(&report(&run))),
     };

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use thiserror::Error;
 
-use super::Request;
+use super::{Name, Request};
 use crate::{
     Timestamp,
     run::Stop,
@@ -268,19 +268,24 @@ fn signed(word: &str, by: &str, reason: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
-fn named(word: &str, field: &str, name: String) -> Result<String, ParseError> {
-    if name.trim().is_empty() || name.len() > 300 {
-        return Err(shape(&format!("{word}.{field}"), "must be 1 to 300 characters"));
+fn identity(word: &str, id: String) -> Result<String, ParseError> {
+    if id.trim().is_empty() || id.len() > 300 {
+        return Err(shape(&format!("{word}.runId"), "must be 1 to 300 characters"));
     }
-    Ok(name)
+    Ok(id)
+}
+
+/// As requests have them: a word on one that no request can have would be heard by no run.
+fn name(word: &str, field: &str, text: String) -> Result<String, ParseError> {
+    Name::try_from(text).map(String::from).map_err(|why| shape(&format!("{word}.{field}"), why))
 }
 
 fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
     let StopFields { run_id, application, by, reason } = said(word, value)?;
     signed(word, &by, &reason)?;
     let what = match (run_id, application) {
-        (Some(id), None) => StopWhat::Run(named(word, "runId", id)?),
-        (None, Some(name)) => StopWhat::Application(named(word, "application", name)?),
+        (Some(id), None) => StopWhat::Run(identity(word, id)?),
+        (None, Some(text)) => StopWhat::Application(name(word, "application", text)?),
         (None, None) | (Some(_), Some(_)) => {
             return Err(shape(word, "names exactly one of `runId` and `application`"));
         }
@@ -293,12 +298,17 @@ fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
     signed(word, &by, &reason)?;
     let scope = match (application, drill) {
         (None, None) => Scope::Account,
-        (Some(name), None) => Scope::Application(named(word, "application", name)?),
-        (None, Some(key)) if key.split('/').count() == 3 && key.split('/').all(|part| !part.is_empty()) => {
-            Scope::Drill(named(word, "drill", key)?)
-        }
-        (None, Some(_)) => {
-            return Err(shape(&format!("{word}.drill"), "is of the form environment/application/drill"));
+        (Some(text), None) => Scope::Application(name(word, "application", text)?),
+        (None, Some(key)) => {
+            let parts: Vec<&str> = key.split('/').collect();
+            let [environment, application, drill] = parts[..] else {
+                let form = "is of the form environment/application/drill";
+                return Err(shape(&format!("{word}.drill"), form));
+            };
+            for part in [environment, application, drill] {
+                name(word, "drill", part.to_owned())?;
+            }
+            Scope::Drill(key)
         }
         (Some(_), Some(_)) => {
             return Err(shape(

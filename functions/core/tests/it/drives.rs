@@ -87,8 +87,8 @@ impl Store for Slow<'_> {
     async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
         self.answer(())
     }
-    async fn switch(&self, _: &Switch, _: bool) -> Result<(), StoreError> {
-        self.answer(())
+    async fn switch(&self, _: &Switch, _: bool) -> Result<Option<Switch>, StoreError> {
+        self.answer(None)
     }
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
         self.answer(Vec::new())

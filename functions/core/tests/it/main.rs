@@ -1,7 +1,9 @@
 //! The core, from outside.
 
 mod common;
+mod deliver;
 mod drives;
+mod evidence;
 mod fakes;
 mod instances;
 mod long;

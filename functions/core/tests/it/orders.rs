@@ -5,6 +5,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use firedrill_core::{
     Outcome, Run, Verdict,
+    deliver::DeliverError,
     ports::StoreError,
     run::{Phase, RunId, Stop},
     switch::{Scope, Switch},
@@ -405,4 +406,49 @@ fn a_switch_is_engaged_and_taken_away_by_the_same_word() {
     again.time.run(again.deliver("operator", &order(true))).unwrap();
     again.time.run(again.deliver("operator", &order(false))).unwrap();
     assert_eq!(play(&again, nothing()).outcome, Some(Outcome::Recovered));
+}
+
+/// Engages a kill switch of everything, or takes it away.
+fn engage(world: &World, engage: bool, by: &str, until: Option<&str>) -> Result<Value, DeliverError> {
+    let mut order = json!({ "killSwitch": { "engage": engage, "by": by, "reason": "sale" } });
+    if let Some(until) = until {
+        order["killSwitch"]["until"] = json!(until);
+    }
+    world.time.run(world.deliver("operator", &order))
+}
+
+#[test]
+fn a_switch_that_is_over_already_is_never_engaged() {
+    let world = World::new();
+    let past = Some("2026-11-22T00:00:00Z");
+    let error = engage(&world, true, "ana", past).unwrap_err();
+    assert_eq!(error.name(), "InvalidRequest");
+    let said = error.to_string();
+    assert!(said.contains("`killSwitch.until` (2026-11-22T00:00:00.000Z) is over already"), "{said}");
+    assert!(world.table.switches.borrow().is_empty(), "it was written");
+    // Whoever takes one away with the same words may do so.
+    engage(&world, true, "ana", None).unwrap();
+    assert_eq!(engage(&world, false, "ana", past).unwrap()["engaged"], false);
+    assert!(world.table.switches.borrow().is_empty());
+}
+
+#[test]
+fn an_engaged_switch_is_never_shortened_by_another_one() {
+    let (soon, late) = (Some("2026-12-01T00:00:00.000Z"), Some("2026-12-02T00:00:00.000Z"));
+    for (first, second, holds) in
+        [(None, soon, None), (late, soon, late), (soon, soon, soon), (soon, late, late), (soon, None, None)]
+    {
+        let world = World::new();
+        let answer = engage(&world, true, "ana", first).unwrap();
+        assert!(answer.get("note").is_none(), "{answer}");
+        let answer = engage(&world, true, "ben", second).unwrap();
+        let by = if holds == first { "ana" } else { "ben" };
+        assert_eq!((&answer["engaged"], &answer["by"]), (&json!(true), &json!(by)), "{first:?} {second:?}");
+        assert_eq!(answer["until"], json!(holds), "{first:?} {second:?}");
+        assert_eq!(answer.get("note").is_some(), by == "ana", "{answer}");
+        let there = world.table.switches.borrow().clone();
+        assert_eq!((there.len(), there[0].by.as_str()), (1, by), "{there:?}");
+        engage(&world, false, "ben", None).unwrap();
+        assert!(world.table.switches.borrow().is_empty(), "whoever takes it away does so");
+    }
 }

@@ -1,6 +1,11 @@
 //! The watchdog's tick: it finishes what nobody carries on, and never injects.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
 use firedrill_core::{
     CallOutcome, Outcome, Run, Verdict,
@@ -9,13 +14,14 @@ use firedrill_core::{
     ports::StoreError,
     request::Mode,
     run::{OwnerId, Phase, RunId},
-    watch::AT_ONCE,
+    timing::Timing,
+    watch::{AT_ONCE, Tick, show_up, tick},
 };
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 
 use crate::{
     common::{at, injected, request, run, timing},
-    fakes::World,
+    fakes::{Hands, Machine, OnlyUndoes, World},
 };
 
 const LASTS: Duration = Duration::from_secs(280);
@@ -176,8 +182,113 @@ fn a_head_of_an_unknown_layout_is_never_touched_and_keeps_no_other_from_being_fi
     assert!(is_restored(&world, &known));
     assert_eq!(world.table.head(&later), before);
     assert!(world.targets.undone.borrow().iter().all(|(_, _, id)| *id == known));
-    assert_eq!(ticked.failed.len(), 1);
+    assert_eq!((ticked.failed.len(), ticked.unread), (1, 1));
     assert!(ticked.failed[0].1.contains("layout 2"), "{:?}", ticked.failed);
+}
+
+#[test]
+fn a_head_that_is_refused_never_makes_a_tick_last() {
+    for (refusals, restored) in [(1, true), (u32::MAX, false)] {
+        let world = World::new();
+        let id = left_behind(&world, "r", None);
+        let left = Cell::new(refusals);
+        world.table.trouble(move |_, call| {
+            let refused = call == "load" && left.get() > 0;
+            left.set(left.get().saturating_sub(u32::from(refused)));
+            refused.then(|| StoreError::Refused("it is denied".to_owned()))
+        });
+        let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+        assert_eq!(is_restored(&world, &id), restored, "one more look is worth it: {ticked:?}");
+        let failed = u64::from(!restored);
+        assert_eq!((ticked.failed.len() as u64, ticked.unread), (failed, failed), "{ticked:?}");
+        if !restored {
+            let most = 2 * timing().renew_ms;
+            assert!(world.time.now() < most, "the tick took {} ms", world.time.now());
+        }
+    }
+}
+
+#[test]
+fn the_heartbeat_is_never_kept_waiting_by_a_run() {
+    let world = World::new();
+    world.table.heartbeat.set(None);
+    left_behind(&world, "r", Some("starter"));
+    let calls = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&calls);
+    world.table.trouble(move |_, call| {
+        seen.borrow_mut().push(call.to_owned());
+        None
+    });
+    let round = world.time.run(show_up(&Machine::new(&world.time), &world.table)).unwrap();
+    assert!(round.has_beaten() && world.table.heartbeat.get().is_some());
+    assert_eq!(*calls.borrow(), ["open", "beat"], "no run was looked at yet");
+    world.table.trouble(|_, call| (call == "beat").then(|| StoreError::Refused("no".to_owned())));
+    assert!(!world.time.run(show_up(&Machine::new(&world.time), &world.table)).unwrap().has_beaten());
+}
+
+/// What an alarm on the runs that could not be carried on sees: the lowest and the highest count of each minute in which
+/// a tick ended. Ticks begin every minute, with the numbers that the stack has by default.
+fn failed_by_minute(world: &World, meanwhile: impl Future<Output = ()>) -> BTreeMap<u64, (usize, usize)> {
+    let seen = RefCell::new(BTreeMap::new());
+    let ticks = (0..30_u64).map(|number| {
+        let seen = &seen;
+        async move {
+            world.time.sleep(Duration::from_mins(number)).await;
+            let machine = Machine::new(&world.time);
+            let make = |_: &Run, _: Option<&_>| {
+                Ok(OnlyUndoes(Hands { targets: Rc::clone(&world.targets), machine: machine.clone() }))
+            };
+            let owner = OwnerId(format!("tick {number}"));
+            let this = Tick { owner, ends_at: Duration::from_mins(4), timing: Timing::DEFAULT };
+            let ticked = tick(&machine, &world.table, make, &this).await.unwrap();
+            let mut seen = seen.borrow_mut();
+            let count = ticked.failed.len();
+            let (lowest, highest) = seen.entry(world.time.now() / 60_000).or_insert((count, count));
+            (*lowest, *highest) = (count.min(*lowest), count.max(*highest));
+        }
+    });
+    world.time.run(join(join_all(ticks), meanwhile));
+    seen.into_inner()
+}
+
+/// `abandoned-runs` of the template: so many of so many minutes.
+const DATAPOINTS_TO_ALARM: usize = 3;
+const EVALUATION_PERIODS: u64 = 10;
+
+fn most_of_ten(failed: &BTreeMap<u64, (usize, usize)>) -> usize {
+    let breaching = |from: u64| {
+        failed.range(from..from + EVALUATION_PERIODS).filter(|(_, (_, highest))| *highest > 0).count()
+    };
+    failed.keys().map(|from| breaching(*from)).max().unwrap_or_default()
+}
+
+#[test]
+fn a_run_whose_carrying_on_always_crashes_or_hangs_is_never_missed_by_its_alarm() {
+    for hangs in [false, true] {
+        let world = World::new();
+        let id = left_behind(&world, "bad", None);
+        let how = if hangs { &world.targets.blind } else { &world.targets.poison };
+        how.borrow_mut().insert(id);
+        let failed = failed_by_minute(&world, async {});
+        assert!(failed.values().any(|(lowest, _)| *lowest == 0), "the lowest count would do: {failed:?}");
+        assert!(most_of_ten(&failed) >= DATAPOINTS_TO_ALARM, "hangs: {hangs}: {failed:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_carried_on_after_one_crash_never_raises_the_alarm() {
+    for hangs in [false, true] {
+        let world = World::new();
+        let id = left_behind(&world, "bad", None);
+        let how = if hangs { &world.targets.blind } else { &world.targets.poison };
+        how.borrow_mut().insert(id.clone());
+        let failed = failed_by_minute(&world, async {
+            world.time.sleep(Duration::from_secs(30)).await;
+            how.borrow_mut().clear();
+        });
+        assert!(is_restored(&world, &id));
+        assert_eq!(most_of_ten(&failed), 1, "hangs: {hangs}: {failed:?}");
+    }
 }
 
 #[test]

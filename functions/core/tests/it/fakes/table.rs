@@ -198,12 +198,15 @@ impl Store for Table {
         })
         .await
     }
-    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<(), StoreError> {
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
         self.call("switch", || {
-            self.switches.borrow_mut().retain(|there| there.scope != switch.scope);
-            if engaged {
-                self.switches.borrow_mut().push(switch.clone());
-            }
+            let mut switches = self.switches.borrow_mut();
+            let there = switches.iter().position(|there| there.scope == switch.scope);
+            let there = there.map(|index| switches.remove(index));
+            let stays = there.filter(|there| !switch.outlasts(there));
+            let holds = engaged.then(|| stays.unwrap_or_else(|| switch.clone()));
+            switches.extend(holds.clone());
+            holds
         })
         .await
     }
