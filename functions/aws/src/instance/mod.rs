@@ -99,6 +99,9 @@ impl Drill for InstanceDrill {
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates = gate::standing(&self.request, &self.config.policy, self.clock.now());
         }
+        if checking {
+            seen.gates.push(self.stops.gate());
+        }
         if let Some(look) = looked {
             findings.extend(self.note_states(&look));
             self.known_groups.extend(look.groups);
