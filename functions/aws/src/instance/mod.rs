@@ -10,6 +10,7 @@ mod plan;
 #[cfg(feature = "inject")]
 mod prepare;
 mod probes;
+mod start;
 mod targets;
 
 use std::{
@@ -36,7 +37,6 @@ use crate::{
     clock::SystemClock,
     config::Config,
     due::when,
-    ec2::Instance,
     pager::Pager,
     probe::Prober,
     stops::{self, Stops},
@@ -124,11 +124,7 @@ impl Drill for InstanceDrill {
         self.last_aws = None;
         self.busy.clear();
         let resources: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
-        match self.aws.ec2.by_ids(resources).await {
-            Ok(found) => self.start_stopped(&found).await,
-            // Starting what runs already does nothing, so not knowing is no reason to wait.
-            Err(_) => self.aws.ec2.start(resources).await,
-        }
+        self.start(resources).await
     }
 
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
@@ -198,29 +194,6 @@ impl InstanceDrill {
             self.last_aws = Some(now);
         }
         due
-    }
-
-    /// Starts those that are stopped now. One that is still stopping cannot be started yet.
-    async fn start_stopped(&self, found: &[Instance]) -> CallOutcome {
-        let in_state = |state: &str| -> Vec<String> {
-            found
-                .iter()
-                .filter(|instance| instance.state == state)
-                .map(|instance| instance.id.clone())
-                .collect()
-        };
-        let (stopped, stopping) = (in_state("stopped"), in_state("stopping"));
-        if !stopped.is_empty() {
-            return self.aws.ec2.start(&stopped).await;
-        }
-        if stopping.is_empty() {
-            return CallOutcome::Done;
-        }
-        CallOutcome::NotExecuted {
-            code: "StillStopping".to_owned(),
-            message: format!("still stopping: {}", stopping.join(", ")),
-            again: true,
-        }
     }
 
     /// Which states the record does not know yet.
