@@ -57,6 +57,8 @@ pub struct InstanceDrill {
     last_aws: Option<Duration>,
     last_phase: Option<Phase>,
     prepared: Option<Prepared>,
+    #[cfg(feature = "inject")]
+    choice: prepare::Choice,
     /// The Auto Scaling groups of the targets, as far as they were ever seen.
     known_groups: BTreeSet<String>,
     /// What the record knows of the targets' states.
@@ -72,19 +74,26 @@ impl Drill for InstanceDrill {
         let ask_aws = self.is_aws_due(run.phase);
         let checking = run.phase == Phase::Checking;
         let mut findings = Vec::new();
-        #[cfg(feature = "inject")]
-        if checking && ask_aws && !run.is_successors() && !matches!(self.prepared, Some(Prepared::Ready(_))) {
-            findings.extend(self.prepare_and_note().await);
-        }
         let look = ask_aws && !checking && !run.undo.is_empty();
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let this = &*self;
-        let (answers, looked, stopping, raised) = tokio::join!(
-            Box::pin(this.ask_probes(ask_aws)),
-            when(look, this.look(run)),
-            when(ask_aws && stoppable, this.stop_conditions()),
-            when(ask_aws, this.detection(run)),
-        );
+        let looks = async {
+            tokio::join!(
+                Box::pin(this.ask_probes(ask_aws)),
+                when(look, this.look(run)),
+                when(ask_aws && stoppable, this.stop_conditions()),
+                when(ask_aws, this.detection(run)),
+            )
+        };
+        // Again at each look: what was true of an instance when the baseline began may be so no more when it holds.
+        #[cfg(feature = "inject")]
+        let (looks, found) =
+            tokio::join!(looks, when(checking && ask_aws && !run.is_successors(), this.prepare()));
+        #[cfg(not(feature = "inject"))]
+        let looks = looks.await;
+        let (answers, looked, stopping, raised) = looks;
+        #[cfg(feature = "inject")]
+        findings.extend(found.and_then(|found| self.note_prepared(found)));
 
         let mut seen = Observation {
             answers,
@@ -168,6 +177,8 @@ impl InstanceDrill {
             pager,
             stops: Stops::of(&request),
             request,
+            #[cfg(feature = "inject")]
+            choice: prepare::Choice::of(&target),
             target,
             clock,
             last_aws: None,
