@@ -1,5 +1,7 @@
 //! Runs in which AWS, or our right to use it, fails.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::place::{DRILL, Place, deploy, request, with};
@@ -172,6 +174,49 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
         );
         assert_eq!(place.states(&blue).await, ["running"]);
         assert!(answer["reason"].as_str().unwrap().contains("runs"), "it names the probe: {answer:#}");
+    });
+}
+
+#[test]
+fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
+    with(async |place| {
+        let ids = place.launch(2, &[("case", "capacity")]).await;
+        place
+            .fault(json!({
+                "id": "capacity", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
+                "contains": ids[0], "kind": "error", "when": "before", "times": -1,
+                "code": "InsufficientInstanceCapacity", "status": 500, "message": "no capacity in this zone"
+            }))
+            .await;
+        let mut both = request("capacity", place.aws.endpoint());
+        both["target"]["blastRadius"] = json!({ "count": 2 });
+        let id = "test/capacity/stop-one/1";
+        let look = async {
+            let started = async || {
+                let calls = place.mutations_of(&ids).await;
+                calls.iter().filter(|call| call.action == "StartInstances").count()
+            };
+            // For both, and one for each.
+            while started().await < 3 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            while place.states(&ids[1..]).await != ["running"] {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert_eq!(place.states(&ids[..1]).await, ["stopped"]);
+            let run = place.invoke(&json!({ "get": id })).await.unwrap();
+            assert_eq!(run["phase"], "rollingBack", "{run:#}");
+            place.no_fault("capacity").await;
+        };
+        let (answer, ()) = tokio::join!(place.invoke(&both), look);
+        // No call was left unanswered: want of capacity proves that nothing was started.
+        let answer = answer.unwrap();
+        assert_eq!(
+            (&answer["phase"], &answer["outcome"]),
+            (&json!("finished"), &json!("recovered")),
+            "{answer:#}"
+        );
+        assert_eq!(place.states(&ids).await, ["running", "running"]);
     });
 }
 

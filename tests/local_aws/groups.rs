@@ -69,6 +69,28 @@ fn a_group_that_replaced_its_member_is_back_though_the_instance_is_gone() {
 }
 
 #[test]
+fn a_group_that_is_not_whole_before_the_drill_is_never_drilled() {
+    with(async |place| {
+        group(place, "resting", 3).await;
+        let ids: Vec<String> = members(place, "resting").await.into_iter().map(|(id, _)| id).collect();
+        let client = aws_sdk_autoscaling::Client::new(&place.sdk);
+        let standby = client.enter_standby().auto_scaling_group_name("resting").instance_ids(&ids[0]);
+        standby.should_decrement_desired_capacity(true).send().await.unwrap();
+        let mut drill = request("resting", place.aws.endpoint());
+        drill["target"]["instances"] = json!({ "autoScalingGroup": "resting" });
+        drill["steadyState"]["withinSeconds"] = json!(3);
+        let why = format!("Auto Scaling group resting is not whole: {} is Standby", ids[0]);
+        let answer = place.invoke(&drill).await.unwrap();
+        assert_eq!(answer["outcome"], "not-injected", "{answer:#}");
+        assert!(answer["reason"].as_str().unwrap().contains(&why), "{answer:#}");
+        assert!(place.mutations_of(&ids).await.is_empty());
+        (drill["execute"], drill["runId"]) = (json!(false), json!("plan"));
+        let plan = place.invoke(&drill).await.unwrap();
+        assert!(plan["plan"]["refused"].as_str().unwrap().contains(&why), "{plan:#}");
+    });
+}
+
+#[test]
 fn the_only_member_of_a_group_is_never_stopped() {
     with(async |place| {
         group(place, "lonely", 1).await;

@@ -96,6 +96,20 @@ fn an_application_that_is_not_well_is_never_drilled() {
 }
 
 #[test]
+fn nothing_is_stopped_while_a_stop_condition_answers_no_however_many_it_takes_to_end_a_run() {
+    with(async |place| {
+        let ids = place.launch(1, &[("case", "checkout")]).await;
+        let mut shaky = request("checkout", place.aws.endpoint());
+        shaky["steadyState"]["withinSeconds"] = json!(3);
+        // Nothing listens on port 1; the steady state holds at once.
+        shaky["stopConditions"] = json!([
+            { "probe": { "name": "checkout answers", "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 50 } }
+        ]);
+        refused(place, &ids, &shaky, "skipped", "stop condition checkout answers: it answered no").await;
+    });
+}
+
+#[test]
 fn a_probe_of_the_metadata_service_is_never_sent_and_never_counts() {
     with(async |place| {
         let ids = place.launch(1, &[("case", "metadata")]).await;

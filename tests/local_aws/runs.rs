@@ -1,7 +1,8 @@
 //! Runs that do what they should.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use aws_sdk_ec2::types::Tag;
 use firedrill_local::{
     Bookstore,
     bookstore::{BookstoreOptions, What},
@@ -93,6 +94,48 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         }
         let listed = place.invoke(&json!({ "list": "test/bookstore/stop-one" })).await.unwrap();
         assert_eq!(listed["runs"][0]["runId"], "test/bookstore/stop-one/1");
+    });
+}
+
+#[test]
+fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
+    with(async |place| {
+        let ids = place.launch(2, &[("case", "changed")]).await;
+        // The steady state holds once this one runs.
+        let baseline = place.launch(1, &[]).await;
+        place.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
+        let mut drill = request("changed", place.aws.endpoint());
+        drill["target"]["seed"] = json!(7);
+        drill["steadyState"]["probes"] =
+            json!([{ "name": "baseline", "instancesRunning": baseline, "count": 2 }]);
+        let mut plan = drill.clone();
+        (plan["execute"], plan["runId"]) = (json!(false), json!("plan"));
+        let planned = place.invoke(&plan).await.unwrap();
+        let chosen = planned["plan"]["targets"][0].as_str().unwrap().to_owned();
+        let other: Vec<String> = ids.iter().filter(|id| **id != chosen).cloned().collect();
+
+        let run_id = "test/changed/stop-one/1";
+        let selections = async || {
+            let kinds = evidence(place, run_id).await;
+            kinds.iter().filter(|kind| **kind == "selection").count()
+        };
+        let change = async {
+            while selections().await == 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let tag = Tag::builder().key("firedrill:environment").value("production").build();
+            place.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
+            place.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(place.invoke(&drill), change);
+        let answer = answer.unwrap();
+        assert_eq!(
+            (&answer["outcome"], &answer["targets"]),
+            (&json!("recovered"), &json!(other)),
+            "{answer:#}"
+        );
+        assert!(place.mutations_of(&[chosen]).await.is_empty());
+        assert_eq!(selections().await, 2, "a choice that did not change is written down once");
     });
 }
 

@@ -57,10 +57,16 @@ impl Group {
         self.members.iter().filter(|member| member.serves()).count()
     }
 
-    /// As many members as it wants, and none that is coming, going or ill.
+    /// What keeps it from being whole; nothing if it has as many members as it wants, and none that is coming,
+    /// going or ill.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.serving() >= self.desired && self.serving() == self.members.len()
+    pub fn lacks(&self) -> Option<String> {
+        if let Some(Member { id, lifecycle, healthy }) = self.members.iter().find(|member| !member.serves()) {
+            let health = if *healthy { "" } else { " and not healthy" };
+            return Some(format!("{id} is {lifecycle}{health}"));
+        }
+        let (serving, desired) = (self.serving(), self.desired);
+        (serving < desired).then(|| format!("{serving} in service of {desired} desired"))
     }
 }
 
@@ -153,13 +159,16 @@ mod tests {
     #[test]
     fn a_group_that_still_terminates_a_member_is_at_strength_but_not_whole() {
         let group = group(1, &[("InService", true), ("Terminating", false)]);
-        assert_eq!((group.serving(), group.is_whole()), (1, false));
+        assert_eq!(
+            (group.serving(), group.lacks().as_deref()),
+            (1, Some("i-1 is Terminating and not healthy"))
+        );
     }
 
     #[test]
     fn a_member_in_service_that_is_ill_does_not_serve() {
-        assert!(!group(1, &[("InService", false)]).is_whole());
-        assert!(group(1, &[("InService", true)]).is_whole());
-        assert!(!group(2, &[("InService", true)]).is_whole());
+        assert_eq!(group(1, &[("InService", false)]).lacks().unwrap(), "i-1 is InService and not healthy");
+        assert_eq!(group(1, &[("InService", true)]).lacks(), None);
+        assert_eq!(group(2, &[("InService", true)]).lacks().unwrap(), "1 in service of 2 desired");
     }
 }

@@ -48,11 +48,15 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Codes by which AWS says "not now". Some come with a status of 5xx.
-const NOT_NOW: [&str; 16] = [
+/// Codes by which AWS says "not now". Some come with a status of 5xx, want of capacity among them.
+const NOT_NOW: [&str; 20] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "IncorrectInstanceState",
+    "InsufficientCapacity",
+    "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity",
+    "InsufficientReservedInstanceCapacity",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -168,6 +172,7 @@ mod tests {
     fn only_an_answer_that_proves_it_lets_a_call_be_sent_again() {
         assert_eq!(again("RequestLimitExceeded", 503), Some(true));
         assert_eq!(again("IncorrectInstanceState", 400), Some(true));
+        assert_eq!(again("InsufficientInstanceCapacity", 500), Some(true), "EC2 answers so");
         assert_eq!(again("UnauthorizedOperation", 403), Some(false));
         assert_eq!(again("InvalidInstanceID.NotFound", 400), Some(false));
         assert_eq!(again("InternalError", 500), None, "it may have been executed");

@@ -141,10 +141,14 @@ fn named(action: &'static str, id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whole seconds around them, as the API reference writes them; never an end before the beginning,
-/// which is refused.
+/// So far back events are asked for: RDS keeps them for 14 days, and clocks differ.
+const LONGEST_LOOK_BACK_MS: i64 = 13 * 86_400_000;
+
+/// Whole seconds around them, as the API reference writes them; never an end before the beginning, nor a
+/// beginning before what RDS keeps, which are refused.
 fn seconds(since: Timestamp, until: Timestamp) -> (DateTime, DateTime) {
-    let from = since.as_millis().div_euclid(1000);
+    let earliest = until.as_millis().saturating_sub(LONGEST_LOOK_BACK_MS);
+    let from = since.as_millis().max(earliest).div_euclid(1000);
     let to = until.max(since).as_millis().div_euclid(1000) + 1;
     (DateTime::from_secs(from), DateTime::from_secs(to))
 }
@@ -165,5 +169,15 @@ mod tests {
         let at = Timestamp::from_millis;
         assert_eq!(seconds(at(1_999), at(3_001)), (DateTime::from_secs(1), DateTime::from_secs(4)));
         assert_eq!(seconds(at(5_000), at(1_000)), (DateTime::from_secs(5), DateTime::from_secs(6)));
+    }
+
+    #[test]
+    fn events_are_never_asked_for_from_before_rds_keeps_them() {
+        let (now, day) = (1_800_000_000_000, 86_400_000);
+        let from = |days_ago: i64| {
+            let since = Timestamp::from_millis(now - days_ago * day);
+            (now / 1000 - seconds(since, Timestamp::from_millis(now)).0.secs()) / 86_400
+        };
+        assert_eq!((from(2), from(13), from(14), from(400)), (2, 13, 13, 13));
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use firedrill_core::{
     Answer, Request, Seen,
+    gate::GateAnswer,
     request::{Arn, Probe, ProbeKind, StopCondition},
     run::Stop,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Stops {
     probes: Vec<Probe>,
     /// For each probe, how many answers in a row were not a yes.
     in_a_row: Vec<u32>,
+    /// What the latest look says of beginning.
+    gate: GateAnswer,
 }
 
 /// What one look showed.
@@ -35,18 +38,28 @@ impl Looked {
     /// What speaks against beginning: one answer is enough.
     #[cfg(feature = "inject")]
     pub(crate) fn against(self, stops: &Stops) -> Option<Stop> {
-        let bad =
-            |(probe, answer): (&Probe, &Answer)| (answer.seen != Seen::Yes).then(|| told(probe, answer, 1));
-        self.alarm.or_else(|| stops.probes.iter().zip(&self.answers).find_map(bad))
+        let Self { alarm, answers } = self;
+        alarm.or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
     }
 }
 
 impl Stops {
     pub(crate) fn of(request: &Request) -> Self {
         let conditions = &request.stop_conditions;
-        let alarms = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
+        let alarms: Vec<Arn> = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
         let probes: Vec<Probe> = conditions.iter().filter_map(StopCondition::probe).cloned().collect();
-        Self { alarms, in_a_row: vec![0; probes.len()], probes }
+        let gate = if alarms.is_empty() && probes.is_empty() {
+            gate(Seen::Yes, "the request names none")
+        } else {
+            gate(Seen::Unknown, "nobody has looked at them yet")
+        };
+        Self { alarms, in_a_row: vec![0; probes.len()], probes, gate }
+    }
+
+    /// Whether a drill may begin, by the latest look. Not yet while one answer is not a yes, though it takes
+    /// more of them to end a run: it may be a packet that was lost, and then the next look opens the gate.
+    pub(crate) fn gate(&self) -> GateAnswer {
+        self.gate.clone()
     }
 
     pub(crate) async fn look(
@@ -64,24 +77,43 @@ impl Stops {
     /// The first reason to end the run early, with what was seen before.
     pub(crate) fn note(&mut self, looked: Looked) -> Option<Stop> {
         let Self { probes, in_a_row, .. } = self;
-        let mut tripped = looked.alarm;
-        for ((probe, answer), times) in probes.iter().zip(&looked.answers).zip(in_a_row) {
+        let Looked { alarm, answers } = looked;
+        let mut tripped = None;
+        for ((probe, answer), times) in probes.iter().zip(&answers).zip(in_a_row.iter_mut()) {
             *times = if answer.seen == Seen::Yes { 0 } else { *times + 1 };
             if *times >= probe.count {
                 tripped = tripped.or_else(|| Some(told(probe, answer, *times)));
             }
         }
-        tripped
+        self.gate = match (&alarm, first_bad(probes, &answers, in_a_row)) {
+            (Some(stop), _) => against(Seen::No, stop),
+            (None, Some(stop)) => against(Seen::Unknown, &stop),
+            (None, None) => gate(Seen::Yes, "none speaks against it"),
+        };
+        alarm.or(tripped)
     }
+}
+
+fn gate(open: Seen, why: impl Into<String>) -> GateAnswer {
+    GateAnswer { gate: "stop conditions".to_owned(), open, why: why.into() }
+}
+
+fn against(open: Seen, stop: &Stop) -> GateAnswer {
+    gate(open, format!("{}: {}", stop.by, stop.reason))
+}
+
+/// The first answer that is not a yes, and how many there were in a row.
+fn first_bad(probes: &[Probe], answers: &[Answer], in_a_row: &[u32]) -> Option<Stop> {
+    let mut all = probes.iter().zip(answers).zip(in_a_row);
+    all.find(|((_, answer), _)| answer.seen != Seen::Yes)
+        .map(|((probe, answer), times)| told(probe, answer, *times))
 }
 
 fn told(probe: &Probe, answer: &Answer, times: u32) -> Stop {
     let said = if answer.seen == Seen::No { "answered no" } else { "could not be asked" };
+    let often = if times > 1 { format!(" {times} times in a row") } else { String::new() };
     let detail = answer.detail.as_deref().unwrap_or("no answer");
-    Stop {
-        by: format!("stop condition {}", probe.name),
-        reason: format!("it {said} {times} times in a row: {detail}"),
-    }
+    Stop { by: format!("stop condition {}", probe.name), reason: format!("it {said}{often}: {detail}") }
 }
 
 async fn ask(prober: &Prober, clock: &SystemClock, kind: &ProbeKind) -> Answer {
@@ -157,17 +189,54 @@ mod tests {
         assert!(stop(&arn("calm"), Err(&"denied".to_owned())).is_some());
     }
 
+    /// The stop conditions of a request that names one probe, which trips after so many answers.
+    fn of_one_probe(count: u32) -> Stops {
+        let request = serde_json::from_value(serde_json::json!({
+            "drill": "stop-one", "application": "bookstore", "dependency": "compute", "environment": "staging",
+            "mode": "stop",
+            "target": {
+                "region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
+            },
+            "steadyState": {"probes": [{"name": "up", "tcp": {"host": "a.example", "port": 1}}]},
+            "stopConditions": [
+                {"probe": {"name": "checkout", "tcp": {"host": "a.example", "port": 1}, "count": count}}
+            ],
+            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
+            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
+        }));
+        Stops::of(&request.unwrap())
+    }
+
+    fn looked(seen: Seen) -> Looked {
+        let at = Timestamp::from_millis(0);
+        Looked { alarm: None, answers: vec![Answer { seen, asked: at, answered: at, detail: None }] }
+    }
+
+    #[test]
+    fn nothing_begins_before_every_stop_condition_has_answered_well_at_the_latest_look() {
+        let mut stops = of_one_probe(3);
+        assert_eq!(stops.gate().open, Seen::Unknown, "nobody has looked");
+        for (seen, open) in [
+            (Seen::No, Seen::Unknown),
+            (Seen::Yes, Seen::Yes),
+            (Seen::Unknown, Seen::Unknown),
+            (Seen::No, Seen::Unknown),
+        ] {
+            assert_eq!(stops.note(looked(seen)), None, "one answer may be a packet that was lost");
+            assert_eq!(stops.gate().open, open, "after {seen:?}");
+        }
+        let why = stops.gate().why;
+        assert!(why.contains("checkout") && why.contains("answered no 2 times"), "{why}");
+        assert!(stops.note(looked(Seen::No)).is_some(), "while nothing is injected, too, it trips");
+        let raised = Stop { by: "stop condition errors".to_owned(), reason: "it is in ALARM".to_owned() };
+        stops.note(Looked { alarm: Some(raised), ..looked(Seen::Yes) });
+        assert_eq!(stops.gate().open, Seen::No);
+    }
+
     #[test]
     fn a_probe_trips_after_so_many_answers_that_are_not_a_yes_unknown_ones_among_them() {
-        let probe =
-            serde_json::json!({"name": "checkout", "tcp": {"host": "a.example", "port": 1}, "count": 2});
-        let probe = serde_json::from_value(probe).unwrap();
-        let mut stops = Stops { alarms: Vec::new(), probes: vec![probe], in_a_row: vec![0] };
-        let mut see = |seen| {
-            let at = Timestamp::from_millis(0);
-            let answers = vec![Answer { seen, asked: at, answered: at, detail: None }];
-            stops.note(Looked { alarm: None, answers })
-        };
+        let mut stops = of_one_probe(2);
+        let mut see = |seen| stops.note(looked(seen));
         assert_eq!(see(Seen::No), None);
         assert_eq!(see(Seen::Yes), None);
         assert_eq!(see(Seen::Unknown), None);

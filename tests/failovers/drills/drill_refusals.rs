@@ -175,3 +175,23 @@ fn an_answer_from_a_cache_is_never_taken_for_one_of_now() {
         world.untouched().await;
     });
 }
+
+#[test]
+fn an_alarm_is_never_forced_while_a_stop_condition_answers_no() {
+    on_ground(async |ground| {
+        let world = ground.world("planned");
+        world.alarm_is("OK").await;
+        let shop = world.shop();
+        let mut request = world.request(&shop.url());
+        (request["application"], request["steadyState"]["withinSeconds"]) = (json!("shaky"), json!(5));
+        // Nothing listens on port 1; it would take long to end a run.
+        request["stopConditions"] = json!([
+            { "probe": { "name": "checkout answers", "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 50 } }
+        ]);
+        let run = world.run(&request).await.run;
+        assert_eq!(run.outcome, Some(Outcome::Skipped), "{run:#?}");
+        let reason = run.reason.unwrap();
+        assert!(reason.contains("stop condition checkout answers: it answered no"), "{reason}");
+        world.untouched().await;
+    });
+}

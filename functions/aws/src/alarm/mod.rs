@@ -121,6 +121,9 @@ impl<R: Resource> Drill for AlarmDrill<R> {
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates = gate::standing(&self.request, &self.tools.config.policy, self.clock.now());
         }
+        if checking {
+            seen.gates.push(self.stops.gate());
+        }
         if let Some(look) = looked {
             findings.extend(self.note_look(run, &look));
             look.put_into(&mut seen);

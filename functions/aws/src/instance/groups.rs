@@ -7,7 +7,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Regional;
 use crate::{
-    autoscaling::Group,
     elbv2::{Health, Target},
     error::Failure,
 };
@@ -29,26 +28,38 @@ pub(super) async fn targets_of(
 
 /// Whether these groups are back: at their desired size, all members in service, all targets healthy.
 pub(super) async fn are_back(aws: &Regional, names: &BTreeSet<String>) -> StepSeen {
-    if names.is_empty() {
-        return StepSeen::Done;
-    }
-    let names: Vec<String> = names.iter().cloned().collect();
-    let Ok(groups) = aws.groups.groups(&names).await else { return StepSeen::Unknown };
-    if !groups.iter().all(Group::is_whole) {
-        return StepSeen::Busy;
-    }
-    let wanting = groups.iter().filter(|group| group.desired > 0);
-    let arns: BTreeSet<String> = wanting.flat_map(|group| group.target_groups.clone()).collect();
-    match targets_of(aws, arns).await {
-        Ok(found) if found.values().all(|targets| serves(targets)) => StepSeen::Done,
-        Ok(_) => StepSeen::Busy,
+    match lacks(aws, names).await {
+        Ok(None) => StepSeen::Done,
+        Ok(Some(_)) => StepSeen::Busy,
         Err(_) => StepSeen::Unknown,
     }
 }
 
-/// No target that should serve does not; and it is not that none is registered yet.
-fn serves(targets: &[Target]) -> bool {
-    !targets.is_empty() && targets.iter().all(|target| target.health != Health::Unhealthy)
+/// What keeps the first of these groups that is not whole from it; nothing if all of them are. The same is asked
+/// before a drill and after it: a group that is not whole before would never be seen to be back.
+pub(super) async fn lacks(aws: &Regional, names: &BTreeSet<String>) -> Result<Option<String>, Failure> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let groups = aws.groups.groups(&names.iter().cloned().collect::<Vec<_>>()).await?;
+    let first = groups.iter().find_map(|group| Some((&group.name, group.lacks()?)));
+    if let Some((name, what)) = first {
+        return Ok(Some(format!("Auto Scaling group {name} is not whole: {what}")));
+    }
+    let wanting = groups.iter().filter(|group| group.desired > 0);
+    let arns: BTreeSet<String> = wanting.flat_map(|group| group.target_groups.clone()).collect();
+    let found = targets_of(aws, arns).await?;
+    let first = found.iter().find_map(|(arn, targets)| Some((arn, lacks_target(targets)?)));
+    Ok(first.map(|(arn, what)| format!("target group {arn} is not whole: {what}")))
+}
+
+/// Whether a target that should serve does not, or none is registered yet.
+fn lacks_target(targets: &[Target]) -> Option<String> {
+    if targets.is_empty() {
+        return Some("no target is registered".to_owned());
+    }
+    let ill = targets.iter().find(|target| target.health == Health::Unhealthy)?;
+    Some(format!("target {} is not healthy", ill.id))
 }
 
 #[cfg(test)]
@@ -61,8 +72,10 @@ mod tests {
 
     #[test]
     fn a_target_that_is_taken_out_does_not_count_against_its_group() {
-        assert!(serves(&[target("i-1", Health::Healthy), target("i-2", Health::NotExpected)]));
-        assert!(!serves(&[target("i-1", Health::Healthy), target("i-2", Health::Unhealthy)]));
-        assert!(!serves(&[]), "the replacement is not registered yet");
+        let taken_out = [target("i-1", Health::Healthy), target("i-2", Health::NotExpected)];
+        assert_eq!(lacks_target(&taken_out), None);
+        let ill = [target("i-1", Health::Healthy), target("i-2", Health::Unhealthy)];
+        assert_eq!(lacks_target(&ill).unwrap(), "target i-2 is not healthy");
+        assert!(lacks_target(&[]).is_some(), "the replacement is not registered yet");
     }
 }

@@ -10,6 +10,7 @@ mod plan;
 #[cfg(feature = "inject")]
 mod prepare;
 mod probes;
+mod start;
 mod targets;
 
 use std::{
@@ -36,7 +37,6 @@ use crate::{
     clock::SystemClock,
     config::Config,
     due::when,
-    ec2::Instance,
     pager::Pager,
     probe::Prober,
     stops::{self, Stops},
@@ -57,6 +57,8 @@ pub struct InstanceDrill {
     last_aws: Option<Duration>,
     last_phase: Option<Phase>,
     prepared: Option<Prepared>,
+    #[cfg(feature = "inject")]
+    choice: prepare::Choice,
     /// The Auto Scaling groups of the targets, as far as they were ever seen.
     known_groups: BTreeSet<String>,
     /// What the record knows of the targets' states.
@@ -72,19 +74,26 @@ impl Drill for InstanceDrill {
         let ask_aws = self.is_aws_due(run.phase);
         let checking = run.phase == Phase::Checking;
         let mut findings = Vec::new();
-        #[cfg(feature = "inject")]
-        if checking && ask_aws && !run.is_successors() && !matches!(self.prepared, Some(Prepared::Ready(_))) {
-            findings.extend(self.prepare_and_note().await);
-        }
         let look = ask_aws && !checking && !run.undo.is_empty();
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let this = &*self;
-        let (answers, looked, stopping, raised) = tokio::join!(
-            Box::pin(this.ask_probes(ask_aws)),
-            when(look, this.look(run)),
-            when(ask_aws && stoppable, this.stop_conditions()),
-            when(ask_aws, this.detection(run)),
-        );
+        let looks = async {
+            tokio::join!(
+                Box::pin(this.ask_probes(ask_aws)),
+                when(look, this.look(run)),
+                when(ask_aws && stoppable, this.stop_conditions()),
+                when(ask_aws, this.detection(run)),
+            )
+        };
+        // Again at each look: what was true of an instance when the baseline began may be so no more when it holds.
+        #[cfg(feature = "inject")]
+        let (looks, found) =
+            tokio::join!(looks, when(checking && ask_aws && !run.is_successors(), this.prepare()));
+        #[cfg(not(feature = "inject"))]
+        let looks = looks.await;
+        let (answers, looked, stopping, raised) = looks;
+        #[cfg(feature = "inject")]
+        findings.extend(found.and_then(|found| self.note_prepared(found)));
 
         let mut seen = Observation {
             answers,
@@ -98,6 +107,9 @@ impl Drill for InstanceDrill {
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates = gate::standing(&self.request, &self.config.policy, self.clock.now());
+        }
+        if checking {
+            seen.gates.push(self.stops.gate());
         }
         if let Some(look) = looked {
             findings.extend(self.note_states(&look));
@@ -121,11 +133,7 @@ impl Drill for InstanceDrill {
         self.last_aws = None;
         self.busy.clear();
         let resources: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
-        match self.aws.ec2.by_ids(resources).await {
-            Ok(found) => self.start_stopped(&found).await,
-            // Starting what runs already does nothing, so not knowing is no reason to wait.
-            Err(_) => self.aws.ec2.start(resources).await,
-        }
+        self.start(resources).await
     }
 
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
@@ -169,6 +177,8 @@ impl InstanceDrill {
             pager,
             stops: Stops::of(&request),
             request,
+            #[cfg(feature = "inject")]
+            choice: prepare::Choice::of(&target),
             target,
             clock,
             last_aws: None,
@@ -195,29 +205,6 @@ impl InstanceDrill {
             self.last_aws = Some(now);
         }
         due
-    }
-
-    /// Starts those that are stopped now. One that is still stopping cannot be started yet.
-    async fn start_stopped(&self, found: &[Instance]) -> CallOutcome {
-        let in_state = |state: &str| -> Vec<String> {
-            found
-                .iter()
-                .filter(|instance| instance.state == state)
-                .map(|instance| instance.id.clone())
-                .collect()
-        };
-        let (stopped, stopping) = (in_state("stopped"), in_state("stopping"));
-        if !stopped.is_empty() {
-            return self.aws.ec2.start(&stopped).await;
-        }
-        if stopping.is_empty() {
-            return CallOutcome::Done;
-        }
-        CallOutcome::NotExecuted {
-            code: "StillStopping".to_owned(),
-            message: format!("still stopping: {}", stopping.join(", ")),
-            again: true,
-        }
     }
 
     /// Which states the record does not know yet.

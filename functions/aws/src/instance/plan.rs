@@ -29,6 +29,7 @@ impl InstanceDrill {
             Ok(found) => {
                 candidates = found.candidates;
                 plan.undo = found.undo;
+                plan.refused = found.lacks;
                 match found.chosen {
                     Ok(selection) => {
                         plan.targets = selection.chosen;

@@ -8,7 +8,7 @@ use firedrill_core::{
     instance::{self, Candidate, Healthy, Membership, Selection, VolumeKey},
     plan::LeftOut,
     ports::Clock,
-    request::InstanceSelector,
+    request::{InstanceSelector, InstanceTarget},
 };
 use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
 
@@ -21,11 +21,47 @@ use crate::{
 /// So many of those left out the record names.
 const MOST_LEFT_OUT: usize = 250;
 
+/// What one invocation keeps from one choice to the next.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The same at each: what has not changed is chosen again.
+    seed: u64,
+    /// The latest, which the record has.
+    latest: Option<Selection>,
+    /// Whose stop protection was read, and what it said.
+    protections: BTreeMap<String, Seen>,
+}
+
+impl Choice {
+    pub(super) fn of(target: &InstanceTarget) -> Self {
+        // Half a number's width, so that a request can name it again.
+        let seed = u64::from(target.seed.unwrap_or_else(|| fastrand::u32(..)));
+        Self { seed, latest: None, protections: BTreeMap::new() }
+    }
+
+    /// What is known of this instance's stop protection. For those chosen it is asked again each time, for the
+    /// others not: one call each for a whole fleet would be too many, and EC2 itself stops nothing protected.
+    fn protection(&self, id: &String) -> Option<Seen> {
+        let is_chosen = self.latest.iter().any(|selection| selection.chosen.contains(id));
+        self.protections.get(id).copied().filter(|_| !is_chosen)
+    }
+
+    /// Takes the latest choice; whether it is another one than before.
+    fn note(&mut self, selection: &Selection) -> bool {
+        let is_new = self.latest.as_ref() != Some(selection);
+        if is_new {
+            self.latest = Some(selection.clone());
+        }
+        is_new
+    }
+}
+
 /// What came of resolving the targets once.
-struct Found {
+pub(super) struct Found {
     prepared: Prepared,
-    selection: Option<Evidence>,
+    selection: Option<Selection>,
     groups: BTreeSet<String>,
+    protections: BTreeMap<String, Seen>,
 }
 
 /// What the choice was made of.
@@ -33,72 +69,75 @@ pub(super) struct Resolved {
     pub chosen: Result<Selection, (String, Vec<LeftOut>)>,
     pub candidates: Vec<Candidate>,
     pub undo: Vec<UndoStep>,
+    /// The groups of those chosen.
+    groups: BTreeSet<String>,
+    /// What keeps one of them from being whole.
+    pub lacks: Option<String>,
 }
 
 impl InstanceDrill {
-    /// Resolves the targets, and keeps what came of it.
-    pub(super) async fn prepare_and_note(&mut self) -> Option<Evidence> {
-        let found = Box::pin(self.prepare()).await;
-        self.known_groups.extend(found.groups);
+    /// Keeps what came of preparing; the choice is written down when it is another one.
+    pub(super) fn note_prepared(&mut self, found: Found) -> Option<Evidence> {
+        // Nothing was stopped yet: groups of an earlier choice do not matter any more.
+        self.known_groups = found.groups;
         self.prepared = Some(found.prepared);
-        found.selection
+        self.choice.protections.extend(found.protections);
+        let selection = found.selection.filter(|selection| self.choice.note(selection))?;
+        let Selection { seed, fitting, chosen, left_out } = selection;
+        Some(Evidence::Selection { at: self.clock.now(), seed, fitting, chosen, left_out })
     }
 
-    async fn prepare(&self) -> Found {
-        match self.resolve().await {
-            Err(prepared) => Found { prepared, selection: None, groups: BTreeSet::new() },
-            Ok(Resolved { chosen, candidates, undo }) => {
-                let (prepared, selection) = match chosen {
-                    Ok(selection) => (Prepared::Ready(Box::new(Ready { lever: None, undo })), selection),
-                    Err((why, left_out)) => {
-                        (Prepared::Refused(why), Selection { left_out, ..Selection::default() })
-                    }
-                };
-                let Selection { seed, fitting, chosen, left_out } = selection;
-                let members = candidates.iter().filter(|candidate| chosen.contains(&candidate.id));
-                let groups = members.filter_map(|candidate| candidate.group.as_ref());
-                Found {
-                    prepared,
-                    groups: groups.map(|member| member.group.clone()).collect(),
-                    selection: Some(Evidence::Selection {
-                        at: self.clock.now(),
-                        seed,
-                        fitting,
-                        chosen,
-                        left_out: bounded(left_out),
-                    }),
-                }
+    /// Resolves the targets.
+    pub(super) async fn prepare(&self) -> Found {
+        let Resolved { chosen, candidates, undo, groups, lacks } = match self.resolve().await {
+            Ok(resolved) => resolved,
+            Err(prepared) => {
+                let (groups, protections) = Default::default();
+                return Found { prepared, selection: None, groups, protections };
             }
-        }
+        };
+        let (prepared, selection) = match (chosen, lacks) {
+            // It may be scaling at the moment.
+            (Ok(selection), Some(why)) => (Prepared::Unknown(why), selection),
+            (Ok(selection), None) => (Prepared::Ready(Box::new(Ready { lever: None, undo })), selection),
+            (Err((why, left_out)), _) => {
+                (Prepared::Refused(why), Selection { left_out, ..Selection::default() })
+            }
+        };
+        let selection = Selection { left_out: bounded(selection.left_out), ..selection };
+        let asked = candidates.into_iter().filter(|candidate| candidate.stop_protected != Seen::Unknown);
+        let protections = asked.map(|candidate| (candidate.id, candidate.stop_protected)).collect();
+        Found { prepared, selection: Some(selection), groups, protections }
     }
 
     /// Resolves the targets. An error says that nothing can be chosen from: refused, or unknown.
     pub(super) async fn resolve(&self) -> Result<Resolved, Prepared> {
         // Many calls, each with a deadline of its own.
         let within = self.config.timing.call_deadline() * 2;
-        let (found, candidates, healthy) = match tokio::time::timeout(within, self.candidates()).await {
-            Ok(Ok(all)) => all,
-            Ok(Err(failure)) => return Err(unreadable(&failure)),
-            Err(_) => {
-                return Err(Prepared::Unknown(format!(
-                    "AWS did not answer within {} ms",
-                    within.as_millis()
-                )));
-            }
-        };
+        match tokio::time::timeout(within, Box::pin(self.resolved())).await {
+            Ok(Ok(resolved)) => Ok(resolved),
+            Ok(Err(failure)) => Err(unreadable(&failure)),
+            Err(_) => Err(Prepared::Unknown(format!("AWS did not answer within {} ms", within.as_millis()))),
+        }
+    }
+
+    async fn resolved(&self) -> Result<Resolved, Failure> {
+        let (found, candidates, healthy) = self.candidates().await?;
         let target = &self.target;
-        // Half a number's width, so that a request can name it again.
-        let seed = u64::from(target.seed.unwrap_or_else(|| fastrand::u32(..)));
         let (environment, keys) = (&self.request.environment, &self.config.kms_key_arns);
-        let chosen = instance::choose(&candidates, &healthy, target, environment, keys, seed);
-        let undo = chosen.as_ref().map_or_else(
-            |_| Vec::new(),
-            |selection| {
-                let account = found.first().map(|instance| instance.account.as_str()).unwrap_or_default();
-                instance::undo(&selection.chosen, &target.region, account, "")
-            },
-        );
-        Ok(Resolved { chosen, candidates, undo })
+        let chosen = instance::choose(&candidates, &healthy, target, environment, keys, self.choice.seed);
+        let Ok(selection) = &chosen else {
+            let (undo, groups) = Default::default();
+            return Ok(Resolved { chosen, candidates, undo, groups, lacks: None });
+        };
+        let account = found.first().map(|instance| instance.account.as_str()).unwrap_or_default();
+        let undo = instance::undo(&selection.chosen, &target.region, account, "");
+        let members = candidates.iter().filter(|candidate| selection.chosen.contains(&candidate.id));
+        let memberships = members.filter_map(|candidate| candidate.group.as_ref());
+        let groups: BTreeSet<String> = memberships.map(|member| member.group.clone()).collect();
+        let lacks = groups::lacks(&self.aws, &groups).await?;
+        let lacks = lacks.map(|what| format!("{what}; it could not be seen to be back after the drill"));
+        Ok(Resolved { chosen, candidates, undo, groups, lacks })
     }
 
     /// Everything that decides whether an instance may be stopped.
@@ -165,9 +204,13 @@ impl InstanceDrill {
         Ok(known::known_by(&targets, found))
     }
 
-    /// Asks for the stop protection of those that nothing else speaks against: one call each.
+    /// Asks for the stop protection of those that nothing else speaks against: one call each, where it has to be.
     async fn protections(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failure> {
         let asked = stream::iter(candidates).map(async |mut candidate| {
+            if let Some(known) = self.choice.protection(&candidate.id) {
+                candidate.stop_protected = known;
+                return Ok(candidate);
+            }
             let otherwise =
                 Candidate { stop_protected: Seen::No, keys: vec![], group: None, ..candidate.clone() };
             if instance::unfit(&otherwise, &self.target, &self.request.environment, &[]).is_none() {
@@ -212,12 +255,53 @@ fn candidate(
     }
 }
 
-/// As many as the record takes, and how many more there were.
+/// As many as the record takes, and how many more there were; in an order of their own, for AWS has none.
 pub(super) fn bounded(mut left_out: Vec<LeftOut>) -> Vec<LeftOut> {
+    left_out.sort_by(|a, b| a.resource.cmp(&b.resource));
     let more = left_out.len().saturating_sub(MOST_LEFT_OUT);
     if more > 0 {
         left_out.truncate(MOST_LEFT_OUT);
         left_out.push(LeftOut { resource: format!("{more} more"), why: "not named here".to_owned() });
     }
     left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_core::request::BlastRadius;
+
+    use super::*;
+
+    fn target() -> InstanceTarget {
+        InstanceTarget {
+            region: "eu-west-2".to_owned(),
+            instances: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
+            blast_radius: BlastRadius::Count(1),
+            availability_zone: None,
+            seed: None,
+        }
+    }
+
+    fn selection(id: &str) -> Selection {
+        Selection { chosen: vec![id.to_owned()], ..Selection::default() }
+    }
+
+    #[test]
+    fn a_choice_that_did_not_change_is_never_written_down_again() {
+        let mut choice = Choice::of(&target());
+        let changes = ["i-1", "i-1", "i-2", "i-2", "i-1"].map(|id| choice.note(&selection(id)));
+        assert_eq!(changes, [true, false, true, false, true]);
+        let left = |id: &str| LeftOut { resource: id.to_owned(), why: String::new() };
+        let (one, two) = (bounded(vec![left("i-1"), left("i-2")]), bounded(vec![left("i-2"), left("i-1")]));
+        assert_eq!(one, two, "AWS answers in any order");
+    }
+
+    #[test]
+    fn the_stop_protection_of_what_is_chosen_is_never_taken_from_an_earlier_look() {
+        let mut choice = Choice::of(&target());
+        let (one, two) = ("i-1".to_owned(), "i-2".to_owned());
+        choice.protections = BTreeMap::from([(one.clone(), Seen::No), (two.clone(), Seen::No)]);
+        choice.note(&selection(&one));
+        assert_eq!((choice.protection(&one), choice.protection(&two)), (None, Some(Seen::No)));
+    }
 }
