@@ -49,6 +49,7 @@ impl WorldClock {
         let slow = self.world.is_unlucky();
         if slow {
             self.world.met(Trouble::SlowAnswer);
+            self.world.slow_at.borrow_mut().push(self.world.now.get());
         }
         let ms = self.world.rng.borrow_mut().u64(if slow { 500..SLOW } else { 1..60 });
         self.wait(ms)

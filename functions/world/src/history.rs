@@ -31,6 +31,8 @@ pub struct History {
     pub run: Option<Run>,
     /// Who began it.
     pub began_by: Option<String>,
+    /// When answers began to be slow.
+    pub slow: Vec<Timestamp>,
     /// When the lease was last renewed before the store went away.
     pub renewed: Option<Timestamp>,
     /// How many heads there are.
@@ -102,6 +104,7 @@ pub(crate) fn ended(world: &World) -> History {
         scenario: world.scenario.clone(),
         log,
         began_by: table.began_by.take(),
+        slow: world.slow_at.take().into_iter().map(Timestamp::from_millis).collect(),
         renewed: table.renewed_at.map(Timestamp::from_millis),
         heads: table.heads.len(),
         finishes: table.finishes,

@@ -77,6 +77,8 @@ pub struct Scenario {
     pub store_away: Option<Span>,
     /// While it is away, it does not even say so.
     pub store_hangs: bool,
+    /// Whoever began the run cannot reach the store during this span; everybody else can.
+    pub cut_off: Option<Span>,
     /// Probes give no answer during this span.
     pub blind: Option<Span>,
     /// A person who was paged says a word so long after it.
@@ -189,10 +191,11 @@ impl Scenario {
             restored_by_others_at: draw.moment(40, 10_000..90_000),
             primary_ill: draw.span(fails, 5_000..120_000, 20_000..400_000),
             undo_refused: draw.span(60, 20_000..120_000, 100_000..300_000),
-            store_away: draw.span(90, 0..150_000, 5_000..80_000).filter(|_| !calm),
+            store_away: draw.span(90, 0..150_000, 5_000..200_000).filter(|_| !calm),
             blind: draw.span(80, 10_000..80_000, 10_000..160_000),
             release_after: draw.moment(850, 5_000..120_000),
             store_hangs: draw.chance(500),
+            cut_off: draw.span(60, 0..120_000, 60_000..300_000).filter(|_| !calm),
             fault: None,
         }
     }
@@ -206,6 +209,7 @@ impl Scenario {
             && self.deaths == 0
             && self.works_for > 300_000
             && self.store_away.is_none()
+            && self.cut_off.is_none()
             && self.blind.is_none()
             && self.undo_refused.is_none()
             && self.primary_ill.is_none()

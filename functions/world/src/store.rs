@@ -130,7 +130,16 @@ impl WorldStore {
     }
 
     async fn call<T>(&self, access: Access, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        let done = troubled(&self.world, &self.clock, access, work).await;
+        let began_it = self.world.table.borrow().began_by.as_ref() == Some(&self.owner.0);
+        let done = if began_it && self.world.is_within(self.world.scenario.cut_off) {
+            self.world.met_once(Trouble::CutOff);
+            if self.world.scenario.store_hangs {
+                self.clock.wait(TIMING.call_deadline_ms).await;
+            }
+            Err(StoreError::Unknown("simulated".to_owned()))
+        } else {
+            troubled(&self.world, &self.clock, access, work).await
+        };
         if done.is_err() {
             self.world.note_excuse(&self.owner);
         }

@@ -30,6 +30,7 @@ troubles! {
     ChangeHoursLate,
     ClockIsOff,
     ConditionTrips,
+    CutOff,
     DuplicateChange,
     DuplicateDelivery,
     FailoverDropped,

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub log: RefCell<Vec<Logged>>,
     pub met: RefCell<Met>,
     pub faults: Faults,
+    /// When an answer began to be slow.
+    pub slow_at: RefCell<Vec<i64>>,
     /// Whether users are served.
     pub serving: Cell<bool>,
     /// What the last look before the verdict could show was so at this moment.
@@ -54,6 +56,7 @@ impl World {
             log: RefCell::default(),
             met: RefCell::default(),
             faults: Faults::default(),
+            slow_at: RefCell::default(),
             serving: Cell::new(!scenario.ill_at_start),
             last_undecided_look: Cell::new(None),
             decided: Cell::new(false),

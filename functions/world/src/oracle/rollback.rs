@@ -11,6 +11,9 @@ use crate::{
     truth::BEGINS,
 };
 
+/// The slowest way of a slow answer.
+const SLOW: u64 = 4_500;
+
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let told = history.log.iter().any(|logged| logged.what == Event::Paged);
     let could_be_told = history.met.times(Trouble::PageFails) == 0;
@@ -47,20 +50,16 @@ fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String
     let soon = TIMING.aws_poll_ms + 2 * TIMING.poll_ms + 2 * clocks;
     let is_ours = began.millis_since(renewed) + soon < TIMING.lease_ms / 2;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
-    let hindered = [
-        Trouble::CallHangs,
-        Trouble::StoreHangs,
-        Trouble::SlowAnswer,
-        Trouble::ReadFails,
-        Trouble::InvocationDies,
-    ]
-    .iter()
-    .any(|trouble| history.met.times(*trouble) > 0);
+    let until = began.plus_millis(soon);
+    let mut slow = history.slow.iter();
+    let hindered = [Trouble::CallHangs, Trouble::StoreHangs, Trouble::InvocationDies, Trouble::CutOff]
+        .iter()
+        .any(|trouble| history.met.times(*trouble) > 0)
+        || slow.any(|at| at.plus_millis(SLOW) >= began && *at <= until);
     let taken_up = history.log.iter().any(|logged| matches!(logged.what, Event::TakenUp { .. }));
     if !away_for_long || hindered || taken_up || !is_ours || history.scenario.works_for < 300_000 {
         return Ok(());
     }
-    let until = began.plus_millis(soon);
     let asked = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
     let needless = run.undo.iter().all(|step| step.progress.attempts == 0);
     if needless || history.log.iter().any(asked) {

@@ -126,6 +126,7 @@ fn anybody_stops(history: &History) -> bool {
     // While the store is away, the gates that lie in it cannot be read.
     let gate = scenario.gate_closed.is_some()
         || scenario.store_away.is_some()
+        || scenario.cut_off.is_some()
         || scenario.unreadable_switch.is_some()
         || scenario.watchdog.away.is_some()
         || scenario.watchdog.throttled > 0;
