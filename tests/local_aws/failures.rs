@@ -208,7 +208,9 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
             assert_eq!(run["phase"], "rollingBack", "{run:#}");
             place.no_fault("capacity").await;
         };
-        let (answer, ()) = tokio::join!(place.invoke(&both), look);
+        let look = tokio::time::timeout(Duration::from_mins(1), look);
+        let (answer, looked) = tokio::join!(place.invoke(&both), look);
+        assert!(looked.is_ok(), "the other one was never started: {answer:#?}");
         // No call was left unanswered: want of capacity proves that nothing was started.
         let answer = answer.unwrap();
         assert_eq!(

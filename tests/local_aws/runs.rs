@@ -127,7 +127,9 @@ fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
             place.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
             place.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
         };
-        let (answer, ()) = tokio::join!(place.invoke(&drill), change);
+        let change = tokio::time::timeout(Duration::from_mins(1), change);
+        let (answer, changed) = tokio::join!(place.invoke(&drill), change);
+        assert!(changed.is_ok(), "no choice is on record: {answer:#?}");
         let answer = answer.unwrap();
         assert_eq!(
             (&answer["outcome"], &answer["targets"]),
