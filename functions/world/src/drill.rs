@@ -127,12 +127,13 @@ impl Drill for WorldDrill {
             seen.gates.push(self.world.gate());
         }
         let due = self.is_aws_due(run.phase);
-        if run.phase == Phase::Checking {
-            if due && !matches!(self.prepared, Some(Prepared::Ready(_))) {
+        if run.is_untouched() {
+            if due {
                 self.prepared = Some(self.prepare());
             }
             seen.prepared.clone_from(&self.prepared);
-        } else if due {
+        }
+        if run.phase != Phase::Checking && due {
             let asked = self.clock.now();
             self.clock.latency().await;
             let shown = self.look();

@@ -94,11 +94,11 @@ impl<R: Resource> Drill for AlarmDrill<R> {
             self.pace.hurry();
         }
         let ask_aws = self.pace.take(self.clock.elapsed());
-        let checking = run.phase == Phase::Checking;
+        let (checking, untouched) = (run.phase == Phase::Checking, run.is_untouched());
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let mut findings = Vec::new();
         #[cfg(feature = "inject")]
-        if ask_aws && checking && !run.is_successors() {
+        if ask_aws && untouched && !run.is_successors() {
             findings.extend(self.prepare_and_note(run).await);
         }
         let this = &*self;
@@ -114,7 +114,7 @@ impl<R: Resource> Drill for AlarmDrill<R> {
         self.note_identity(&answers);
         let mut seen = Observation {
             answers,
-            prepared: self.prepared.clone().filter(|_| checking),
+            prepared: self.prepared.clone().filter(|_| untouched),
             stop: stopping.and_then(|looked| self.stops.note(looked)),
             ..Observation::default()
         };

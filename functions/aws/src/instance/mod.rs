@@ -72,7 +72,7 @@ pub struct InstanceDrill {
 impl Drill for InstanceDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let ask_aws = self.is_aws_due(run.phase);
-        let checking = run.phase == Phase::Checking;
+        let (checking, untouched) = (run.phase == Phase::Checking, run.is_untouched());
         let mut findings = Vec::new();
         let look = ask_aws && !checking && !run.undo.is_empty();
         let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
@@ -88,7 +88,7 @@ impl Drill for InstanceDrill {
         // Again at each look: what was true of an instance when the baseline began may be so no more when it holds.
         #[cfg(feature = "inject")]
         let (looks, found) =
-            tokio::join!(looks, when(checking && ask_aws && !run.is_successors(), this.prepare()));
+            tokio::join!(looks, when(untouched && ask_aws && !run.is_successors(), this.prepare()));
         #[cfg(not(feature = "inject"))]
         let looks = looks.await;
         let (answers, looked, stopping, raised) = looks;
@@ -97,7 +97,7 @@ impl Drill for InstanceDrill {
 
         let mut seen = Observation {
             answers,
-            prepared: self.prepared.clone().filter(|_| checking),
+            prepared: self.prepared.clone().filter(|_| untouched),
             stop: stopping.and_then(|looked| self.stops.note(looked)),
             // Starting an instance moves no traffic: nobody asks for these two.
             primary: Seen::Yes,

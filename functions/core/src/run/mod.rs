@@ -218,6 +218,17 @@ impl Run {
         self.injection.as_ref()?.began()
     }
 
+    /// Whether nothing can have been touched yet, and may still be: it checks, or its call is proven not executed. Then
+    /// what is to fail has to be looked at again.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        match self.phase {
+            Phase::Checking => true,
+            Phase::Injecting => self.injection_began().is_none(),
+            _ => false,
+        }
+    }
+
     /// Whether it is being taken back, whatever it learned.
     #[must_use]
     pub const fn is_turned_back(&self) -> bool {

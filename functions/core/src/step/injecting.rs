@@ -2,10 +2,10 @@
 
 use super::{finish_untouched, note_detected, past_deadline, real_incident, roll_back, stop_reason};
 use crate::{
-    Act, Measured, Observation, Part, Run, Seen, Timestamp,
+    Act, Measured, Observation, Part, Prepared, Ready, Run, Seen, Timestamp,
     gate::closed,
     request::Mode,
-    run::{Call, CallOutcome, Phase, Verdict},
+    run::{Call, CallOutcome, Lever, Phase, Verdict},
     time::growing_ms,
 };
 
@@ -108,6 +108,18 @@ fn next_datapoint(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     Act::Inject(number)
 }
 
+/// Whether what was found now is what the record says.
+fn is_as_it_was(run: &Run, ready: &Ready) -> bool {
+    let lever = |lever: &Lever| (lever.alarm_arn.clone(), lever.automation.clone());
+    let database = |lever: &Lever| {
+        let facts = lever.database.as_ref()?;
+        Some((facts.writer().map(str::to_owned), facts.zones.clone(), facts.last_failover))
+    };
+    *run.undo == ready.undo
+        && run.lever.as_deref().map(lever) == ready.lever.as_ref().map(lever)
+        && run.lever.as_deref().map(database) == ready.lever.as_ref().map(database)
+}
+
 /// Every call so far is proven to have had no effect: nothing is in the world to be taken back.
 fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = stop_reason(run).or_else(|| past_deadline(run, now)) {
@@ -137,7 +149,20 @@ fn nothing_sent(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     if let Some(reason) = closed(&seen.gates) {
         return finish_untouched(run, Verdict::Stopped, reason, now);
     }
-    // Much may have happened since the first call: nothing is made to fail on top of a real failure.
+    // Much may have happened since the first call: nothing is made to fail on top of a real failure, and nothing else
+    // than what the record takes back.
+    match &seen.prepared {
+        Some(Prepared::Ready(ready)) if is_as_it_was(run, ready) => {}
+        Some(Prepared::Ready(_)) => {
+            let reason = format!("{code}: {message}; meanwhile what was to fail has changed");
+            return finish_untouched(run, Verdict::NotInjected, reason, now);
+        }
+        Some(Prepared::Refused(why)) => {
+            let reason = format!("{code}: {message}; meanwhile {why}");
+            return finish_untouched(run, Verdict::NotInjected, reason, now);
+        }
+        Some(Prepared::Unknown(_)) | None => return Act::Wait,
+    }
     let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     let Some(injection) = run.injection.as_mut().filter(|_| steady) else { return Act::Wait };
     injection.calls.push(Call {

@@ -354,6 +354,8 @@ fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
             unwatched: false,
         };
         run.injection = Some(injection.into());
+        run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+        let ready = Ready { lever: None, undo: run.undo.to_vec() };
         let mut last = Act::Wait;
         for second in 1..=10 {
             let now = second * 1_000;
@@ -361,6 +363,7 @@ fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
             let seen = Observation {
                 gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
                 answers: (0..run.limits.probes.len()).map(|index| (index, answer.clone())).collect(),
+                prepared: Some(Prepared::Ready(Box::new(ready.clone()))),
                 ..Observation::default()
             };
             let (next, act) = step(&run, &seen, at(now));
@@ -428,4 +431,43 @@ fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
     }
     let pauses: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(pauses.len() > 5 && pauses.iter().all(|pause| *pause == pauses[0]), "{asked:?}");
+}
+
+/// It was proven not executed; what it was meant for is not what it was.
+#[test]
+fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
+    let undo_of = |id: &str| undo(&[id.to_owned()], "eu-west-2", "", "aws");
+    let (chosen, other) = (undo_of("i-0123456789abcdef0"), undo_of("i-00000000000000000"));
+    let ready =
+        |undo: &[UndoStep]| Some(Prepared::Ready(Box::new(Ready { lever: None, undo: undo.to_vec() })));
+    let ended = (Phase::Finished, Some(Verdict::NotInjected), Act::Wait);
+    for (prepared, expected) in [
+        (ready(&chosen), (Phase::Injecting, None, Act::Inject(2))),
+        (ready(&other), ended),
+        (Some(Prepared::Refused("it is the last that serves".into())), ended),
+        (Some(Prepared::Unknown("u".into())), (Phase::Injecting, None, Act::Wait)),
+        (None, (Phase::Injecting, None, Act::Wait)),
+    ] {
+        let mut run = run();
+        run.phase = Phase::Injecting;
+        run.undo = chosen.clone().into();
+        let outcome =
+            Some(CallOutcome::NotExecuted { code: "Throttling".into(), message: "m".into(), again: true });
+        let call = Call { number: 1, intended: at(0), sent: Some(at(0)), answered: None, outcome };
+        run.injection = Some(
+            Injection {
+                owner: run.starter.clone(),
+                deadline: at(60_000),
+                calls: vec![call],
+                last_absent: None,
+                unwatched: false,
+            }
+            .into(),
+        );
+        run.limits.probes.clear();
+        let gates = vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }];
+        let seen = Observation { gates, prepared, ..Observation::default() };
+        let (next, act) = step(&run, &seen, at(20_000));
+        assert_eq!((next.phase, next.verdict, act), expected);
+    }
 }

@@ -239,13 +239,14 @@ impl Drill for FailoverDrill {
         if due {
             self.last_look = Some(elapsed);
         }
-        if run.phase == Phase::Checking {
+        if run.is_untouched() {
             // The alarm may go off, or the writer move, while the steady state is waited for.
             if due {
                 self.prepared = Some(self.prepare());
             }
             seen.prepared.clone_from(&self.prepared);
-        } else if due {
+        }
+        if run.phase != Phase::Checking && due {
             let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();

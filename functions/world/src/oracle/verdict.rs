@@ -4,6 +4,7 @@ use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict};
 
 use crate::{
     event::{Event, Logged},
+    failover::PERIODS,
     history::History,
     scenario::Kind,
     trouble::Trouble,
@@ -51,7 +52,7 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
             _ => fail("nothing was ever sent"),
         };
     };
-    let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace);
+    let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace) || nobody_can_tell(history);
     let agrees = |again| {
         agrees(history, run, verdict, again, in_place, decided)
             .map_err(|what| format!("verdict {verdict}, but {what}"))
@@ -62,6 +63,17 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         Some(seen) => known.or_else(|_| agrees(recovered(history, sent, seen))),
         None => known,
     }
+}
+
+/// In mode `metric`: whether enough datapoints were taken as soon after a real alarm as clocks differ.
+fn nobody_can_tell(history: &History) -> bool {
+    let clocks = 2 * u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
+    let raised = history.log.iter().filter(|logged| logged.what == Event::RealAlarm);
+    history.scenario.failover.metric
+        && raised.map(|logged| logged.at.plus_millis(clocks)).any(|at| {
+            let taken = history.log.iter().filter(|logged| logged.what == Event::Injected && logged.at <= at);
+            u64::try_from(taken.count()).is_ok_and(|taken| taken >= PERIODS)
+        })
 }
 
 /// Whether it agrees with when users were served again, in milliseconds since the injection.

@@ -118,7 +118,8 @@ impl Drill for Hands {
         let steps = || undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
         let seen = Observation {
             gates: vec![GateAnswer { gate: "window".to_owned(), open: Seen::Yes, why: String::new() }],
-            prepared: (run.phase == Phase::Checking)
+            prepared: run
+                .is_untouched()
                 .then(|| Prepared::Ready(Box::new(Ready { lever: None, undo: steps() }))),
             answers: vec![(0, Answer { seen: served.into(), asked, answered: looked, detail: None })],
             looked: Some(looked),
