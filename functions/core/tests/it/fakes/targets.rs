@@ -15,7 +15,7 @@ use firedrill_core::{
     instance::undo,
     plan::Plan,
     ports::{Clock, Drill, Inject},
-    run::{Page, Phase, RunId},
+    run::{Page, RunId},
 };
 
 use super::{Machine, Time};
