@@ -176,6 +176,7 @@ impl World {
             if was_abandoned {
                 self.met(Trouble::TakeOver);
             }
+            self.note_taken_up(next);
             self.log(Event::TakenUp { by });
         }
         Saved::Saved

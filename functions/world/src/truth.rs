@@ -191,12 +191,22 @@ impl World {
         self.log(Event::UndoSent { by: by.to_owned(), primary_well: self.primary_well() });
     }
 
+    /// Somebody takes the run up. What its former holder had made of it without writing it down is lost.
+    pub fn note_taken_up(&self, run: &Run) {
+        if run.verdict.is_none() {
+            self.decided.set(false);
+        }
+    }
+
     /// Notes that somebody looks: what was learned rests on no later look than the last one without a verdict.
     pub fn note_look(&self, run: &Run) {
-        if run.verdict.is_some() {
-            self.decided.set(true);
-        } else if !self.decided.get() {
-            self.last_undecided_look.set(Some(self.now.get()));
+        // What somebody makes of it whose run it is no more does not count.
+        let is_theirs = self.table.borrow().head(&run.run_id).is_some_and(|head| head.owner == run.owner);
+        match (is_theirs, run.verdict) {
+            (false, _) => {}
+            (true, Some(_)) => self.decided.set(true),
+            (true, None) if self.decided.get() => {}
+            (true, None) => self.last_undecided_look.set(Some(self.now.get())),
         }
         if matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering) {
             self.note_deafness(run);
