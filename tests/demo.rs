@@ -44,7 +44,8 @@ fn ended(child: Child) -> (Option<i32>, String, String) {
 }
 
 /// Times, ids, ports and places become placeholders; the order of what happens within a moment is no
-/// promise, so lines are compared as a set: sorted, each once.
+/// promise, so lines are compared as a set: sorted, each once. Nor is it that a look falls into the moment in which the
+/// failover function is at work.
 fn shape(transcript: &str) -> Vec<String> {
     let replacements = [
         (r"i-[0-9a-f]{17}", "i-ID"),
@@ -64,8 +65,9 @@ fn shape(transcript: &str) -> Vec<String> {
     for (pattern, placeholder) in replacements {
         text = Regex::new(pattern).unwrap().replace_all(&text, placeholder).into_owned();
     }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut lines: Vec<String> =
-        text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+        lines.filter(|line| !line.contains("has not concluded")).map(str::to_owned).collect();
     lines.sort();
     lines.dedup();
     lines
@@ -228,11 +230,7 @@ fn what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_s
     let temporary = tempfile::tempdir().unwrap();
     let (code, said, errors) = ended(demo(&["--crash"], temporary.path()).spawn().unwrap());
     assert_eq!(code, Some(0), "{said}\n{errors}");
-    assert!(
-        said.contains("the function dies now") && said.contains("the watchdog carries the run on"),
-        "{said}"
-    );
-    assert!(said.contains("not the function that began it"), "who finished it is not in the summary: {said}");
+    assert_eq!(shape(&said), shape(&shown(3)), "the README shows another transcript; this one is:\n{said}");
     let record = record();
     assert!(record["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{}", record["finishedBy"]);
     assert_ne!(record["starter"], record["finishedBy"]);
