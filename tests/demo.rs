@@ -51,6 +51,7 @@ fn shape(transcript: &str) -> Vec<String> {
         (r"i-[0-9a-f]{17}", "i-ID"),
         (r"\bE[0-9A-Z]{12,14}\b", "E-ID"),
         (r"AlarmTopic-\w+", "AlarmTopic-ID"),
+        (r"watchdog/[0-9a-f-]{36}/[0-9a-f]{8}", "watchdog/ID"),
         (r"datapoints? \[[^\]]*\]", "datapoints [...]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
