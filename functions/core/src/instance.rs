@@ -245,7 +245,7 @@ fn reasons(left_out: &[LeftOut]) -> String {
     if text.is_empty() { "none was left out".to_owned() } else { text.join("; ") }
 }
 
-/// How to take the stop back. One call starts all of them; it moves no traffic.
+/// How to take the stop back: all of them are started, which moves no traffic.
 #[must_use]
 pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> Vec<UndoStep> {
     vec![UndoStep {
