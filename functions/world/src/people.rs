@@ -81,7 +81,7 @@ impl Order {
                 Delivery::KillSwitch(SwitchOrder { engage: false, switch })
             }
             Self::Release { fail_back } => {
-                Delivery::Release(Release { run_id: RUN.to_owned(), by, reason, fail_back })
+                Delivery::Release(Release { run_id: RUN.to_owned(), by, reason, fail_back, said_at: None })
             }
         }
     }

@@ -248,7 +248,13 @@ mod tests {
     fn a_word_is_read_back_whole_and_none_without_a_number() {
         let (id, by) = (RunId("a/b/c/d".to_owned()), "ana".to_owned());
         let stop = Stop { by: by.clone(), reason: "wrong hour".to_owned() };
-        let release = Release { run_id: id.0.clone(), by, reason: "well again".to_owned(), fail_back: true };
+        let release = Release {
+            run_id: id.0.clone(),
+            by,
+            reason: "well again".to_owned(),
+            fail_back: true,
+            said_at: None,
+        };
         let mut item = item::keys(item::run_pk(&id), "said");
         item.insert("release".to_owned(), AttributeValue::M(item::fields(&release).unwrap()));
         item.insert("stop".to_owned(), AttributeValue::M(item::fields(&stop).unwrap()));

@@ -20,7 +20,7 @@ use crate::{
     gate::{self, Policy},
     ports::{Begun, Clock, Inject, Store, StoreError, Word},
     report::report,
-    request::{Delivery, ParseError, Problem, SwitchOrder, parse},
+    request::{Delivery, ParseError, Problem, Release, SwitchOrder, parse},
     run::{OwnerId, RunId},
     switch::Switch,
     timing::Timing,
@@ -162,6 +162,7 @@ pub async fn act_on<D: Inject>(
                 drill => drill,
             };
             // On record before it is acted upon: whoever carries the run on hears it, even if it cannot be us.
+            let release = Release { said_at: Some(clock.now()), ..release };
             let number = store.say(&id, &Word::Release(release)).await?;
             let drill = drill.map_err(|error| error.after_a_word(&id))?;
             resume(clock, store, drill, invocation, &id, Some(number)).await

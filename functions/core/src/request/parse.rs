@@ -94,6 +94,9 @@ pub struct Release {
     /// True: go on with the undo. False: leave to people what moves traffic.
     #[serde(default)]
     pub fail_back: bool,
+    /// When it was said, by the clock of whoever wrote it down; whatever else stands there is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Timestamp>,
 }
 
 /// One thing that is wrong with a request.

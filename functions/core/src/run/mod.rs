@@ -153,7 +153,7 @@ pub struct Run {
     /// The number of the latest of people's words that was heard.
     #[serde(default)]
     pub heard: u64,
-    /// When a person last ordered to fail back: alarms from before that are known to them.
+    /// When a person last ordered to fail back, a margin for clocks off: alarms from before that are known to them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
     /// What the automation behind the lever last said of itself.

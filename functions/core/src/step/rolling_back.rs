@@ -184,6 +184,9 @@ pub(super) fn while_held(run: &mut Run, seen: &Observation, now: Timestamp) -> A
         note_steps(run, seen, at, false);
         return ask_for(run, &askable(run, seen, false), now).unwrap_or(Act::Wait);
     };
+    // A word can be heard late: what went off since it was said is not known to whoever said it.
+    let said = release.said_at.map_or(now, |at| at.min(now));
+    let known = Timestamp::from_millis(said.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
     let fail_back = release.fail_back;
     run.hold = None;
     run.phase = Phase::RollingBack;
@@ -191,7 +194,7 @@ pub(super) fn while_held(run: &mut Run, seen: &Observation, now: Timestamp) -> A
     if fail_back {
         // The word is used up: should the primary fall ill again, the run is held again.
         run.release = None;
-        run.released_at = Some(now);
+        run.released_at = Some(known);
         run.pages.retain(|page| page.cause != "real incident" && page.cause != "primary unknown");
     } else {
         leave(run, |step| step.moves_traffic);

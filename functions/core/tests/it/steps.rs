@@ -64,6 +64,7 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observatio
             by: "b".into(),
             reason: "r".into(),
             fail_back: rng.bool(),
+            said_at: None,
         }),
         acted,
     }
@@ -388,8 +389,13 @@ fn an_old_word_never_opens_a_later_hold() {
     run.lever = lever(run.mode).map(Into::into);
     let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     run.undo = vec![UndoStep { moves_traffic: true, ..steps[0].clone() }].into();
-    let release =
-        Release { run_id: run.run_id.0.clone(), by: "b".into(), reason: "r".into(), fail_back: true };
+    let release = Release {
+        run_id: run.run_id.0.clone(),
+        by: "b".into(),
+        reason: "r".into(),
+        fail_back: true,
+        said_at: None,
+    };
     let look = |release, primary, now| Observation {
         release,
         looked: Some(at(now)),
@@ -470,4 +476,19 @@ fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
         let (next, act) = step(&run, &seen, at(20_000));
         assert_eq!((next.phase, next.verdict, act), expected);
     }
+}
+
+/// Said while the run is held, heard minutes later by whoever takes it over. What went off in between was not known.
+#[test]
+fn a_word_that_is_heard_late_never_covers_an_alarm_that_went_off_since() {
+    let mut held = run();
+    held.mode = Mode::Alarm;
+    held.phase = Phase::Held;
+    held.lever = lever(held.mode).map(Into::into);
+    let (run_id, by, reason) = (held.run_id.0.clone(), "b".to_owned(), "r".to_owned());
+    let release = Release { run_id, by, reason, fail_back: true, said_at: Some(at(60_000)) };
+    let seen = Observation { release: Some(release), ..Observation::default() };
+    let (next, _) = step(&held, &seen, at(300_000));
+    assert_eq!(next.phase, Phase::RollingBack);
+    assert!(next.released_at.is_some_and(|known| known <= at(60_000)), "{:?}", next.released_at);
 }
