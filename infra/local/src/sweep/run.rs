@@ -105,9 +105,7 @@ impl Lane {
         let transitions = json!({
             "stopMs": 300, "startMs": 300, "statusChecksMs": 200, "alarmMs": 400, "edgeMs": 300, "deployMs": 600,
             // No user notices: only what is forced is in ALARM.
-            "writerMs": 0, "failoverMs": 600, "zoneMs": 100,
-            // Longer than the claim of a failover function that died: whoever is asked next takes it over.
-            "snsRetryMs": 4_000
+            "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
         let home = Home::up(HomeOptions {
             bookstore: BookstoreOptions {
