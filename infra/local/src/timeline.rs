@@ -108,9 +108,11 @@ fn offset(at: Timestamp, origin: Timestamp) -> String {
     format!("{sign}{:02}.{} s", tenths / 10, tenths % 10)
 }
 
+/// When it entered the phase that its head tells of. Evidence is written before the head: what it says of a later phase
+/// stands there before its verdict does.
 fn last_change(record: &Record) -> Timestamp {
     let changes = record.evidence.iter().filter_map(|item| match item {
-        Evidence::Phase { at, .. } => Some(*at),
+        Evidence::Phase { at, to, .. } if *to == record.run.phase => Some(*at),
         _ => None,
     });
     changes.max().unwrap_or(Timestamp::from_millis(0))
@@ -335,6 +337,17 @@ fn entered(run: &Run, from: Phase, to: Phase) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use firedrill_core::{
+        Measured,
+        deliver::{Invocation, begin},
+        gate::Policy,
+        request::{Delivery, parse},
+        run::OwnerId,
+        timing::Timing,
+    };
+
     use super::*;
 
     #[test]
@@ -363,6 +376,39 @@ mod tests {
             [7, 8, 1, 4, 0]
         );
         assert_eq!(ranks(vec![line(207, 4), line(205, 1), line(9, 8), line(12, 7)]), [7, 8, 1, 4]);
+    }
+
+    /// Evidence of a change of phase is there a moment before the head that knows the verdict.
+    #[test]
+    fn what_the_head_does_not_know_yet_is_never_told_without_its_verdict() {
+        let document = include_str!("../../../events/instance-local.json");
+        let parsed = parse(&serde_json::from_str(document).unwrap());
+        let Ok(Delivery::Start(request)) = parsed else { panic!("{parsed:?}") };
+        let invocation = Invocation {
+            request_id: "r".to_owned(),
+            owner: OwnerId("o".to_owned()),
+            ends_at: Duration::from_mins(1),
+            timing: Timing::DEFAULT,
+            policy: Policy { production_applications: Vec::new(), non_production_environments: Vec::new() },
+        };
+        let at = Timestamp::from_millis;
+        let mut run = begin(&request, &invocation, at(0));
+        run.times.injected = Some(Measured::ours(at(2_000), 0));
+        run.phase = Phase::Recovering;
+        let changes =
+            [(Phase::Injecting, Phase::Recovering, 4_000), (Phase::Recovering, Phase::RollingBack, 6_000)];
+        let evidence: Vec<Evidence> = changes
+            .map(|(from, to, ms)| Evidence::Phase { at: at(ms), from, to, by: "o".to_owned() })
+            .to_vec();
+        let items = (1..=2).map(|n| serde_json::json!({ "sk": format!("evidence#{n}") })).collect();
+        let mut record = Record { run, request: None, items, evidence, head: serde_json::Value::Null };
+        let mut timeline = Timeline::new(false);
+        let before = timeline.grow(&record).join("\n");
+        assert!(before.contains("in place") && !before.contains("taken back"), "{before}");
+        record.run.phase = Phase::RollingBack;
+        record.run.verdict = Some(Verdict::Recovered);
+        let after = timeline.grow(&record).join("\n");
+        assert!(after.contains("recovered; the failure is taken back"), "{after}");
     }
 
     #[test]
