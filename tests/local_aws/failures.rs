@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::place::{DRILL, Place, deploy, request, with};
+use crate::place::{DRILL, Place, deploy, request, until, with};
 
 #[test]
 fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
@@ -197,12 +197,8 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
                 calls.iter().filter(|call| call.action == "StartInstances").count()
             };
             // For both, and one for each.
-            while started().await < 3 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            while place.states(&ids[1..]).await != ["running"] {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            until(async || (started().await >= 3).then_some(())).await;
+            until(async || (place.states(&ids[1..]).await == ["running"]).then_some(())).await;
             assert_eq!(place.states(&ids[..1]).await, ["stopped"]);
             let run = place.invoke(&json!({ "get": id })).await.unwrap();
             assert_eq!(run["phase"], "rollingBack", "{run:#}");

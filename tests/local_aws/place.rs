@@ -35,6 +35,16 @@ pub fn with(test: impl AsyncFnOnce(&Place)) {
     PLACE.with(Place::up, test);
 }
 
+/// Waits until this is so; the place's own timeouts end what never will be.
+pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

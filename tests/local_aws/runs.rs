@@ -10,7 +10,7 @@ use firedrill_local::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::place::{DRILL, Place, request, with};
+use crate::place::{DRILL, Place, request, until, with};
 
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
@@ -121,9 +121,7 @@ fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
             kinds.iter().filter(|kind| **kind == "selection").count()
         };
         let change = async {
-            while selections().await == 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            until(async || (selections().await > 0).then_some(())).await;
             let tag = Tag::builder().key("firedrill:environment").value("production").build();
             place.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
             place.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();

@@ -1,20 +1,8 @@
 //! Stops, kill switches and the watchdog, with the real functions.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::place::{Place, deploy_with, request, with};
-
-/// Waits until this is so; the place's own timeouts end what never will be.
-async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
+use crate::place::{Place, deploy_with, request, until, with};
 
 /// A drill of an instance from which nobody takes over, so that it waits.
 fn nobody_takes_over(place: &Place, case: &str, blue: &[String]) -> Value {

@@ -13,7 +13,7 @@ use crate::{
     ports::{Clock, Drill, Inject, Orders, Saved, Store, StoreError},
     run::{OwnerId, Stop},
     switch,
-    time::growing_ms,
+    time::{LONGEST_PAUSE_MS, growing_ms},
     timing::Timing,
 };
 
@@ -72,9 +72,8 @@ pub async fn drive(
         seen.acted = std::mem::take(&mut acted);
         // Until the verdict, a word or a switch has to be heard within two looks. After it, nobody waits for a store that
         // does not answer.
-        let urgent = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let is_time = last_heard.is_none_or(|last| looked.saturating_sub(last) >= pause_to_listen);
-        if urgent || is_time && !stored.fails {
+        if run.is_stoppable() || is_time && !stored.fails {
             last_heard = Some(looked);
             let orders = store.orders(&run).await;
             stored.fails |= orders.is_err();
@@ -226,12 +225,12 @@ async fn carry_out(
             CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
         Some(Acted { act, sent: None, answered: clock.now(), outcome })
     };
-    let ours = clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
+    let is_ours = || clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
     let is_old = || clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
     match act {
         Act::Wait => None,
         Act::Inject(_) if stored.dirty => not_sent("NotSaved", "the intent is not known to be on record"),
-        Act::Inject(_) | Act::Undo(_) if !ours => not_sent("LeaseOver", "half of the lease is over"),
+        Act::Inject(_) | Act::Undo(_) if !is_ours() => not_sent("LeaseOver", "half of the lease is over"),
         // Gates and kill switch were read before the save; a slow save makes them old.
         Act::Inject(_) if is_old() => not_sent("GatesOld", "too long since the gates were asked"),
         // So do they what was seen of the primary.
@@ -250,7 +249,7 @@ async fn carry_out(
             if let Some(Stop { by, reason }) = stop {
                 return not_sent("StopAsked", &format!("stopped by {by}: {reason}"));
             }
-            if clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.half_lease() {
+            if !is_ours() {
                 return not_sent("LeaseOver", "half of the lease is over");
             }
             if is_old() {
@@ -384,7 +383,6 @@ fn note_on_record(run: &mut Run, stored: &mut Stored, now: Timestamp) {
 
 /// A message that cannot be sent is tried again with growing pauses, for as long as the run is open.
 const FIRST_PAGE_PAUSE_MS: u64 = 5_000;
-const LONGEST_PAGE_PAUSE_MS: u64 = 300_000;
 /// So many failures to send it are written down.
 const MOST_PAGE_FAILURES: u32 = 8;
 
@@ -399,7 +397,7 @@ async fn send_pages(
 ) {
     let now = clock.now();
     let due = run.pages.iter().position(|page| {
-        let pause = growing_ms(FIRST_PAGE_PAUSE_MS, page.attempts).min(LONGEST_PAGE_PAUSE_MS);
+        let pause = growing_ms(FIRST_PAGE_PAUSE_MS, page.attempts).min(LONGEST_PAUSE_MS);
         !page.sent && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))
     });
     let Some(index) = due else { return };

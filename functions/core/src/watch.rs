@@ -256,10 +256,16 @@ async fn attend<D: Drill>(
         return Came::Driven(failed("no time was left for it in this tick"));
     }
     let ends_at = tick.ends_at.min(clock.elapsed() + place.slice);
+    let session = Session {
+        owner: tick.owner.clone(),
+        timing: tick.timing,
+        ends_at,
+        renewed_at: Duration::ZERO,
+        yields: place.wanted,
+    };
     // What it may still have under way when its time is over, and handing over.
     let grace = tick.timing.call_deadline() * 3;
-    let work = AssertUnwindSafe(carry_on(clock, store, make, tick, (ends_at, place.wanted), run.clone()))
-        .catch_unwind();
+    let work = AssertUnwindSafe(carry_on(clock, store, make, session, run.clone())).catch_unwind();
     let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
     Came::Driven(match select(pin!(work), pin!(too_long)).await {
         Either::Left((Ok(attended), _)) => attended,
@@ -272,8 +278,7 @@ async fn carry_on<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
-    tick: &Tick,
-    (ends_at, yields): (Duration, bool),
+    mut session: Session,
     run: Box<Run>,
 ) -> Attended {
     let id = run.run_id.clone();
@@ -287,8 +292,6 @@ async fn carry_on<D: Drill>(
         Ok(drill) => drill,
         Err(why) => return Attended::Failed(id, why, Some(run)),
     };
-    let owner = tick.owner.clone();
-    let mut session = Session { owner, timing: tick.timing, ends_at, renewed_at: Duration::ZERO, yields };
     let ours = match claim(clock, store, &mut session, &run).await {
         Ok(Some(ours)) => ours,
         Ok(None) => return Attended::Busy(run),

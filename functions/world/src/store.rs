@@ -155,8 +155,7 @@ impl World {
             return Saved::Conflict;
         };
         let injected = matches!(head.phase, Phase::Injecting | Phase::Recovering);
-        let turned_back =
-            injected && matches!(next.phase, Phase::RollingBack | Phase::Verifying | Phase::Held);
+        let turned_back = injected && next.is_turned_back();
         let taken = next.owner.as_ref().filter(|owner| head.owner.as_ref() != Some(owner)).cloned();
         let was_abandoned = head.owner.is_some();
         head.clone_from(next);

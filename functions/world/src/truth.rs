@@ -208,7 +208,7 @@ impl World {
             (true, None) if self.decided.get() => {}
             (true, None) => self.last_undecided_look.set(Some(self.now.get())),
         }
-        if matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering) {
+        if run.is_stoppable() {
             self.note_deafness(run);
         }
     }

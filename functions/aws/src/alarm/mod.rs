@@ -95,7 +95,6 @@ impl<R: Resource> Drill for AlarmDrill<R> {
         }
         let ask_aws = self.pace.take(self.clock.elapsed());
         let (checking, untouched) = (run.phase == Phase::Checking, run.is_untouched());
-        let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let mut findings = Vec::new();
         #[cfg(feature = "inject")]
         if ask_aws && untouched && !run.is_successors() {
@@ -105,7 +104,7 @@ impl<R: Resource> Drill for AlarmDrill<R> {
         let (answers, looked, stopping) = tokio::join!(
             Box::pin(this.ask_probes()),
             when(ask_aws && !checking && !run.undo.is_empty(), this.look(run)),
-            when(ask_aws && stoppable, this.stop_conditions()),
+            when(ask_aws && run.is_stoppable(), this.stop_conditions()),
         );
         if ask_aws {
             self.pace.looked();

@@ -1,6 +1,6 @@
 //! Asks the application: whether it is well, who serves, and whether the primary itself is well.
 
-use firedrill_core::{Answer, Phase, Run, Seen, evidence::Evidence, ports::Clock, request::ProbeKind};
+use firedrill_core::{Answer, Run, Seen, evidence::Evidence, ports::Clock, request::ProbeKind};
 use futures_util::future::join_all;
 
 use super::{AlarmDrill, Resource};
@@ -68,6 +68,5 @@ impl<R: Resource> AlarmDrill<R> {
 
 /// Whether anybody needs to know how the primary is: only what moves traffic onto it.
 pub(super) fn is_primary_needed(run: &Run) -> bool {
-    matches!(run.phase, Phase::RollingBack | Phase::Held | Phase::Verifying)
-        && run.undo.iter().any(|step| step.moves_traffic)
+    run.is_turned_back() && run.undo.iter().any(|step| step.moves_traffic)
 }

@@ -75,13 +75,12 @@ impl Drill for InstanceDrill {
         let (checking, untouched) = (run.phase == Phase::Checking, run.is_untouched());
         let mut findings = Vec::new();
         let look = ask_aws && !checking && !run.undo.is_empty();
-        let stoppable = matches!(run.phase, Phase::Checking | Phase::Injecting | Phase::Recovering);
         let this = &*self;
         let looks = async {
             tokio::join!(
                 Box::pin(this.ask_probes(ask_aws)),
                 when(look, this.look(run)),
-                when(ask_aws && stoppable, this.stop_conditions()),
+                when(ask_aws && run.is_stoppable(), this.stop_conditions()),
                 when(ask_aws, this.detection(run)),
             )
         };

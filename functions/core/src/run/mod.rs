@@ -229,6 +229,12 @@ impl Run {
         }
     }
 
+    /// Whether a stop still changes what it does: nothing has been decided.
+    #[must_use]
+    pub const fn is_stoppable(&self) -> bool {
+        matches!(self.phase, Phase::Checking | Phase::Injecting | Phase::Recovering)
+    }
+
     /// Whether it is being taken back, whatever it learned.
     #[must_use]
     pub const fn is_turned_back(&self) -> bool {

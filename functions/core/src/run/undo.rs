@@ -56,6 +56,15 @@ pub struct Progress {
     pub done: Option<Timestamp>,
 }
 
+impl Progress {
+    /// What was seen done is not so any more: it is asked for anew.
+    pub(crate) const fn reopen(&mut self) {
+        self.state = StepState::Open;
+        self.attempts = 0;
+        self.done = None;
+    }
+}
+
 /// Where a step of the undo stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

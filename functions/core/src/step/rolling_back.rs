@@ -4,11 +4,8 @@ use super::{finish, note_detected};
 use crate::{
     Act, Measured, Observation, Run, Seen, StepSeen, Timestamp,
     run::{CallOutcome, Hold, Outcome, Phase, StepState, Verdict},
-    time::growing_ms,
+    time::{LONGEST_PAUSE_MS, growing_ms},
 };
-
-/// Pauses between attempts grow up to this.
-const LONGEST_PAUSE_MS: u64 = 300_000;
 
 pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
     note_detected(run, seen);
@@ -59,9 +56,7 @@ fn note_steps(run: &mut Run, seen: &Observation, at: Timestamp, with_traffic: bo
 fn reopen(run: &mut Run, seen: &Observation) {
     for (step, looked) in run.undo.iter_mut().zip(&seen.undone) {
         if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepSeen::Open {
-            step.progress.state = StepState::Open;
-            step.progress.attempts = 0;
-            step.progress.done = None;
+            step.progress.reopen();
         }
     }
 }

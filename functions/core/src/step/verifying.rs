@@ -21,10 +21,7 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
             (StepState::LeftToPeople, _) | (_, StepSeen::Done) => {}
             // A call that was lost has landed after all, or somebody undid the undo.
             (_, StepSeen::Open | StepSeen::Busy | StepSeen::Drifted(_)) => {
-                let progress = &mut run.undo[index].progress;
-                progress.state = StepState::Open;
-                progress.attempts = 0;
-                progress.done = None;
+                run.undo[index].progress.reopen();
                 run.unwell_since.get_or_insert(now);
                 run.phase = Phase::RollingBack;
                 return Act::Wait;

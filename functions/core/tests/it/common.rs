@@ -80,19 +80,13 @@ pub fn answer(ms: i64, seen: Seen) -> Answer {
     Answer { seen, asked: at(ms), answered: at(ms), detail: None }
 }
 
+/// The intent of a run with these calls.
+pub fn intent(run: &Run, calls: Vec<Call>) -> Injection {
+    Injection { owner: run.starter.clone(), deadline: at(60_000), calls, last_absent: None, unwatched: false }
+}
+
 /// The intent of a run whose one injecting call was answered.
 pub fn injected(run: &Run) -> Injection {
-    Injection {
-        owner: run.starter.clone(),
-        deadline: at(60_000),
-        calls: vec![Call {
-            number: 1,
-            intended: at(0),
-            sent: Some(at(1)),
-            answered: None,
-            outcome: Some(CallOutcome::Done),
-        }],
-        last_absent: None,
-        unwatched: false,
-    }
+    let outcome = Some(CallOutcome::Done);
+    intent(run, vec![Call { number: 1, intended: at(0), sent: Some(at(1)), answered: None, outcome }])
 }

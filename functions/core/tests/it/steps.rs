@@ -1,6 +1,6 @@
 //! Random walks through `step`: whatever is seen, in whatever order, some things never happen.
 
-use crate::common::{at, run};
+use crate::common::{at, intent, run};
 use fastrand::Rng;
 use firedrill_core::{
     Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen,
@@ -8,7 +8,7 @@ use firedrill_core::{
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
-    run::{Call, Datapoints, Injection, Lever, OwnerId, StepState, Stop, UndoStep},
+    run::{Call, Datapoints, Lever, OwnerId, StepState, Stop, UndoStep},
     step,
 };
 
@@ -258,14 +258,7 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
             let intended = at(i64::from(number) * 5_000 - 4_000);
             Call { number, intended, sent: Some(intended), answered: None, outcome }
         });
-        let injection = Injection {
-            owner: before.starter.clone(),
-            deadline: at(60_000),
-            calls: calls.collect(),
-            last_absent: None,
-            unwatched: false,
-        };
-        before.injection = Some(injection.into());
+        before.injection = Some(intent(&before, calls.collect()).into());
         let seen = Observation {
             looked: Some(at(20_000)),
             in_place: Seen::Yes,
@@ -313,14 +306,7 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
             answered: None,
             outcome: Some(CallOutcome::Done),
         };
-        let injection = Injection {
-            owner: run.starter.clone(),
-            deadline: at(60_000),
-            calls: vec![call],
-            last_absent: None,
-            unwatched: false,
-        };
-        run.injection = Some(injection.into());
+        run.injection = Some(intent(&run, vec![call]).into());
         let mut now = 0;
         while run.phase == Phase::Recovering {
             now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
@@ -347,14 +333,7 @@ fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
             answered: None,
             outcome: Some(not_executed),
         };
-        let injection = Injection {
-            owner: run.starter.clone(),
-            deadline: at(60_000),
-            calls: vec![call],
-            last_absent: None,
-            unwatched: false,
-        };
-        run.injection = Some(injection.into());
+        run.injection = Some(intent(&run, vec![call]).into());
         run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
         let ready = Ready { lever: None, undo: run.undo.to_vec() };
         let mut last = Act::Wait;
@@ -460,16 +439,7 @@ fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
         let outcome =
             Some(CallOutcome::NotExecuted { code: "Throttling".into(), message: "m".into(), again: true });
         let call = Call { number: 1, intended: at(0), sent: Some(at(0)), answered: None, outcome };
-        run.injection = Some(
-            Injection {
-                owner: run.starter.clone(),
-                deadline: at(60_000),
-                calls: vec![call],
-                last_absent: None,
-                unwatched: false,
-            }
-            .into(),
-        );
+        run.injection = Some(intent(&run, vec![call]).into());
         run.limits.probes.clear();
         let gates = vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }];
         let seen = Observation { gates, prepared, ..Observation::default() };
