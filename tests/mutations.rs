@@ -26,7 +26,7 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("takeover-at-once", "instance", "all was calm for long"),
     mutation("takeover-by-the-holders-clock", "instance", "all was calm for long"),
     mutation("undo-after-half-the-lease", "instance", "and the run was another's"),
-    mutation("calls-of-a-dead-holder-forgotten", "instance", "after the run was finished"),
+    mutation("calls-of-a-dead-holder-forgotten", "database", "after the run was finished"),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
     mutation("two-take-one-change", "database", "failed over twice for the alarm's change"),
     mutation("watchdog-injects", "instance", "injected, and had not begun the run"),
@@ -57,8 +57,8 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
 ];
 
-/// Seeds that are played for each until one shows it: most show at once, the rarest in one of some thousands.
-const HISTORIES: [&str; 3] = ["400", "2000", "20000"];
+/// Seeds that are played for each until one shows it: most show at once, the rarest in one of some ten thousands.
+const HISTORIES: [&str; 4] = ["400", "2000", "20000", "100000"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
