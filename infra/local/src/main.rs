@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use firedrill_local::{
     LocalError,
     demo::{self, DemoOptions, Trouble},
-    home::Drill,
     simulate,
+    stack::Drill,
     sweep::{self, Point, SweepOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};

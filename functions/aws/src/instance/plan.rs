@@ -1,7 +1,7 @@
 //! Looks at everything a run would need, without touching anything.
 
 use firedrill_core::{
-    Prepared,
+    Readiness,
     instance::Candidate,
     plan::{Permission, Plan, PlannedProbe, PlannedStep, Proof},
 };
@@ -12,7 +12,7 @@ use crate::ec2::DryRun;
 impl InstanceDrill {
     pub(super) async fn look_ahead(&self) -> Plan {
         let (answers, resolved, stop) =
-            tokio::join!(self.ask_probes(true), self.resolve(), self.stop_conditions());
+            tokio::join!(self.ask_probes(true), self.resolve(), self.look_at_stop_conditions());
         let probes = answers.into_iter().map(|(index, answer)| PlannedProbe {
             probe: self.request.steady_state.probes[index].name.clone(),
             seen: answer.seen,
@@ -21,11 +21,11 @@ impl InstanceDrill {
         let mut plan = Plan { probes: probes.collect(), ..Plan::default() };
         let mut candidates = Vec::new();
         match resolved {
-            Err(Prepared::Refused(why)) => plan.refused = Some(why),
-            Err(Prepared::Unknown(why)) => {
+            Err(Readiness::Refused(why)) => plan.refused = Some(why),
+            Err(Readiness::Unknown(why)) => {
                 plan.refused = Some(format!("the targets could not be read: {why}"));
             }
-            Err(Prepared::Ready(_)) => {}
+            Err(Readiness::Ready(_)) => {}
             Ok(found) => {
                 candidates = found.candidates;
                 plan.undo = found.undo;
@@ -33,16 +33,16 @@ impl InstanceDrill {
                 match found.chosen {
                     Ok(selection) => {
                         plan.targets = selection.chosen;
-                        plan.left_out = bounded(selection.left_out);
+                        plan.excluded = bounded(selection.excluded);
                     }
-                    Err((why, left_out)) => {
+                    Err((why, excluded)) => {
                         plan.refused = Some(why);
-                        plan.left_out = bounded(left_out);
+                        plan.excluded = bounded(excluded);
                     }
                 }
             }
         }
-        if let Some(stop) = stop.against(&self.stops) {
+        if let Some(stop) = stop.against(&self.stop_conditions) {
             plan.refused.get_or_insert(format!("{}: {}", stop.by, stop.reason));
         }
         plan.steps = self.steps(&plan.targets);
