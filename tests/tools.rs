@@ -122,7 +122,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
 fn by_hand(stack: &DemoStack) -> Result<Value, Failed> {
     let mut event: Value =
         serde_json::from_str(&std::fs::read_to_string(root().join("events/instance-local.json"))?)?;
-    event["target"]["region"] = "us-east-1".into();
+    event["target"]["instances"]["region"] = "us-east-1".into();
     event["steadyState"]["probes"][0]["http"]["url"] = format!("{}/version/", stack.bookstore.url()).into();
     event["detection"]["alarmArn"] = stack.bookstore_outputs["InstanceAlarmArn"].clone().into();
     Ok(event)

@@ -300,7 +300,7 @@ impl Case<'_> {
     }
 
     /// The messages to people about its alarm.
-    pub async fn told(&self) -> Vec<Message> {
+    pub async fn pages(&self) -> Vec<Message> {
         let all = self.fixture.aws.messages().await.unwrap();
         let ours = |message: &Message| {
             message.topic == self.pages && message.message.contains(&format!("{} ", self.alarm_arn))

@@ -107,7 +107,7 @@ async fn refused(case: &Case<'_>, because: &str) {
     assert!(why.contains(because), "{why}");
     assert!(case.calls("UpdateDistribution").await.is_empty());
     assert_eq!(case.origin().await, before);
-    let told = case.told().await;
+    let told = case.pages().await;
     assert!(told.len() == 1 && told[0].message.contains(because), "{told:#?}");
 }
 
@@ -137,7 +137,7 @@ fn a_call_that_is_denied_is_never_silent() {
         assert!(why.contains("cloudfront:UpdateDistribution") && why.contains("AccessDenied"), "{why}");
         assert_eq!(case.calls("UpdateDistribution").await.len(), 1, "what is denied is not asked again");
         assert_eq!(case.origin().await, "primary");
-        let told = case.told().await;
+        let told = case.pages().await;
         assert!(told.len() == 1 && told[0].message.contains(&why), "{told:#?}");
         let log = fixture.aws.function_log(&case.function);
         let line = log.lines().find(|line| line.contains("AccessDenied") && line.contains(&case.alarm_arn));
@@ -154,7 +154,7 @@ fn a_message_that_cannot_be_sent_never_changes_what_was_done() {
         goes_off(&case).await;
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
         assert_eq!(case.origin().await, "standby");
-        assert!(case.told().await.is_empty());
+        assert!(case.pages().await.is_empty());
         let log = fixture.aws.function_log(&case.function);
         assert!(log.contains("nobody was told") && log.contains("AuthorizationError"), "{log}");
     });
@@ -196,6 +196,6 @@ fn a_change_that_an_ended_invocation_had_in_hand_is_never_lost() {
         assert_ne!(entry.by, in_hand.by);
         assert!(entry.claimed_at.millis_since(in_hand.claimed_at) > 13_000, "{in_hand:#?} {entry:#?}");
         assert_eq!(case.origin().await, "standby");
-        assert_eq!(case.told().await.len(), 1);
+        assert_eq!(case.pages().await.len(), 1);
     });
 }

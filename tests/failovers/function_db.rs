@@ -33,7 +33,7 @@ fn a_cluster_never_fails_over_to_another_reader_than_the_one_that_is_named() {
         assert!(entry.why.unwrap().contains("rds:FailoverDBCluster of cluster to cluster-2"));
         assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
         is_whole_with_writer(&case, "cluster-2").await;
-        assert_eq!(case.told().await.len(), 1);
+        assert_eq!(case.pages().await.len(), 1);
     });
 }
 
@@ -52,7 +52,7 @@ fn a_second_failover_within_the_cool_down_is_never_sent() {
         assert!(why.contains("failed over at") && why.contains("within 3600 s"), "{why}");
         assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
         assert_eq!(case.cluster().await.writer.as_deref(), Some("twice-2"));
-        assert!(case.told().await.iter().any(|message| message.message.contains("within 3600 s")));
+        assert!(case.pages().await.iter().any(|message| message.message.contains("within 3600 s")));
     });
 }
 
@@ -65,7 +65,7 @@ async fn refused(case: &Case<'_>, because: &str) {
     for action in ["FailoverDBCluster", "RebootDBInstance"] {
         assert!(case.calls(action).await.is_empty(), "{action}");
     }
-    let told = case.told().await;
+    let told = case.pages().await;
     assert!(told.len() == 1 && told[0].message.contains(because), "{told:#?}");
 }
 
@@ -128,7 +128,7 @@ fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
         case.delivered(2).await;
         assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
         assert_eq!(case.cluster().await.writer.as_deref(), Some("stays-2"));
-        assert!(case.told().await[0].message.contains("is not known"));
+        assert!(case.pages().await[0].message.contains("is not known"));
     });
 }
 
@@ -180,7 +180,7 @@ fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_wa
         // The intent passes, too; the conclusion does not.
         one_call_though_a_write_fails(&case, 3).await;
         is_whole_with_writer(&case, "forgotten-2").await;
-        assert_eq!(case.told().await.len(), 1);
+        assert_eq!(case.pages().await.len(), 1);
     });
 }
 
@@ -201,6 +201,6 @@ fn a_call_that_a_dead_invocation_may_have_sent_is_never_sent_again() {
         assert!(why.contains("may have sent the call") && why.contains("failed over at"), "{why}");
         assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
         assert_eq!(case.cluster().await.writer.as_deref(), Some("dead-2"));
-        assert_eq!(case.told().await.len(), 1);
+        assert_eq!(case.pages().await.len(), 1);
     });
 }

@@ -72,7 +72,7 @@ fn an_alarm_that_comes_after_its_ok_never_moves_anything() {
         let alarm = journal.iter().find(|entry| entry.state == AlarmState::Alarm).unwrap();
         assert!(alarm.why.as_ref().unwrap().contains("changed again at"), "{alarm:#?}");
         nothing_moved(&case).await;
-        assert!(case.told().await.is_empty());
+        assert!(case.pages().await.is_empty());
         fixture.aws.resume_deliveries(case.name).await.unwrap();
 
         // Missing data is no reason either.
@@ -105,7 +105,7 @@ fn the_ok_of_a_forced_alarm_never_hides_the_alarm_that_it_overtook() {
         assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
         assert_eq!(entry.run_id, Some(RunId(run.to_owned())));
         assert_eq!(case.origin().await, "standby");
-        assert!(case.told().await.is_empty(), "a drill pages for itself");
+        assert!(case.pages().await.is_empty(), "a drill pages for itself");
 
         // While the run holds the alarm it may go off in earnest, without the run's name: that is acted on.
         fixture.aws.resume_deliveries(case.name).await.unwrap();
@@ -157,7 +157,7 @@ fn a_forced_alarm_never_moves_anything_unless_its_run_holds_it_and_wants_it_now(
         case.unregister().await;
         assert!(forced(other, Shape::Topic).await.contains("it is over, or never was"));
         nothing_moved(&case).await;
-        assert!(case.told().await.is_empty(), "a drill pages for itself");
+        assert!(case.pages().await.is_empty(), "a drill pages for itself");
     });
 }
 
@@ -173,7 +173,7 @@ fn traffic_moves_back_by_itself_only_where_configured_and_never_for_a_drill() {
         let last = case.journal().await.pop().unwrap();
         assert_eq!((last.state, last.done), (AlarmState::Ok, Some(Done::FailedBack)), "{last:#?}");
         assert_eq!(case.origin().await, "primary");
-        assert_eq!(case.told().await.len(), 2, "both are news");
+        assert_eq!(case.pages().await.len(), 2, "both are news");
 
         let run = "test/cases/back/1";
         case.run(run, Phase::Injecting).await;

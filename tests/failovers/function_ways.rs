@@ -41,7 +41,7 @@ fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
         assert!(again.iter().all(|one| one.state == "delivered"), "{again:#?}");
         assert_eq!(case.entry().await, before);
         failed_over_once(&case).await;
-        assert_eq!(case.told().await.len(), 1, "people are told once");
+        assert_eq!(case.pages().await.len(), 1, "people are told once");
     });
 }
 
@@ -117,7 +117,7 @@ fn an_alarm_that_nobody_configured_never_moves_anything_and_is_never_passed_over
         assert_eq!(entry.done, Some(Done::Refused), "{entry:#?}");
         let why = entry.why.unwrap();
         assert!(why.contains(&case.alarm_arn) && why.contains("CdnFailovers"), "{why}");
-        assert_eq!(case.told().await.len(), 1, "people are told once, though it was tried again");
+        assert_eq!(case.pages().await.len(), 1, "people are told once, though it was tried again");
         let answer = case.invoke(&told[0].event).await;
         assert!(answer.failed);
         assert_eq!(answer.payload["errorType"], "UnknownAlarm", "{:#}", answer.payload);

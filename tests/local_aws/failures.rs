@@ -162,7 +162,7 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
         let mut broken = request("broken", fixture.aws.endpoint());
         // The one probe is the instance itself: nobody takes over from it.
         broken["steadyState"] = json!({
-            "withinSeconds": 20, "probes": [{ "name": "runs", "instancesRunning": blue, "count": 2 }]
+            "withinSeconds": 20, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
         });
         broken["objective"]["rtoSeconds"] = json!(3);
         broken["objective"]["giveUpAfterSeconds"] = json!(6);
@@ -189,7 +189,7 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
             }))
             .await;
         let mut both = request("capacity", fixture.aws.endpoint());
-        both["target"]["blastRadius"] = json!({ "count": 2 });
+        both["target"]["instances"]["blastRadius"] = json!({ "count": 2 });
         let id = "test/capacity/stop-one/1";
         let look = async {
             let started = async || {

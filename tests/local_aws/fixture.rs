@@ -210,14 +210,16 @@ pub fn request(case: &str, address: &str) -> Value {
         "drill": "stop-one", "application": case, "dependency": "compute", "environment": "test",
         "execute": true, "mode": "stop", "runId": "1",
         "target": {
-            "region": REGION,
-            "instances": { "tags": { "case": case } },
-            "blastRadius": { "count": 1 }
+            "instances": {
+                "region": REGION,
+                "select": { "tags": { "case": case } },
+                "blastRadius": { "count": 1 }
+            }
         },
         "steadyState": {
             "withinSeconds": 20,
             "probes": [{
-                "name": "port answers", "tcp": { "host": host, "port": port.parse::<u16>().unwrap() }, "count": 2
+                "name": "port answers", "check": { "tcp": { "host": host, "port": port.parse::<u16>().unwrap() } }, "count": 2
             }]
         },
         "objective": {

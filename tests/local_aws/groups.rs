@@ -50,9 +50,9 @@ fn a_group_that_replaced_its_member_is_back_though_the_instance_is_gone() {
         group(fixture, "fleet", 2).await;
         let before = members(fixture, "fleet").await;
         let mut drill = request("fleet", fixture.aws.endpoint());
-        drill["target"]["instances"] = json!({ "autoScalingGroup": "fleet" });
+        drill["target"]["instances"]["select"] = json!({ "autoScalingGroup": "fleet" });
         drill["steadyState"]["probes"] =
-            json!([{ "name": "at strength", "groupAtStrength": "fleet", "count": 2 }]);
+            json!([{ "name": "at strength", "check": { "groupAtStrength": "fleet" }, "count": 2 }]);
         let answer = fixture.invoke(&drill).await.unwrap();
         assert_eq!(
             (&answer["outcome"], &answer["impaired"]),
@@ -77,7 +77,7 @@ fn a_group_that_is_not_whole_before_the_drill_is_never_drilled() {
         let standby = client.enter_standby().auto_scaling_group_name("resting").instance_ids(&ids[0]);
         standby.should_decrement_desired_capacity(true).send().await.unwrap();
         let mut drill = request("resting", fixture.aws.endpoint());
-        drill["target"]["instances"] = json!({ "autoScalingGroup": "resting" });
+        drill["target"]["instances"]["select"] = json!({ "autoScalingGroup": "resting" });
         drill["steadyState"]["withinSeconds"] = json!(3);
         let why = format!("Auto Scaling group resting is not whole: {} is Standby", ids[0]);
         let answer = fixture.invoke(&drill).await.unwrap();
@@ -95,7 +95,7 @@ fn the_only_member_of_a_group_is_never_stopped() {
     with(async |fixture| {
         group(fixture, "lonely", 1).await;
         let mut drill = request("lonely", fixture.aws.endpoint());
-        drill["target"]["instances"] = json!({ "autoScalingGroup": "lonely" });
+        drill["target"]["instances"]["select"] = json!({ "autoScalingGroup": "lonely" });
         let answer = fixture.invoke(&drill).await.unwrap();
         assert_eq!(answer["outcome"], "not-injected", "{answer:#}");
         assert!(answer["reason"].as_str().unwrap().contains("last healthy instance of lonely"), "{answer:#}");

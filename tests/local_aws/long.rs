@@ -121,7 +121,7 @@ impl Inject for Flapping {
 fn nothing_of_a_long_run_with_many_targets_is_lost() {
     with(async |fixture| {
         let mut document = request("long", fixture.aws.endpoint());
-        let probe = |n| json!({ "name": format!("probe {n}"), "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 3 });
+        let probe = |n| json!({ "name": format!("probe {n}"), "check": { "tcp": { "host": "127.0.0.1", "port": 1 } }, "count": 3 });
         document["steadyState"]["probes"] = json!((0..PROBES).map(probe).collect::<Vec<_>>());
         document["objective"] = json!({
             "rtoSeconds": 20_000, "giveUpAfterSeconds": 30_000, "restoreWithinSeconds": 600

@@ -56,7 +56,7 @@ fn a_target_that_matches_nothing_or_rounds_to_nothing_is_refused() {
             .await;
         let ids = fixture.launch(3, &[("case", "rounds")]).await;
         let mut third = request("rounds", fixture.aws.endpoint());
-        third["target"]["blastRadius"] = json!({ "percent": 30 });
+        third["target"]["instances"]["blastRadius"] = json!({ "percent": 30 });
         refused(fixture, &ids, &third, "not-injected", "rounds to no instance").await;
     });
 }
@@ -105,7 +105,7 @@ fn nothing_is_stopped_while_a_stop_condition_answers_no_however_many_it_takes_to
         shaky["steadyState"]["withinSeconds"] = json!(3);
         // Nothing listens on port 1; the steady state holds at once.
         shaky["stopConditions"] = json!([
-            { "probe": { "name": "checkout answers", "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 50 } }
+            { "probe": { "name": "checkout answers", "check": { "tcp": { "host": "127.0.0.1", "port": 1 } }, "count": 50 } }
         ]);
         refused(fixture, &ids, &shaky, "skipped", "stop condition checkout answers: it answered no").await;
     });

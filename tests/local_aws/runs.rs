@@ -15,9 +15,9 @@ use crate::fixture::{DRILL, Fixture, request, until, with};
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
     let mut request = request("bookstore", "http://127.0.0.1:1");
-    request["target"]["instances"] = json!({ "tags": { "app": "bookstore", "color": "blue" } });
+    request["target"]["instances"]["select"] = json!({ "tags": { "app": "bookstore", "color": "blue" } });
     request["steadyState"]["probes"] = json!([{
-        "name": "version answers", "http": { "url": format!("{url}/version/"), "status": 200, "deadlineMs": 1000 },
+        "name": "version answers", "check": { "http": { "url": format!("{url}/version/"), "status": 200, "deadlineMs": 1000 } },
         "count": 3, "holdForSeconds": 1
     }]);
     request
@@ -107,9 +107,9 @@ fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
         let baseline = fixture.launch(1, &[]).await;
         fixture.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
         let mut drill = request("changed", fixture.aws.endpoint());
-        drill["target"]["seed"] = json!(7);
+        drill["target"]["instances"]["seed"] = json!(7);
         drill["steadyState"]["probes"] =
-            json!([{ "name": "baseline", "instancesRunning": baseline, "count": 2 }]);
+            json!([{ "name": "baseline", "check": { "instancesRunning": baseline }, "count": 2 }]);
         let mut plan = drill.clone();
         (plan["execute"], plan["runId"]) = (json!(false), json!("plan"));
         let planned = fixture.invoke(&plan).await.unwrap();
@@ -178,8 +178,8 @@ fn every_page_of_two_hundred_and_fifty_instances_is_read() {
     with(async |fixture| {
         let ids = fixture.launch(250, &[("case", "pages")]).await;
         let mut tenth = request("pages", fixture.aws.endpoint());
-        tenth["target"]["blastRadius"] = json!({ "percent": 10 });
-        tenth["target"]["seed"] = json!(7);
+        tenth["target"]["instances"]["blastRadius"] = json!({ "percent": 10 });
+        tenth["target"]["instances"]["seed"] = json!(7);
         let answer = fixture.invoke(&tenth).await.unwrap();
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
         assert_eq!((&answer["impaired"], answer["targets"].as_array().unwrap().len()), (&json!(false), 25));

@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, deploy_with, request, until, with};
 fn nobody_takes_over(fixture: &Fixture, case: &str, blue: &[String]) -> Value {
     let mut request = request(case, fixture.aws.endpoint());
     request["steadyState"] = json!({
-        "withinSeconds": 20, "probes": [{ "name": "runs", "instancesRunning": blue, "count": 2 }]
+        "withinSeconds": 20, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
     });
     request
 }

@@ -49,8 +49,8 @@ fn every_event_is_read_as_what_it_is() {
         assert_eq!((request.caller(), request.execute, request.mode), (caller, execute, mode), "{name}");
         let kind = match name.split_once('-').unwrap().0 {
             "instance" => "instances",
-            "cdn" => "distributionArn",
-            _ => "clusterArn",
+            "cdn" => "distribution",
+            _ => "database",
         };
         assert!(!event["target"][kind].is_null(), "{name} is not what the function of its name drills");
     }

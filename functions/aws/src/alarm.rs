@@ -256,15 +256,15 @@ mod tests {
 
     /// A run of a drill of a distribution.
     pub(super) fn run(mode: &str) -> Run {
-        let probe = json!({"name": "up", "http": {"url": "http://a.example/"}});
+        let probe = json!({"name": "up", "check": { "http": {"url": "http://a.example/"} }});
         let request: Request = serde_json::from_value(json!({
             "drill": "cdn", "application": "bookstore", "dependency": "cdn", "environment": "staging",
             "execute": true, "mode": mode, "runId": "one",
-            "target": {
-                "alarmArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:cdn",
-                "distributionArn": "arn:aws:cloudfront::123456789012:distribution/E2EXAMPLE",
+            "target": {"distribution": {
+                "arn": "arn:aws:cloudfront::123456789012:distribution/E2EXAMPLE",
+                "trigger": {"alarmArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:cdn"},
                 "primaryProbe": {"http": {"url": "http://primary.example/"}}
-            },
+            }},
             "steadyState": {"probes": [probe]},
             "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
             "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}

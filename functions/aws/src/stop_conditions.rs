@@ -194,12 +194,12 @@ mod tests {
         let request = serde_json::from_value(serde_json::json!({
             "drill": "stop-one", "application": "bookstore", "dependency": "compute", "environment": "staging",
             "mode": "stop",
-            "target": {
-                "region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
-            },
-            "steadyState": {"probes": [{"name": "up", "tcp": {"host": "a.example", "port": 1}}]},
+            "target": {"instances": {
+                "region": "eu-west-2", "select": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
+            }},
+            "steadyState": {"probes": [{"name": "up", "check": { "tcp": {"host": "a.example", "port": 1} }}]},
             "stopConditions": [
-                {"probe": {"name": "checkout", "tcp": {"host": "a.example", "port": 1}, "count": count}}
+                {"probe": {"name": "checkout", "check": { "tcp": {"host": "a.example", "port": 1} }, "count": count}}
             ],
             "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
             "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}

@@ -73,10 +73,9 @@ pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
     let Some(schedule) = &request.schedule else {
         return GateAnswer::new("lateness", Tristate::Yes, "not scheduled");
     };
-    let window_end =
-        schedule.scheduled_at.plus_millis(u64::from(schedule.flexible_window_minutes).saturating_mul(60_000));
+    let window_end = schedule.scheduled_at + schedule.flexible_window_minutes.duration();
     let late = now.millis_since(window_end) / 1_000;
-    let open = now <= window_end.plus_millis(u64::from(schedule.late_after_seconds).saturating_mul(1_000));
+    let open = now <= window_end + schedule.late_after_seconds.duration();
     let why = format!(
         "{late} s after {} plus {} min; at most {} s",
         schedule.scheduled_at, schedule.flexible_window_minutes, schedule.late_after_seconds

@@ -168,7 +168,7 @@ pub fn choose(
             None => fitting.push(candidate),
         }
     }
-    if let InstanceSelector::Ids(ids) = &target.instances {
+    if let InstanceSelector::Ids(ids) = &target.select {
         for id in ids.iter().filter(|id| !candidates.iter().any(|candidate| candidate.id == **id)) {
             excluded.push(Excluded { resource: id.clone(), why: "does not exist in this Region".to_owned() });
         }
@@ -273,7 +273,7 @@ mod tests {
     fn an_instance_of_another_environment_is_unfit() {
         let target = InstanceTarget {
             region: "eu-west-2".to_owned(),
-            instances: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
+            select: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
             blast_radius: BlastRadius::Count(1),
             availability_zone: None,
             seed: None,

@@ -1,35 +1,44 @@
-//! The request: one JSON document that says everything about a drill, so that what ran is what is
-//! in version control.
+//! Request: one JSON document that says everything about a drill, so that what ran is what is in version control.
+//!
+//! The bounds of single values stand once, beside their fields, as `garde` rules; the JSON Schema reads the same
+//! rules. What depends on several fields is in `validate`. Reading and checking are two steps: a caller's request is
+//! read strictly and checked ([`parse`]), while one that was taken before is only read ([`read_leniently`]), so
+//! that a bound or field that changed since never keeps a run from being rolled back.
 
 mod names;
-mod of_head;
 mod parse;
 mod probe;
+mod read;
+mod span;
 mod target;
 mod validate;
 mod window;
 
-pub use names::{Arn, Name};
-pub use of_head::of_head;
-pub use parse::{
-    Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse, read_leniently,
-};
+pub use names::{Arn, Name, NotAName, NotAnArn};
+pub use parse::{Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
+pub use read::{Unreadable, read_leniently};
+pub use span::{Days, Millis, Minutes, Seconds, Span};
 pub use target::{
-    AlarmTarget, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
-    InstanceSelector, InstanceTarget, MetricValue, Target,
+    AlarmTrigger, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
+    InstanceSelector, InstanceTarget, MetricValue, NotADatabase, Target,
 };
 pub use validate::OPT_IN_TAG;
 pub use window::{Day, Window};
 
+use std::time::Duration;
+
+use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One drill, whole. Fields are camelCase; units stand in names; unknown fields are refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// One drill, whole. Fields are camelCase; units stand in their names; a caller's unknown fields are refused by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Request {
-    /// Ignored: lets an editor find the JSON Schema of this document.
+    /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// The drill's name, unique within the application and environment.
@@ -40,72 +49,85 @@ pub struct Request {
     pub dependency: Name,
     /// The environment. One that the stack does not list as non-production counts as production.
     pub environment: Name,
-    /// `false` (the default) only plans: everything is looked at, nothing is touched.
+    /// `true` drills. `false` (the default) only plans: everything is looked at, nothing is touched.
     #[serde(default)]
     pub execute: bool,
-    /// How the failure is caused.
+    /// How the failure is injected: `stop` for instances, `alarm` or `metric` for what fails over through an alarm.
     pub mode: Mode,
-    /// What may be touched, and how much of it.
+    /// What may be touched, and how much of it: exactly one kind of target.
+    #[garde(dive)]
     pub target: Target,
-    /// What holds when the application is well.
+    /// The probes that hold when the application is in its steady state.
+    #[garde(dive)]
     pub steady_state: SteadyState,
-    /// What the playbook promises.
+    /// What the playbook promises, and when to stop waiting for it.
+    #[garde(dive)]
     pub objective: Objective,
-    /// What should notice the failure.
+    /// The alarm that should notice the failure, for mode `stop`. Without it the time to detect is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
-    /// What ends the run early and rolls it back.
+    /// What ends the run early and rolls it back; at most 10 conditions, none by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[garde(length(max = 10), dive)]
     pub stop_conditions: Vec<StopCondition>,
-    /// When the drill may run; none means at any time.
+    /// When the drill may run; at any time by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[garde(dive)]
     pub windows: Vec<Window>,
-    /// How often the drill must have passed.
+    /// How often the drill must pass.
+    #[garde(dive)]
     pub cadence: Cadence,
     /// The team's agreed procedure.
+    #[garde(dive)]
     pub playbook: Playbook,
-    /// Which schedule delivered this, and for when.
+    /// Which schedule or rule delivered this, and for when. Absent when a person sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
     pub schedule: Option<Schedule>,
-    /// The caller's own name of this run: the same name twice is one run.
+    /// The caller's own name of this run, 1 to 80 letters, digits and `. _ : -`: the same name twice is one run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"))]
     pub run_id: Option<String>,
 }
 
 impl Request {
-    /// Seconds within which the whole run must have been decided.
+    /// Within what time the whole run must have been decided: what the request says, else 5 minutes more than all of
+    /// its other limits together.
     #[must_use]
-    pub fn run_within(&self) -> u32 {
+    pub fn run_within(&self) -> Duration {
         let objective = &self.objective;
-        objective.run_within_seconds.unwrap_or_else(|| {
-            let held = self.steady_state.probes.iter().map(|probe| probe.hold_for_seconds).max().unwrap_or(0);
-            [
-                self.steady_state.within_seconds,
-                objective.inject_within_seconds,
-                objective.give_up_after(),
-                held,
-            ]
-            .into_iter()
-            .fold(300, u32::saturating_add)
-        })
+        objective.run_within_seconds.map_or_else(
+            || {
+                let held =
+                    self.steady_state.probes.iter().map(|probe| probe.hold_for_seconds.duration()).max();
+                [
+                    self.steady_state.within_seconds.duration(),
+                    objective.inject_within_seconds.duration(),
+                    objective.give_up_after(),
+                    held.unwrap_or_default(),
+                ]
+                .into_iter()
+                .fold(Duration::from_mins(5), Duration::saturating_add)
+            },
+            Seconds::duration,
+        )
     }
 }
 
-/// How a failure is caused.
+/// How a failure is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
-    /// Stop EC2 instances.
+    /// Stop EC2 instances; start them again afterwards.
     Stop,
-    /// Force the state of an alarm: what is behind the alarm is put to the test, its detection is not.
+    /// Force an alarm's state through the API: exercises the response behind the alarm, not its detection.
     Alarm,
-    /// Publish breaching datapoints on the alarm's own metric: detection and response are put to the test.
+    /// Publish breaching datapoints on the alarm's own metric: exercises detection and response.
     Metric,
 }
 
 impl Mode {
-    /// Whether the failure stays until it is taken back. A forced alarm is gone in seconds.
+    /// Whether the failure stays until it is undone. A forced alarm is gone in seconds.
     #[must_use]
     pub const fn lasts(self) -> bool {
         match self {
@@ -134,74 +156,79 @@ impl std::fmt::Display for Mode {
     }
 }
 
-/// The probes that hold when the application is well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// The probes that hold when the application is in its steady state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct SteadyState {
-    /// At least one, at most 20.
-    #[schemars(length(min = 1, max = 20))]
+    /// 1 to 20 probes; all of them must hold.
+    #[garde(length(min = 1, max = 20), dive)]
     pub probes: Vec<Probe>,
-    /// All of them must hold within this many seconds before the failure is caused, or the run is
-    /// skipped.
+    /// All probes must hold within this many seconds before the failure is injected, or the run is skipped; 1 to 600, 60
+    /// by default.
     #[serde(default = "default_within")]
-    #[schemars(range(min = 1, max = 600))]
-    pub within_seconds: u32,
+    #[garde(range(min = 1, max = 600))]
+    pub within_seconds: Seconds,
 }
 
-/// What the playbook promises, and when to stop waiting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// What the playbook promises, and when to stop waiting for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Objective {
-    /// The recovery time objective in seconds.
-    #[schemars(range(min = 1, max = 86400))]
-    pub rto_seconds: u32,
-    /// The recovery point objective in seconds, where one applies. Recorded, not measured.
+    /// The recovery time objective (RTO) in seconds; 1 to 86400.
+    #[garde(range(min = 1, max = 86400))]
+    pub rto_seconds: Seconds,
+    /// The recovery point objective (RPO) in seconds, where one applies. Recorded, not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rpo_seconds: Option<u32>,
-    /// Recovery must begin within this many seconds, or it counts as not recovered. Three times the
-    /// recovery time objective by default.
+    pub rpo_seconds: Option<Seconds>,
+    /// Recovery must begin within this many seconds, or the verdict is `not-recovered`; at most 86400, three times
+    /// `rtoSeconds` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub give_up_after_seconds: Option<u32>,
-    /// The rollback and the steady state after it must be seen within this many seconds, or
-    /// someone is paged.
+    #[garde(range(max = 86400))]
+    pub give_up_after_seconds: Option<Seconds>,
+    /// The rollback, and the steady state after it, must be seen within this many seconds, or the outcome is
+    /// `rollback-failed` and operators are paged; 1 to 86400, 900 by default.
     #[serde(default = "default_restore")]
-    #[schemars(range(min = 1, max = 86400))]
-    pub restore_within_seconds: u32,
-    /// The failure must be seen in place within this many seconds.
+    #[garde(range(min = 1, max = 86400))]
+    pub restore_within_seconds: Seconds,
+    /// The failure must be seen in place within this many seconds after the intent was saved; 1 to 3600, 300 by default.
     #[serde(default = "default_inject")]
-    #[schemars(range(min = 1, max = 3600))]
-    pub inject_within_seconds: u32,
-    /// The failure is taken back once the run has taken so many seconds, whatever has been learned by then. By
-    /// default somewhat more than all of its other limits together.
+    #[garde(range(min = 1, max = 3600))]
+    pub inject_within_seconds: Seconds,
+    /// The run is rolled back once it has taken this many seconds, whatever was learned by then; 1 to 259200. By default
+    /// 300 more than all of its other limits together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 259_200))]
-    pub run_within_seconds: Option<u32>,
-    /// What a minute of impairment costs, for the estimate in the report.
+    #[garde(range(min = 1, max = 259_200))]
+    pub run_within_seconds: Option<Seconds>,
+    /// What a minute of impairment costs, in the application's own currency, for the estimate in reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revenue_per_minute: Option<u32>,
 }
 
 impl Objective {
-    /// Seconds within which recovery must begin.
+    /// Within what time recovery must begin: what the request says, else three times the recovery time objective.
     #[must_use]
-    pub fn give_up_after(&self) -> u32 {
-        self.give_up_after_seconds.unwrap_or(self.rto_seconds.saturating_mul(3))
+    pub fn give_up_after(&self) -> Duration {
+        self.give_up_after_seconds.map_or_else(|| self.rto_seconds.duration() * 3, Seconds::duration)
     }
 }
 
-const fn default_within() -> u32 {
-    60
+const fn default_within() -> Seconds {
+    Seconds::new(60)
 }
-const fn default_restore() -> u32 {
-    900
+const fn default_restore() -> Seconds {
+    Seconds::new(900)
 }
-const fn default_inject() -> u32 {
-    300
+const fn default_inject() -> Seconds {
+    Seconds::new(300)
 }
 
-/// The alarm that should notice.
+/// The alarm that should notice the failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Detection {
     /// The alarm's ARN. Its history tells when the failure was detected.
     pub alarm_arn: Arn,
@@ -209,17 +236,18 @@ pub struct Detection {
 
 /// What ends the run early and rolls it back: exactly one of an alarm and a probe. What cannot be read counts as
 /// tripped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
+#[garde(allow_unvalidated)]
 pub enum StopCondition {
     /// An alarm's ARN: in ALARM, or unreadable, it stops the run.
     AlarmArn(Arn),
     /// A probe of what the drill must never hurt: `count` answers in a row that are not a yes stop the run.
-    Probe(Box<Probe>),
+    Probe(#[garde(dive)] Box<Probe>),
 }
 
 impl StopCondition {
-    /// The alarm, if it is one.
+    /// The alarm's ARN; none if the condition is a probe.
     #[must_use]
     pub const fn alarm_arn(&self) -> Option<&Arn> {
         match self {
@@ -228,7 +256,7 @@ impl StopCondition {
         }
     }
 
-    /// The probe, if it is one.
+    /// The probe; none if the condition is an alarm.
     #[must_use]
     pub fn probe(&self) -> Option<&Probe> {
         match self {
@@ -238,51 +266,59 @@ impl StopCondition {
     }
 }
 
-/// How often a drill must have passed; past it the drill is overdue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// How often a drill must pass; past it the drill is overdue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Cadence {
-    /// Days between passes. Stage 3 asks for at most 35.
-    #[schemars(range(min = 1, max = 366))]
-    pub every_days: u32,
+    /// Days between passes; 1 to 366. Stage 3 of resiliency asks for at most 35.
+    #[garde(range(min = 1, max = 366))]
+    pub every_days: Days,
 }
 
 /// The team's agreed procedure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Playbook {
-    /// Where it is.
+    /// The URL at which it is kept.
     pub link: url::Url,
-    /// Which version of it this drill exercises.
+    /// Which version of it this drill exercises; 1 to 200 characters.
+    #[garde(length(min = 1, max = 200))]
     pub version: String,
-    /// Who owns it.
+    /// The team that owns it; 1 to 200 characters.
+    #[garde(length(min = 1, max = 200))]
     pub owner: String,
-    /// How severe the real failure would be.
+    /// The severity that the real failure would have, in the team's own scale; 1 to 200 characters.
+    #[garde(length(min = 1, max = 200))]
     pub severity: String,
 }
 
-/// The schedule that delivered the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// The schedule or rule that delivered the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Schedule {
-    /// The nominal time, before the flexible window: it names the run.
+    /// The nominal time, before the flexible window (RFC 3339): it names the run.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub scheduled_at: crate::Timestamp,
-    /// The schedule's or rule's ARN.
+    /// The ARN of the EventBridge schedule or rule.
     pub arn: Arn,
-    /// Which delivery attempt this is.
+    /// Which delivery attempt this is. Recorded only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
-    /// The schedule's flexible window: lateness counts from its end.
+    /// The schedule's flexible window in minutes, from whose end lateness counts; at most 1440, 0 by default.
     #[serde(default)]
-    #[schemars(range(max = 1440))]
-    pub flexible_window_minutes: u32,
-    /// A delivery later than this does not run.
+    #[garde(range(max = 1440))]
+    pub flexible_window_minutes: Minutes,
+    /// A delivery later than this many seconds does not run; 1 to 86400, 900 by default.
     #[serde(default = "default_late")]
-    #[schemars(range(min = 1, max = 86400))]
-    pub late_after_seconds: u32,
+    #[garde(range(min = 1, max = 86400))]
+    pub late_after_seconds: Seconds,
 }
 
-const fn default_late() -> u32 {
-    900
+const fn default_late() -> Seconds {
+    Seconds::new(900)
 }

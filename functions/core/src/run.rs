@@ -3,12 +3,14 @@
 mod injection;
 mod parts;
 mod phase;
+mod recorded;
 mod trigger;
 mod undo;
 
 pub use injection::{Call, CallOutcome, Injection};
 pub use parts::{AnswerCounts, EvidenceCounts, Hold, Limits, Page, Stop, Times};
 pub use phase::{Outcome, Phase, Status, Verdict};
+pub use recorded::RecordedTarget;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClockName, Measured, ProbeRole, Shared, Streak, StreakRule, Timestamp,
-    request::{Mode, Release},
+    request::{Mode, Name, Release},
 };
 
 /// The layout of heads that this version writes. A reader that does not know a head's layout
@@ -66,13 +68,15 @@ pub struct Run {
     /// The identity.
     pub run_id: RunId,
     /// The environment.
-    pub environment: Shared<str>,
+    pub environment: Name,
     /// The application.
-    pub application: Shared<str>,
+    pub application: Name,
     /// The drill.
-    pub drill: Shared<str>,
+    pub drill: Name,
     /// The dependency that fails.
-    pub dependency: Shared<str>,
+    pub dependency: Name,
+    /// What has to be known of the request to roll the run back and to verify it.
+    pub recorded: Shared<RecordedTarget>,
     /// How the failure is caused.
     pub mode: Mode,
     /// How the run was started.

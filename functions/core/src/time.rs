@@ -48,7 +48,7 @@ impl Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Self;
     fn add(self, span: Duration) -> Self {
-        self.plus_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+        self.plus_millis(millis(span))
     }
 }
 
@@ -92,6 +92,11 @@ impl<'de> Deserialize<'de> for Timestamp {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
     }
+}
+
+/// A span as the record writes it.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Pauses that grow stay below this, where somebody may wait for what is tried.

@@ -19,7 +19,7 @@ pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
-    let probe = |url: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{url}") } });
+    let probe = |url: &str| json!({ "check": { "http": { "url": format!("http://127.0.0.1:1/{url}") } } });
     let failover = &scenario.failover;
     let mut trigger = json!({ "alarmArn": ALARM });
     if failover.metric {
@@ -32,26 +32,26 @@ fn document(scenario: &Scenario) -> Value {
                 Radius::Count(count) => json!({ "count": count }),
                 Radius::Percent(percent) => json!({ "percent": percent }),
             };
-            ("stop", json!({ "region": "eu-west-2", "instances": tags, "blastRadius": radius }))
+            ("stop", json!({ "instances": { "region": "eu-west-2", "select": tags, "blastRadius": radius } }))
         }
         Kind::Distribution => {
-            trigger["distributionArn"] = json!(DISTRIBUTION);
-            trigger["primaryProbe"] = probe("primary");
+            let mut target =
+                json!({ "arn": DISTRIBUTION, "trigger": trigger, "primaryProbe": probe("primary") });
             if !failover.nameless {
-                trigger["identity"] = json!({
+                target["identity"] = json!({
                     "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
                     "count": 3, "holdForSeconds": 4
                 });
             }
-            (if failover.metric { "metric" } else { "alarm" }, trigger)
+            (if failover.metric { "metric" } else { "alarm" }, json!({ "distribution": target }))
         }
         Kind::Database => {
-            trigger["clusterArn"] = json!(CLUSTER);
+            let mut target = json!({ "arn": CLUSTER, "trigger": trigger });
             if failover.restore_writer {
-                trigger["restoreWriter"] = json!(true);
-                trigger["primaryProbe"] = probe("primary");
+                target["restoreWriter"] = json!(true);
+                target["primaryProbe"] = probe("primary");
             }
-            (if failover.metric { "metric" } else { "alarm" }, trigger)
+            (if failover.metric { "metric" } else { "alarm" }, json!({ "database": target }))
         }
     };
     json!({
@@ -60,7 +60,7 @@ fn document(scenario: &Scenario) -> Value {
         "steadyState": {
             "withinSeconds": 60,
             "probes": [{
-                "name": "version", "http": { "url": "http://127.0.0.1:1/version/" },
+                "name": "version", "check": { "http": { "url": "http://127.0.0.1:1/version/" } },
                 "count": 3, "holdForSeconds": 4
             }]
         },

@@ -10,7 +10,7 @@ use super::fixture::{
 use crate::fixture::until;
 
 /// Recovered, failed back, and nothing of it left: each call sent once, and by whom it should be.
-async fn went_well(case: &DrillCase<'_>, shop: &Bookstore, record: &Record) {
+async fn is_recovered_and_restored(case: &DrillCase<'_>, shop: &Bookstore, record: &Record) {
     let run = &record.run;
     assert_eq!(run.outcome, Some(Outcome::Recovered), "{run:#?}");
     assert_eq!(case.moved().await, [1, 1]);
@@ -28,7 +28,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let case = fixture.case("plain");
         let shop = case.shop();
         let record = case.run(&case.request(&shop.url())).await;
-        went_well(&case, &shop, &record).await;
+        is_recovered_and_restored(&case, &shop, &record).await;
 
         assert_eq!(case.by_drill("SetAlarmState").await.len(), 1, "it fell back by itself");
         let id = case.run_id();
@@ -57,7 +57,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let notes = record.evidence.iter().filter(|item| matches!(item, Evidence::Note { .. }));
         assert!(notes.count() > 0, "that detection was not exercised is on record");
         assert_eq!((record.run.times.detected, record.run.impaired), (None, Some(false)));
-        assert!(case.told().await.is_empty(), "nobody is woken by a drill that goes well");
+        assert!(case.pages().await.is_empty(), "nobody is woken by a drill that goes well");
 
         // A topic may deliver again for weeks.
         let alarm = case.deliveries("ALARM").await;
@@ -78,7 +78,7 @@ fn a_composite_alarm_is_never_left_as_the_drill_set_it() {
         let shop = case.shop();
         case.alarm_is("OK").await;
         let record = case.run(&case.request(&shop.url())).await;
-        went_well(&case, &shop, &record).await;
+        is_recovered_and_restored(&case, &shop, &record).await;
         assert_eq!(case.by_drill("SetAlarmState").await.len(), 2, "forced, and set back");
         let told = history(&record);
         let back = told.iter().find(|text| text.contains("ALARM to OK"));
@@ -100,7 +100,7 @@ fn a_dangerous_action_is_never_set_off_unless_it_is_allowed_by_name() {
         assert!(refused.reason.unwrap().contains(super::template::TERMINATE));
         case.untouched().await;
         request["runId"] = json!("2");
-        request["target"]["allowedActions"] = json!([super::template::TERMINATE]);
+        request["target"]["distribution"]["trigger"]["allowedActions"] = json!([super::template::TERMINATE]);
         let mut answer = case.invoke(&request).await;
         let id = answer["runId"].as_str().unwrap().to_owned();
         while answer["phase"] != "finished" {
@@ -118,7 +118,7 @@ fn a_configuration_is_never_taken_for_serving() {
         let shop = case.shop();
         case.alarm_is("OK").await;
         let mut request = case.request(&shop.url());
-        request["target"].as_object_mut().unwrap().remove("identity");
+        request["target"]["distribution"].as_object_mut().unwrap().remove("identity");
         let record = case.run(&request).await;
         let run = &record.run;
         assert_eq!(run.outcome, Some(Outcome::Inconclusive), "{run:#?}");
@@ -162,7 +162,7 @@ async fn ok_before_alarm(fixture: &DrillFixture) {
         fixture.aws.resume_deliveries(case.name).await.unwrap();
     };
     let (record, ()) = tokio::join!(case.run(&request), reorder);
-    went_well(&case, &shop, &record).await;
+    is_recovered_and_restored(&case, &shop, &record).await;
     let journal = case.journal().await;
     let done: Vec<Option<Done>> = journal.iter().skip(settled).map(|entry| entry.done).collect();
     assert_eq!(done, [Some(Done::FailedOver), Some(Done::Ignored)], "{journal:#?}");

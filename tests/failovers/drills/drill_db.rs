@@ -102,8 +102,8 @@ async fn the_old_one_is_restored(fixture: &DrillFixture) {
     let shop = case.shop();
     case.alarm_is("OK").await;
     let mut request = case.request(&shop.url());
-    request["target"]["restoreWriter"] = json!(true);
-    request["target"]["primaryProbe"] =
+    request["target"]["database"]["restoreWriter"] = json!(true);
+    request["target"]["database"]["primaryProbe"] =
         json!({ "http": { "url": format!("{}/books/", shop.url()), "status": 200 } });
     let record = case.run(&request).await;
     nothing_is_left(&case, &record).await;

@@ -53,7 +53,7 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
             for version in ["default -> third", "default -> standby"] {
                 assert!(missing.contains(version), "{missing}");
             }
-            until("somebody is told", async || (!case.told().await.is_empty()).then_some(())).await;
+            until("somebody is told", async || (!case.pages().await.is_empty()).then_some(())).await;
             assert_ne!(failed.run.phase, Phase::Finished);
             case.release(false).await;
         };
@@ -69,7 +69,7 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
         );
         let step = run.undo.iter().find(|step| step.action == "UpdateDistribution").unwrap();
         assert_eq!(step.progress.state, StepState::LeftToPeople);
-        let told = case.told().await;
+        let told = case.pages().await;
         assert!(told.len() == 1 && told[0].message.contains("default -> third"), "{told:#?}");
         assert!(!case.is_registered().await);
     });
@@ -124,7 +124,7 @@ async fn without_a_configuration(fixture: &DrillFixture) {
             .await;
         assert_eq!(tried.run.phase, Phase::RollingBack);
         assert!(case.by_drill("UpdateDistribution").await.is_empty(), "not sent without a look");
-        case.mend(&fault).await;
+        case.remove_fault(&fault).await;
     };
     let (record, ()) = tokio::join!(case.run(&request), silence);
     assert_eq!(record.run.outcome, Some(Outcome::Recovered), "{:#?}", record.run);

@@ -10,7 +10,7 @@ use crate::fixture::{now, until};
 /// Long enough in recovery for something else to happen meanwhile.
 fn patient(case: &DrillCase<'_>, shop: &Bookstore) -> Value {
     let mut request = case.request(&shop.url());
-    request["target"]["identity"]["holdForSeconds"] = json!(6);
+    request["target"]["distribution"]["identity"]["holdForSeconds"] = json!(6);
     request
 }
 
@@ -47,7 +47,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
             assert!(held.run.reason.as_deref().unwrap().contains("real incident"), "{:?}", held.run.reason);
             assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "standby"));
 
-            let told = case.told().await;
+            let told = case.pages().await;
             assert_eq!(told.len(), 1, "{told:#?}");
             let text = &told[0].message;
             for part in [
@@ -78,7 +78,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
         let run = &record.run;
         assert_eq!((run.phase, run.outcome), (Phase::Finished, Some(Outcome::Stopped)), "{run:#?}");
         assert_eq!((case.moved().await, case.origin().await.as_str()), ([1, 1], "primary"));
-        assert_eq!(case.told().await.len(), 1, "once per cause");
+        assert_eq!(case.pages().await.len(), 1, "once per cause");
         let back = run.times.failed_back.unwrap().at;
         assert!(back > run.released_at.unwrap(), "{:#?}", run.times);
         assert!(served_since(&shop, Cdn::Primary, run.released_at.unwrap()).is_some());
@@ -127,7 +127,7 @@ fn what_is_left_to_people_is_never_touched_again_and_an_unsent_message_changes_n
         assert_eq!(left.progress.state, StepState::LeftToPeople);
         assert_eq!((run.times.failed_back, left.progress.attempts), (None, 0));
         assert!(!case.is_registered().await);
-        assert!(case.told().await.is_empty());
+        assert!(case.pages().await.is_empty());
         assert!(run.pages.iter().all(|page| !page.sent) && run.pages.len() == 1, "{:#?}", run.pages);
         let unsent = record.evidence.iter().find_map(|item| match item {
             Evidence::Paged { error, .. } => error.as_deref(),

@@ -24,7 +24,7 @@ async fn published(fixture: &DrillFixture) {
     case.alarm_is("OK").await;
     let mut request = case.request(&shop.url());
     request["mode"] = json!("metric");
-    request["target"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
+    request["target"]["distribution"]["trigger"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
     request["objective"] = json!({
         "rtoSeconds": 60, "giveUpAfterSeconds": 70, "restoreWithinSeconds": 90, "injectWithinSeconds": 30
     });

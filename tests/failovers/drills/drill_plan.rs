@@ -76,8 +76,8 @@ fn a_second_failover_that_cannot_fit_is_never_planned() {
         let url = fixture.aws.endpoint();
         let mut request = case.request(url);
         request["execute"] = json!(false);
-        request["target"]["restoreWriter"] = json!(true);
-        request["target"]["primaryProbe"] = json!({ "tcp": { "host": "127.0.0.1", "port": 1 } });
+        request["target"]["database"]["restoreWriter"] = json!(true);
+        request["target"]["database"]["primaryProbe"] = json!({ "tcp": { "host": "127.0.0.1", "port": 1 } });
         let answer = case.invoke(&request).await;
         assert_eq!(
             (&answer["outcome"], &answer["couldRun"]),

@@ -65,7 +65,7 @@ fn a_failover_of_something_else_is_never_taken_for_the_one_that_is_drilled() {
         case.alarm_is("OK").await;
         let mut other = request(&case, 1);
         let distribution = distribution_arn(&fixture.case("asleep").id);
-        other["target"]["distributionArn"] = json!(distribution);
+        other["target"]["distribution"]["arn"] = json!(distribution);
         refused(&case, &other, &format!(", not {distribution}")).await;
         run_refused(fixture, "untagged", "opt-in tag firedrill:allowed=true").await;
         run_refused(fixture, "moved", "there is nothing to fail over from").await;
@@ -91,11 +91,11 @@ fn a_health_check_alone_is_never_taken_for_moved_by_a_forced_state() {
         let mut metric = request(&case, 2);
         metric["mode"] = json!("metric");
         metric["execute"] = json!(false);
-        metric["target"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
+        metric["target"]["distribution"]["trigger"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
         let plan = case.invoke(&metric).await;
         let said = plan["plan"]["refused"].as_str().unwrap().to_owned();
         assert!(said.contains("automationDeadlineSeconds"), "{said}");
-        metric["target"]["automationDeadlineSeconds"] = json!(30);
+        metric["target"]["distribution"]["trigger"]["automationDeadlineSeconds"] = json!(30);
         let plan = case.invoke(&metric).await;
         assert_eq!(plan["plan"]["refused"], Value::Null, "{plan:#}");
         case.untouched().await;
@@ -123,7 +123,7 @@ fn datapoints_that_could_not_raise_the_alarm_are_never_published() {
             case.alarm_is("OK").await;
             let mut metric = request(&case, 1);
             metric["mode"] = json!("metric");
-            metric["target"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
+            metric["target"]["distribution"]["trigger"]["metric"] = json!({ "value": 0, "perPeriod": 2 });
             refused(&case, &metric, because).await;
         }
     });
@@ -186,7 +186,7 @@ fn an_alarm_is_never_forced_while_a_stop_condition_answers_no() {
         (request["application"], request["steadyState"]["withinSeconds"]) = (json!("shaky"), json!(5));
         // Nothing listens on port 1; it would take long to end a run.
         request["stopConditions"] = json!([
-            { "probe": { "name": "checkout answers", "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 50 } }
+            { "probe": { "name": "checkout answers", "check": { "tcp": { "host": "127.0.0.1", "port": 1 } }, "count": 50 } }
         ]);
         let run = case.run(&request).await.run;
         assert_eq!(run.outcome, Some(Outcome::Skipped), "{run:#?}");

@@ -191,18 +191,18 @@ impl DrillCase<'_> {
     pub fn request(&self, url: &str) -> Value {
         let http = |path: &str| json!({ "url": format!("{url}{path}"), "status": 200, "deadlineMs": 2_000 });
         let (target, users) = if self.kind == "cdn" {
-            let target = json!({
-                "alarmArn": self.alarm_arn, "distributionArn": distribution_arn(&self.id),
+            let target = json!({ "distribution": {
+                "arn": distribution_arn(&self.id), "trigger": { "alarmArn": self.alarm_arn },
                 "identity": {
                     "url": format!("{url}/static/status.json"), "json": "/cdn", "primary": "primary",
                     "standby": "secondary", "deadlineMs": 2_000, "count": 2, "holdForSeconds": 1
                 },
                 "primaryProbe": { "http": http("/origins/primary/static/status.json") }
-            });
+            } });
             (target, "/static/status.json")
         } else {
-            let field = if is_instance(self.name) { "instanceArn" } else { "clusterArn" };
-            (json!({ "alarmArn": self.alarm_arn, field: database_arn(self.name) }), "/books/")
+            let trigger = json!({ "alarmArn": self.alarm_arn });
+            (json!({ "database": { "arn": database_arn(self.name), "trigger": trigger } }), "/books/")
         };
         json!({
             "drill": "failover", "application": self.name, "dependency": self.kind, "environment": "test",
@@ -211,7 +211,7 @@ impl DrillCase<'_> {
             "steadyState": {
                 "withinSeconds": 30,
                 "probes": [{
-                    "name": "users are served", "http": http(users), "count": 2, "holdForSeconds": 1
+                    "name": "users are served", "check": { "http": http(users) }, "count": 2, "holdForSeconds": 1
                 }]
             },
             "objective": {
@@ -349,7 +349,7 @@ impl DrillCase<'_> {
     }
 
     /// The messages to people about its run.
-    pub async fn told(&self) -> Vec<Message> {
+    pub async fn pages(&self) -> Vec<Message> {
         let all = self.fixture.aws.messages().await.unwrap();
         let ours =
             |message: &Message| message.topic == self.pages && message.message.contains(&self.run_id());

@@ -190,11 +190,13 @@ pub(super) mod tests {
 
     pub(in crate::dynamodb) fn drill() -> (Run, Request) {
         let equals = json!({"n": 1, "list": [null, true, "x"]});
-        let probe = json!({"name": "up", "http": {"url": "http://a.example/", "json": {"pointer": "/v", "equals": equals}}});
+        let probe = json!({"name": "up", "check": { "http": {"url": "http://a.example/", "json": {"pointer": "/v", "equals": equals}} }});
         let request: Request = serde_json::from_value(json!({
             "drill": "instance", "application": "bookstore", "dependency": "compute", "environment": "staging",
             "execute": true, "mode": "stop", "runId": "one",
-            "target": {"region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}},
+            "target": {"instances": {
+                "region": "eu-west-2", "select": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
+            }},
             "steadyState": {"probes": [probe]},
             "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
             "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}

@@ -3,7 +3,8 @@
 use super::Invocation;
 use crate::{
     Phase, ProbeRole, Request, Run, Shared, StreakRule, Timestamp,
-    run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, Times},
+    run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, RecordedTarget, Times},
+    time::millis,
     timing::Timing,
 };
 
@@ -13,10 +14,11 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
     Run {
         layout: LAYOUT,
         run_id: request.identity(&invocation.request_id),
-        environment: request.environment.as_str().into(),
-        application: request.application.as_str().into(),
-        drill: request.drill.as_str().into(),
-        dependency: request.dependency.as_str().into(),
+        environment: request.environment.clone(),
+        application: request.application.clone(),
+        drill: request.drill.clone(),
+        dependency: request.dependency.clone(),
+        recorded: RecordedTarget::of(request).into(),
         mode: request.mode,
         caller: request.caller(),
         phase: Phase::Checking,
@@ -28,7 +30,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
         starter: invocation.owner.clone(),
         owner: Some(invocation.owner.clone()),
         finished_by: None,
-        deadline: Some(now.plus_millis(u64::from(request.run_within()) * 1_000)),
+        deadline: Some(now + request.run_within()),
         limits: limits(request, &invocation.timing).into(),
         times: Times {
             scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),
@@ -58,15 +60,14 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
 }
 
 fn limits(request: &Request, timing: &Timing) -> Limits {
-    let ms = |seconds: u32| u64::from(seconds) * 1_000;
     let objective = &request.objective;
     let probes = request.steady_state.probes.iter().map(|probe| {
-        let pause = if probe.kind.asks_aws() { timing.aws_poll_ms } else { timing.poll_ms };
+        let pause = if probe.check.asks_aws() { timing.aws_poll_ms } else { timing.poll_ms };
         StreakRule {
             probe: probe.name.clone(),
             count: probe.count,
-            hold_for_ms: ms(probe.hold_for_seconds),
-            widest_gap_ms: 2 * pause + probe.kind.deadline_ms(timing.call_deadline_ms) + timing.poll_ms,
+            hold_for_ms: probe.hold_for_seconds.millis(),
+            widest_gap_ms: 2 * pause + millis(probe.check.deadline(timing.call_deadline())) + timing.poll_ms,
             role: ProbeRole::SteadyState,
         }
     });
@@ -74,19 +75,19 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
         let rule = |name: &str, role| StreakRule {
             probe: format!("{name} serves"),
             count: identity.count,
-            hold_for_ms: ms(identity.hold_for_seconds),
-            widest_gap_ms: 3 * timing.poll_ms + u64::from(identity.deadline_ms),
+            hold_for_ms: identity.hold_for_seconds.millis(),
+            widest_gap_ms: 3 * timing.poll_ms + identity.deadline_ms.millis(),
             role,
         };
         [rule(&identity.primary, ProbeRole::Primary), rule(&identity.standby, ProbeRole::Standby)]
     });
     Limits {
         probes: probes.chain(identity).collect(),
-        baseline_within_ms: ms(request.steady_state.within_seconds),
-        inject_within_ms: ms(objective.inject_within_seconds),
-        rto_ms: ms(objective.rto_seconds),
-        give_up_after_ms: ms(objective.give_up_after()),
-        restore_within_ms: ms(objective.restore_within_seconds),
+        baseline_within_ms: request.steady_state.within_seconds.millis(),
+        inject_within_ms: objective.inject_within_seconds.millis(),
+        rto_ms: objective.rto_seconds.millis(),
+        give_up_after_ms: millis(objective.give_up_after()),
+        restore_within_ms: objective.restore_within_seconds.millis(),
         // Whoever waits for it may read another clock than whoever sent the call.
         settle_ms: timing.settle_ms + timing.margin_ms,
         consistency_ms: timing.margin_ms,

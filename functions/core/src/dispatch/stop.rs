@@ -36,7 +36,7 @@ pub(super) async fn stop(
             let mut runs = Vec::new();
             for id in store.open().await? {
                 match store.load(&id).await {
-                    Ok(Some(run)) if *run.application == *name && run.phase != Phase::Finished => {
+                    Ok(Some(run)) if run.application.as_str() == name && run.phase != Phase::Finished => {
                         runs.push(will_be_undone(&run));
                     }
                     Ok(_) => {}

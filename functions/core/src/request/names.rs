@@ -1,16 +1,18 @@
-//! Names and ARNs that cannot be wrong once they exist.
+//! Names and ARNs, checked when they are made.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-/// A short name: lower-case letters, digits and hyphens. It becomes part of keys and metric
-/// dimensions, so nothing else is taken.
+/// A short name: 1 to 40 lower-case letters, digits and hyphens, a letter first. It becomes part of keys and metric
+/// dimensions, so nothing else is taken. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,39}$"))]
-pub struct Name(String);
+#[schemars(with = "String")]
+pub struct Name(Arc<str>);
 
 impl Name {
     /// The name as text.
@@ -20,26 +22,32 @@ impl Name {
     }
 }
 
+impl std::ops::Deref for Name {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Text that is no [`Name`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is not a name: 1 to 40 lower-case letters, digits and hyphens, a letter first")]
+pub struct NotAName(String);
+
 impl TryFrom<String> for Name {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+    type Error = NotAName;
+    fn try_from(text: String) -> Result<Self, NotAName> {
         let mut bytes = text.bytes();
         let fits = text.len() <= 40
             && bytes.next().is_some_and(|b| b.is_ascii_lowercase())
             && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(format!(
-                "`{text}` is not a name: 1 to 40 lower-case letters, digits and hyphens, a letter first"
-            ))
-        }
+        if fits { Ok(Self(text.into())) } else { Err(NotAName(text)) }
     }
 }
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0
+        name.0.to_string()
     }
 }
 
@@ -104,18 +112,19 @@ impl Arn {
     }
 }
 
+/// Text that is no [`Arn`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is not an ARN (arn:partition:service:region:account:resource)")]
+pub struct NotAnArn(String);
+
 impl TryFrom<String> for Arn {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+    type Error = NotAnArn;
+    fn try_from(text: String) -> Result<Self, NotAnArn> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let fits = matches!(parts[..], ["arn", partition, service, _, account, resource]
             if !partition.is_empty() && !service.is_empty() && !resource.is_empty()
                 && account.bytes().all(|b| b.is_ascii_digit()));
-        if fits && !text.contains(char::is_whitespace) {
-            Ok(Self(text))
-        } else {
-            Err(format!("`{text}` is not an ARN (arn:partition:service:region:account:resource)"))
-        }
+        if fits && !text.contains(char::is_whitespace) { Ok(Self(text)) } else { Err(NotAnArn(text)) }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
 use thiserror::Error;
 
-use super::{Name, Request};
+use super::{
+    Name, NotAName, Request,
+    read::{Unreadable, out_of_bounds, read},
+};
 use crate::{
     Timestamp,
     kill_switch::{Scope, Switch},
@@ -62,7 +64,7 @@ pub struct SwitchOrder {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct StopFields {
     run_id: Option<String>,
     application: Option<String>,
@@ -71,7 +73,7 @@ struct StopFields {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct SwitchFields {
     engage: bool,
     application: Option<String>,
@@ -83,7 +85,7 @@ struct SwitchFields {
 
 /// A person's word that ends a holding, or closes a run whose rollback failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Release {
     /// Which run.
     pub run_id: String,
@@ -135,6 +137,12 @@ pub enum ParseError {
     Invalid(Vec<Problem>),
 }
 
+impl From<Unreadable> for ParseError {
+    fn from(Unreadable { field, what }: Unreadable) -> Self {
+        Self::Shape { field, what }
+    }
+}
+
 impl ParseError {
     /// A stable name for alarms and callers.
     #[must_use]
@@ -184,7 +192,7 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
         }
         return match word {
             "release" => {
-                let release: Release = said(word, value)?;
+                let release: Release = command(word, value)?;
                 signed(word, &release.by, &release.reason)?;
                 Ok(Delivery::Release(release))
             }
@@ -192,9 +200,9 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
             _ => switch_order(word, value),
         };
     }
-    let request: Request = serde_path_to_error::deserialize(document)
-        .map_err(|error| shape(&error.path().to_string(), error.inner().to_string()))?;
-    let problems = request.problems();
+    let (request, mut problems): (Request, _) = read(document)?;
+    problems.extend(out_of_bounds(document, &request));
+    problems.extend(request.problems());
     if problems.is_empty() {
         Ok(Delivery::Start(Box::new(request)))
     } else {
@@ -202,64 +210,19 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     }
 }
 
-/// A request that was taken before, by whatever version: what this one does not know of it is left out. For whoever
-/// carries a run on, who has to take back what was done and would be kept from it by a word more.
-///
-/// # Errors
-/// It lacks something, or says what this version does not understand.
-pub fn read_leniently(mut stored: Value) -> Result<Request, String> {
-    loop {
-        let error = match serde_path_to_error::deserialize::<_, Request>(&stored) {
-            Ok(request) => return Ok(request),
-            Err(error) => error,
-        };
-        let text = error.inner().to_string();
-        let unknown = text.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        let excluded =
-            unknown.is_some_and(|field| leave_out(around(&mut stored, error.path(), field), field));
-        if !excluded {
-            return Err(format!("at `{}`: {text}", error.path()));
-        }
-    }
-}
-
-/// The innermost value on this path that holds the field or what it stands in.
-fn around<'a>(stored: &'a mut Value, path: &Path, field: &str) -> &'a mut Value {
-    let mut at = String::new();
-    for segment in path {
-        let next = match segment {
-            Segment::Seq { index } => format!("{at}/{index}"),
-            Segment::Map { key } if key != field => format!("{at}/{key}"),
-            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => break,
-        };
-        match stored.pointer(&next) {
-            Some(Value::Object(_) | Value::Array(_)) => at = next,
-            Some(_) | None => break,
-        }
-    }
-    // There, as was just seen.
-    stored.pointer_mut(&at).unwrap_or_else(|| unreachable!("{at} was there"))
-}
-
-/// Removes one field of this name; whether there was one.
-fn leave_out(value: &mut Value, field: &str) -> bool {
-    match value {
-        Value::Object(fields) => {
-            fields.remove(field).is_some() || fields.values_mut().any(|inner| leave_out(inner, field))
-        }
-        Value::Array(values) => values.iter_mut().any(|inner| leave_out(inner, field)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
 fn shape(field: &str, what: impl Into<String>) -> ParseError {
     ParseError::Shape { field: field.to_owned(), what: what.into() }
 }
 
-/// A person's word: the object below this field.
-fn said<T: serde::de::DeserializeOwned>(word: &str, value: &Value) -> Result<T, ParseError> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| shape(&format!("{word}.{}", error.path()), error.inner().to_string()))
+/// The fields of an operator command, all of which must be known.
+fn command<T: serde::de::DeserializeOwned>(name: &str, value: &Value) -> Result<T, ParseError> {
+    let below = |field: &str| if field == "." { name.to_owned() } else { format!("{name}.{field}") };
+    let (command, unknown) = read(value).map_err(|error| shape(&below(&error.field), error.what))?;
+    if unknown.is_empty() {
+        return Ok(command);
+    }
+    let named = unknown.into_iter().map(|problem| Problem { field: below(&problem.field), ..problem });
+    Err(ParseError::Invalid(named.collect()))
 }
 
 fn signed(word: &str, by: &str, reason: &str) -> Result<(), ParseError> {
@@ -280,11 +243,12 @@ fn identity(word: &str, id: String) -> Result<String, ParseError> {
 
 /// As requests have them: a word on one that no request can have would be heard by no run.
 fn name(word: &str, field: &str, text: String) -> Result<String, ParseError> {
-    Name::try_from(text).map(String::from).map_err(|why| shape(&format!("{word}.{field}"), why))
+    let refused = |why: NotAName| shape(&format!("{word}.{field}"), why.to_string());
+    Name::try_from(text).map(String::from).map_err(refused)
 }
 
 fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let StopFields { run_id, application, by, reason } = said(word, value)?;
+    let StopFields { run_id, application, by, reason } = command(word, value)?;
     signed(word, &by, &reason)?;
     let what = match (run_id, application) {
         (Some(id), None) => StopWhat::Run(identity(word, id)?),
@@ -297,7 +261,7 @@ fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
 }
 
 fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let SwitchFields { engage, application, drill, by, reason, until } = said(word, value)?;
+    let SwitchFields { engage, application, drill, by, reason, until } = command(word, value)?;
     signed(word, &by, &reason)?;
     let scope = match (application, drill) {
         (None, None) => Scope::Account,

@@ -1,17 +1,18 @@
-//! What serde cannot say: values that have the right form and still cannot be meant.
+//! Checks that no single field's bound can say: formats, and what depends on several fields.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    AlarmTarget, BlastRadius, DatabaseArn, HttpProbe, IdentityProbe, InstanceSelector, InstanceTarget, Mode,
+    AlarmTrigger, DatabaseArn, HttpProbe, IdentityProbe, InstanceSelector, InstanceTarget, Mode, Probe,
     ProbeKind, Request, Target, TcpProbe, parse::Problem,
 };
+use crate::run::RecordedTarget;
 
-/// The tag that an instance, distribution or database must carry to be touched at all.
+/// The tag that an instance, alarm, distribution or database must carry to be touched at all.
 pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
 
-/// The longest a run may be asked to take, in seconds: a day.
-const MAX_SPAN_SECONDS: u32 = 86_400;
+/// No recovery is waited for longer than a day.
+const MAX_GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
 struct Problems(Vec<Problem>);
 
@@ -20,15 +21,16 @@ impl Problems {
         self.0.push(Problem { field: field.into(), what: what.into() });
     }
 
-    fn within(&mut self, field: impl Into<String>, value: u32, least: u32, most: u32) {
-        if value < least || value > most {
-            self.add(field, format!("is {value}; it must be {least} to {most}"));
+    /// A text that says nothing though it has characters.
+    fn blank(&mut self, field: impl Into<String>, text: &str) {
+        if text.trim().is_empty() {
+            self.add(field, "must not be blank");
         }
     }
 }
 
 impl Request {
-    /// Everything that is wrong with it; empty if it can be run.
+    /// Everything that is wrong with it beside the bounds of single fields; empty if it can be run.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Problems(Vec::new());
@@ -36,52 +38,51 @@ impl Request {
         self.check_steady_state(&mut found);
         self.check_objective(&mut found);
         self.check_alarms(&mut found);
-        self.check_schedule(&mut found);
+        self.check_stop_conditions(&mut found);
+        self.check_identity_of_run(&mut found);
+        self.check_size(&mut found);
         for (i, window) in self.windows.iter().enumerate() {
             for (field, what) in window.problems() {
                 found.add(format!("windows[{i}].{field}"), what);
             }
         }
-        found.within("cadence.everyDays", self.cadence.every_days, 1, 366);
         for (field, text) in [
             ("playbook.version", &self.playbook.version),
             ("playbook.owner", &self.playbook.owner),
             ("playbook.severity", &self.playbook.severity),
         ] {
-            if text.trim().is_empty() || text.len() > 200 {
-                found.add(field, "must be 1 to 200 characters");
-            }
+            found.blank(field, text);
         }
         found.0
     }
 
     fn check_target(&self, found: &mut Problems) {
+        let at = format!("target.{}", self.target.name());
         match (&self.target, self.mode) {
-            (Target::Instances(target), Mode::Stop) => check_instances(target, found),
+            (Target::Instances(target), Mode::Stop) => check_instances(target, &at, found),
             (Target::Distribution(target), Mode::Alarm | Mode::Metric) => {
-                self.check_trigger(&target.alarm, found);
-                let arn = &target.distribution_arn;
+                let arn = &target.arn;
                 if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
                     found.add(
-                        "target.distributionArn",
+                        format!("{at}.arn"),
                         format!("`{arn}` is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)"),
                     );
                 }
                 if let Some(identity) = &target.identity {
-                    self.check_identity(identity, found);
+                    self.check_identity(identity, &format!("{at}.identity"), found);
                 }
             }
             (Target::Database(target), Mode::Alarm | Mode::Metric) => {
-                self.check_trigger(&target.alarm, found);
-                let arn = target.database.arn();
-                let (field, kind) = match target.database {
-                    DatabaseArn::Cluster(_) => ("target.clusterArn", "cluster:"),
-                    DatabaseArn::Instance(_) => ("target.instanceArn", "db:"),
-                };
-                if !(arn.service() == "rds" && arn.resource().starts_with(kind) && !arn.region().is_empty()) {
+                if target.restore_writer && matches!(target.arn, DatabaseArn::Instance(_)) {
                     found.add(
-                        field,
-                        format!("`{arn}` is not of the form arn:aws:rds:REGION:ACCOUNT:{kind}ID"),
+                        format!("{at}.restoreWriter"),
+                        "is for clusters: an instance has no other writer",
+                    );
+                }
+                if target.restore_writer && target.primary_probe.is_none() {
+                    found.add(
+                        format!("{at}.primaryProbe"),
+                        "is missing: `restoreWriter` needs it, because traffic is moved back only onto what answers",
                     );
                 }
             }
@@ -95,19 +96,23 @@ impl Request {
                 );
             }
         }
+        if let Some(trigger) = self.target.trigger() {
+            self.check_trigger(trigger, &format!("{at}.trigger"), found);
+        }
         if let Some(probe) = self.target.primary_probe() {
+            let at = format!("{at}.primaryProbe");
             if probe.asks_aws() {
-                found.add("target.primaryProbe", "must ask the primary itself: `http` or `tcp`");
+                found.add(&at, "must ask the primary itself: `http` or `tcp`");
             }
-            check_probe(probe, "target.primaryProbe", found);
+            check_probe(probe, &at, found);
         }
     }
 
-    fn check_trigger(&self, alarm: &AlarmTarget, found: &mut Problems) {
+    fn check_trigger(&self, trigger: &AlarmTrigger, at: &str, found: &mut Problems) {
         for (i, probe) in self.steady_state.probes.iter().enumerate() {
-            if probe.kind.asks_aws() {
+            if probe.check.asks_aws() {
                 found.add(
-                    format!("steadyState.probes[{i}]"),
+                    format!("steadyState.probes[{i}].check"),
                     format!(
                         "`{}` must ask the application in mode {}: `http` or `tcp`",
                         probe.name, self.mode
@@ -115,37 +120,29 @@ impl Request {
                 );
             }
         }
-        match (self.mode, &alarm.metric) {
+        match (self.mode, &trigger.metric) {
             (Mode::Metric, None) => {
-                found.add("target.metric", "is missing: mode metric needs the value to publish");
+                found.add(format!("{at}.metric"), "is missing: mode metric needs the value to publish");
             }
             (Mode::Metric, Some(metric)) => {
-                found.within("target.metric.perPeriod", metric.per_period, 1, 10);
                 if metric.value.as_f64().is_none_or(|value| !value.is_finite()) {
                     found.add(
-                        "target.metric.value",
+                        format!("{at}.metric.value"),
                         format!("`{}` is not a number CloudWatch takes", metric.value),
                     );
                 }
             }
             (Mode::Alarm | Mode::Stop, Some(_)) => {
                 found.add(
-                    "target.metric",
+                    format!("{at}.metric"),
                     format!("means nothing in mode {}: only mode metric publishes", self.mode),
                 );
             }
             (Mode::Alarm | Mode::Stop, None) => {}
         }
-        if let Some(seconds) = alarm.automation_deadline_seconds {
-            found.within("target.automationDeadlineSeconds", seconds, 1, MAX_SPAN_SECONDS);
-        }
-        if alarm.allowed_actions.len() > 5 {
-            found.add("target.allowedActions", "at most 5: an alarm has no more actions");
-        }
     }
 
-    fn check_identity(&self, identity: &IdentityProbe, found: &mut Problems) {
-        let at = "target.identity";
+    fn check_identity(&self, identity: &IdentityProbe, at: &str, found: &mut Problems) {
         if identity.json.is_some() == identity.header.is_some() {
             found.add(at, "must name exactly one of `json` and `header`: where the answer says who serves");
         }
@@ -158,142 +155,63 @@ impl Request {
                 ),
             );
         }
-        found.within(format!("{at}.count"), identity.count, 1, 100);
-        if identity.hold_for_seconds > 3_600 {
-            found.add(format!("{at}.holdForSeconds"), "at most 3600");
-        }
-        if identity.hold_for_seconds.max(identity.count) >= self.steady_state.within_seconds {
+        let needed = needed_to_hold(identity.count, identity.hold_for_seconds.duration());
+        if needed >= self.steady_state.within_seconds.duration() {
             found.add(
                 "steadyState.withinSeconds",
-                "is too short for `target.identity` to hold: the baseline could never be seen",
+                format!("is too short for `{at}` to hold: the baseline could never be seen"),
             );
         }
         check_http(&identity.wants(&identity.primary), at, found);
     }
-}
 
-fn check_instances(target: &InstanceTarget, found: &mut Problems) {
-    if !is_region(&target.region) {
-        found.add("target.region", format!("`{}` is not a Region, such as eu-west-2", target.region));
-    }
-    match &target.instances {
-        InstanceSelector::Ids(ids) => {
-            if ids.is_empty() {
-                found.add("target.instances.ids", "is empty: name at least one instance");
-            }
-            if ids.len() > 250 {
-                found.add("target.instances.ids", format!("names {} instances; at most 250", ids.len()));
-            }
-            for (i, id) in ids.iter().enumerate() {
-                if !is_instance_id(id) {
-                    found.add(
-                        format!("target.instances.ids[{i}]"),
-                        format!("`{id}` is not an instance id (i-0123456789abcdef0)"),
-                    );
-                }
-            }
-            if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
-                found.add("target.instances.ids", "names an instance twice");
-            }
-        }
-        InstanceSelector::Tags(tags) => {
-            if tags.keys().all(|key| key == OPT_IN_TAG.0) {
-                found.add(
-                    "target.instances.tags",
-                    "would match everything that may be drilled: name at least one tag of the application",
-                );
-            }
-            if tags.len() > 20 {
-                found.add("target.instances.tags", "at most 20 tags");
-            }
-            for (key, value) in tags {
-                // EC2's filters read * and ? as wildcards.
-                if key.is_empty()
-                    || value.is_empty()
-                    || key.contains(['*', '?'])
-                    || value.contains(['*', '?'])
-                {
-                    found.add(
-                        format!("target.instances.tags.{key}"),
-                        format!("`{value}`: empty tags and wildcards (* ?) match more than is meant"),
-                    );
-                }
-            }
-        }
-        InstanceSelector::AutoScalingGroup(name) => {
-            if name.trim().is_empty() || name.len() > 255 {
-                found.add("target.instances.autoScalingGroup", "must be 1 to 255 characters");
-            }
-        }
-    }
-    match target.blast_radius {
-        BlastRadius::Count(count) => found.within("target.blastRadius.count", count, 1, 250),
-        BlastRadius::Percent(percent) => found.within("target.blastRadius.percent", percent, 1, 100),
-    }
-    if let Some(zone) = &target.availability_zone
-        && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
-    {
-        found.add("target.availabilityZone", format!("`{zone}` does not lie in {}", target.region));
-    }
-}
-
-impl Request {
     fn check_steady_state(&self, found: &mut Problems) {
         let probes = &self.steady_state.probes;
-        found.within("steadyState.withinSeconds", self.steady_state.within_seconds, 1, 600);
-        if probes.is_empty() || probes.len() > 20 {
-            found.add("steadyState.probes", format!("names {} probes; 1 to 20", probes.len()));
-        }
         let mut names = BTreeSet::new();
         for (i, probe) in probes.iter().enumerate() {
             let at = format!("steadyState.probes[{i}]");
-            if probe.name.trim().is_empty() || probe.name.len() > 80 {
-                found.add(format!("{at}.name"), "must be 1 to 80 characters");
-            }
+            found.blank(format!("{at}.name"), &probe.name);
             if !names.insert(&probe.name) {
                 found.add(format!("{at}.name"), format!("`{}` is the name of another probe", probe.name));
             }
-            found.within(format!("{at}.count"), probe.count, 1, 100);
-            if probe.hold_for_seconds > 3_600 {
-                found.add(format!("{at}.holdForSeconds"), "at most 3600");
-            }
-            check_probe(&probe.kind, &at, found);
+            check_probe(&probe.check, &format!("{at}.check"), found);
         }
-        let slowest = probes.iter().map(|p| p.hold_for_seconds.max(p.count)).max().unwrap_or(0);
-        if slowest >= self.steady_state.within_seconds {
+        let needed = |probe: &Probe| needed_to_hold(probe.count, probe.hold_for_seconds.duration());
+        let slowest = probes.iter().map(needed).max().unwrap_or_default();
+        if slowest >= self.steady_state.within_seconds.duration() {
             found.add(
                 "steadyState.withinSeconds",
-                format!("is too short for a probe that needs {slowest} s to hold: the baseline could never be seen"),
+                format!(
+                    "is too short for a probe that needs {} s to hold: the baseline could never be seen",
+                    slowest.as_secs()
+                ),
             );
         }
     }
 
     fn check_objective(&self, found: &mut Problems) {
         let objective = &self.objective;
-        found.within("objective.rtoSeconds", objective.rto_seconds, 1, MAX_SPAN_SECONDS);
-        found.within("objective.restoreWithinSeconds", objective.restore_within_seconds, 1, MAX_SPAN_SECONDS);
-        found.within("objective.injectWithinSeconds", objective.inject_within_seconds, 1, 3_600);
-        if objective.give_up_after() < objective.rto_seconds {
+        let (rto, give_up_after) = (objective.rto_seconds.duration(), objective.give_up_after());
+        if give_up_after < rto {
             found.add("objective.giveUpAfterSeconds", "is shorter than `objective.rtoSeconds`");
         }
-        if let Some(seconds) = objective.run_within_seconds {
-            let least = self.steady_state.within_seconds.saturating_add(objective.give_up_after());
-            if seconds < least || seconds > 3 * MAX_SPAN_SECONDS {
-                found.add(
-                    "objective.runWithinSeconds",
-                    format!(
-                        "is {seconds}; it must leave time for the steady state and for giving up: {least} to {}",
-                        3 * MAX_SPAN_SECONDS
-                    ),
-                );
-            }
-        }
-        if objective.give_up_after() > MAX_SPAN_SECONDS {
+        if objective.give_up_after_seconds.is_none() && give_up_after > MAX_GIVE_UP_AFTER {
             found.add(
                 "objective.giveUpAfterSeconds",
                 format!(
-                    "is {} (three times rtoSeconds by default); at most {MAX_SPAN_SECONDS}",
-                    objective.give_up_after()
+                    "is {} by default (three times `objective.rtoSeconds`); name one of at most {}",
+                    give_up_after.as_secs(),
+                    MAX_GIVE_UP_AFTER.as_secs()
+                ),
+            );
+        }
+        let least = self.steady_state.within_seconds.duration() + give_up_after;
+        if let Some(within) = objective.run_within_seconds.filter(|within| within.duration() < least) {
+            found.add(
+                "objective.runWithinSeconds",
+                format!(
+                    "is {within}; it must leave time for the steady state and for giving up: at least {}",
+                    least.as_secs()
                 ),
             );
         }
@@ -304,7 +222,8 @@ impl Request {
         let stops = self.stop_conditions.iter().enumerate();
         let stops =
             stops.filter_map(|(i, stop)| Some((format!("stopConditions[{i}].alarmArn"), stop.alarm_arn()?)));
-        let trigger = self.target.alarm().map(|alarm| ("target.alarmArn".to_owned(), &alarm.alarm_arn));
+        let named = format!("target.{}.trigger.alarmArn", self.target.name());
+        let trigger = self.target.trigger().map(|trigger| (named.clone(), &trigger.alarm_arn));
         for (field, arn) in detection.chain(stops).chain(trigger) {
             if arn.alarm_name().is_none() {
                 found.add(
@@ -312,24 +231,6 @@ impl Request {
                     format!("`{arn}` is not an alarm's ARN (arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME)"),
                 );
             }
-        }
-        if self.stop_conditions.len() > 10 {
-            found.add("stopConditions", "at most 10");
-        }
-        for (i, probe) in self.stop_conditions.iter().enumerate().filter_map(|(i, s)| Some((i, s.probe()?))) {
-            let at = format!("stopConditions[{i}].probe");
-            if probe.name.trim().is_empty() || probe.name.len() > 80 {
-                found.add(format!("{at}.name"), "must be 1 to 80 characters");
-            }
-            found.within(format!("{at}.count"), probe.count, 1, 100);
-            if probe.hold_for_seconds != 0 {
-                found.add(format!("{at}.holdForSeconds"), "means nothing here: `count` says when it trips");
-            }
-            if probe.kind.asks_aws() {
-                found
-                    .add(&at, "must ask the application: `http` or `tcp`; of AWS's own state an alarm tells");
-            }
-            check_probe(&probe.kind, &at, found);
         }
         let stops_at = |arn| self.stop_conditions.iter().any(|stop| stop.alarm_arn() == Some(arn));
         if let Some(detection) = &self.detection
@@ -340,35 +241,58 @@ impl Request {
                 "names the alarm that is meant to notice the drill: it would stop itself",
             );
         }
-        if let Some(trigger) = self.target.alarm() {
-            if stops_at(&trigger.alarm_arn) {
-                found.add(
-                    "stopConditions",
-                    "names `target.alarmArn`, which the drill itself raises: it would stop itself",
-                );
-            }
-            if self.detection.is_some() {
-                found.add(
-                    "detection",
-                    format!(
-                        "means nothing in mode {}: `target.alarmArn` is the alarm whose history is read",
-                        self.mode
-                    ),
-                );
-            }
+        let Some(trigger) = self.target.trigger() else { return };
+        if stops_at(&trigger.alarm_arn) {
+            found.add(
+                "stopConditions",
+                format!("names `{named}`, which the drill itself raises: it would stop itself"),
+            );
+        }
+        if self.detection.is_some() {
+            found.add(
+                "detection",
+                format!("means nothing in mode {}: the history of `{named}` is read", self.mode),
+            );
         }
     }
 
-    fn check_schedule(&self, found: &mut Problems) {
-        if let Some(schedule) = &self.schedule {
-            found.within("schedule.flexibleWindowMinutes", schedule.flexible_window_minutes, 0, 1_440);
-            found.within("schedule.lateAfterSeconds", schedule.late_after_seconds, 1, MAX_SPAN_SECONDS);
-            if !matches!(schedule.arn.service(), "scheduler" | "events") {
+    fn check_stop_conditions(&self, found: &mut Problems) {
+        let probes = self.stop_conditions.iter().enumerate();
+        for (i, probe) in probes.filter_map(|(i, condition)| Some((i, condition.probe()?))) {
+            let at = format!("stopConditions[{i}].probe");
+            found.blank(format!("{at}.name"), &probe.name);
+            if !probe.hold_for_seconds.duration().is_zero() {
+                found.add(format!("{at}.holdForSeconds"), "means nothing here: `count` says when it trips");
+            }
+            if probe.check.asks_aws() {
                 found.add(
-                    "schedule.arn",
-                    format!("`{}` is neither a schedule's nor a rule's ARN", schedule.arn),
+                    format!("{at}.check"),
+                    "must ask the application: `http` or `tcp`; of AWS's own state an alarm tells",
                 );
             }
+            check_probe(&probe.check, &format!("{at}.check"), found);
+        }
+    }
+
+    /// Every save of the run holds its recorded target.
+    fn check_size(&self, found: &mut Problems) {
+        let bytes = serde_json::to_vec(&RecordedTarget::of(self)).map_or(usize::MAX, |json| json.len());
+        if bytes > RecordedTarget::MAX_BYTES {
+            found.add(
+                "target",
+                format!(
+                    "takes {bytes} bytes together with `steadyState.probes` and `playbook`; at most {}",
+                    RecordedTarget::MAX_BYTES
+                ),
+            );
+        }
+    }
+
+    fn check_identity_of_run(&self, found: &mut Problems) {
+        if let Some(schedule) = &self.schedule
+            && !matches!(schedule.arn.service(), "scheduler" | "events")
+        {
+            found.add("schedule.arn", format!("`{}` is neither a schedule's nor a rule's ARN", schedule.arn));
         }
         if let Some(id) = &self.run_id {
             let fits = id.len() <= 80
@@ -384,28 +308,75 @@ impl Request {
     }
 }
 
+/// The least time in which so many answers, asked for once a second, can go on for so long.
+fn needed_to_hold(count: u32, hold_for: Duration) -> Duration {
+    hold_for.max(Duration::from_secs(count.into()))
+}
+
+fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
+    if !is_region(&target.region) {
+        found.add(format!("{at}.region"), format!("`{}` is not a Region, such as eu-west-2", target.region));
+    }
+    match &target.select {
+        InstanceSelector::Ids(ids) => {
+            for (i, id) in ids.iter().enumerate() {
+                if !is_instance_id(id) {
+                    found.add(
+                        format!("{at}.select.ids[{i}]"),
+                        format!("`{id}` is not an instance id (i-0123456789abcdef0)"),
+                    );
+                }
+            }
+            if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+                found.add(format!("{at}.select.ids"), "names an instance twice");
+            }
+        }
+        InstanceSelector::Tags(tags) => {
+            if !tags.is_empty() && tags.keys().all(|key| key == OPT_IN_TAG.0) {
+                found.add(
+                    format!("{at}.select.tags"),
+                    "would match everything that may be drilled: name at least one tag of the application",
+                );
+            }
+            for (key, value) in tags {
+                // EC2's filters read * and ? as wildcards.
+                if key.is_empty()
+                    || value.is_empty()
+                    || key.contains(['*', '?'])
+                    || value.contains(['*', '?'])
+                {
+                    found.add(
+                        format!("{at}.select.tags.{key}"),
+                        format!("`{value}`: empty tags and wildcards (* ?) match more than is meant"),
+                    );
+                }
+            }
+        }
+        InstanceSelector::AutoScalingGroup(name) => {
+            found.blank(format!("{at}.select.autoScalingGroup"), name);
+        }
+    }
+    if let Some(zone) = &target.availability_zone
+        && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
+    {
+        found.add(format!("{at}.availabilityZone"), format!("`{zone}` does not lie in {}", target.region));
+    }
+}
+
 fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
     match kind {
         ProbeKind::Http(probe) => check_http(probe, &format!("{at}.http"), found),
-        ProbeKind::Tcp(TcpProbe { host, port, deadline_ms }) => {
+        ProbeKind::Tcp(TcpProbe { host, .. }) => {
             if host.trim().is_empty() || host.contains(['/', ' ']) {
                 found.add(format!("{at}.tcp.host"), format!("`{host}` is not a host"));
             }
-            if *port == 0 {
-                found.add(format!("{at}.tcp.port"), "must be 1 to 65535");
-            }
-            found.within(format!("{at}.tcp.deadlineMs"), *deadline_ms, 1, 10_000);
         }
         ProbeKind::InstancesRunning(ids) => {
-            if ids.is_empty() || ids.len() > 250 || !ids.iter().all(|id| is_instance_id(id)) {
-                found.add(format!("{at}.instancesRunning"), "must name 1 to 250 instance ids");
+            if !ids.iter().all(|id| is_instance_id(id)) {
+                found.add(format!("{at}.instancesRunning"), "must name instance ids (i-0123456789abcdef0)");
             }
         }
-        ProbeKind::GroupAtStrength(name) => {
-            if name.trim().is_empty() {
-                found.add(format!("{at}.groupAtStrength"), "must name an Auto Scaling group");
-            }
-        }
+        ProbeKind::GroupAtStrength(name) => found.blank(format!("{at}.groupAtStrength"), name),
         ProbeKind::TargetGroupHealthy(arn) => {
             if !(arn.service() == "elasticloadbalancing" && arn.resource().starts_with("targetgroup/")) {
                 found.add(format!("{at}.targetGroupHealthy"), format!("`{arn}` is not a target group's ARN"));
@@ -415,15 +386,13 @@ fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
 }
 
 fn check_http(probe: &HttpProbe, at: &str, found: &mut Problems) {
-    let HttpProbe { url, status, json, deadline_ms, header } = probe;
+    let HttpProbe { url, json, header, .. } = probe;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         found.add(format!("{at}.url"), format!("`{url}` is not an http or https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         found.add(format!("{at}.url"), "holds a user name or password, which would be recorded");
     }
-    found.within(format!("{at}.status"), u32::from(*status), 100, 599);
-    found.within(format!("{at}.deadlineMs"), *deadline_ms, 1, 10_000);
     if let Some(json) = json
         && !(json.pointer.is_empty() || json.pointer.starts_with('/'))
     {

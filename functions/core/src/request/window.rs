@@ -1,5 +1,6 @@
-//! When a drill may run, in the team's own time zone.
+//! Windows: when a drill may run, in the team's own time zone.
 
+use garde::Validate;
 use jiff::{civil, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,16 +9,18 @@ use crate::Timestamp;
 
 /// Hours on days of the week. A window whose `to` is not after its `from` crosses midnight and
 /// belongs to the day on which it begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Window {
-    /// The days on which it begins.
-    #[schemars(length(min = 1))]
+    /// The days on which it begins; at least one.
+    #[garde(length(min = 1))]
     pub days: Vec<Day>,
-    /// `HH:MM`, local time.
+    /// `HH:MM`, local time: from this minute on it is open.
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub from: String,
-    /// `HH:MM`, local time, no longer within.
+    /// `HH:MM`, local time: from this minute on it is closed again.
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub to: String,
     /// An IANA time zone, such as `Europe/London`.
@@ -62,9 +65,6 @@ impl Window {
     /// What is wrong with it, as (field, what).
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
-        if self.days.is_empty() {
-            found.push(("days", "names no day: the window never opens".to_owned()));
-        }
         for (field, text) in [("from", &self.from), ("to", &self.to)] {
             if hour_and_minute(text).is_none() {
                 found.push((field, format!("`{text}` is not a time of day (HH:MM)")));

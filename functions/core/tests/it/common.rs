@@ -26,10 +26,12 @@ pub fn document() -> Value {
         "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "execute": true, "mode": "stop",
         "target": {
-            "region": "eu-west-2", "instances": { "tags": { "app": "b" } }, "blastRadius": { "count": 1 }
+            "instances": {
+                "region": "eu-west-2", "select": { "tags": { "app": "b" } }, "blastRadius": { "count": 1 }
+            }
         },
         "steadyState": { "withinSeconds": 60, "probes": [
-            { "name": "version", "http": { "url": "https://example.com/" }, "count": 3, "holdForSeconds": 2 }
+            { "name": "version", "check": { "http": { "url": "https://example.com/" } }, "count": 3, "holdForSeconds": 2 }
         ] },
         "objective": { "rtoSeconds": 30, "restoreWithinSeconds": 120, "injectWithinSeconds": 60 },
         "cadence": { "everyDays": 28 },

@@ -16,8 +16,10 @@ fn request(instances: &Value, blast_radius: &Value) -> Request {
     let document = json!({
         "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "mode": "stop",
-        "target": { "region": "eu-west-2", "instances": instances, "blastRadius": blast_radius },
-        "steadyState": { "probes": [{ "name": "v", "http": { "url": "https://example.com/" } }] },
+        "target": {
+            "instances": { "region": "eu-west-2", "select": instances, "blastRadius": blast_radius }
+        },
+        "steadyState": { "probes": [{ "name": "v", "check": { "http": { "url": "https://example.com/" } } }] },
         "objective": { "rtoSeconds": 60 },
         "cadence": { "everyDays": 28 },
         "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" }

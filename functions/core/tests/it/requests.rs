@@ -1,10 +1,10 @@
 //! What is refused before anything is touched, and what is said about it.
 
-use crate::common::run;
 use firedrill_core::{
-    instance::undo,
+    Run,
+    dispatch::new_run,
     kill_switch::Scope,
-    request::{Delivery, InstanceSelector, ParseError, of_head, parse, read_leniently},
+    request::{Delivery, ParseError, parse, read_leniently},
 };
 use serde_json::{Value, json};
 
@@ -13,12 +13,14 @@ fn good() -> Value {
         "drill": "instance-blue", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "mode": "stop",
         "target": {
-            "region": "eu-west-2",
-            "instances": { "tags": { "app": "bookstore" } },
-            "blastRadius": { "count": 1 }
+            "instances": {
+                "region": "eu-west-2",
+                "select": { "tags": { "app": "bookstore" } },
+                "blastRadius": { "count": 1 }
+            }
         },
         "steadyState": { "withinSeconds": 60, "probes": [
-            { "name": "version", "http": { "url": "https://bookstore.example.com/version/" }, "count": 3 }
+            { "name": "version", "check": { "http": { "url": "https://bookstore.example.com/version/" } }, "count": 3 }
         ] },
         "objective": { "rtoSeconds": 60 },
         "cadence": { "everyDays": 28 },
@@ -41,40 +43,124 @@ fn refusal(document: &Value) -> String {
 fn a_whole_request_is_taken_and_only_plans_by_default() {
     let Delivery::Start(request) = parse(&good()).unwrap() else { panic!("not a request") };
     assert!(!request.execute);
-    assert_eq!(request.objective.give_up_after(), 180, "three times the objective");
+    assert_eq!(request.objective.give_up_after().as_secs(), 180, "three times the objective");
+}
+
+/// A document of every kind of target, with everything that can be in it.
+fn full(kind: &str) -> Value {
+    let probe = json!({ "name": "version", "check": { "http": {
+        "url": "https://bookstore.example.com/version/", "header": { "name": "x-env", "value": "blue" },
+        "json": { "pointer": "/v", "equals": { "any": ["thing"] } }
+    } } });
+    let trigger = json!({ "alarmArn": ALARM, "metric": { "value": 0 } });
+    let identity =
+        json!({ "url": "https://cdn.example.com/s", "json": "/cdn", "primary": "p", "standby": "s" });
+    let primary = json!({ "tcp": { "host": "primary.example.com", "port": 443 } });
+    let mut document = good();
+    document["steadyState"]["probes"] = json!([probe]);
+    document["stopConditions"] = json!([{ "alarmArn": STOP }, { "probe": {
+        "name": "checkout", "check": { "http": { "url": "https://checkout.example.com/" } }
+    } }]);
+    document["windows"] =
+        json!([{ "days": ["monday"], "from": "09:00", "to": "16:00", "timeZone": "Europe/London" }]);
+    document["schedule"] = json!({
+        "scheduledAt": "2026-12-01T10:00:00Z",
+        "arn": "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s"
+    });
+    document["target"] = match kind {
+        "instances" => document["target"].clone(),
+        "distribution" => json!({ "distribution": {
+            "arn": "arn:aws:cloudfront::123456789012:distribution/E2EXAMPLE",
+            "trigger": trigger, "identity": identity, "primaryProbe": primary
+        } }),
+        _ => json!({ "database": {
+            "arn": "arn:aws:rds:eu-west-2:123456789012:cluster:bookstore",
+            "trigger": trigger, "restoreWriter": true, "primaryProbe": primary
+        } }),
+    };
+    if kind == "instances" {
+        document["detection"] = json!({ "alarmArn": ALARM });
+    } else {
+        document["mode"] = json!("metric");
+    }
+    document
+}
+
+const ALARM: &str = "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:bookstore";
+const STOP: &str = "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:checkout";
+
+/// The pointers to every object of this document whose fields Firedrill reads.
+fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+    // Any tag, and any JSON value, is the caller's own.
+    if at.ends_with("/tags") || at.ends_with("/equals") {
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            // An enum is written as an object of one field: another one beside it is no unknown field of a struct.
+            let is_enum = ["/target", "/check", "/primaryProbe", "/select", "/blastRadius"]
+                .iter()
+                .any(|name| at.ends_with(name))
+                || at.rsplit_once('/').is_some_and(|(parent, _)| parent == "/stopConditions");
+            if !is_enum {
+                found.push(at.to_owned());
+            }
+            for (key, inner) in fields {
+                objects(inner, &format!("{at}/{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                objects(inner, &format!("{at}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]
-fn an_unknown_field_is_never_ignored() {
-    for (pointer, field) in [
-        ("/dryRun", "dryRun"),
-        ("/target/filter", "filter"),
-        ("/objective/rto", "rto"),
-        ("/steadyState/probes/0/timeout", "timeout"),
-        ("/steadyState/probes/0/http/timeout", "timeout"),
-    ] {
-        let mut document = good();
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        document.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(key.to_owned(), json!(1));
-        let said = refusal(&document);
-        assert!(said.contains(&format!("unknown field `{field}`")), "{pointer}: {said}");
+fn an_unknown_field_at_any_depth_is_never_ignored_nor_keeps_a_run_from_being_rolled_back() {
+    for kind in ["instances", "distribution", "database"] {
+        let document = full(kind);
+        let Ok(Delivery::Start(plain)) = parse(&document) else { panic!("{:?}", parse(&document)) };
+        let mut places = Vec::new();
+        objects(&document, "", &mut places);
+        assert!(places.len() > 12, "{places:?}");
+        for place in places {
+            let mut unknown = document.clone();
+            unknown.pointer_mut(&place).unwrap()["later"] = json!({ "a": [1] });
+            let field = format!("{place}/later").trim_start_matches('/').replace('/', ".");
+            let field = with_indexes(&field);
+            let refused = refusal(&unknown);
+            assert!(refused.contains(&format!("`{field}` is an unknown field")), "{place}: {refused}");
+            assert_eq!(read_leniently(&unknown).as_ref(), Ok(&*plain), "{place}");
+        }
     }
+}
+
+/// `probes.0.check` as it is written: `probes[0].check`.
+fn with_indexes(field: &str) -> String {
+    field.split('.').fold(String::new(), |all, part| match part.parse::<usize>() {
+        Ok(index) => format!("{all}[{index}]"),
+        Err(_) if all.is_empty() => part.to_owned(),
+        Err(_) => format!("{all}.{part}"),
+    })
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_its_field() {
     for (pointer, value, expected) in [
         ("/environment", json!("Prod!"), "environment"),
-        ("/target/region", json!("europe"), "target.region"),
-        ("/target/instances", json!({ "ids": [] }), "target.instances.ids"),
-        ("/target/instances", json!({ "ids": ["web-1"] }), "target.instances.ids[0]"),
-        ("/target/instances", json!({ "tags": {} }), "target.instances.tags"),
-        ("/target/instances", json!({ "tags": { "firedrill:allowed": "true" } }), "match everything"),
-        ("/target/instances", json!({ "tags": { "app": "*" } }), "wildcards"),
-        ("/target/instances", json!({ "autoScalingGroup": " " }), "autoScalingGroup"),
-        ("/target/blastRadius", json!({ "count": 0 }), "target.blastRadius.count"),
-        ("/target/blastRadius", json!({ "percent": 101 }), "target.blastRadius.percent"),
-        ("/target/availabilityZone", json!("us-east-1a"), "target.availabilityZone"),
+        ("/target/instances/region", json!("europe"), "target.instances.region"),
+        ("/target/instances/select", json!({ "ids": [] }), "target.instances.select.ids"),
+        ("/target/instances/select", json!({ "ids": ["web-1"] }), "target.instances.select.ids[0]"),
+        ("/target/instances/select", json!({ "tags": {} }), "target.instances.select.tags"),
+        ("/target/instances/select", json!({ "tags": { "firedrill:allowed": "true" } }), "match everything"),
+        ("/target/instances/select", json!({ "tags": { "app": "*" } }), "wildcards"),
+        ("/target/instances/select", json!({ "autoScalingGroup": " " }), "autoScalingGroup"),
+        ("/target/instances/blastRadius", json!({ "count": 0 }), "target.instances.blastRadius.count"),
+        ("/target/instances/blastRadius", json!({ "percent": 101 }), "target.instances.blastRadius.percent"),
+        ("/target/instances/availabilityZone", json!("us-east-1a"), "target.instances.availabilityZone"),
         ("/steadyState/probes", json!([]), "steadyState.probes"),
         ("/steadyState/withinSeconds", json!(3), "steadyState.withinSeconds"),
         ("/objective/rtoSeconds", json!(0), "objective.rtoSeconds"),
@@ -106,9 +192,8 @@ fn what_cannot_be_meant_is_refused_with_its_field() {
 
 #[test]
 fn a_probe_is_of_exactly_one_kind() {
-    let two =
-        json!([{ "name": "n", "http": { "url": "https://example.com" }, "tcp": { "host": "h", "port": 1 } }]);
-    assert!(refusal(&with("/steadyState/probes", two)).contains("unknown field"));
+    let two = json!([{ "name": "n", "check": { "http": { "url": "https://example.com" }, "tcp": { "host": "h", "port": 1 } } }]);
+    assert!(refusal(&with("/steadyState/probes", two)).contains("steadyState.probes[0].check"));
     assert!(refusal(&with("/steadyState/probes", json!([{ "name": "n" }]))).contains("probes[0]"));
 }
 
@@ -161,46 +246,43 @@ fn two_deliveries_of_one_event_are_one_run_and_a_plan_is_never_a_run() {
 }
 
 #[test]
-fn a_word_that_a_later_version_added_never_keeps_a_run_from_being_taken_back() {
-    let mut stored = good();
-    for (pointer, value) in [
-        ("/later", json!({ "a": [1] })),
-        ("/target/later", json!(true)),
-        ("/objective/schedule", json!("a name that is known elsewhere")),
-        ("/steadyState/probes/0/later", json!("x")),
-        ("/steadyState/probes/0/http/later", json!(null)),
-        ("/playbook/later", json!([])),
-    ] {
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        stored.pointer_mut(parent).unwrap()[key] = value;
-    }
-    stored["schedule"] = json!({
-        "scheduledAt": "2026-12-01T10:00:00Z",
-        "arn": "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s"
-    });
-    let read = read_leniently(stored).unwrap();
-    assert!(read.schedule.is_some(), "what is known is kept");
-    let Delivery::Start(plain) = parse(&good()).unwrap() else { panic!("not a request") };
-    assert_eq!((read.target, read.steady_state), (plain.target, plain.steady_state));
-
-    let why = read_leniently(with("/mode", json!("flood"))).unwrap_err();
-    assert!(why.contains("`mode`") && why.contains("flood"), "{why}");
+fn what_this_version_does_not_understand_is_named_and_never_guessed() {
+    let why = read_leniently(&with("/mode", json!("flood"))).unwrap_err();
+    assert!(why.field == "mode" && why.what.contains("flood"), "{why}");
 }
 
 #[test]
-fn a_request_that_is_lost_never_keeps_its_run_from_being_taken_back() {
-    let mut run = run();
-    let ids = ["i-0123456789abcdef0".to_owned()];
-    run.undo = undo(&ids, "eu-west-2", "", "aws").into();
-    let lost = of_head(&run).unwrap();
-    let target = lost.target.instances().unwrap();
-    assert_eq!(
-        (target.region.as_str(), &target.instances),
-        ("eu-west-2", &InstanceSelector::Ids(ids.to_vec()))
-    );
-    assert!(lost.steady_state.probes.is_empty(), "they are lost: nobody makes them up");
-    run.undo[0].service = "later".to_owned();
-    assert!(of_head(&run).unwrap_err().contains("cannot be read"));
+fn a_run_whose_request_is_lost_is_never_rolled_back_without_its_probes_and_its_primary() {
+    let invocation = crate::common::invocation("starter");
+    for kind in ["instances", "distribution", "database"] {
+        let Ok(Delivery::Start(request)) = parse(&full(kind)) else { panic!("{kind}") };
+        let run = new_run(&request, &invocation, crate::common::at(0));
+        // As it comes back from the record.
+        let run: Run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
+        let recorded = run.recorded_request();
+        assert_eq!(recorded.target, request.target, "the primary's and the identity probe are in it");
+        assert_eq!(recorded.steady_state, request.steady_state);
+        assert_eq!(recorded.playbook, request.playbook);
+        assert!(!recorded.execute, "nothing is ever started with it");
+        let names = |run: &Run| run.limits.probes.iter().map(|rule| rule.probe.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            names(&new_run(&recorded, &invocation, crate::common::at(0))),
+            names(&run),
+            "the same streaks"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_would_not_fit_into_the_head_of_its_run_is_refused() {
+    let probe = |n: usize| {
+        json!({ "name": format!("probe {n}"), "check": { "http": {
+        "url": format!("https://bookstore.example.com/{}", "x".repeat(600))
+    } } })
+    };
+    let probes: Vec<Value> = (0..20).map(probe).collect();
+    let refused = refusal(&with("/steadyState/probes", json!(probes)));
+    assert!(refused.contains("`target` takes") && refused.contains("at most 8192"), "{refused}");
 }
 
 #[test]
@@ -228,7 +310,7 @@ fn a_word_that_cannot_be_meant_is_refused_with_its_field() {
         ("stop", json!({ "runId": "a", "by": "b" }), "missing field `reason`"),
         ("stop", signed(json!({ "runId": "a", "by": " " })), "`stop.by`"),
         ("stop", signed(json!({ "runId": "a", "reason": "x".repeat(501) })), "`stop.reason`"),
-        ("stop", signed(json!({ "runId": "a", "drill": "d" })), "unknown field `drill`"),
+        ("stop", signed(json!({ "runId": "a", "drill": "d" })), "`stop.drill` is an unknown field"),
         ("stop", json!("a"), "`stop"),
         ("killSwitch", signed(json!({})), "missing field `engage`"),
         ("killSwitch", signed(json!({ "engage": "yes" })), "`killSwitch.engage`"),
@@ -259,7 +341,11 @@ fn a_word_that_cannot_be_meant_is_refused_with_its_field() {
         ("killSwitch", signed(json!({ "engage": true, "until": "tomorrow" })), "`killSwitch.until`"),
         ("killSwitch", json!({ "engage": true, "reason": "r" }), "missing field `by`"),
         ("killSwitch", signed(json!({ "engage": true, "reason": "" })), "`killSwitch.reason`"),
-        ("killSwitch", signed(json!({ "engage": true, "runId": "a" })), "unknown field `runId`"),
+        (
+            "killSwitch",
+            signed(json!({ "engage": true, "runId": "a" })),
+            "`killSwitch.runId` is an unknown field",
+        ),
     ] {
         let document = json!({ word: fields });
         let said = parse(&document).expect_err(&format!("{document} was taken")).to_string();

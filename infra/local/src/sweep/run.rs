@@ -175,9 +175,9 @@ impl Lane {
         // A failure that was never caused is not looked for any longer.
         request["objective"]["injectWithinSeconds"] = json!(INJECT_WITHIN_SECONDS);
         if drill == Drill::Database {
-            request["target"]["restoreWriter"] = json!(true);
-            request["target"]["primaryProbe"] =
-                json!({ "http": request["steadyState"]["probes"][0]["http"] });
+            request["target"]["database"]["restoreWriter"] = json!(true);
+            request["target"]["database"]["primaryProbe"] =
+                request["steadyState"]["probes"][0]["check"].clone();
         }
         Ok(request)
     }
