@@ -1,4 +1,4 @@
-//! Drills of a distribution that take place.
+//! CDN drills: a distribution fails over and back.
 
 use firedrill_core::{Outcome, Phase, evidence::Evidence, failover::Done, run::StepState};
 use firedrill_local::{Bookstore, bookstore::Cdn, record_reader::Record};
@@ -9,8 +9,8 @@ use super::fixture::{
 };
 use crate::fixture::until;
 
-/// Recovered, failed back, and nothing of it left: each call sent once, and by whom it should be.
-async fn went_well(case: &DrillCase<'_>, shop: &Bookstore, record: &Record) {
+/// The run recovered and failed back, and left nothing behind: each call was sent once, by the right function.
+async fn is_recovered_and_restored(case: &DrillCase<'_>, shop: &Bookstore, record: &Record) {
     let run = &record.run;
     assert_eq!(run.outcome, Some(Outcome::Recovered), "{run:#?}");
     assert_eq!(case.moved().await, [1, 1]);
@@ -28,7 +28,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let case = fixture.case("plain");
         let shop = case.shop();
         let record = case.run(&case.request(&shop.url())).await;
-        went_well(&case, &shop, &record).await;
+        is_recovered_and_restored(&case, &shop, &record).await;
 
         assert_eq!(case.by_drill("SetAlarmState").await.len(), 1, "it fell back by itself");
         let id = case.run_id();
@@ -42,7 +42,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let distribution = format!("distribution/{}", case.id);
         let failover = case.drill().replace("-drill-", "-failover-");
         assert_eq!(hops, ["drills-alarms-cdn", &failover, &distribution]);
-        // Configured is kept apart from served.
+        // The configuration and what the edges serve are recorded apart.
         let seen = effects(&record);
         let at = |text: &str| seen.iter().position(|state| state == text);
         let (before, moved) = (at("default -> primary, Deployed"), at("default -> standby, InProgress"));
@@ -57,9 +57,9 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let notes = record.evidence.iter().filter(|item| matches!(item, Evidence::Note { .. }));
         assert!(notes.count() > 0, "that detection was not exercised is on record");
         assert_eq!((record.run.times.detected, record.run.impaired), (None, Some(false)));
-        assert!(case.told().await.is_empty(), "nobody is woken by a drill that goes well");
+        assert!(case.pages().await.is_empty(), "nobody is woken by a drill that goes well");
 
-        // A topic may deliver again for weeks.
+        // SNS may deliver again for weeks.
         let alarm = case.deliveries("ALARM").await;
         let again = fixture.aws.redeliver(alarm[0].n).await.unwrap();
         case.delivered(again.n).await;
@@ -78,7 +78,7 @@ fn a_composite_alarm_is_never_left_as_the_drill_set_it() {
         let shop = case.shop();
         case.alarm_is("OK").await;
         let record = case.run(&case.request(&shop.url())).await;
-        went_well(&case, &shop, &record).await;
+        is_recovered_and_restored(&case, &shop, &record).await;
         assert_eq!(case.by_drill("SetAlarmState").await.len(), 2, "forced, and set back");
         let told = history(&record);
         let back = told.iter().find(|text| text.contains("ALARM to OK"));
@@ -153,7 +153,7 @@ async fn ok_before_alarm(fixture: &DrillFixture) {
         };
         let (ok, alarm) = (held("OK").await, held("ALARM").await);
         assert!(alarm.n < ok.n);
-        // The forced state is gone, and nobody has acted on it yet: its history is the proof.
+        // The forced state is gone before the failover function has acted: the alarm's history is the proof.
         assert_eq!((case.alarm_state().await.as_str(), case.moved().await), ("OK", [0, 0]));
         for n in [ok.n, alarm.n] {
             fixture.aws.release_delivery(n).await.unwrap();
@@ -162,7 +162,7 @@ async fn ok_before_alarm(fixture: &DrillFixture) {
         fixture.aws.resume_deliveries(case.name).await.unwrap();
     };
     let (record, ()) = tokio::join!(case.run(&request), reorder);
-    went_well(&case, &shop, &record).await;
+    is_recovered_and_restored(&case, &shop, &record).await;
     let journal = case.journal().await;
     let done: Vec<Option<Done>> = journal.iter().skip(settled).map(|entry| entry.done).collect();
     assert_eq!(done, [Some(Done::FailedOver), Some(Done::Ignored)], "{journal:#?}");

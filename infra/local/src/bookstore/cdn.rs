@@ -196,7 +196,11 @@ mod tests {
         delivery.update(Some(&serving("standby")));
         assert_eq!((delivery.answer(), delivery.is_served()), (EdgeResponse::Fresh(Cdn::Secondary), true));
         delivery.update(Some(&serving("primary")));
-        assert_eq!(delivery.answer(), EdgeResponse::Down, "a failback onto a primary that is still unhealthy");
+        assert_eq!(
+            delivery.answer(),
+            EdgeResponse::Down,
+            "a failback onto a primary that is still unhealthy"
+        );
         delivery.set_primary_failed(false);
         assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Primary));
     }

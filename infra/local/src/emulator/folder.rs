@@ -35,7 +35,10 @@ fn remove_abandoned(parent: &Path) {
             continue;
         }
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
-        let old = lock.metadata().and_then(|data| data.modified()).is_ok_and(|made| clock::age(made) > MIN_ABANDONED_AGE);
+        let old = lock
+            .metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(|made| clock::age(made) > MIN_ABANDONED_AGE);
         if old && lock.try_lock().is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }
