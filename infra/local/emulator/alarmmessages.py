@@ -1,4 +1,4 @@
-"""What CloudWatch says when an alarm changes its state: to SNS, to a function, to EventBridge.
+"""CloudWatch's messages when an alarm changes its state: to SNS, to a function, to EventBridge.
 
 ministack sends nothing to functions and no event, and leaves fields out of its message to SNS. The time of the change
 is the same text in all three, to the millisecond.
@@ -19,7 +19,7 @@ def stamp(at: float) -> str:
 
 
 def state(alarm: dict) -> dict:
-    """The present state, as functions and EventBridge get it."""
+    """The current state, as in the events for functions and EventBridge."""
     since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp") or 0
     told = {"value": alarm["StateValue"], "reason": alarm.get("StateReason") or "", "timestamp": stamp(since)}
     return told | ({"reasonData": alarm["StateReasonData"]} if alarm.get("StateReasonData") else {})
