@@ -111,8 +111,8 @@ def change(alarm: dict, new: str, reason: str, reason_data: str | None, seen=fro
 
 
 def _historic(value: str, reason: str, data) -> dict:
-    told = {"stateValue": value, "stateReason": reason}
-    return told | ({"stateReasonData": data} if data is not None else {})
+    fields = {"stateValue": value, "stateReason": reason}
+    return fields | ({"stateReasonData": data} if data is not None else {})
 
 
 def _parsed(text: str | None):
@@ -138,13 +138,13 @@ def _act_all(alarm: dict, message: dict, data: dict) -> None:
 
 def _act(action: str, alarm: dict, message: dict, data: dict) -> None:
     """Carries out one action and records its result in the history."""
-    told = {"actionState": "Succeeded", "notificationResource": action, "stateUpdateTimestamp": int(alarm["StateUpdatedTimestamp"] * 1000)}
+    fields = {"actionState": "Succeeded", "notificationResource": action, "stateUpdateTimestamp": int(alarm["StateUpdatedTimestamp"] * 1000)}
     summary = f"Successfully executed action {action}"
     try:
         if cloudwatch._is_sns_action_arn(action):
             if sns._topic_by_arn_any_scope(action) is None:
                 raise LookupError(f"no topic {action}")
-            told["publishedMessage"] = {"default": json.dumps(message)}
+            fields["publishedMessage"] = {"default": json.dumps(message)}
             sns._fanout(action, str(uuid.uuid4()), json.dumps(message), messages.subject(alarm))
         elif action.startswith("arn:aws:lambda:"):
             found(action)
@@ -153,9 +153,9 @@ def _act(action: str, alarm: dict, message: dict, data: dict) -> None:
             return  # EC2, Auto Scaling and Systems Manager: kept, not carried out
     except Exception as error:
         log.warning("alarm %s, action %s: %s", alarm["AlarmName"], action, error)
-        told |= {"actionState": "Failed", "error": str(error)}
+        fields |= {"actionState": "Failed", "error": str(error)}
         summary = f'Failed to execute action {action}. Received error: "{error}"'
-    _remember(alarm, time.time(), "Action", summary, told)
+    _remember(alarm, time.time(), "Action", summary, fields)
 
 
 def _remember(alarm: dict, at: float, kind: str, summary: str, data: dict) -> None:

@@ -40,7 +40,7 @@ class Delivery:
     attempts: int = 0
     context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
 
-    def told(self) -> dict:
+    def as_json(self) -> dict:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "context"}
 
     def is_for(self, name: str) -> bool:
@@ -75,7 +75,7 @@ class Deliveries:
 
     def since(self, n: int) -> dict:
         with self._lock:
-            return {"holding": list(self._holding), "deliveries": [one.told() for one in self._all if one.n > n]}
+            return {"holding": list(self._holding), "deliveries": [one.as_json() for one in self._all if one.n > n]}
 
     def control(self, wanted: dict) -> dict:
         """`POST /_local/deliveries`: one of hold, resume (names), release, drop (numbers of held deliveries)."""
@@ -118,7 +118,7 @@ class Deliveries:
                            again=old.n, context=old.context.copy())  # fmt: skip
             self._all.append(new)
         _start(new)
-        return new.told()
+        return new.as_json()
 
 
 def about(event) -> tuple[str | None, str | None]:
@@ -141,8 +141,8 @@ def _start(one: Delivery) -> None:
 def _deliver(one: Delivery) -> None:
     """Puts it into Lambda's queue, which retries if the function fails or has no free slot."""
 
-    def ended(well: bool, attempts: int) -> None:
-        one.attempts, one.state = attempts, "delivered" if well else "failed"
+    def ended(succeeded: bool, attempts: int) -> None:
+        one.attempts, one.state = attempts, "delivered" if succeeded else "failed"
 
     for attempt in range(1, SNS_ATTEMPTS + 1 if one.via == "sns" else 2):
         one.attempts = attempt

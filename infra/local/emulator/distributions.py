@@ -50,7 +50,7 @@ class Edges:
     serving: str | None = None  # the configuration that they serve; None until the first one has arrived
     arrived: int = 0  # the number of the change that they serve
     changes: int = 0
-    etags: set[str] = field(default_factory=set)  # every one it ever had: a stale one is told from a wrong one
+    etags: set[str] = field(default_factory=set)  # every one it ever had: so that a stale one is distinguished from a wrong one
 
 
 _edges: dict[str, Edges] = {}

@@ -84,7 +84,7 @@ def _pump(self, stream, log_queue) -> None:
     _ministack_pump(self, _Copied(stream, LOGS / f"{name}.log", self.config["FunctionArn"]), log_queue)
 
 
-def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda well, attempts: None) -> None:
+def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda succeeded, attempts: None) -> None:
     """Returns at once. The event waits for a free slot, is retried when the function fails, keeps its request id
     over the retries, and at last goes to the dead-letter queue. `ended` is called with the result."""
     config = func.get("config") or func

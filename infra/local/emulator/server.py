@@ -90,10 +90,10 @@ async def run(listener: socket.socket, endpoint: str, terminal: int, watch_stdin
     config.keep_alive_timeout = 3600
     server = asyncio.create_task(hypercorn(gateway, config, shutdown_trigger=asyncio.Event().wait))
     announcement = asyncio.create_task(announce(endpoint, terminal))
-    told = asyncio.create_task(ended.wait())
-    await asyncio.wait({server, told}, return_when=asyncio.FIRST_COMPLETED)
+    end_requested = asyncio.create_task(ended.wait())
+    await asyncio.wait({server, end_requested}, return_when=asyncio.FIRST_COMPLETED)
     announcement.cancel()
-    if told.done():
+    if end_requested.done():
         leave(0)
     server.result()  # raises the server's exception, if any
 
