@@ -43,8 +43,8 @@ fn ended(child: Child) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// The transcript in comparable form: times, ids, ports and paths become placeholders. Lines are sorted and each is kept
-/// once, because the order of events within a moment may vary. So may whether a look falls into the moment in which the
+/// The transcript in comparable form: times, ids, ports and paths become placeholders. Lines are sorted, each is kept
+/// once: the order of events within a moment may vary, and so may whether a look falls into the moment in which the
 /// failover function works.
 fn shape(transcript: &str) -> Vec<String> {
     let replacements = [

@@ -1,4 +1,4 @@
-//! Failovers on local AWS with the real binaries: alarms, the functions behind them, CDN and database, and drills of them.
+//! Failovers on local AWS with the real binaries: alarms, the functions behind them, CDN and database, and their drills.
 
 mod drills;
 mod fixture;

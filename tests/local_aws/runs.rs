@@ -81,8 +81,8 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         let took = answer["timeToRecover"]["ms"].as_i64().unwrap();
         let resolution = answer["timeToRecover"]["resolutionMs"].as_i64().unwrap();
         let really = recovered - sent.as_millis();
-        // Never earlier than the truth, and later by no more than the recorded resolution: on a busy machine a look takes
-        // longer.
+        // Never earlier than the truth, and later by no more than the recorded resolution: on a busy machine a look
+        // takes longer.
         assert!(took >= really, "{took} ms by the record, {really} ms in truth");
         assert!(
             took - resolution <= really,

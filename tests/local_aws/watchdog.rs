@@ -129,7 +129,7 @@ fn nothing_is_injected_while_the_watchdog_is_away() {
         deploy_with(&fixture.aws, "unwatched", &fixture.functions, &[("HeartbeatFreshSeconds", "5")]).await;
         let blue = fixture.launch(1, &[("case", "unwatched")]).await;
         let mut drill = request("unwatched", fixture.aws.endpoint());
-        // The watchdog ran once when its stack was deployed. Some seconds later its heartbeat is too old, as a plan says.
+        // The watchdog ran once when its stack was deployed. Seconds later its heartbeat is too old, as a plan says.
         drill["execute"] = json!(false);
         until(async || {
             let answer = fixture.invoke_of("unwatched", &drill).await.unwrap();
