@@ -38,7 +38,7 @@ pub struct LocalAws {
 }
 
 impl LocalAws {
-    /// Starts an emulator on a free port, in a temporary folder, and waits until it answers: at most a minute.
+    /// Starts an emulator on a free port, in a temporary folder, and waits until it answers.
     ///
     /// # Errors
     /// `AWS_ENDPOINT_URL` names another machine, no usable Python was found, or the emulator did not start.
