@@ -1,4 +1,4 @@
-//! `cargo demo`, as a newcomer types it.
+//! `cargo demo`, run as a command: its transcripts, its exit status and what it leaves behind.
 
 use std::{
     fs,
@@ -11,15 +11,15 @@ use std::{
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Demos that run to their end write the same file, so those whose file is read come one after the other.
-/// The one that is interrupted runs beside them: two demos have nothing else in common.
+/// Serialises the tests that read `runs.json`, because every demo that runs to its end writes that file. The test that
+/// interrupts its demo runs beside them: two demos share nothing else.
 static RECORDS: Mutex<()> = Mutex::new(());
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The demo, from a shell that is set up for somebody's production account.
+/// The demo's command, with the environment of a shell that is set up for a production account.
 fn demo(arguments: &[&str], temporary: &Path) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--bin", "firedrill-local", "--", "demo"]).args(arguments);
@@ -43,9 +43,9 @@ fn ended(child: Child) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Times, ids, ports and places become placeholders; the order of what happens within a moment is no
-/// promise, so lines are compared as a set: sorted, each once. Nor is it that a look falls into the moment in which the
-/// failover function is at work.
+/// The transcript in comparable form: times, ids, ports and paths become placeholders. Lines are sorted, each is kept
+/// once: the order of events within a moment may vary, and so may whether a look falls into the moment in which the
+/// failover function works.
 fn shape(transcript: &str) -> Vec<String> {
     let replacements = [
         (r"i-[0-9a-f]{17}", "i-ID"),
@@ -74,7 +74,7 @@ fn shape(transcript: &str) -> Vec<String> {
     lines
 }
 
-/// Every process whose environment or command line names this folder.
+/// The ids of the processes whose environment or command line names this folder.
 fn processes_of(folder: &Path) -> Vec<u32> {
     let name = folder.to_string_lossy().into_owned();
     let mut found = Vec::new();
@@ -90,14 +90,14 @@ fn processes_of(folder: &Path) -> Vec<u32> {
     found
 }
 
-/// Processes below the demo whose environment holds what only a hostile shell could have given them.
+/// The demo's child processes that inherited a variable of the shell's production account.
 fn hostile_children(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for id in processes_of(folder) {
         let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
         let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-        // The demo itself, and the cargo that a person types, are the shell's own children.
+        // The demo itself and its cargo are children of the shell, and so have its environment.
         let is_ours = command.contains("firedrill-local") || command.contains("cargo");
         if !is_ours && String::from_utf8_lossy(&environment).to_lowercase().contains("hostile") {
             found.push(command);
@@ -118,7 +118,7 @@ fn record() -> Value {
     records.into_iter().next().unwrap()
 }
 
-/// A transcript of the README, by its place.
+/// A transcript of the README, by its index.
 fn shown(place: usize) -> String {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     readme.split("```text\n").nth(place).unwrap().split("\n```").next().unwrap().to_owned()

@@ -1,5 +1,5 @@
-//! What needs more than Rust and Python. Looks for it at the start; what is missing is said, and the
-//! tests that need it are reported as ignored.
+//! Tests that need `sam` or `cargo-lambda`. Those whose tool is missing are reported as ignored, after a message that
+//! names it.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -19,7 +19,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether a program answers to its name.
+/// Whether a program is installed: it runs with these arguments.
 fn answers(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -50,7 +50,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// `sam validate --lint`, which works offline and must not meet anybody's account.
+/// `sam validate --lint`, offline and without the host's AWS configuration.
 fn validate(template: &Path) -> Result<(), Failed> {
     let stack = tempfile::tempdir().map_err(|error| error.to_string())?;
     let output = Command::new("sam")
@@ -70,7 +70,7 @@ fn validate(template: &Path) -> Result<(), Failed> {
     if output.status.success() { Ok(()) } else { Err(said.into()) }
 }
 
-/// `cargo lambda watch` and `cargo lambda invoke`, with local AWS behind them.
+/// `cargo lambda watch` and `cargo lambda invoke` against local AWS.
 async fn drilled_by_hand() -> Result<(), Failed> {
     let functions = binaries::build().await?;
     let stack = DemoStack::up(StackOptions::new(&functions)).await?;
@@ -118,7 +118,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
     if answer["outcome"] == "recovered" { Ok(()) } else { Err(format!("{answer:#}").into()) }
 }
 
-/// `events/instance-local.json` with the places of this machine.
+/// `events/instance-local.json` with the resources of this local AWS.
 fn by_hand(stack: &DemoStack) -> Result<Value, Failed> {
     let mut event: Value =
         serde_json::from_str(&std::fs::read_to_string(root().join("events/instance-local.json"))?)?;
@@ -128,7 +128,7 @@ fn by_hand(stack: &DemoStack) -> Result<Value, Failed> {
     Ok(event)
 }
 
-/// The watching process and all below it.
+/// The process group of `cargo lambda watch`, which is ended on drop.
 struct Watch(std::process::Child);
 
 impl Drop for Watch {

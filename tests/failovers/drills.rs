@@ -1,4 +1,4 @@
-//! Whole drills: the shipped functions, alarms that they pull, and a bookstore that knows who served when.
+//! Drills of failovers: the shipped functions, the alarms that they force, and a bookstore that logs who served when.
 
 mod drill_cdn;
 mod drill_db;

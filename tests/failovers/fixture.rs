@@ -1,9 +1,9 @@
-//! Where the tests of failovers take place.
+//! Fixture of the failover tests: local AWS with the functions deployed, and a case for each test.
 //!
-//! - [`with`]: one local AWS for all tests of the failover functions. Each test has a [`Case`] to itself: an
-//!   alarm whose state changes only when the test says so, and what it fails over.
-//! - [`with_stack`]: a home of one's own, as the demo has it, for whole drills.
-//! - [`OperatorApi`]: the calls of AWS's own API that a person would make.
+//! - [`with`]: one local AWS for all tests of the failover functions. Each test has its own [`Case`]: an alarm whose
+//!   state only the test changes, and the resource that it fails over.
+//! - [`with_stack`]: a separate stack, as the demo deploys it, for whole drills.
+//! - [`OperatorApi`]: the AWS calls that an operator would make.
 
 mod cases;
 mod change;
@@ -34,7 +34,7 @@ pub use operator_api::OperatorApi;
 const WITHIN: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Waits until there is an answer.
+/// Polls until `look` gives a value.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Since::now();
     loop {
@@ -50,18 +50,18 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Now, in whole milliseconds.
+/// The time of day, in whole milliseconds.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(epoch_ms())
 }
 
-/// The functions, built once.
+/// The binaries of the functions, built once.
 pub async fn binaries() -> &'static Binaries {
     static BUILT: OnceCell<Binaries> = OnceCell::const_new();
     BUILT.get_or_init(async || binaries::build().await.unwrap()).await
 }
 
-/// Runs a test in a home of its own, which is set up as `options` says and taken down afterwards.
+/// Runs a test on its own stack, which is set up with these options and torn down afterwards.
 pub fn with_stack(options: impl FnOnce(&mut StackOptions<'_>), test: impl AsyncFnOnce(&mut DemoStack)) {
     runtime().block_on(async {
         let mut chosen = StackOptions::new(binaries().await);
@@ -72,47 +72,47 @@ pub fn with_stack(options: impl FnOnce(&mut StackOptions<'_>), test: impl AsyncF
     });
 }
 
-/// Runs a test in the shared place. The last test to leave takes it down.
+/// Runs a test on the shared fixture. The last test that uses it tears it down.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
     static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
 }
 
-/// The calls that this function made; `caller` is its dummy key (see [`caller_of`]).
+/// The calls of this action by this caller, which is a function's dummy key (see [`caller_of`]).
 pub async fn calls_of(aws: &LocalAws, caller: &str, action: &str) -> Vec<Call> {
     let calls = aws.calls().await.unwrap();
     calls.into_iter().filter(|call| call.caller.as_deref() == Some(caller) && call.action == action).collect()
 }
 
-/// The dummy key by which the call log knows a function.
+/// The dummy key by which the call log names a function.
 pub fn caller_of(function: &str) -> String {
     let name = function.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase());
     format!("LOCAL{}", name.collect::<String>())
 }
 
-/// One local AWS, with everything that tests of the failover functions need.
+/// One local AWS with everything that the tests of the failover functions need.
 pub struct Fixture {
     pub aws: LocalAws,
     pub operator: OperatorApi,
-    /// The outputs of the stacks, by their names.
+    /// The outputs of the stacks, by stack name.
     stacks: Vec<BTreeMap<String, String>>,
     /// The ids of the distributions, by case.
     distributions: BTreeMap<String, String>,
     faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
-/// What one test has to itself.
+/// The resources that belong to one test.
 pub struct Case<'a> {
     pub fixture: &'a Fixture,
-    /// Also the name of its alarm.
+    /// The name of the case, and of its alarm.
     pub name: &'static str,
     pub alarm_arn: String,
-    /// The failover function.
+    /// The name of its failover function.
     pub function: String,
-    /// Its dummy key.
+    /// The function's dummy key.
     pub caller: String,
     pub table: String,
-    /// The topic that its alarm tells.
+    /// The topic that its alarm notifies.
     pub topic: String,
     /// The topic to which the function pages.
     pub pages: String,
@@ -160,7 +160,7 @@ impl Fixture {
                 ("WatchdogSchedule", "rate(30 days)"),
                 ("FailoverTimeoutSeconds", "13"),
                 ("MaxEventAgeSeconds", "60"),
-                // Longer than any test: what failed over once does so no second time.
+                // Longer than any test, so that no database fails over twice.
                 ("CoolDownSeconds", "3600"),
                 ("CdnFailovers", &cdn),
                 ("CdnAlarmTopicArn", &cdn_topic),
@@ -181,7 +181,7 @@ impl Fixture {
         }
     }
 
-    /// The case of this name, or of an alarm that nothing is configured for.
+    /// The case of this name, or of an alarm for which no failover is configured.
     pub fn case(&self, name: &'static str) -> Case<'_> {
         let stack = DISTRIBUTIONS.iter().position(|names| names.contains(&name)).unwrap_or_default();
         let kind = if DATABASES.contains(&name) { "db" } else { "cdn" };
@@ -203,7 +203,7 @@ impl Fixture {
 }
 
 impl Case<'_> {
-    /// Adds a fault on its function's calls about this case; faults of other tests stay.
+    /// Adds a fault on its function's calls about this case; faults of other tests stay in force.
     pub async fn fault(&self, action: &str, how: Value) {
         let name = self.name;
         let contains = match action {
@@ -220,12 +220,12 @@ impl Case<'_> {
         self.fixture.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
     }
 
-    /// Sets its alarm's state. The alarm keeps it.
+    /// Sets its alarm's state, which stays until the next call.
     pub async fn set(&self, state: &str, reason: &str) {
         self.fixture.operator.set_alarm(self.name, state, reason).await;
     }
 
-    /// A change of its alarm, so long ago.
+    /// A change of its alarm, this many milliseconds ago.
     pub fn change(&self, state: &'static str, ago_ms: i64, reason: &str) -> Change {
         let at = Timestamp::from_millis(epoch_ms() - ago_ms);
         Change { kind: self.kind, alarm_arn: self.alarm_arn.clone(), at, state, reason: reason.to_owned() }
@@ -236,7 +236,7 @@ impl Case<'_> {
         self.fixture.aws.invoke(&self.function, event).await.unwrap()
     }
 
-    /// The same, which must succeed: what it answers about the one change.
+    /// Invokes its function, which must succeed, and returns its answer about the one change.
     pub async fn handled(&self, event: &Value) -> Value {
         let Invoked { mut payload, failed } = self.invoke(event).await;
         assert!(!failed, "{payload:#}");
@@ -244,13 +244,13 @@ impl Case<'_> {
         payload["changes"][0].take()
     }
 
-    /// The deliveries that tell of its alarm.
+    /// The deliveries of its alarm's changes.
     pub async fn deliveries(&self) -> Vec<Delivery> {
         let all = self.fixture.aws.deliveries().await.unwrap();
         all.into_iter().filter(|one| one.alarm.as_deref() == Some(self.name)).collect()
     }
 
-    /// Waits until so many deliveries have ended, well or not, and none is under way.
+    /// Waits until this many deliveries have succeeded or failed, and none is under way.
     pub async fn delivered(&self, count: usize) -> Vec<Delivery> {
         until(&format!("{count} deliveries of {} have ended", self.name), async || {
             let all = self.deliveries().await;
@@ -261,7 +261,7 @@ impl Case<'_> {
         .await
     }
 
-    /// Delivers its newest delivery again, and again, until its change is concluded.
+    /// Repeats its newest delivery until the journal concludes the change.
     pub async fn delivered_until_concluded(&self) -> JournalEntry {
         until(&format!("the change of {} is concluded", self.name), async || {
             let before = self.deliveries().await;
@@ -281,25 +281,25 @@ impl Case<'_> {
         .await
     }
 
-    /// What its function did about its alarm, oldest first.
+    /// Its function's journal about its alarm, oldest first.
     pub async fn journal(&self) -> Vec<JournalEntry> {
         self.fixture.operator.journal(&self.table, &self.alarm_arn).await
     }
 
-    /// The one entry there is.
+    /// The only entry of the journal.
     pub async fn entry(&self) -> JournalEntry {
         let mut journal = self.journal().await;
         assert_eq!(journal.len(), 1, "{journal:#?}");
         journal.remove(0)
     }
 
-    /// The calls of this name that its function made about what it fails over.
+    /// The calls of this action that its function made on the resource that fails over.
     pub async fn calls(&self, action: &str) -> Vec<Call> {
         let calls = calls_of(&self.fixture.aws, &self.caller, action).await;
         calls.into_iter().filter(|call| call.resource.as_deref() == Some(&self.id)).collect()
     }
 
-    /// The messages to people about its alarm.
+    /// The pages about its alarm.
     pub async fn pages(&self) -> Vec<Message> {
         let all = self.fixture.aws.messages().await.unwrap();
         let ours = |message: &Message| {
@@ -313,7 +313,7 @@ impl Case<'_> {
         self.fixture.aws.distribution(&self.id).await.unwrap().unwrap()
     }
 
-    /// Where its default behaviour points.
+    /// The origin of its distribution's default behaviour.
     pub async fn origin(&self) -> String {
         self.distribution().await.configured.default
     }
@@ -323,7 +323,7 @@ impl Case<'_> {
         self.fixture.aws.cluster(&self.id).await.unwrap().unwrap()
     }
 
-    /// Puts a run into the record that stands so.
+    /// Writes a run in this phase into the record.
     pub async fn run(&self, id: &str, phase: Phase) {
         let at = now();
         let run = json!({
@@ -336,7 +336,7 @@ impl Case<'_> {
             },
             "times": { "started": at }
         });
-        // What the record holds is a run, or this test is of nothing.
+        // If the item were no valid run, the test would prove nothing.
         let read: Run = serde_json::from_value(run.clone()).unwrap();
         assert_eq!(read.phase, phase);
         let mut item = run;
@@ -344,13 +344,13 @@ impl Case<'_> {
         self.fixture.operator.put(&self.table, &item).await;
     }
 
-    /// Says in the record that its alarm is this run's.
+    /// Registers its alarm in the record as held by this run.
     pub async fn register(&self, id: &str) {
         let item = json!({ "pk": format!("alarm#{}", self.alarm_arn), "sk": "run", "runId": id });
         self.fixture.operator.put(&self.table, &item).await;
     }
 
-    /// Takes that back.
+    /// Deletes the registration of its alarm.
     pub async fn unregister(&self) {
         self.fixture.operator.delete(&self.table, &format!("alarm#{}", self.alarm_arn), "run").await;
     }

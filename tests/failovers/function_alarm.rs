@@ -1,4 +1,4 @@
-//! Real alarms, which go off because something is ill: the functions are of use without any drill.
+//! Real alarms: the failover functions act on them without any drill.
 
 use firedrill_core::failover::{AlarmState, Done, JournalEntry};
 use firedrill_local::{DemoStack, emulator::Message, stack::Drill};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{OperatorApi, until, with_stack};
 
-/// What the failover function did about the first change of an alarm to this state, since it first went off.
+/// The journal's entry about the first change of an alarm to this state, since it first went off.
 async fn done_about(
     stack: &DemoStack,
     operator: &OperatorApi,
@@ -23,7 +23,7 @@ async fn done_about(
 }
 
 #[test]
-fn users_are_never_left_with_what_really_fails_nor_moved_back_without_a_person() {
+fn users_are_never_left_on_a_failed_primary_nor_moved_back_without_an_operator() {
     with_stack(
         |_| {},
         async |stack| {
@@ -60,7 +60,7 @@ fn users_are_never_left_with_what_really_fails_nor_moved_back_without_a_person()
             }
             assert_eq!(stack.aws.distributions().await.unwrap()[0].configured.default, "standby");
             let told = stack.aws.messages().await.unwrap();
-            // The stack's alarms tell the same people, the watchdog's among them as long as it has not looked yet.
+            // The stack's alarms notify the same topic: among them watchdog-silent, until the watchdog's first tick.
             let is_page = |message: &&Message| {
                 message.topic == stack.outputs["PagesTopicArn"] && !message.message.contains("\"AlarmName\"")
             };

@@ -1,4 +1,4 @@
-//! A distribution that is not as it should be, and calls whose answers do not come or say no.
+//! Failover of a distribution that has drifted, and calls whose answers are lost or refused.
 
 use firedrill_core::failover::Done;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::fixture::{Case, until, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
-/// The alarm goes off, and is told once.
+/// The alarm goes off, and its change is delivered once.
 async fn goes_off(case: &Case<'_>) {
     case.set("ALARM", CROSSED).await;
     let told = case.delivered(1).await;
@@ -32,7 +32,7 @@ fn a_lost_race_is_never_the_end_of_it() {
 fn what_somebody_else_changed_meanwhile_is_never_overwritten() {
     with(async |fixture| {
         let case = fixture.case("update");
-        // Between the look and the effect of the call lies time enough for another one's change.
+        // The delay leaves time for another change between the function's read and the effect of its call.
         case.fault("UpdateDistribution", json!({ "kind": "delay", "hangMs": 2_500 })).await;
         case.set("ALARM", CROSSED).await;
         until("the function's call is under way", async || {
@@ -97,7 +97,7 @@ fn a_call_that_was_given_up_and_lands_late_never_takes_effect_a_second_time() {
     });
 }
 
-/// Refused for this reason: recorded, told to people, and nothing sent.
+/// Refused for this reason: recorded and paged, and no call sent.
 async fn refused(case: &Case<'_>, because: &str) {
     let before = case.origin().await;
     goes_off(case).await;
@@ -164,7 +164,7 @@ fn a_message_that_cannot_be_sent_never_changes_what_was_done() {
 fn a_change_whose_record_could_not_be_read_is_never_kept_from_the_next_delivery() {
     with(async |fixture| {
         let case = fixture.case("hiccup");
-        // As often as the SDK asks: the function has claimed the change, and cannot see whose the alarm is.
+        // As often as the SDK tries: the function has claimed the change, and cannot read which run holds the alarm.
         let hiccup = json!({ "kind": "error", "code": "InternalServerError", "status": 500, "times": 3 });
         case.fault("GetItem", hiccup).await;
         case.set("ALARM", CROSSED).await;
@@ -176,10 +176,10 @@ fn a_change_whose_record_could_not_be_read_is_never_kept_from_the_next_delivery(
 }
 
 #[test]
-fn a_change_that_an_ended_invocation_had_in_hand_is_never_lost() {
+fn a_change_that_an_ended_invocation_had_claimed_is_never_lost() {
     with(async |fixture| {
         let case = fixture.case("ended");
-        // Each call is given up in time, and sent again after a look, until Lambda ends the invocation.
+        // Each call is given up in time, and sent again after a read, until Lambda ends the invocation.
         case.fault("UpdateDistribution", json!({ "kind": "hang", "times": 4 })).await;
         case.set("ALARM", CROSSED).await;
         let told = case.delivered(1).await;
@@ -190,7 +190,7 @@ fn a_change_that_an_ended_invocation_had_in_hand_is_never_lost() {
         assert_eq!(case.origin().await, "primary");
         let in_hand = case.entry().await;
         assert!(in_hand.done.is_none() && in_hand.called_at.is_some(), "{in_hand:#?}");
-        // Only when the ended one is surely dead may another one take it.
+        // Another invocation may take over the change only once the ended one is certainly dead.
         let entry = case.delivered_until_concluded().await;
         assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
         assert_ne!(entry.by, in_hand.by);

@@ -1,4 +1,4 @@
-//! Databases: a second failover would move the writer back, so the call is sent once whatever comes of it.
+//! Failover of databases: a second call would move the writer back, so it is sent once whatever its outcome.
 
 use firedrill_core::failover::Done;
 use futures_util::future::join_all;
@@ -136,13 +136,13 @@ fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
 fn a_reply_that_never_comes_never_holds_the_function_until_it_is_ended() {
     with(async |fixture| {
         let case = fixture.case("mute");
-        // As often as the SDK asks within the deadline of one look.
+        // As often as the SDK tries within the deadline of one read.
         case.fault("DescribeDBClusters", json!({ "kind": "hang", "times": 3 })).await;
         case.set("ALARM", CROSSED).await;
         let told = case.delivered(1).await;
         assert_eq!(told[0].state, "delivered", "{told:#?}");
         assert!(told[0].attempts > 1, "it could not be looked at, and was delivered again: {told:#?}");
-        // It said so itself; Lambda would have said that it timed out.
+        // The function's own error; Lambda's would say that the function timed out.
         let log = fixture.aws.function_log(&case.function);
         let said = |line: &str| line.contains(&case.alarm_arn) && line.contains("\"NotNow\"");
         assert!(log.lines().any(said), "{log}");
@@ -151,8 +151,8 @@ fn a_reply_that_never_comes_never_holds_the_function_until_it_is_ended() {
     });
 }
 
-/// After `skip` writes that pass, one fails as often as the SDK tries it: the change is delivered once more, and
-/// concluded by one call.
+/// After `skip` writes that succeed, one fails as often as the SDK tries it: the change is delivered once more, and
+/// the journal concludes it with one call.
 async fn one_call_though_a_write_fails(case: &Case<'_>, skip: u32) {
     let fails =
         json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": skip, "times": 3 });
@@ -168,7 +168,7 @@ async fn one_call_though_a_write_fails(case: &Case<'_>, skip: u32) {
 #[test]
 fn a_call_that_was_not_sent_because_its_intent_was_not_written_is_never_taken_for_sent() {
     with(async |fixture| {
-        // The claim and the newest change pass; the intent does not.
+        // The writes of the claim and of the newest change succeed; that of the intent does not.
         one_call_though_a_write_fails(&fixture.case("unwritten"), 2).await;
     });
 }
@@ -177,7 +177,7 @@ fn a_call_that_was_not_sent_because_its_intent_was_not_written_is_never_taken_fo
 fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_was_not_written() {
     with(async |fixture| {
         let case = fixture.case("forgotten");
-        // The intent passes, too; the conclusion does not.
+        // The write of the intent succeeds, too; that of the conclusion does not.
         one_call_though_a_write_fails(&case, 3).await;
         is_whole_with_writer(&case, "forgotten-2").await;
         assert_eq!(case.pages().await.len(), 1);
@@ -188,7 +188,7 @@ fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_wa
 fn a_call_that_a_dead_invocation_may_have_sent_is_never_sent_again() {
     with(async |fixture| {
         let case = fixture.case("dead");
-        // From the call on nothing is written any more, as if the invocation had died of it.
+        // From the call on every write fails, as if the invocation had died.
         let dies =
             json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": 3, "times": 6 });
         case.fault("PutItem", dies).await;

@@ -1,4 +1,4 @@
-//! Changes that come late, in another order, or with the name of a run.
+//! Order of deliveries: changes of alarms that arrive late, out of order, or with a run's id.
 
 use firedrill_core::{
     Phase, Timestamp,
@@ -22,13 +22,13 @@ async fn nothing_moved(case: &Case<'_>) {
 }
 
 #[test]
-fn an_alarm_that_is_told_hours_later_never_moves_anything() {
+fn an_alarm_that_is_delivered_hours_later_never_moves_anything() {
     with(async |fixture| {
         let case = fixture.case("late");
         let event = case.change("ALARM", 2 * 3_600_000, CROSSED).event(Shape::Topic);
         let message = event["Records"][0]["Sns"]["Message"].as_str().unwrap();
         let mut message: Value = serde_json::from_str(message).unwrap();
-        // By this name the emulator knows whose delivery it is.
+        // The emulator finds the delivery by this name.
         message["AlarmName"] = case.name.into();
         fixture.operator.publish(&case.topic, &message.to_string()).await;
         let told = case.delivered(1).await;
@@ -39,12 +39,12 @@ fn an_alarm_that_is_told_hours_later_never_moves_anything() {
         assert!(why.contains("s old") && why.contains("at most 60 s"), "{why}");
         nothing_moved(&case).await;
 
-        // A late one is not remembered: the next real change still counts.
+        // A late change leaves no trace: the next real change still counts.
         case.set("ALARM", CROSSED).await;
         case.delivered(2).await;
         assert_eq!(case.origin().await, "standby");
 
-        // And its real OK leaves it to people to move back.
+        // After its real OK, only an operator moves traffic back.
         case.set("OK", WELL).await;
         case.delivered(3).await;
         let last = case.journal().await.pop().unwrap();
@@ -75,7 +75,7 @@ fn an_alarm_that_comes_after_its_ok_never_moves_anything() {
         assert!(case.pages().await.is_empty());
         fixture.aws.resume_deliveries(case.name).await.unwrap();
 
-        // Missing data is no reason either.
+        // INSUFFICIENT_DATA moves nothing either.
         case.set("INSUFFICIENT_DATA", "Insufficient Data: no datapoints").await;
         let event = case.change("INSUFFICIENT_DATA", 0, "no datapoints").event(Shape::Rule);
         assert_eq!(case.handled(&event).await["done"], "ignored");
@@ -107,7 +107,7 @@ fn the_ok_of_a_forced_alarm_never_hides_the_alarm_that_it_overtook() {
         assert_eq!(case.origin().await, "standby");
         assert!(case.pages().await.is_empty(), "a drill pages for itself");
 
-        // While the run holds the alarm it may go off in earnest, without the run's name: that is acted on.
+        // While the run holds the alarm, a real change, without the run's id, is acted on.
         fixture.aws.resume_deliveries(case.name).await.unwrap();
         case.set("ALARM", CROSSED).await;
         case.delivered(3).await;
@@ -153,7 +153,7 @@ fn a_forced_alarm_never_moves_anything_unless_its_run_holds_it_and_wants_it_now(
             let why = forced(other, Shape::Action).await;
             assert!(why.contains("it wants no failover"), "{word}: {why}");
         }
-        // As a run leaves it: finished, and the alarm nobody's.
+        // As a run leaves it: finished, and the alarm held by no run.
         case.unregister().await;
         assert!(forced(other, Shape::Topic).await.contains("it is over, or never was"));
         nothing_moved(&case).await;

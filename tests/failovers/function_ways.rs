@@ -1,4 +1,4 @@
-//! The ways from an alarm to its failover function, and how often one change may come along them.
+//! Shapes of delivery: SNS, Lambda action and EventBridge rule, and one change that arrives by several of them.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::fixture::{Case, Shape, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
-/// One entry that says so, one call, and the standby configured.
+/// One entry `failedOver`, one call, and the standby configured.
 async fn failed_over_once(case: &Case<'_>) {
     let entry = case.entry().await;
     assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
@@ -19,7 +19,7 @@ async fn failed_over_once(case: &Case<'_>) {
 }
 
 #[test]
-fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
+fn one_change_delivered_in_three_shapes_is_never_acted_on_twice() {
     with(async |fixture| {
         let case = fixture.case("shapes");
         case.set("ALARM", CROSSED).await;
@@ -32,7 +32,7 @@ fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
         let of = |pattern: &str| moved.get(pattern).map(String::as_str);
         assert_eq!((of("/static/*"), of("/origins/*")), (Some("standby"), Some("primary")));
 
-        // Each of them once more: answered with the entry.
+        // Each delivery again: answered with the entry.
         let before = case.entry().await;
         for one in &told {
             fixture.aws.redeliver(one.n).await.unwrap();
@@ -46,7 +46,7 @@ fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
 }
 
 #[test]
-fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_people_moved_back() {
+fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_operators_moved_back() {
     with(async |fixture| {
         let case = fixture.case("thrice");
         let change = case.change("ALARM", 0, CROSSED);
@@ -107,7 +107,7 @@ fn a_composite_alarm_is_never_unreadable() {
 }
 
 #[test]
-fn an_alarm_that_nobody_configured_never_moves_anything_and_is_never_passed_over() {
+fn an_alarm_without_a_configured_failover_never_moves_anything_and_is_never_ignored() {
     with(async |fixture| {
         let case = fixture.case("stranger");
         case.set("ALARM", CROSSED).await;

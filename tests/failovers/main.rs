@@ -1,4 +1,4 @@
-//! Whole failovers: alarms, the functions behind them, CDN and database, on local AWS with the real binaries.
+//! Failovers on local AWS with the real binaries: alarms, the functions behind them, CDN and database, and their drills.
 
 mod drills;
 mod fixture;

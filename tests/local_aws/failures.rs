@@ -1,4 +1,4 @@
-//! Runs in which AWS, or our right to use it, fails.
+//! Failures: runs in which AWS, or a permission, fails, or the function is killed.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn a_stop_whose_answer_never_comes_is_never_sent_again_and_is_rolled_back() {
     with(async |fixture| stopped_without_an_answer(fixture, "hangs", json!({ "kind": "hang" })).await);
 }
 
-/// The call takes effect; how its sender does not learn that is told by `how`.
+/// The call takes effect, and its sender gets no answer: by the fault `how`.
 async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value) {
     let ids = fixture.launch(1, &[("case", case)]).await;
     for (key, value) in [
@@ -59,7 +59,7 @@ async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value
     }
     fixture.fault(how).await;
     let answer = fixture.invoke(&request(case, fixture.aws.endpoint())).await.unwrap();
-    // The invocation may end while the call could still land: somebody resumes it then.
+    // The invocation may end while the call can still take effect: then the test resumes the run.
     let answer = finished(fixture, answer).await;
     assert_eq!(answer["outcome"], "recovered", "{answer:#}");
     let calls = fixture.mutations_of(&ids).await;
@@ -71,7 +71,7 @@ async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value
     assert!(settled.as_secs() >= 60, "finished after {settled:?} although the call could still land");
 }
 
-/// The processes of one function, by the name that Lambda gives them.
+/// The ids of one function's processes, found by the variable `AWS_LAMBDA_FUNCTION_NAME`.
 fn processes_of(function: &str) -> Vec<String> {
     let mine = format!("AWS_LAMBDA_FUNCTION_NAME={function}\0");
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -84,9 +84,9 @@ fn processes_of(function: &str) -> Vec<String> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() {
+fn what_a_killed_function_stopped_is_started_again_by_the_invocation_that_resumes_the_run() {
     with(async |fixture| {
-        // A stack of its own: its processes are known by their name, and no other test's are ended.
+        // A separate stack: its processes have its name, so no other test's processes are killed.
         deploy(&fixture.aws, "killed", &fixture.functions).await;
         let ids = fixture.launch(1, &[("case", "killed")]).await;
         let payload = request("killed", fixture.aws.endpoint());
@@ -126,7 +126,7 @@ fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() 
     });
 }
 
-/// Resumes a run until it is over, as a watchdog would.
+/// Resumes a run until it is finished, as a watchdog would.
 async fn finished(fixture: &Fixture, mut answer: Value) -> Value {
     let id = answer["runId"].as_str().unwrap().to_owned();
     while answer["phase"] != "finished" {
@@ -160,7 +160,7 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
     with(async |fixture| {
         let blue = fixture.launch(1, &[("case", "broken")]).await;
         let mut broken = request("broken", fixture.aws.endpoint());
-        // The one probe is the instance itself: nobody takes over from it.
+        // The only probe asks the instance itself, so no standby takes over.
         broken["steadyState"] = json!({
             "withinSeconds": 20, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
         });
@@ -196,7 +196,7 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
                 let calls = fixture.mutations_of(&ids).await;
                 calls.iter().filter(|call| call.action == "StartInstances").count()
             };
-            // For both, and one for each.
+            // One call for both, and one for each.
             until(async || (started().await >= 3).then_some(())).await;
             until(async || (fixture.states(&ids[1..]).await == ["running"]).then_some(())).await;
             assert_eq!(fixture.states(&ids[..1]).await, ["stopped"]);
@@ -207,7 +207,7 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
         let look = tokio::time::timeout(Duration::from_mins(1), look);
         let (answer, looked) = tokio::join!(fixture.invoke(&both), look);
         assert!(looked.is_ok(), "the other one was never started: {answer:#?}");
-        // No call was left unanswered: want of capacity proves that nothing was started.
+        // No call's fate is unknown: lack of capacity proves that nothing was started.
         let answer = answer.unwrap();
         assert_eq!(
             (&answer["phase"], &answer["outcome"]),
@@ -240,7 +240,7 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
 }
 
 #[test]
-fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_closes_it() {
+fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_an_operator_closes_it() {
     with(async |fixture| {
         let ids = fixture.launch(1, &[("case", "stuck")]).await;
         fixture
@@ -264,7 +264,7 @@ fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_clos
         let told = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("test/stuck/"));
         assert_eq!(told.count(), 1, "people are told once");
 
-        // Nobody else drills this application meanwhile.
+        // No other run drills this application meanwhile.
         let mut second = stuck.clone();
         second["runId"] = json!("2");
         assert_eq!(fixture.invoke(&second).await.unwrap()["outcome"], "skipped");

@@ -1,4 +1,4 @@
-//! One local AWS for all tests of this binary, brought up by whoever comes first.
+//! Fixture: one local AWS for all tests of this binary, set up by the first test.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -13,9 +13,9 @@ use firedrill_local::{
 };
 use serde_json::{Value, json};
 
-/// The emulator's only Region here.
+/// The Region of all resources here.
 pub const REGION: &str = "us-east-1";
-/// The key by which the call log knows the function.
+/// The dummy key by which the call log names the function.
 pub const DRILL: &str = "LOCALFIREDRILLDRILLINSTANCE";
 
 /// Local AWS with the system deployed.
@@ -29,13 +29,13 @@ pub struct Fixture {
     faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
-/// Runs a test in the shared place. The last test to leave takes it down.
+/// Runs a test on the shared fixture. The last test that uses it tears it down.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
     static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
 }
 
-/// Waits until this is so; the place's own timeouts end what never will be.
+/// Polls until `look` gives a value.
 pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     loop {
         if let Some(found) = look().await {
@@ -73,7 +73,7 @@ impl Fixture {
         self.invoke_of("firedrill", payload).await
     }
 
-    /// The same, of the stack of this name.
+    /// The same, for the stack of this name.
     pub async fn invoke_of(&self, stack: &str, payload: &Value) -> Result<Value, (String, String)> {
         let answer = self.send(stack, payload).await;
         let failed = answer.headers().contains_key("x-amz-function-error");
@@ -97,7 +97,7 @@ impl Fixture {
         answer
     }
 
-    /// Starts instances with these tags, and the opt-in tag besides.
+    /// Starts instances with these tags and the opt-in tag.
     pub async fn launch(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
         let mut all = vec![("firedrill:allowed", "true")];
         all.extend(tags);
@@ -124,22 +124,22 @@ impl Fixture {
         instances.map(|i| i.state().unwrap().name().unwrap().as_str().to_owned()).collect()
     }
 
-    /// Adds a fault; faults of other tests stay. `contains` keeps them apart: only calls about this test's own
-    /// instance or run are meant.
+    /// Adds a fault; faults of other tests stay in force. Its field `contains` limits it to calls about this test's
+    /// instance or run.
     pub async fn fault(&self, fault: Value) {
         let mut faults = self.faults.lock().await;
         faults.push(fault);
         self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
     }
 
-    /// Takes the fault of this id away.
+    /// Removes the fault of this id.
     pub async fn no_fault(&self, id: &str) {
         let mut faults = self.faults.lock().await;
         faults.retain(|fault| fault["id"] != id);
         self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
     }
 
-    /// What the function called so far on these instances, `DryRun`s left out.
+    /// The function's mutating calls on these instances so far, without `DryRun`s.
     pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
         let calls = self.aws.calls().await.unwrap();
         let ours = calls
@@ -155,7 +155,7 @@ pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeM
     deploy_with(aws, stack, functions, &[]).await
 }
 
-/// The same, with these parameters besides.
+/// The same, with these parameters as well.
 pub async fn deploy_with(
     aws: &LocalAws,
     stack: &str,
@@ -177,7 +177,7 @@ pub async fn deploy_with(
         ("FunctionTimeoutSeconds", "60"),
         ("FailoverTimeoutSeconds", "10"),
         ("WatchdogTimeoutSeconds", "60"),
-        // These tests carry on by hand what was left: the watchdog looks once, so that drills may begin.
+        // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
         ("WatchdogSchedule", "rate(30 days)"),
         ("HeartbeatFreshSeconds", "86400"),
     ];
@@ -191,7 +191,7 @@ pub async fn deploy_with(
     outputs
 }
 
-/// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.
+/// SDK configuration with explicit endpoint, Region and keys, so that nothing of the host's configuration applies.
 async fn sdk(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(REGION))
@@ -202,8 +202,8 @@ async fn sdk(endpoint: &str) -> SdkConfig {
         .await
 }
 
-/// A request on instances with the tag `case`: one is stopped; the probe is a TCP connection to
-/// `address`, so users lose nothing while something listens there.
+/// A request that stops one of the instances with the tag `case`. The probe is a TCP connection to `address`, so the
+/// steady state holds while something listens there.
 pub fn request(case: &str, address: &str) -> Value {
     let (host, port) = address.trim_start_matches("http://").rsplit_once(':').unwrap();
     json!({

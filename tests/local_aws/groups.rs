@@ -1,4 +1,4 @@
-//! A drill on a member of an Auto Scaling group: the group replaces it, and that is its recovery.
+//! Auto Scaling groups: a drill stops a member, and the group recovers by replacing it.
 
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use aws_sdk_ec2::types::{InstanceType, RequestLaunchTemplateData};

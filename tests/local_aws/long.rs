@@ -1,4 +1,4 @@
-//! Six hours of a drill on 250 instances, with 20 probes that flap: the record stays whole.
+//! Long run: six hours on 250 instances with 20 probes that flap, of which the record loses nothing.
 
 use std::{
     cell::Cell,
@@ -30,7 +30,7 @@ const TARGETS: usize = 250;
 const PROBES: usize = 20;
 const SIX_HOURS: Duration = Duration::from_hours(6);
 
-/// A clock that has come to where it was asked to wait for.
+/// A virtual clock: a sleep advances it and returns at once.
 struct Jumping {
     began: Timestamp,
     elapsed: Rc<Cell<Duration>>,
@@ -49,7 +49,7 @@ impl Clock for Jumping {
     }
 }
 
-/// Every probe changes its mind every few seconds for six hours; every target changes its state.
+/// A world in which every probe's answer changes every few seconds for six hours, and every target's state as well.
 struct Flapping {
     began: Timestamp,
     elapsed: Rc<Cell<Duration>>,
@@ -130,7 +130,7 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
             panic!("refused: {:?}", parse(&document))
         };
         let timing = Timing {
-            // The watchdog of this place lives in real time.
+            // The fixture's watchdog runs in real time.
             heartbeat_fresh_ms: 400 * 86_400_000,
             ..Timing::DEFAULT
         };
@@ -144,7 +144,7 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         };
         let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
         let connection = Connection::over(&fixture.sdk, Duration::from_secs(10));
-        // The table forgets what has expired, by the real clock: this run lies in the past.
+        // DynamoDB expires items by the real clock, and this run lies in the past.
         let kept = Duration::from_hours(100 * 365 * 24);
         let table = RunTable::new(&connection, &fixture.table, kept, Duration::from_secs(10));
         let run = new_run(&request, &invocation, began);
@@ -167,7 +167,7 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         assert!(head < 16 * 1_024, "the head has {head} bytes");
         let counts = stored.evidence;
         assert!(counts.written <= MAX_ITEMS && counts.cut > 0, "{counts:?}: what did not fit is counted");
-        // What a verdict rests on is there in spite of all the flapping.
+        // The evidence of the verdict is kept in spite of the flapping.
         let there = evidence_count(&fixture.sdk, &fixture.table, &finished.run_id.0).await;
         assert_eq!(there, counts.written, "every item that was counted as written is there");
     });

@@ -1,5 +1,5 @@
-//! Whole drills: the real binary, under a real Lambda runtime API, deployed with the template that users
-//! deploy, speaking the real protocols to local AWS.
+//! Instance drills and the watchdog on local AWS: the real binaries, under a real Lambda runtime API, deployed with the
+//! template that users deploy, with AWS's real protocols.
 
 mod failures;
 mod fixture;

@@ -1,11 +1,11 @@
-//! What is refused before anything is touched, each with its reason in the record.
+//! Refusals: drills that are refused before anything is touched, each with its reason in the record.
 
 use firedrill_core::request::OPT_IN_TAG;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, request, with};
 
-/// Runs the request; nothing may have been called that changes these instances.
+/// Runs the request, which must end with this outcome and reason, without a mutating call on these instances.
 async fn refused(fixture: &Fixture, ids: &[String], request: &Value, outcome: &str, reason: &str) {
     let answer = fixture.invoke(request).await.unwrap();
     assert_eq!(answer["outcome"], outcome, "{answer:#}");
@@ -13,7 +13,7 @@ async fn refused(fixture: &Fixture, ids: &[String], request: &Value, outcome: &s
     assert!(said.contains(reason), "expected `{reason}` in: {said}");
     let calls = fixture.mutations_of(ids).await;
     assert!(calls.is_empty(), "{calls:?}");
-    // Recorded, and the same when asked for.
+    // The record holds it, and `get` answers the same.
     let id = answer["runId"].as_str().unwrap();
     assert_eq!(fixture.invoke(&json!({ "get": id })).await.unwrap()["outcome"], outcome);
 }
@@ -42,7 +42,7 @@ fn what_did_not_opt_in_is_never_touched() {
         let ids = fixture.launch_without_opt_in(1, &[("case", "no-tag")]).await;
         refused(fixture, &ids, &request("no-tag", fixture.aws.endpoint()), "not-injected", OPT_IN_TAG.0)
             .await;
-        // The tag of another environment is no leave for this one.
+        // The tag of another environment does not opt in to this one.
         let ids = fixture.launch(1, &[("case", "other-env"), ("firedrill:environment", "staging")]).await;
         refused(fixture, &ids, &request("other-env", fixture.aws.endpoint()), "not-injected", "environment")
             .await;
@@ -66,7 +66,7 @@ fn production_is_never_drilled_unless_the_stack_allows_the_application() {
     with(async |fixture| {
         let ids = fixture.launch(1, &[("case", "secret")]).await;
         let mut live = request("secret", fixture.aws.endpoint());
-        // Nobody said that `live` is production; nobody said that it is not.
+        // An environment that no parameter names, such as `live`, counts as production.
         live["environment"] = json!("live");
         refused(fixture, &ids, &live, "skipped", "ProductionApplications").await;
     });
@@ -87,7 +87,7 @@ fn a_late_delivery_never_runs() {
 }
 
 #[test]
-fn an_application_that_is_not_well_is_never_drilled() {
+fn an_application_that_is_not_in_steady_state_is_never_drilled() {
     with(async |fixture| {
         let ids = fixture.launch(1, &[("case", "ill")]).await;
         // Nothing listens on port 1.

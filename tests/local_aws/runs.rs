@@ -1,4 +1,4 @@
-//! Runs that do what they should.
+//! Runs: drills that succeed, plans, and every event of the repository.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -73,7 +73,7 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         assert_eq!(actions, ["StopInstances", "StartInstances"], "each exactly once");
         assert_eq!(fixture.states(&blue).await, ["running"]);
 
-        // What the record says, against what the bookstore knows.
+        // The record's times against the bookstore's truth.
         let truth = shop.truth();
         let recovered = truth.iter().find(|truth| truth.what == What::Recovered).unwrap().at_ms;
         let sent: firedrill_core::Timestamp =
@@ -81,8 +81,8 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         let took = answer["timeToRecover"]["ms"].as_i64().unwrap();
         let resolution = answer["timeToRecover"]["resolutionMs"].as_i64().unwrap();
         let really = recovered - sent.as_millis();
-        // Never earlier than it was, and no later than the record itself says that it can tell: on a busy machine a look takes
-        // its time.
+        // Never earlier than the truth, and later by no more than the recorded resolution: on a busy machine a look
+        // takes longer.
         assert!(took >= really, "{took} ms by the record, {really} ms in truth");
         assert!(
             took - resolution <= really,
@@ -103,7 +103,7 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
 fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
     with(async |fixture| {
         let ids = fixture.launch(2, &[("case", "changed")]).await;
-        // The steady state holds once this one runs.
+        // The steady state holds once this instance runs.
         let baseline = fixture.launch(1, &[]).await;
         fixture.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
         let mut drill = request("changed", fixture.aws.endpoint());
@@ -167,7 +167,7 @@ fn a_plan_never_changes_anything_but_our_own_table() {
                 && call.resource.iter().any(|r| ids.iter().any(|id| r.contains(id.as_str())))
         });
         assert_eq!(others.count(), 0);
-        // It counts in no list of runs.
+        // A plan appears in no list of runs.
         let runs = fixture.invoke(&json!({ "list": "test/plan/stop-one" })).await.unwrap();
         assert_eq!(runs["runs"], json!([]));
     });
@@ -224,7 +224,7 @@ fn every_event_of_the_repository_is_answered() {
         {
             let mut event = read(name);
             let own = request("events", fixture.aws.endpoint());
-            // The places of this machine; everything else as it stands in the file.
+            // The resources of this fixture; everything else as in the file.
             for field in ["target", "steadyState", "environment"] {
                 event[field] = own[field].clone();
             }

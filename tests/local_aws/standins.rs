@@ -1,11 +1,10 @@
-//! What local AWS and its Python are for besides running drills: the stand-ins against what AWS does,
-//! the events against the schema.
+//! Stand-ins: the emulator's self-check against AWS's behaviour, and the repository's events against the schema.
 
 use std::{ffi::OsStr, path::PathBuf, process::Command};
 
 use firedrill_local::python;
 
-/// Runs the emulators' Python, which must succeed.
+/// Runs the emulators' Python interpreter, which must succeed.
 fn python(arguments: &[&OsStr]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let python = runtime.block_on(python::emulators()).unwrap();

@@ -1,10 +1,10 @@
-//! Stops, kill switches and the watchdog, with the real functions.
+//! Operator commands and the watchdog: stop, kill switch, heartbeat and rollback, with the real functions.
 
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, deploy_with, request, until, with};
 
-/// A drill of an instance from which nobody takes over, so that it waits.
+/// A request whose run waits for a recovery that never comes: no standby takes over from the instance.
 fn nobody_takes_over(fixture: &Fixture, case: &str, blue: &[String]) -> Value {
     let mut request = request(case, fixture.aws.endpoint());
     request["steadyState"] = json!({
@@ -22,7 +22,7 @@ async fn is_recovering(fixture: &Fixture, id: &str) {
 }
 
 #[test]
-fn a_stop_is_heard_by_whoever_carries_the_run_on_and_answers_what_will_be_undone() {
+fn a_stop_is_applied_by_the_owner_of_the_run_and_answers_what_will_be_undone() {
     with(async |fixture| {
         for (case, what) in [("stop-run", "runId"), ("stop-application", "application")] {
             let blue = fixture.launch(1, &[("case", case)]).await;
@@ -48,7 +48,7 @@ fn a_stop_is_heard_by_whoever_carries_the_run_on_and_answers_what_will_be_undone
 }
 
 #[test]
-fn nothing_is_injected_while_a_kill_switch_is_engaged_and_what_was_is_taken_back() {
+fn nothing_is_injected_while_a_kill_switch_is_engaged_and_what_was_injected_is_undone() {
     with(async |fixture| {
         let case = "switched";
         let blue = fixture.launch(1, &[("case", case)]).await;
@@ -129,7 +129,7 @@ fn nothing_is_injected_while_the_watchdog_is_away() {
         deploy_with(&fixture.aws, "unwatched", &fixture.functions, &[("HeartbeatFreshSeconds", "5")]).await;
         let blue = fixture.launch(1, &[("case", "unwatched")]).await;
         let mut drill = request("unwatched", fixture.aws.endpoint());
-        // It looked once when its stack was deployed; some seconds later that is too long ago, and a plan says so.
+        // The watchdog ran once when its stack was deployed. Seconds later its heartbeat is too old, as a plan says.
         drill["execute"] = json!(false);
         until(async || {
             let answer = fixture.invoke_of("unwatched", &drill).await.unwrap();
@@ -166,7 +166,7 @@ fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdo
         fixture.fault(denied).await;
         let mut drill = request("watched", fixture.aws.endpoint());
         drill["objective"]["restoreWithinSeconds"] = json!(3);
-        // The function hands it over in time, still open.
+        // The function hands over the run in time, still open.
         let answer = fixture.invoke_of("watched", &drill).await.unwrap();
         assert_eq!(answer["outcome"], "rollback-failed", "{answer:#}");
         let is = async |wanted: &str| {
@@ -174,7 +174,7 @@ fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdo
             (state.as_deref() == Some(wanted)).then_some(())
         };
         until(async || is("ALARM").await).await;
-        // Without a topic of their own, the stack's alarms tell those who are paged.
+        // Without AlarmTopicArn, the stack's alarms notify the topic for pages.
         until(async || {
             let told = fixture.aws.messages().await.unwrap();
             let says = |message: &str| {

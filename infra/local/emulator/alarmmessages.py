@@ -1,4 +1,4 @@
-"""What CloudWatch says when an alarm changes its state: to SNS, to a function, to EventBridge.
+"""CloudWatch's messages when an alarm changes its state: to SNS, to a function, to EventBridge.
 
 ministack sends nothing to functions and no event, and leaves fields out of its message to SNS. The time of the change
 is the same text in all three, to the millisecond.
@@ -19,10 +19,10 @@ def stamp(at: float) -> str:
 
 
 def state(alarm: dict) -> dict:
-    """The present state, as functions and EventBridge get it."""
+    """The current state, as in the events for functions and EventBridge."""
     since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp") or 0
-    told = {"value": alarm["StateValue"], "reason": alarm.get("StateReason") or "", "timestamp": stamp(since)}
-    return told | ({"reasonData": alarm["StateReasonData"]} if alarm.get("StateReasonData") else {})
+    fields = {"value": alarm["StateValue"], "reason": alarm.get("StateReason") or "", "timestamp": stamp(since)}
+    return fields | ({"reasonData": alarm["StateReasonData"]} if alarm.get("StateReasonData") else {})
 
 
 def alarm_data(alarm: dict, before: dict) -> dict:
@@ -48,17 +48,17 @@ def _configuration(alarm: dict) -> dict:
 
 def _query(query: dict) -> dict:
     """A metric math alarm's metric or expression: an expression has no `metricStat`."""
-    told = {"id": query["Id"], "returnData": query.get("ReturnData", True)}
+    fields = {"id": query["Id"], "returnData": query.get("ReturnData", True)}
     if query.get("Label"):
-        told["label"] = query["Label"]
+        fields["label"] = query["Label"]
     if "Expression" in query:
-        return told | {"expression": query["Expression"]}
+        return fields | {"expression": query["Expression"]}
     metric = query["MetricStat"]["Metric"]
     stat = {
         "metric": {"namespace": metric["Namespace"], "name": metric["MetricName"], "dimensions": _by_name(metric.get("Dimensions"))},
         "period": int(query["MetricStat"]["Period"]), "stat": query["MetricStat"]["Stat"],
     }  # fmt: skip
-    return told | {"metricStat": stat}
+    return fields | {"metricStat": stat}
 
 
 def _by_name(dimensions) -> dict[str, str]:
@@ -112,11 +112,11 @@ def for_topic(alarm: dict, before: dict, triggering: list[dict]) -> dict:
 
 
 def _topic_query(query: dict) -> dict:
-    told = {key: value for key, value in query.items() if key != "MetricStat"} | {"ReturnData": query.get("ReturnData", True)}
+    fields = {key: value for key, value in query.items() if key != "MetricStat"} | {"ReturnData": query.get("ReturnData", True)}
     if "MetricStat" in query:
         metric = query["MetricStat"]["Metric"]
-        told["MetricStat"] = query["MetricStat"] | {"Metric": metric | {"Dimensions": _pairs(metric.get("Dimensions"))}}
-    return told
+        fields["MetricStat"] = query["MetricStat"] | {"Metric": metric | {"Dimensions": _pairs(metric.get("Dimensions"))}}
+    return fields
 
 
 def _pairs(dimensions) -> list[dict]:

@@ -1,7 +1,7 @@
-"""CloudWatch alarms: evaluated by time, with a history to the millisecond and the actions of a change.
+"""CloudWatch alarms: evaluated at intervals, with a history in milliseconds and the actions of a change.
 
-ministack evaluates an alarm only when a datapoint arrives, over all dimensions at once, treats missing data as
-nothing, drops metric math, and tells in its history neither why nor what an action did.
+ministack evaluates an alarm only when a datapoint arrives, over all dimensions at once, ignores missing data, drops
+metric math, and records in its history neither the reason nor the result of an action.
 """
 
 import json
@@ -24,7 +24,7 @@ from .properties import enabled
 from .transitions import ms
 
 log = logging.getLogger("emulator.alarms")
-# Requests come on one thread, comparisons on another: a change of state is whole before the next one begins.
+# Requests run on one thread, evaluations on another: under this lock, a change of state ends before the next begins.
 LOCK = threading.RLock()
 STATES = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 BREACHES = {
@@ -34,12 +34,12 @@ BREACHES = {
     "LessThanOrEqualToThreshold": lambda value, limit: value <= limit,
 }
 _evaluated: dict[tuple, float] = {}
-_muted: dict[str, dict] = {}  # what an alarm would have done, by its ARN
+_muted: dict[str, dict] = {}  # the actions that a muted alarm has not carried out, by its ARN
 _last_change = 0.0
 
 
-def look_at_all() -> None:
-    """One comparison of every metric alarm that is due. A state that was forced lasts until here."""
+def evaluate_all() -> None:
+    """Evaluates every metric alarm that is due. A forced state lasts until then."""
     now = time.time()
     with LOCK:
         for key, alarm in list(cloudwatch._alarms._data.items()):
@@ -83,7 +83,7 @@ def evaluate(alarm: dict, now: float) -> None:
 
 
 def change(alarm: dict, new: str, reason: str, reason_data: str | None, seen=frozenset(), triggering=()) -> None:
-    """Every change of state: one time for the alarm, its history and its messages. No change, no action."""
+    """Changes the state, with one timestamp for alarm, history and messages. Without a change there is no action."""
     global _last_change
     before, now = messages.state(alarm), max(round(time.time(), 3), round(_last_change + 0.001, 3))
     before_data = _parsed(alarm.get("StateReasonData"))
@@ -93,7 +93,7 @@ def change(alarm: dict, new: str, reason: str, reason_data: str | None, seen=fro
         alarm["StateReasonData"] = reason_data
     if new == before["value"]:
         return
-    _last_change = alarm["StateTransitionedTimestamp"] = now  # two changes have never the same time
+    _last_change = alarm["StateTransitionedTimestamp"] = now  # two changes never have the same time
     _remember(alarm, now, "StateUpdate", f"Alarm updated from {before['value']} to {new}", {
         "version": "1.0", "oldState": _historic(before["value"], before["reason"], before_data),
         "newState": _historic(new, reason, _parsed(reason_data)),
@@ -111,8 +111,8 @@ def change(alarm: dict, new: str, reason: str, reason_data: str | None, seen=fro
 
 
 def _historic(value: str, reason: str, data) -> dict:
-    told = {"stateValue": value, "stateReason": reason}
-    return told | ({"stateReasonData": data} if data is not None else {})
+    fields = {"stateValue": value, "stateReason": reason}
+    return fields | ({"stateReasonData": data} if data is not None else {})
 
 
 def _parsed(text: str | None):
@@ -123,7 +123,7 @@ def _parsed(text: str | None):
 
 
 def _unmuted(alarm: dict, now: float) -> None:
-    """When a muting ends, the alarm does what it would have done, if its state is still the same."""
+    """When a muting ends, the alarm carries out its actions, if its state is still the same."""
     waiting = _muted.get(alarm["AlarmArn"])
     if waiting and not mutes.muting(alarm["AlarmName"], now):
         del _muted[alarm["AlarmArn"]]
@@ -137,14 +137,14 @@ def _act_all(alarm: dict, message: dict, data: dict) -> None:
 
 
 def _act(action: str, alarm: dict, message: dict, data: dict) -> None:
-    """One action, and what the history says of it."""
-    told = {"actionState": "Succeeded", "notificationResource": action, "stateUpdateTimestamp": int(alarm["StateUpdatedTimestamp"] * 1000)}
+    """Carries out one action and records its result in the history."""
+    fields = {"actionState": "Succeeded", "notificationResource": action, "stateUpdateTimestamp": int(alarm["StateUpdatedTimestamp"] * 1000)}
     summary = f"Successfully executed action {action}"
     try:
         if cloudwatch._is_sns_action_arn(action):
             if sns._topic_by_arn_any_scope(action) is None:
                 raise LookupError(f"no topic {action}")
-            told["publishedMessage"] = {"default": json.dumps(message)}
+            fields["publishedMessage"] = {"default": json.dumps(message)}
             sns._fanout(action, str(uuid.uuid4()), json.dumps(message), messages.subject(alarm))
         elif action.startswith("arn:aws:lambda:"):
             found(action)
@@ -153,9 +153,9 @@ def _act(action: str, alarm: dict, message: dict, data: dict) -> None:
             return  # EC2, Auto Scaling and Systems Manager: kept, not carried out
     except Exception as error:
         log.warning("alarm %s, action %s: %s", alarm["AlarmName"], action, error)
-        told |= {"actionState": "Failed", "error": str(error)}
+        fields |= {"actionState": "Failed", "error": str(error)}
         summary = f'Failed to execute action {action}. Received error: "{error}"'
-    _remember(alarm, time.time(), "Action", summary, told)
+    _remember(alarm, time.time(), "Action", summary, fields)
 
 
 def _remember(alarm: dict, at: float, kind: str, summary: str, data: dict) -> None:
@@ -166,7 +166,7 @@ def _remember(alarm: dict, at: float, kind: str, summary: str, data: dict) -> No
 
 
 def _created(name, old, new, reason, alarm_type="MetricAlarm", reason_data=None) -> None:
-    """The making of an alarm, which ministack takes for a change of its state."""
+    """Records the creation of an alarm, which ministack takes for a change of its state."""
     alarm = cloudwatch._alarms.get(name) or cloudwatch._composite_alarms[name]
     _remember(alarm, time.time(), "ConfigurationUpdate", f'Alarm "{name}" created', {"version": "1.0", "type": "Create"})
 
@@ -196,7 +196,7 @@ def _set_state(params, cbor_data, is_cbor, is_json=False):
 
 
 def _transition_composite(alarm, new_state, reason, triggers, seen=frozenset()) -> None:
-    """A composite alarm follows its children, when one of them changes; by itself it never looks."""
+    """A composite alarm is evaluated only when one of its children changes."""
     children = [cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name) for name in triggers]
     triggering = [
         {"arn": child["AlarmArn"], "state": {key: messages.state(child)[key] for key in ("value", "timestamp")}} for child in children if child
@@ -206,7 +206,7 @@ def _transition_composite(alarm, new_state, reason, triggers, seen=frozenset()) 
 
 
 def _put_alarm(params, cbor_data, is_cbor, is_json=False):
-    """PutMetricAlarm, with what ministack reads over."""
+    """PutMetricAlarm, with the parameters that ministack ignores."""
     with LOCK:
         answer = _ministack_put(params, cbor_data, is_cbor, is_json)
         if answer[0] == 200 and (is_cbor or is_json):
@@ -231,7 +231,7 @@ def _as_asked(alarm: dict, asked: dict) -> dict:
 
 
 def _from_template(name, props):
-    """A template's alarm; ministack refuses metric math there."""
+    """An alarm of a template, where ministack refuses metric math."""
     if not props.get("Metrics"):
         return _as_asked(_ministack_from_template(name, props), props)
     queries = [dict(query, ReturnData=enabled(query.get("ReturnData", True))) for query in props["Metrics"]]
@@ -279,6 +279,6 @@ def install() -> None:
     provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {
         "create": _composite_create, "update": _composite_update, "delete": _composite_delete,
     }  # fmt: skip
-    # The tick below compares; a datapoint that arrives does not.
+    # Only the tick below evaluates alarms; an arriving datapoint does not.
     cloudwatch._evaluate_alarm = lambda alarm: None
-    every(0.2, "alarms", look_at_all)
+    every(0.2, "alarms", evaluate_all)

@@ -25,7 +25,7 @@ from .gateway import Gateway
 
 def assemble() -> Gateway:
     hypercorn_compat.install()
-    # Scripts of a host's own LocalStack set-up are none of ours.
+    # Scripts of a LocalStack set-up on the host must not run here.
     ministack.app._collect_scripts = lambda *_paths: []
     for part in (
         instances, groups, paging, functions, schedules, deliveries, metrics, mutes, alarms, healthchecks,

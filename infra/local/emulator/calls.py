@@ -1,4 +1,4 @@
-"""The call log: who called what, when it arrived, when it was answered, and how."""
+"""The call log: each call's caller, action, time of arrival, time of its answer, and answer."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ LIMIT = 100_000
 
 @dataclass
 class Call:
-    """One call, with the field names of the JSON that `/_local/calls` answers."""
+    """One call, with the field names of `/_local/calls`."""
 
     n: int
     at: int
@@ -30,7 +30,7 @@ class Call:
 
 
 class CallLog:
-    """The last calls, bounded. Numbers never repeat, so that a reader sees when it has missed some."""
+    """The latest calls, bounded. Numbers never repeat, so that a reader sees when it has missed some."""
 
     def __init__(self) -> None:
         self._calls: deque[Call] = deque(maxlen=LIMIT)
@@ -45,7 +45,7 @@ class CallLog:
             return call
 
     def since(self, n: int) -> list[dict]:
-        """Calls with a number over `n`, oldest first."""
+        """The calls with a number greater than `n`, oldest first."""
         with self._lock:
             first = self._calls[0].n if self._calls else 0
             skip = max(0, n + 1 - first)

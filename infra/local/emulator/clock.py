@@ -1,4 +1,4 @@
-"""A thing to be done later, and a thing to be done regularly. One thread each; all of them daemons."""
+"""Timers: callbacks at a time, and at an interval. Each runs on one daemon thread."""
 
 import heapq
 import itertools
@@ -34,7 +34,7 @@ class Clock:
 
 
 def every(seconds: float, name: str, act: Callable[[], None]) -> None:
-    """Calls `act` again and again; what it raises is logged and does not end it."""
+    """Calls `act` at this interval; an exception is logged and does not end the timer."""
 
     def run() -> None:
         while True:

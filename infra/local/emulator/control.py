@@ -1,4 +1,4 @@
-"""/_local/...: what a test or the demo asks of this machine's AWS, beside AWS's own API. Never in the call log."""
+"""Control API under /_local/: what tests and the demo ask of local AWS beside AWS's own API. Never in the call log."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from .deliveries import deliveries, messages
 
 
 def handle(gateway, method: str, path: str, query: str, body: bytes):
-    """(status, headers, body) of one request; whatever is wrong with it is a 400 that says so."""
+    """(status, headers, body) of one request; a bad request is a 400 that says what is wrong."""
     try:
         content, status = _route(gateway, method, path, query, body), 200
     except LookupError as error:
@@ -59,4 +59,4 @@ def _route(gateway, method: str, path: str, query: str, body: bytes):
 
 
 class NotFound(LookupError):
-    """A path or a method that is not there."""
+    """The path or method does not exist."""

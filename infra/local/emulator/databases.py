@@ -1,8 +1,8 @@
-"""RDS databases whose failovers take time, and what no call of RDS can bring about.
+"""RDS databases: failovers that take time, and states that no RDS call can set.
 
 ministack exchanges the roles of a cluster in an instant, restarts an instance without a failover, makes every member
-of a template's cluster a writer, and knows no zones, no cool-down and no failover events. moto does no more, and
-would have to be told of every stack. Stands in for a failover's course and for what RDS tells of it.
+of a template's cluster a writer, and knows no zones, no cool-down and no failover events. moto does no more, and does
+not see the stacks. Stands in for the course of a failover and for RDS's events about it.
 """
 
 import re
@@ -22,7 +22,7 @@ clock = Clock("databases")
 # Left out by RDS where there is nothing; ministack answers them empty.
 OPTIONAL = ("DBName", "DBClusterIdentifier", "ReadReplicaSourceDBInstanceIdentifier", "ReplicaMode", "KmsKeyId",
             "MonitoringRoleArn", "EnhancedMonitoringResourceArn", "SecondaryAvailabilityZone")  # fmt: skip
-# RDS's events by their number. DescribeEvents tells the message only; EventBridge the number too.
+# RDS's events by their number. DescribeEvents has the message only; EventBridge has the number, too.
 EVENTS = {
     "0004": ("availability", "DB instance shutdown."),
     "0006": ("availability", "DB instance restarted."),
@@ -38,10 +38,10 @@ EVENTS = {
 
 @dataclass
 class Course:
-    """What is under way with one cluster or instance."""
+    """The transition that is under way for one cluster or instance."""
 
     connectable: bool = True
-    over: float | None = None  # when its last failover had ended
+    over: float | None = None  # when its last failover ended
     epoch: int = 0  # a transition of an earlier one is void
 
     def cooling_down(self) -> bool:
@@ -87,7 +87,7 @@ def failover(p):
 
 
 def _target(cluster: dict, wanted: str) -> tuple[dict | None, tuple[str, str, int] | None]:
-    """(the reader to become the writer, why not)."""
+    """(the reader to become the writer, or the refusal)."""
     name, members = cluster["DBClusterIdentifier"], cluster["DBClusterMembers"]
     if not wanted:
         for member in sorted(members, key=lambda m: int(m.get("PromotionTier", 1))):
@@ -109,7 +109,7 @@ def _target(cluster: dict, wanted: str) -> tuple[dict | None, tuple[str, str, in
 
 
 def _fail_over(cluster: dict, target: dict) -> None:
-    """failing-over and cut off; the new writer serves; available, with the old writer back as a reader."""
+    """failing-over and unreachable; then the new writer serves; then available, with the old writer as a reader."""
     course, old = _course(cluster), _writer(cluster)
     course.epoch += 1
     course.connectable = False
@@ -139,7 +139,7 @@ def _fail_over(cluster: dict, target: dict) -> None:
 
 
 def reboot(p):
-    """RebootDBInstance, by a failover to the other zone or in place."""
+    """RebootDBInstance: with a failover to the other zone, or in place."""
     with LOCK:
         wanted, forced = str(rds._p(p, "DBInstanceIdentifier")).lower(), str(rds._p(p, "ForceFailover")).lower() == "true"
         one = rds._resolve_instance(wanted)
@@ -188,7 +188,7 @@ def _reboot(one: dict, forced: bool) -> None:
 
 
 def tell(number: str, record: dict, *names: str) -> None:
-    """An event as RDS writes it: for DescribeEvents, and on the default bus."""
+    """Writes an RDS event: for DescribeEvents, and on the default event bus."""
     category, message = EVENTS[number]
     arn, cluster = record.get("DBClusterArn") or record["DBInstanceArn"], "DBClusterArn" in record
     name = record["DBClusterIdentifier"] if cluster else record["DBInstanceIdentifier"]
@@ -213,7 +213,7 @@ def _writer(cluster: dict) -> dict | None:
 
 
 def _record(store, beside: dict, name: str) -> dict | None:
-    """The record of a name, in the account and Region of another one: a transition runs outside any request."""
+    """The record of this name in the account and Region of `beside`: a transition runs outside any request."""
     arn = (beside.get("DBClusterArn") or beside["DBInstanceArn"]).split(":")
     return store.get_scoped(arn[4], arn[3], name)
 
@@ -240,7 +240,7 @@ def _tag(record: dict, key: str, props: dict) -> None:
 
 
 def _joined(one: dict, zone: str | None) -> None:
-    """A member joins as a reader where there is a writer already, and in a zone of its own."""
+    """A member joins as a reader if there is a writer already, and in another zone than the others."""
     cluster = rds._clusters.get(one.get("DBClusterIdentifier") or "")
     if cluster is None or one.get("_joined"):
         return
@@ -274,14 +274,14 @@ def _instance_xml(one: dict) -> str:
 
 
 def _refresh(cluster_id: str) -> None:
-    """ministack calls a cluster available or creating by its members; one that fails over is neither."""
+    """Sets a cluster's status: ministack derives it from the members, but one that fails over is neither."""
     cluster = rds._clusters.get(cluster_id or "")
     if cluster is None or cluster["Status"] != "failing-over":
         _ministack_refresh(cluster_id)
 
 
 def listed() -> dict:
-    """`GET /_local/databases`: clusters with their members, and the instances that are in none."""
+    """`GET /_local/databases`: the clusters with their members, and the instances that are in no cluster."""
     with LOCK:
         instances = list(rds._instances._data.values())
         return {
@@ -313,7 +313,7 @@ def _listed_instance(one: dict) -> dict:
 
 
 def patch(name: str, wanted: dict) -> dict:
-    """`POST /_local/databases/<id>`: a status, or a database that takes no connections until it has failed over."""
+    """`POST /_local/databases/<id>`: sets a status, or makes a database take no connections until it fails over."""
     if unknown := set(wanted) - {"status", "connectable"}:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}; status and connectable can be set")
     with LOCK:

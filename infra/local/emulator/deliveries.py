@@ -1,7 +1,7 @@
-"""Events on their way to functions, from SNS, alarms and EventBridge: held back, dropped or repeated on demand.
+"""Deliveries of events to functions, from SNS, alarms and EventBridge: held back, dropped or repeated on demand.
 
-ministack invokes a subscribed function once and forgets what it sent. Stands in for SNS's repetitions, for deliveries
-that come twice, hours late or in another order, and for an inbox: what was published to each topic.
+ministack invokes a subscribed function once and keeps no record. Stands in for SNS's retries, for deliveries that
+arrive twice, hours late or out of order, and for a subscriber's inbox: the messages published to each topic.
 """
 
 import contextvars
@@ -20,19 +20,19 @@ from .functions import invoke_async_by_arn
 from .transitions import ms
 
 LIMIT = 10_000
-SNS_ATTEMPTS = 5  # AWS goes on for 23 days where the function cannot be invoked at all
+SNS_ATTEMPTS = 5  # AWS retries for 23 days if the function cannot be invoked at all
 
 
 @dataclass
 class Delivery:
-    """One event for one function, with the field names of the JSON that `/_local/deliveries` answers."""
+    """One event for one function, with the field names of `/_local/deliveries`."""
 
     n: int
     at: int
     via: str  # sns, alarm or rule
     source: str  # the topic's or the alarm's ARN, or an event's source
     function: str
-    alarm: str | None  # where it tells of an alarm: its name and new state
+    alarm: str | None  # if it is about an alarm: its name and new state
     alarmState: str | None
     event: object
     again: int | None = None  # the number of the delivery that this one repeats
@@ -40,11 +40,11 @@ class Delivery:
     attempts: int = 0
     context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
 
-    def told(self) -> dict:
+    def as_json(self) -> dict:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "context"}
 
     def is_for(self, name: str) -> bool:
-        """Whether a function's, topic's or alarm's name, or an ARN of them, means this one."""
+        """Whether this name or ARN of a function, topic or alarm matches the delivery."""
         return name in (self.function, _name(self.function), self.source, _name(self.source), self.alarm)
 
 
@@ -63,7 +63,7 @@ class Deliveries:
         self._holding: list[str] = []
 
     def hand_over(self, via: str, source: str, function: str, event) -> None:
-        """Starts a delivery, or keeps it back where a test asked for that."""
+        """Starts a delivery, or holds it back if a test asked for that."""
         alarm, state = about(event)
         with self._lock:
             one = Delivery(next(self._numbers), now_ms(), via, source, function, alarm, state, event)
@@ -75,7 +75,7 @@ class Deliveries:
 
     def since(self, n: int) -> dict:
         with self._lock:
-            return {"holding": list(self._holding), "deliveries": [one.told() for one in self._all if one.n > n]}
+            return {"holding": list(self._holding), "deliveries": [one.as_json() for one in self._all if one.n > n]}
 
     def control(self, wanted: dict) -> dict:
         """`POST /_local/deliveries`: one of hold, resume (names), release, drop (numbers of held deliveries)."""
@@ -101,7 +101,7 @@ class Deliveries:
         return self.since(0)
 
     def redeliver(self, wanted: dict) -> dict:
-        """`POST /_local/redeliver`: the same body once more. Of what a name means, the delivery `n`, or else the last."""
+        """`POST /_local/redeliver`: delivers the same body again, of delivery `n`, or else of the last that matches."""
         if set(wanted) - {"topic", "function", "alarm", "n"} or len(set(wanted) & {"topic", "function", "alarm"}) > 1:
             raise ValueError('at most one of {"topic": name}, {"function": name}, {"alarm": name}, and "n": number of a delivery')
         name = next((wanted[key] for key in ("topic", "function", "alarm") if key in wanted), None)
@@ -118,11 +118,11 @@ class Deliveries:
                            again=old.n, context=old.context.copy())  # fmt: skip
             self._all.append(new)
         _start(new)
-        return new.told()
+        return new.as_json()
 
 
 def about(event) -> tuple[str | None, str | None]:
-    """(alarm's name, new state) of an event in any of its three shapes."""
+    """(alarm's name, new state) of an event in any of the three shapes."""
     try:
         if "Records" in event:
             message = json.loads(event["Records"][0]["Sns"]["Message"])
@@ -134,15 +134,15 @@ def about(event) -> tuple[str | None, str | None]:
 
 
 def _start(one: Delivery) -> None:
-    """In the sender's account and Region, and without making it wait."""
+    """Delivers in the sender's account and Region, without blocking the sender."""
     threading.Thread(target=one.context.copy().run, args=(_deliver, one), daemon=True).start()
 
 
 def _deliver(one: Delivery) -> None:
-    """Hands it to Lambda's queue, which sees to a function that fails or has no free slot."""
+    """Puts it into Lambda's queue, which retries if the function fails or has no free slot."""
 
-    def ended(well: bool, attempts: int) -> None:
-        one.attempts, one.state = attempts, "delivered" if well else "failed"
+    def ended(succeeded: bool, attempts: int) -> None:
+        one.attempts, one.state = attempts, "delivered" if succeeded else "failed"
 
     for attempt in range(1, SNS_ATTEMPTS + 1 if one.via == "sns" else 2):
         one.attempts = attempt
@@ -156,7 +156,7 @@ def _deliver(one: Delivery) -> None:
 
 @dataclass
 class Message:
-    """One message published to a topic, with the field names of the JSON that `/_local/messages` answers."""
+    """One message published to a topic, with the field names of `/_local/messages`."""
 
     n: int
     at: int
@@ -171,7 +171,7 @@ _message_numbers = itertools.count(1)
 
 
 def messages(n: int) -> list[dict]:
-    """What was published to the topics, by whom ever, oldest first: a topic has subscribers that nobody can look into."""
+    """All messages published to the topics, oldest first: the inboxes of a topic's subscribers cannot be read."""
     return [asdict(message) for message in list(_messages) if message.n > n]
 
 
@@ -181,7 +181,7 @@ def _fanout(topic_arn, msg_id, message, subject, *args, **kwargs) -> None:
 
 
 def _to_lambda(endpoint, envelope, topic_arn, sub_arn, msg_id, raw_message, message_attributes) -> None:
-    """A notification as Lambda gets it, which differs from the one over HTTP in names and in what may be missing."""
+    """A notification as Lambda gets it, which differs from that over HTTP in field names and in optional fields."""
     attributes = {
         name: {"Type": value.get("DataType", "String"), "Value": value.get("StringValue", "")}
         for name, value in message_attributes.items()
@@ -200,7 +200,7 @@ def _to_lambda(endpoint, envelope, topic_arn, sub_arn, msg_id, raw_message, mess
 
 
 def _by_topic(params):
-    """ListSubscriptionsByTopic, a hundred at a time; ministack answers them all."""
+    """ListSubscriptionsByTopic in pages of a hundred; ministack answers all at once."""
     topic, refused = sns._get_topic(sns._p(params, "TopicArn"), "sns:ListSubscriptionsByTopic")
     if refused is not None:
         return refused

@@ -1,7 +1,7 @@
-"""What `sam package` and `sam deploy` do, against this machine only.
+"""Deployment: stands in for `sam package` and `sam deploy`, against this machine only.
 
-Each function's CodeUri becomes the place of a zip that holds its binary as `bootstrap`; beyond that the
-template is deployed as it is.
+Each function's CodeUri becomes the S3 location of a zip that holds its binary as `bootstrap`; apart from that, the
+template is deployed unchanged.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAN
 
 
 class Failed(Exception):
-    """What went wrong, for a person."""
+    """An error for the caller to read: what failed, and why."""
 
 
 def main(options) -> int:
@@ -58,7 +58,7 @@ def deploy(endpoint: str, stack: str, template: Path, code: dict, parameters: di
 
 
 def read_template(path: Path) -> dict:
-    """The template as JSON values; !Ref, !Sub and the like in their long form, which means the same."""
+    """The template as JSON values; !Ref, !Sub and the like in their equivalent long form."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -89,7 +89,7 @@ def read_template(path: Path) -> dict:
 
 
 def package(template: dict, code: dict[str, str], s3) -> None:
-    """Uploads each function's binary and puts its place into the template."""
+    """Uploads each function's binary and puts its location into the template."""
     functions = {
         name: resource["Properties"]
         for name, resource in template.get("Resources", {}).items()
@@ -110,7 +110,7 @@ def package(template: dict, code: dict[str, str], s3) -> None:
 
 
 def zipped(binary: bytes) -> bytes:
-    """A zip with an executable `bootstrap`; stored, not packed, since it travels nowhere."""
+    """A zip with an executable `bootstrap`; not compressed, since it stays on this machine."""
     entry = zipfile.ZipInfo("bootstrap", date_time=(2000, 1, 1, 0, 0, 0))
     entry.external_attr = 0o100755 << 16
     entry.create_system = 3  # Unix, or the mode does not count
@@ -132,13 +132,13 @@ def put_stack(cloudformation, stack: str, template: dict, parameters: dict[str, 
     try:
         before = _status(cloudformation, stack)
         if before in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
-            # A stack that never came to be can only be deleted.
+            # A stack whose creation failed can only be deleted.
             cloudformation.delete_stack(StackName=stack)
             while _status(cloudformation, stack):
                 time.sleep(0.05)
             before = None
         try:
-            # By its id from here on: the events of an earlier stack of that name are not ours.
+            # By its id from here on: an earlier stack of that name has events as well.
             made = (cloudformation.update_stack if before else cloudformation.create_stack)(**wanted)
         except ClientError as error:
             if "No updates are to be performed" not in str(error):

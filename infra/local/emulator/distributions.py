@@ -1,4 +1,4 @@
-"""CloudFront distributions whose changes take time: InProgress, then the edges follow, then Deployed.
+"""CloudFront distributions: a change takes time; it is InProgress, then reaches the edges, then is Deployed.
 
 ministack applies an update in an instant, knows no edges, keeps a template's configuration without the members
 that CloudFront fills in, and accepts a cache behaviour without an origin. Stands in for the deployment to the edges.
@@ -16,7 +16,7 @@ from .transitions import ms
 
 NONE = "<Quantity>0</Quantity>"
 GET_AND_HEAD = "<Quantity>2</Quantity><Items><Method>HEAD</Method><Method>GET</Method></Items>"
-# What CloudFront answers where a request left it out. An update must send it all back: it replaces the whole.
+# CloudFront's defaults for what a request leaves out. An update must send all of them, because it replaces the whole.
 FILLED_IN = {
     "DistributionConfig": f"""<Aliases>{NONE}</Aliases><DefaultRootObject/><OriginGroups>{NONE}</OriginGroups>
         <CacheBehaviors>{NONE}</CacheBehaviors><CustomErrorResponses>{NONE}</CustomErrorResponses><Comment/>
@@ -45,19 +45,19 @@ clock = Clock("distributions")
 
 @dataclass
 class Edges:
-    """What the edges know of one distribution."""
+    """The state of one distribution at the edges."""
 
-    serving: str | None = None  # the configuration; None until the first one has arrived
+    serving: str | None = None  # the configuration that they serve; None until the first one has arrived
     arrived: int = 0  # the number of the change that they serve
     changes: int = 0
-    etags: set[str] = field(default_factory=set)  # every one it ever had: a stale one is told from a wrong one
+    etags: set[str] = field(default_factory=set)  # every one it ever had: so that a stale one is distinguished from a wrong one
 
 
 _edges: dict[str, Edges] = {}
 
 
 def _changed(dist: dict, at_once: bool = False) -> None:
-    """A new configuration is on its way. An older one that arrives later does not displace a newer one."""
+    """Sends a new configuration to the edges. An older one that arrives later does not replace a newer one."""
     edges = _edges.setdefault(dist["Id"], Edges())
     edges.etags.add(dist["ETag"])
     edges.changes += 1
@@ -80,7 +80,7 @@ def _changed(dist: dict, at_once: bool = False) -> None:
 
 
 def _whole(config: Element) -> str:
-    """The configuration with everything in it that CloudFront fills in."""
+    """The configuration with CloudFront's defaults filled in."""
     parts = [("DistributionConfig", config)]
     parts += [("Origin", origin) for origin in config.findall("Origins/Items/Origin")]
     parts += [("CustomOriginConfig", custom) for custom in config.findall("Origins/Items/Origin/CustomOriginConfig")]
@@ -103,7 +103,7 @@ def _parsed(config_xml: str) -> Element:
 
 
 def _create(headers, body):
-    """CreateDistribution; the same CallerReference again is answered with what there is."""
+    """CreateDistribution; the same CallerReference again is answered with the existing distribution."""
     known = set(cloudfront._distributions.keys())
     answer = _ministack_create(headers, body)
     for dist_id in set(cloudfront._distributions.keys()) - known:
@@ -115,7 +115,7 @@ def _create(headers, body):
 
 
 def _update(dist_id, headers, body):
-    """UpdateDistribution: the whole configuration, on the newest ETag."""
+    """UpdateDistribution: the whole configuration, with the current ETag."""
     dist = cloudfront._distributions.get(dist_id)
     config = cloudfront._parse_body(body)
     if dist and config is not None and (refused := _refusal(dist, headers, cloudfront._strip_namespace(config))):
@@ -128,7 +128,7 @@ def _update(dist_id, headers, body):
 
 
 def _refusal(dist: dict, headers: dict, config: Element) -> tuple[str, str, int] | None:
-    """What CloudFront checks and ministack does not: (code, message, status)."""
+    """The refusals of CloudFront that ministack lacks: (code, message, status)."""
     match = headers.get("if-match", "")
     if match not in _edges[dist["Id"]].etags:
         return "InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource.", 400
@@ -148,7 +148,7 @@ def _refusal(dist: dict, headers: dict, config: Element) -> tuple[str, str, int]
 
 
 def _from_template(props: dict, dist_id: str) -> None:
-    """A stack waits until its new distribution is deployed; a change of one takes its time here."""
+    """A stack's new distribution is deployed at once, as CloudFormation waits for it; a change of one takes time."""
     dist = cloudfront._distributions[dist_id]
     dist["config_xml"] = _whole(_parsed(dist["config_xml"]))
     _changed(dist, at_once=dist_id not in _edges)

@@ -1,4 +1,4 @@
-"""Metrics in what a function prints: a line in CloudWatch's embedded metric format becomes datapoints.
+"""Embedded metrics: a line of a function's log in CloudWatch's embedded metric format becomes datapoints.
 
 Stands in for what CloudWatch Logs does with such a line of a function's log.
 """
@@ -14,8 +14,8 @@ MOST_DIMENSIONS, MOST_METRICS = 30, 100
 
 
 def publish(line: bytes, function_arn: str) -> None:
-    """Publishes the metrics of one line, in its function's account and Region. A line that only looks like one is
-    text, as at AWS; what is wrong with it stands in the emulator's log."""
+    """Publishes the metrics of one line, in its function's account and Region. A line in a broken format is plain
+    text, as at AWS; the emulator's log says what is wrong with it."""
     if not line.startswith(b"{") or b'"_aws"' not in line:
         return
     try:
@@ -32,7 +32,7 @@ def publish(line: bytes, function_arn: str) -> None:
 
 
 def data(document: dict) -> list[tuple[str, dict]]:
-    """(namespace, datum of PutMetricData) for every metric under every set of its dimensions."""
+    """(namespace, datum of PutMetricData) for every metric and every set of its dimensions."""
     about, found = document["_aws"], []
     for directive in about["CloudWatchMetrics"]:
         metrics, sets = directive["Metrics"], directive.get("Dimensions") or [[]]

@@ -1,7 +1,7 @@
-"""What a process here may know of its host: nothing but where its own folder lies.
+"""Environments: each process here gets its own, with nothing of the host's but the path of its folder.
 
 An `AWS_PROFILE`, a proxy or an endpoint of the host must never reach an emulator, a function or a
-deployment, so the environment is replaced as a whole rather than picked clean.
+deployment, so the environment is replaced as a whole rather than filtered.
 """
 
 import os
@@ -25,7 +25,7 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def client_variables(endpoint: str, config: str, credentials: str) -> dict[str, str]:
-    """What keeps any AWS SDK on this machine. The two files are empty: they stand for no profile."""
+    """The variables that keep any AWS SDK on this machine. The two files are empty, so that there is no profile."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": config,
@@ -35,7 +35,7 @@ def client_variables(endpoint: str, config: str, credentials: str) -> dict[str, 
 
 
 def isolate_client(endpoint: str) -> None:
-    """For a short-lived client (deploy, selfcheck): dummy keys, no profile, no proxy."""
+    """Sets the environment of a short-lived client (deploy, selfcheck): dummy keys, no profile, no proxy."""
     os.environ.clear()
     os.environ.update(
         client_variables(endpoint, os.devnull, os.devnull),
@@ -48,7 +48,7 @@ def isolate_client(endpoint: str) -> None:
 
 
 def isolate_server(directory: Path, port: int) -> str:
-    """For the emulator: the same, and every file it writes lies under `directory`."""
+    """Sets the environment of the emulator: the same, and every file that it writes is under `directory`."""
     endpoint = f"http://127.0.0.1:{port}"
     for name in ("home", "tmp", "logs", "state"):
         (directory / name).mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def isolate_server(directory: Path, port: int) -> str:
         LANG="C.UTF-8",
         HOME=str(directory / "home"),
         TMPDIR=str(directory / "tmp"),
-        # ministack listens to the world, offers IoT and SFTP and tidies up Docker containers unless told not to.
+        # By default ministack listens on all interfaces, offers IoT and SFTP and removes Docker containers.
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),
         MINISTACK_HOST="127.0.0.1",

@@ -1,4 +1,4 @@
-"""Injected faults: a chosen caller's chosen call is refused, loses its answer, hangs or lands late, or ends the caller."""
+"""Injected faults: a caller's call is refused, loses its answer, hangs, takes effect late, or ends the caller."""
 
 import json
 import re
@@ -24,8 +24,8 @@ class Fault:
 
     error   the answer is an error, before or after the call took effect
     hang    the answer never comes (until hangMs), before or after the call took effect
-    delay   the call takes effect after hangMs, also when the caller has long gone
-    kill    the processes of the function that calls are ended, before or after the call took effect
+    delay   the call takes effect after hangMs, even if the caller has ended by then
+    kill    the calling function's processes are killed, before or after the call took effect
     """
 
     id: str
@@ -34,7 +34,7 @@ class Fault:
     caller: str | None = None
     service: str | None = None
     dryRun: bool | None = None
-    # Only calls whose body holds this text: an instance's id, a key of a table.
+    # Only calls whose body contains this text, such as an instance's id or a key of a table.
     contains: str | None = None
     skip: int = 0
     times: int = 1
@@ -47,7 +47,7 @@ class Fault:
     hits: int = field(default=0)
 
     def hit_by(self, request: Request) -> bool:
-        """Counts a matching call; whether it is one of those to be hit."""
+        """Counts a matching call; whether the fault applies to it."""
         if self.action != request.action or self.caller not in (None, request.caller):
             return False
         if self.service not in (None, request.service) or self.dryRun not in (None, request.dry_run):
@@ -62,14 +62,14 @@ class Fault:
 
 
 class Faults:
-    """The list of faults in force. Replaced as a whole; the first that is hit counts."""
+    """The list of faults in force. It is replaced as a whole; the first fault that applies to a call is used."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def replace(self, entries: list[dict]) -> None:
-        """Raises TypeError or ValueError, naming what is wrong, and then changes nothing."""
+        """Replaces the list. A bad fault raises TypeError or ValueError with the reason, and changes nothing."""
         if not isinstance(entries, list):
             raise ValueError("faults are a JSON array")
         faults = []
@@ -81,7 +81,7 @@ class Faults:
                 raise ValueError(f"fault {fault.id}: kind is error, hang, delay or kill; when is before or after")
             faults.append(fault)
         with self._lock:
-            # One that stays in force goes on counting: tests that run at once add to one list.
+            # A fault that stays in force keeps its counts: concurrent tests add to one list.
             known = {fault.id: fault for fault in self._faults}
             for fault in faults:
                 if (old := known.get(fault.id)) and replace(old, matched=0, hits=0) == fault:
@@ -101,7 +101,7 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 def error_answer(fault: Fault, request: Request) -> Answer:
-    """The fault as the service itself would word it, so that a real SDK finds code and message."""
+    """The fault in the format of the service's protocol, so that a real SDK finds code and message."""
     status = fault.status or STATUS.get(fault.code, 400)
     code, message, request_id = escape(fault.code), escape(fault.message), str(uuid.uuid4())
     headers = [(b"x-amzn-requestid", request_id.encode())]
@@ -124,7 +124,7 @@ def error_answer(fault: Fault, request: Request) -> Answer:
 
 
 def error_code(headers: dict[str, str], body: bytes) -> str | None:
-    """The code in an error that a service answered, for the call log."""
+    """The code of a service's error answer, for the call log."""
     if named := headers.get("x-amzn-errortype") or headers.get("x-amzn-query-error"):
         return named.split(":")[0].split(";")[0].rsplit("#", 1)[-1]
     if found := re.search(rb"<Code>([^<]+)</Code>", body):
@@ -132,5 +132,5 @@ def error_code(headers: dict[str, str], body: bytes) -> str | None:
     try:
         content = cbor2.loads(body) if "cbor" in headers.get("content-type", "") else json.loads(body)
         return str(content.get("__type") or content.get("code") or content.get("Code")).rsplit("#", 1)[-1]
-    except Exception:  # an error without a code that can be read
+    except Exception:  # an error without a readable code
         return None

@@ -1,7 +1,6 @@
-"""Lambda functions as native processes: what is in their environment, where their logs go, how they are
-invoked asynchronously.
+"""Lambda functions as native processes: their environment, their logs, and asynchronous invocation.
 
-Stands in for Lambda's sandbox (ministack hands the host's environment on), for CloudWatch Logs as a file that
+Stands in for Lambda's sandbox (ministack passes the host's environment on), for CloudWatch Logs as a file that
 can be followed, and for the queue behind asynchronous invocation.
 """
 
@@ -35,7 +34,7 @@ def access_key(function: str) -> str:
 
 
 def worker_environment(config: dict, code_dir: str, port: int) -> dict[str, str]:
-    """What Lambda sets, what the function's template sets, and what keeps its SDK on this machine."""
+    """The variables of Lambda, of the function's template, and those that keep its SDK on this machine."""
     name, region = config.get("FunctionName", "unknown"), config.get("FunctionArn", "").split(":")[3]
     own = {k: str(v) for k, v in lambda_svc._runtime_env_vars(config).items()}
     return own | {
@@ -63,7 +62,7 @@ def worker_environment(config: dict, code_dir: str, port: int) -> dict[str, str]
 
 
 class _Copied:
-    """A worker's output, of which each line also goes into a file as it comes, and its metrics to CloudWatch."""
+    """A worker's output, each line of which is also written to a file at once, and its metrics to CloudWatch."""
 
     def __init__(self, stream, path: Path, function_arn: str) -> None:
         self._stream, self._path, self._function_arn = stream, path, function_arn
@@ -85,9 +84,9 @@ def _pump(self, stream, log_queue) -> None:
     _ministack_pump(self, _Copied(stream, LOGS / f"{name}.log", self.config["FunctionArn"]), log_queue)
 
 
-def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda well, attempts: None) -> None:
-    """Returns at once. The event waits for a free slot, is retried when the function fails, keeps its request
-    id over the retries, and ends in the dead-letter queue. `ended` hears how it went."""
+def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda succeeded, attempts: None) -> None:
+    """Returns at once. The event waits for a free slot, is retried when the function fails, keeps its request id
+    over the retries, and at last goes to the dead-letter queue. `ended` is called with the result."""
     config = func.get("config") or func
     settings = func.get("event_invoke_config") or (func.get("event_invoke_configs") or {}).get("$LATEST") or {}
     retries = settings.get("MaximumRetryAttempts")
@@ -119,12 +118,12 @@ def invoke_async(func: dict, event, wait_ms: int | None = None, ended=lambda wel
             )
         return None
 
-    # A context of its own: the caller's Region and account apply in the thread as well.
+    # In a copy of the context, so that the caller's Region and account apply in the thread as well.
     threading.Thread(target=contextvars.copy_context().run, args=(deliver,), daemon=True).start()
 
 
 def invoke_async_by_arn(arn: str, event, **how) -> None:
-    """For everything that knows a function by its ARN. Raises LookupError if there is no such function."""
+    """`invoke_async` by the function's ARN. Raises LookupError if there is no such function."""
     func, config = found(arn)
     invoke_async(lambda_svc._execution_record_for_config(func, config), event, **how)
 
@@ -138,8 +137,8 @@ def found(arn: str) -> tuple[dict, dict]:
 
 
 def kill(caller: str | None) -> None:
-    """Ends every process of the function with this access key at once, as if its machine had failed. None but those
-    that were started here are known here."""
+    """Kills every process of the function with this access key, as if its machine had failed. Only processes that
+    this module started are known to it."""
     workers = [worker for pool in list(lambda_runtime._workers.values()) for worker in list(pool)]
     processes = [w._proc for w in workers if w._proc is not None and access_key(w.func_name) == caller]
     for process in processes:
@@ -150,7 +149,7 @@ def kill(caller: str | None) -> None:
 
 @functools.wraps(lambda_svc._execute_function_dispatch)
 def _dispatch(func, config, event, request_id, started):
-    """ministack invents a request id per attempt; Lambda keeps it when it tries again."""
+    """Keeps the request id over retries, as Lambda does; ministack makes a new one per attempt."""
     return _ministack_dispatch(func, config, event, _request_id.get() or request_id, started)
 
 

@@ -1,4 +1,4 @@
-"""The one port: every request is named, logged, perhaps hit by a fault, and answered by ministack or moto."""
+"""Gateway: each request is identified, logged, perhaps hit by a fault, and answered by ministack or moto."""
 
 import asyncio
 import concurrent.futures
@@ -47,7 +47,7 @@ class Gateway:
                 call.code = error_code({k.decode().lower(): v.decode("latin-1") for k, v in answer[1]}, answer[2])
         call.done = now_ms()
         if answer is None:
-            # A lost answer: nobody waits any more, or only for the connection to end.
+            # A lost answer: the caller has hung up, or waits only for the connection to end.
             answer = 500, [], b""
         await _answer(send, *answer)
 
@@ -98,7 +98,7 @@ async def _read(receive) -> bytes:
 
 
 def _replay(body: bytes, receive):
-    """A `receive` that hands a body out again that was read already."""
+    """A `receive` that gives a body again that was read already."""
     sent = False
 
     async def again():
@@ -112,7 +112,7 @@ def _replay(body: bytes, receive):
 
 
 async def _until_gone(receive, seconds: float) -> None:
-    """Waits until the caller has hung up, or for so long."""
+    """Waits until the caller has hung up, or until the time is over."""
 
     async def gone() -> None:
         while (await receive())["type"] != "http.disconnect":

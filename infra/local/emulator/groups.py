@@ -1,6 +1,6 @@
-"""Auto Scaling groups that replace a lost member, and load balancers that see their targets.
+"""Auto Scaling groups that replace a lost member, and load balancers that check their targets.
 
-moto's group never looks at its members and calls every target healthy. Stands in for the health check of
+moto's group never checks its members and reports every target as healthy. Stands in for the health check of
 Auto Scaling, its launches that take time, its balance over zones, and the health of a target group's targets.
 """
 
@@ -15,17 +15,17 @@ from .motobridge import LOCK
 LOST = ("stopping", "stopped", "shutting-down", "terminated")
 
 
-def look_after_all() -> None:
+def check_all() -> None:
     """The health check: members follow their instances, and a lost one is replaced."""
     with LOCK:
         if ACCOUNT not in autoscaling_backends:
             return
         for backend in list(autoscaling_backends[ACCOUNT].values()):
             for group in list(backend.autoscaling_groups.values()):
-                _look_after(backend, group)
+                _check(backend, group)
 
 
-def _look_after(backend: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
+def _check(backend: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
     suspended = {process["ProcessName"] for process in group.suspended_processes}
     for member in list(group.instance_states):
         if member.lifecycle_state not in ("InService", "Terminating"):
@@ -87,7 +87,7 @@ def _launch_balanced(self: FakeAutoScalingGroup, count_needed: int, propagated_t
 
 
 def _notify_terminated(self: AutoScalingBackend, instance_ids: list[str]) -> None:
-    """moto replaces at once whatever is suspended. Here the health check sees to it."""
+    """moto replaces a member at once, even if that process is suspended. Here the health check replaces it."""
 
 
 def _set_health(self: AutoScalingBackend, instance_id: str, health_status: str) -> None:
@@ -117,7 +117,7 @@ def _target_health(self: FakeTargetGroup, target: dict, ec2_backend) -> FakeHeal
 
 
 def _active(self: FakeAutoScalingGroup) -> list[InstanceState]:
-    """A member on its way counts, or a change of the desired capacity would launch it twice."""
+    """A member that is still launching counts, or a change of the desired capacity would launch it twice."""
     return [member for member in self.instance_states if member.lifecycle_state in ("InService", "Pending")]
 
 
@@ -133,4 +133,4 @@ def install() -> None:
     AutoScalingBackend.notify_terminate_instances = _notify_terminated
     AutoScalingBackend.set_instance_health = _set_health
     AutoScalingBackend.update_attached_target_groups = _register_targets
-    every(0.1, "group-health", look_after_all)
+    every(0.1, "group-health", check_all)

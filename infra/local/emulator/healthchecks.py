@@ -1,4 +1,4 @@
-"""Route 53 health checks: ministack writes booleans as Python does, which no SDK can read."""
+"""Route 53 health checks: ministack writes booleans as Python does, which no SDK can parse."""
 
 from ministack.services import route53
 

@@ -1,4 +1,4 @@
-"""Reads caller, service, action and resource from a request, whichever of AWS's protocols it speaks."""
+"""Identification: reads caller, service, action and resource from a request in any of AWS's protocols."""
 
 import json
 import re
@@ -72,18 +72,18 @@ REST = [
         ("s3", "DELETE", r"/(?P<id>.+)", "DeleteObject"),
     )
 ]
-# Where a body names what it is about; the first one present is taken.
+# The fields of a body that name its resource; the first one present is used.
 RESOURCE_KEYS = ("TableName", "AutoScalingGroupName", "TargetGroupArn", "AlarmName", "KeyId", "FunctionName", "Rule",
                  "AlarmNames", "AlarmMuteRuleName", "TopicArn", "QueueUrl", "StackName", "DBClusterIdentifier",
                  "DBInstanceIdentifier", "SourceIdentifier", "ResourceName", "ResourceARN", "RoleName", "Namespace",
                  "CalendarNames", "GroupName", "Name")  # fmt: skip
-# Services whose signing name is not what everybody calls them.
+# Services whose signing name is not their usual name.
 CALLED = {"monitoring": "cloudwatch"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a request asks for. `protocol` is how an error must be worded for it."""
+    """What a request asks for. `protocol` is the format that an error must have."""
 
     caller: str | None
     service: str
@@ -154,7 +154,7 @@ def _tables(parameters: dict) -> set[str]:
 
 
 def _keys(parameters: dict) -> str | None:
-    """The partition keys that a call names, each once, wherever in it they stand."""
+    """The partition keys anywhere in a call, each once."""
     found, left = {}, [parameters]
     while left:
         value = left.pop()
@@ -179,6 +179,6 @@ def _json(body: bytes) -> dict:
 def _cbor(body: bytes) -> dict:
     try:
         value = cbor2.loads(body) if body else {}
-    except Exception:  # whatever cbor2 raises: a body that cannot be read names nothing
+    except Exception:  # whatever cbor2 raises: an unreadable body names nothing
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""EC2 instances whose states take time, and what no API call can set up (Spot, instance store, ...).
+"""EC2 instances: states that take time, and attributes that no API call can set (Spot, instance store, ...).
 
 moto stops and starts in an instant and refuses nothing. Stands in for EC2's own state machine and for
 the refusals that a drill has to expect.
@@ -18,20 +18,20 @@ clock = Clock("transitions")
 
 
 class Refused(EC2ClientError):
-    """An EC2 error in EC2's words."""
+    """An EC2 error with EC2's code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
 
 
 def set_state(instance: Instance, state: str) -> None:
-    # A new object: answers that hold the old one as the previous state keep it.
+    # A new object, because answers still hold the old one as the previous state.
     instance._state = InstanceState(state, CODES[state])
     instance.local_epoch = getattr(instance, "local_epoch", 0) + 1  # a transition under way is void from here on
 
 
 def later(instance: Instance, delay: str, act) -> None:
-    """Does it after the named time, unless the instance has taken another turn by then."""
+    """Calls `act` after the named delay, unless the instance has changed its state otherwise by then."""
     epoch = getattr(instance, "local_epoch", 0)
 
     def due() -> None:
@@ -84,7 +84,7 @@ def _start(one: Instance) -> InstanceState:
 
 
 def boot(one: Instance, delay: str, then=lambda: None) -> None:
-    """pending, then running with its status checks initializing, then checked."""
+    """First pending, then running with status checks initializing, then running with status checks passed."""
     set_state(one, "pending")
     one.local_checked = False
 
@@ -127,7 +127,7 @@ def install() -> None:
     Instance.terminate = _terminate
     Instance.instance_status = property(_checks)
     Instance.system_status = property(_checks)
-    # moto keeps it under another name than the one its serializer looks for.
+    # moto stores it under another name than its serializer reads.
     Instance.instance_lifecycle = property(lambda self: self.lifecycle)
 
 
@@ -137,7 +137,7 @@ def everywhere():
 
 
 def listed() -> list[dict]:
-    """All instances, for the practice application: what a load balancer would know of them."""
+    """`GET /_local/instances`: all instances, with what a load balancer would know of them."""
     found = []
     with LOCK:
         for region, backend in everywhere():
@@ -156,7 +156,7 @@ def listed() -> list[dict]:
 
 
 def patch(instance_id: str, wanted: dict) -> dict:
-    """`POST /_local/instances/<id>`: what no call of EC2's API can bring about on demand."""
+    """`POST /_local/instances/<id>`: sets attributes and states that no EC2 call can set on demand."""
     unknown = set(wanted) - {"instanceLifecycle", "rootDeviceType", "disableApiStop", "kmsKeyId", "state", "zone"}
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")

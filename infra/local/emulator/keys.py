@@ -1,4 +1,4 @@
-"""The KMS key that AWS manages for EBS. ministack has only customers' keys; a drill must tell them apart."""
+"""The KMS key that AWS manages for EBS. ministack has customer managed keys only; a drill must tell the two apart."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""CloudWatch's metrics as alarms look at them: by exact dimensions, by resolution, and combined by arithmetic.
+"""CloudWatch's metrics as alarms evaluate them: by exact dimensions, by resolution, and combined by arithmetic.
 
 ministack takes every datapoint at its own second, a query without dimensions for one about all of them, and answers
 GetMetricData in the wrong order.
@@ -17,8 +17,8 @@ OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mu
 
 
 def values(alarm: dict, periods: int, now: float) -> list[float | None] | None:
-    """What an alarm compares of each of the last whole periods; None for one where nothing was published. None alone
-    for an alarm whose expression is more than arithmetic."""
+    """The value that an alarm compares in each of the last whole periods; None for a period without datapoints. None
+    instead of the list for an alarm whose expression is more than arithmetic."""
     if not alarm.get("Metrics"):
         metric = {"Namespace": alarm.get("Namespace"), "MetricName": alarm.get("MetricName"), "Dimensions": alarm.get("Dimensions")}
         statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
@@ -50,7 +50,7 @@ def _series(metric: dict, statistic: str, period: int, periods: int, now: float)
 
 
 def _computed(node: ast.expr, known: dict[str, float | None]) -> float | None:
-    """Arithmetic over metrics of one period: nothing where one of them is missing, or a division by zero."""
+    """Arithmetic over the metrics of one period; None if one of them is missing, or at a division by zero."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return value
@@ -69,7 +69,7 @@ def _computed(node: ast.expr, known: dict[str, float | None]) -> float | None:
 
 
 def _put(params, cbor_data, is_cbor, is_json=False):
-    """PutMetricData: without StorageResolution 1, a datapoint belongs to its minute and to no second of it."""
+    """PutMetricData: without StorageResolution 1, a datapoint belongs to its minute, not to a second of it."""
     asked = cbor_data.get("MetricData", []) if is_cbor or is_json else _Flat(params)
     now = time.time()
     for datum in asked:
@@ -109,7 +109,7 @@ class _FlatDatum:
 
 
 class _Exact(dict):
-    """Dimensions of a query. No dimensions are a choice too, so they never count as absent."""
+    """Dimensions of a query. An empty set is a choice as well, so it never counts as absent."""
 
     def __bool__(self) -> bool:
         return True
@@ -120,7 +120,7 @@ def _dimensions(dimensions: list[dict]) -> dict:
 
 
 def _data(params, cbor_data, is_cbor, is_json=False):
-    """GetMetricData answers the newest first, unless it is asked otherwise."""
+    """GetMetricData: newest first, unless the request asks otherwise."""
     token = _newest_first.set(cbor_data.get("ScanBy") != "TimestampAscending")
     try:
         status, headers, body = _ministack_data(params, cbor_data, is_cbor, is_json)

@@ -1,4 +1,4 @@
-"""moto without a socket: requests from the gateway, and boto3 clients for our own use.
+"""moto without a socket: requests from the gateway, and boto3 clients for this package.
 
 moto's models are not made for threads, so that one lock covers every call and every transition.
 """
@@ -46,7 +46,7 @@ class _Raw(io.BytesIO):
 
 
 def client(service: str, region: str):
-    """A boto3 client whose requests go straight to moto: not through our port, not into the call log."""
+    """A boto3 client whose requests go straight to moto: not through the port, and not into the call log."""
 
     def send(request, **_kwargs):
         headers = {k.lower(): v.decode() if isinstance(v, bytes) else v for k, v in request.headers.items()}

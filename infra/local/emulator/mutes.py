@@ -1,6 +1,6 @@
-"""CloudWatch's alarm mute rules, which ministack does not know: a muted alarm changes its state and does nothing.
+"""CloudWatch's alarm mute rules, which ministack lacks: a muted alarm changes its state without its actions.
 
-In the two protocols that current SDKs speak to CloudWatch; the old query protocol is not answered.
+In the two protocols of current SDKs for CloudWatch; the old query protocol is not answered.
 """
 
 import datetime as dt
@@ -40,7 +40,7 @@ def _status(rule: dict, now: float) -> str:
     if begins is not None and now >= begins + lasts:
         return "EXPIRED"
     if begins is None:
-        # The first beginning that is not yet over: it has come, or it will.
+        # The first window whose end has not passed: it is open, or still to come.
         since = dt.datetime.fromtimestamp(now - lasts, zone)
         found = eventbridge._cron_next_fire(_cron(schedule["Expression"]), since)
         begins = found.timestamp() if found else float("inf")
@@ -53,7 +53,7 @@ def _at(expression: str, zone: zoneinfo.ZoneInfo) -> float | None:
 
 
 def _cron(expression: str):
-    """Five fields here, six with EventBridge, which wants a question mark for one of the two days."""
+    """Converts five cron fields into EventBridge's six, which need a question mark for one of the two days."""
     found = re.fullmatch(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+)\)", expression.strip())
     if found is None:
         return None
@@ -120,7 +120,7 @@ ACTIONS = {"PutAlarmMuteRule": put, "GetAlarmMuteRule": get, "DeleteAlarmMuteRul
 
 
 async def _handle(method, path, headers, body, query_params):
-    """ministack's own actions, and the four that it does not have."""
+    """ministack's own actions, and the four that it lacks."""
     action = (headers.get("x-amz-target") or path).replace("/", ".").rsplit(".", 1)[-1]
     if action not in ACTIONS:
         return await _ministack_handle(method, path, headers, body, query_params)
@@ -134,7 +134,7 @@ async def _handle(method, path, headers, body, query_params):
 
 
 def _stamped(value, encode):
-    """The same with its times as a protocol writes them."""
+    """The same value with its times in the format of the protocol."""
     if isinstance(value, list):
         return [_stamped(item, encode) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Pages, where moto answers everything at once or counts something else than AWS does.
+"""Paging, where moto answers everything at once or counts something else than AWS does.
 
 Stands in for EC2's and Auto Scaling's paging. DescribeInstances counts instances, so that one launch of 250
 is spread over pages too; without MaxResults it answers at most 1000.
@@ -15,7 +15,7 @@ from moto.ec2.responses.tags import TagResponse
 
 
 class BadPage(EC2ClientError):
-    """A page that cannot be had."""
+    """A token or page size that is refused."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)

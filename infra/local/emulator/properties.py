@@ -1,4 +1,4 @@
-"""CloudFormation: properties that ministack reads over are kept.
+"""CloudFormation properties that ministack ignores, applied after it has created a resource.
 
 A schedule's time zone and dates, a table's recovery, expiry and index states, a function's reserved concurrency.
 """
@@ -53,7 +53,7 @@ def _function_kept(props: dict, name: str) -> None:
 
 
 def enabled(value) -> bool:
-    """A template's truth: a boolean or its text."""
+    """Whether a template's boolean, or its text, is true."""
     return str(value).lower() == "true"
 
 

@@ -1,8 +1,8 @@
 """EventBridge Scheduler and scheduled rules.
 
-ministack's scheduler knows no time zones, no context attributes (<aws.scheduler.scheduled-time>), no retry
-policy and no dead letters, looks only now and then, and fires no schedule again that was made anew under the
-same name. Both know `rate(5 seconds)` here: AWS's shortest rate is a minute, and a second here is a minute there.
+ministack's scheduler knows no time zones, no context attributes (<aws.scheduler.scheduled-time>), no retry policy and
+no dead letters, checks only at long intervals, and does not fire a schedule that was created again under the same
+name. Both take `rate(5 seconds)` here: AWS's shortest rate is a minute, and tests need shorter ones.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from .functions import invoke_async_by_arn
 
 log = logging.getLogger("emulator.schedules")
 CONTEXT = re.compile(r"<aws\.scheduler\.([a-z-]+)>")
-# What fired last: the schedule's key -> (which making of it, when).
+# The last firing: the schedule's key -> (its creation, when).
 _fired: dict[tuple, tuple[object, float]] = {}
 
 
@@ -56,7 +56,7 @@ def _look_at(key: tuple, schedule: dict, now: float) -> None:
 
 
 def _due(schedule: dict, last: float | None) -> tuple[float | None, bool]:
-    """(when it fires next, whether only once). The nominal time, not the moment somebody looked."""
+    """(when it fires next, whether only once). The nominal time, not the time of the check."""
     expression, zone = schedule["ScheduleExpression"], zoneinfo.ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     if once := re.fullmatch(r"\s*at\((.+)\)\s*", expression):
         due = dt.datetime.fromisoformat(once[1].strip()).replace(tzinfo=zone).timestamp()
@@ -70,7 +70,7 @@ def _due(schedule: dict, last: float | None) -> tuple[float | None, bool]:
 
 
 def _rate(expression: str) -> int | None:
-    """The seconds of a rate, also of one that AWS does not have."""
+    """The seconds of a rate, including rates in seconds, which AWS lacks."""
     if seconds := re.fullmatch(r"rate\(([1-9]\d*) seconds?\)", expression):
         return int(seconds[1])
     return _ministack_rate(expression)
@@ -81,7 +81,7 @@ def _is_valid(expression: str) -> bool:
 
 
 def _deliver(schedule: dict, account: str, region: str, due: float) -> None:
-    """One firing: attempts until the target takes it, then the dead-letter queue."""
+    """One firing: retried until the target accepts it, or else sent to the dead-letter queue."""
     set_request_account_id(account)
     set_request_region(region)
     target, policy = schedule["Target"], schedule["Target"].get("RetryPolicy") or {}
@@ -103,7 +103,7 @@ def _deliver(schedule: dict, account: str, region: str, due: float) -> None:
 
 
 def _substituted(text: str, schedule: dict, due: float, attempt: int) -> str:
-    """The context attributes filled in. One that the Scheduler does not know stays as it is, as at AWS."""
+    """The text with its context attributes filled in. An unknown one stays as it is, as at AWS."""
     values = {
         "scheduled-time": dt.datetime.fromtimestamp(due, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "execution-id": str(uuid.uuid4()),  # differs per attempt, as at AWS
@@ -134,14 +134,14 @@ def _rule_to_lambda(arn: str, payload: str) -> None:
 
 
 class _Items(list):
-    """A list that a path's step such as `0` reaches into."""
+    """A list whose elements a path can select, by a step such as `0`."""
 
     def __getitem__(self, index):
         return super().__getitem__(int(index) if isinstance(index, str) else index)
 
 
 class _Indexed:
-    """An event whose lists can be reached into; ministack's paths know only names."""
+    """An event whose lists a path can index; ministack's paths know only names."""
 
     def __init__(self, view) -> None:
         self._view, self.envelope = view, view.envelope

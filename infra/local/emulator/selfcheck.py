@@ -1,4 +1,4 @@
-"""Asserts that the stand-ins behave as AWS does, against a server in a temporary folder.
+"""Self-check: asserts that the stand-ins behave as AWS does, against a server in a temporary folder.
 
 Every check awaits a condition; none sleeps for a fixed time and hopes.
 """
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 class Local:
-    """The server under check, and what the checks ask of it."""
+    """The server under check, and clients for it."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-I", "-B", str(HERE), "serve", "--port", "0", "--dir", str(folder)]
@@ -47,7 +47,7 @@ class Local:
 
 
 def until(what: str, condition, seconds: float = 15):
-    """The condition's first true value; fails when it does not come."""
+    """The condition's first true value; fails if there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if value := condition():
@@ -157,14 +157,14 @@ def check_faults(aws: Local, one: str, table: str) -> None:
 
 
 def printed(aws: Local, word: str) -> list:
-    """What the function printed under this word."""
+    """The entries of this name that the function printed."""
     log = aws.folder / "logs" / "self-check.log"
     lines = log.read_text().splitlines() if log.exists() else []
     return [json.loads(line.split(" ", 1)[1]) for line in lines if line.startswith(word + " ")]
 
 
 def check_rates(aws: Local) -> None:
-    """A rate in seconds, from a template: of a schedule and of a rule, again and again, until it is taken away."""
+    """A rate in seconds, from a template: a schedule and a rule fire repeatedly until they are deleted."""
     fired = lambda by: len([e for _, e in printed(aws, "event") if e.get("again") == by])  # noqa: E731
     for by in ("schedule", "rule"):
         until(f"the {by} fires again and again", lambda by=by: fired(by) >= 3)
@@ -176,7 +176,7 @@ def check_rates(aws: Local) -> None:
 
 
 def check_embedded(aws: Local) -> None:
-    """Metrics that a function prints: one set of dimensions each, none where the line is no such metric."""
+    """Metrics that a function prints: one set of dimensions each, none if the line is not in that format."""
     watch, functions = aws.client("cloudwatch"), aws.client("lambda")
     watch.put_metric_alarm(AlarmName="embedded", Namespace="E", MetricName="open", Statistic="Maximum", Period=10, EvaluationPeriods=3, DatapointsToAlarm=1, Threshold=1,
                            ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
@@ -230,7 +230,7 @@ def check_functions(aws: Local, at: str, table: str) -> None:
         aws.ask("PUT", "faults", [kill])
         answer = functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')
         assert b"exited before" in answer["Payload"].read() and rows() == before + written, when
-    # ministack may still be tidying up after the one that was ended.
+    # ministack may still be cleaning up after the worker that was ended.
     until("a new process", lambda: "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}'))
     ended = next(c for c in aws.ask("GET", "calls") if c["fault"] == "after" and c["action"] == "PutItem" and c["caller"] == "LOCALSELFCHECK")
     assert ended["resource"] == table and ended["detail"], ended

@@ -1,4 +1,4 @@
-"""The self-check's part about failovers: CloudFront, RDS, CloudWatch alarms, and events on their way to functions."""
+"""Self-check of failovers: CloudFront, RDS, CloudWatch alarms, and deliveries of events to functions."""
 
 import datetime as dt
 import json
@@ -137,7 +137,7 @@ def check_metrics(aws: Local) -> None:
 
 
 def check_alarm_actions(aws: Local, topic: str, function: str) -> None:
-    """A forced alarm tells topic, function and event bus the same; then only its history knows of it."""
+    """A forced alarm sends the same to topic, function and event bus; afterwards only its history shows it."""
     watch, bus, functions = aws.client("cloudwatch"), aws.client("events"), aws.client("lambda")
     bus.put_rule(Name="alarms", EventPattern=json.dumps({"source": ["aws.cloudwatch"], "detail": {"alarmName": ["forced"]}}))
     bus.put_targets(Rule="alarms", Targets=[{"Id": "f", "Arn": function}])
@@ -211,7 +211,7 @@ def check_alarm_actions(aws: Local, topic: str, function: str) -> None:
 
 
 def check_odd_alarms(aws: Local, function: str) -> None:
-    """A metric math alarm and a composite one: both in all shapes, and who comes back by itself."""
+    """A metric math alarm and a composite one: both in all shapes, and which of them returns to OK by itself."""
     watch = aws.client("cloudwatch")
     made = watch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"], AlarmNamePrefix="stack-")
     assert made["CompositeAlarms"][0]["AlarmRule"] == "ALARM(stack-math)" and made["CompositeAlarms"][0]["ActionsEnabled"], made
@@ -234,7 +234,7 @@ def check_odd_alarms(aws: Local, function: str) -> None:
     assert one["event"]["alarmData"]["configuration"] == {"alarmRule": 'ALARM("math")'}, one
     watch.set_alarm_state(AlarmName="math", StateValue="INSUFFICIENT_DATA", StateReason="forced")
     until("a metric math alarm comes back", lambda: math() == "OK")
-    # Its child has changed twice, which made the composite alarm look; without that it stays.
+    # Its child has changed twice, which evaluated the composite alarm; without that it stays as it was set.
     watch.set_alarm_state(AlarmName="both", StateValue="ALARM", StateReason="forced again")
     watch.put_metric_alarm(AlarmName="witness", Namespace="N", MetricName="none", Statistic="Sum", Period=10, EvaluationPeriods=1, Threshold=1,
                            ComparisonOperator="GreaterThanThreshold")  # fmt: skip

@@ -15,7 +15,7 @@ while True:
     with urllib.request.urlopen(base + "next") as answer:
         request_id, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.loads(answer.read())
     print("event " + json.dumps([request_id, event]), flush=True)
-    if "Records" in event:  # from SNS: what to do stands in the message
+    if "Records" in event:  # from SNS: the message says what to do
         event = json.loads(event["Records"][0]["Sns"]["Message"])
     time.sleep(event.get("sleep", 0))
     if "print" in event:

@@ -1,4 +1,4 @@
-"""The process: one port, one line on stdout, and an end that leaves nothing behind.
+"""Server: the emulator's process, with one port, one line on stdout, and an end that leaves nothing behind.
 
 It ends when its standard input does. The parent holds that pipe, so that even a parent that was killed
 takes the emulator with it.
@@ -41,7 +41,7 @@ def serve(port: int, directory: Path, watch_stdin: bool) -> int:
 
 
 def own_group() -> None:
-    """A terminal's Ctrl-C goes to the parent only; what we start is in our group and ends with us."""
+    """Makes this process the leader of a group: Ctrl-C goes to the parent only, and all children end with us."""
     try:
         os.setsid()
     except PermissionError:
@@ -49,7 +49,7 @@ def own_group() -> None:
 
 
 def to_log_file(path: Path) -> None:
-    """Everything that anything here prints goes into the log file, never to the terminal."""
+    """Sends all output of this process and its children to the log file, never to the terminal."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -60,7 +60,7 @@ def to_log_file(path: Path) -> None:
 
 
 def guard_group() -> None:
-    """A shell outlives us for an instant: when its input ends, however we died, it ends our process group."""
+    """Starts a shell that kills our process group once its input ends, which happens however this process dies."""
     script = 'read -r _; n=0; while kill -9 -- "-$1" 2>/dev/null && [ $n -lt 20 ]; do n=$((n+1)); sleep 0.1; done'
     theirs, ours = os.pipe()
     subprocess.Popen(
@@ -71,7 +71,7 @@ def guard_group() -> None:
 
 
 async def run(listener: socket.socket, endpoint: str, terminal: int, watch_stdin: bool) -> None:
-    # Only now: ministack reads the environment as it is imported.
+    # Imported only now, because ministack reads the environment during its import.
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config
 
@@ -90,16 +90,16 @@ async def run(listener: socket.socket, endpoint: str, terminal: int, watch_stdin
     config.keep_alive_timeout = 3600
     server = asyncio.create_task(hypercorn(gateway, config, shutdown_trigger=asyncio.Event().wait))
     announcement = asyncio.create_task(announce(endpoint, terminal))
-    told = asyncio.create_task(ended.wait())
-    await asyncio.wait({server, told}, return_when=asyncio.FIRST_COMPLETED)
+    end_requested = asyncio.create_task(ended.wait())
+    await asyncio.wait({server, end_requested}, return_when=asyncio.FIRST_COMPLETED)
     announcement.cancel()
-    if told.done():
+    if end_requested.done():
         leave(0)
-    server.result()  # raises what the server failed of
+    server.result()  # raises the server's exception, if any
 
 
 def leave(status: int) -> NoReturn:
-    """Ends at once: there is nothing to save, and a tidy end would wait for every thread and connection."""
+    """Ends at once: there is nothing to save, and an orderly exit would wait for every thread and connection."""
     end_workers()
     logging.shutdown()
     os._exit(status)
@@ -110,12 +110,12 @@ def until_stdin_ends(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> N
         while os.read(0, 4096):
             pass
     except OSError:
-        pass  # no standard input to read is one that ended
+        pass  # a missing standard input counts as ended
     loop.call_soon_threadsafe(ended.set)
 
 
 async def announce(endpoint: str, terminal: int) -> None:
-    """One JSON line once the port really answers."""
+    """Prints one JSON line once the port answers."""
     port = int(endpoint.rsplit(":", 1)[1])
     while True:
         try:

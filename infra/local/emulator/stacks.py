@@ -1,7 +1,7 @@
-"""CloudFormation: machines are made in moto.
+"""CloudFormation: EC2, Auto Scaling and ELB resources are created in moto.
 
-ministack provisions EC2, Auto Scaling and ELB resources in emulations of its own, which no call would ever
-see here: their calls go to moto.
+ministack provisions them in its own emulations, which no call would ever see here, because the calls of these
+services go to moto.
 """
 
 import re
@@ -38,7 +38,7 @@ def _kept(props: dict, *names: str) -> dict:
 
 
 def _typed(value):
-    """Template values are strings; an API wants numbers and booleans where they are meant."""
+    """Converts a template's strings into the numbers and booleans that an API needs."""
     if isinstance(value, dict):
         return {k: _typed(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -70,7 +70,7 @@ def instance_create(logical_id, props, stack):
 
 
 def instance_update(physical_id, old, new, stack):
-    """Only tags change in place here."""
+    """An update in place changes tags only."""
     gone = {t["Key"] for t in old.get("Tags") or []} - {t["Key"] for t in new.get("Tags") or []}
     if gone:
         ec2().delete_tags(Resources=[physical_id], Tags=[{"Key": key} for key in gone])
@@ -171,7 +171,7 @@ def default_subnets() -> list[str]:
 
 
 def _delete(remove):
-    """Deleting what is gone already is success, as CloudFormation has it."""
+    """Deleting a resource that is already gone succeeds, as in CloudFormation."""
 
     def delete(physical_id, props):
         try:

@@ -1,4 +1,4 @@
-//! The Lambda functions as native binaries, built by cargo.
+//! Binaries: the Lambda functions as native executables, built by cargo.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::{
     paths,
 };
 
-/// What cargo says of one artifact.
+/// One message of cargo's about an artifact.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
@@ -31,7 +31,7 @@ struct Target {
     name: String,
 }
 
-/// Every function: the package, and its logical id in `infra/template.yaml`.
+/// Every function: its package, and its logical id in `infra/template.yaml`.
 pub const ALL: [(&str, &str); 6] = [
     ("drill-instance", "DrillInstanceFunction"),
     ("drill-cdn", "DrillCdnFunction"),
@@ -41,18 +41,18 @@ pub const ALL: [(&str, &str); 6] = [
     ("failover-db", "FailoverDbFunction"),
 ];
 
-/// The binaries of functions, by logical id.
+/// The path of each function's binary, by logical id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binaries(BTreeMap<&'static str, PathBuf>);
 
 impl Binaries {
-    /// As a deployment takes them.
+    /// Logical id and path of each binary, as [`LocalAws::deploy`](crate::LocalAws::deploy) takes them.
     #[must_use]
     pub fn codes(&self) -> Vec<(&'static str, &Path)> {
         self.0.iter().map(|(id, path)| (*id, path.as_path())).collect()
     }
 
-    /// Where the binary of a package is.
+    /// The path of a package's binary; none if the package is not in [`ALL`], or was not built.
     #[must_use]
     pub fn of(&self, package: &str) -> Option<&Path> {
         let (_, id) = ALL.iter().find(|(name, _)| *name == package)?;
@@ -60,13 +60,13 @@ impl Binaries {
     }
 }
 
-/// Builds every function and says where its binary is. Cargo shows its own progress.
+/// Builds every function and returns the paths of the binaries. Cargo shows its own progress.
 ///
 /// They are built as binaries of the whole workspace, not as packages: cargo then chooses the same
 /// features as for `cargo test`, and compiles no AWS SDK a second time.
 ///
 /// # Errors
-/// Cargo failed; what it printed says why.
+/// Cargo failed; its own messages on standard error say why.
 pub async fn build() -> Result<Binaries, LocalError> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -77,7 +77,7 @@ pub async fn build() -> Result<Binaries, LocalError> {
     command.args(["--message-format", "json-render-diagnostics"]);
     command.current_dir(paths::workspace()).stdout(Stdio::piped());
     for (name, _) in env::vars_os() {
-        // Of the package that runs us, and no business of the one that is built.
+        // They describe the package that runs this code, not the one to build.
         let of_our_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
         let Some(text) = name.to_str() else { continue };
         if is_for_aws(text) || of_our_package.iter().any(|prefix| text.starts_with(prefix)) {

@@ -1,17 +1,17 @@
-//! The practice application: a real HTTP server, as well as what it stands on.
+//! Bookstore: the practice application, a real HTTP server.
 //!
-//! Stands in for two servers, blue and green, behind failover routing that takes a few seconds, for their
-//! database, and for a CDN with its two origins. It asks the emulator how the instances, the database and
-//! the distribution are, answers accordingly, and writes down to the millisecond when its answers truly
-//! changed: what Firedrill measured is compared with that.
+//! It stands in for two servers, blue and green, behind failover routing that takes a few seconds, for their
+//! database, and for a CDN with its two origins. It polls the emulator for the state of the instances, the
+//! database and the distribution, answers accordingly, and logs to the millisecond when its answers really
+//! changed. Tests compare this log with what Firedrill measured.
 //!
 //! | path | answers |
 //! |---|---|
-//! | `/version/` | which server serves: `{"version": "bookstore-api-blue"}` |
-//! | `/books/` | the books; without a server, or while its database takes no connections, 503 |
-//! | `/static/status.json` | as through the CDN, whom the edges serve: `{"cdn": "primary"}` or `secondary` |
-//! | `/origins/primary/static/status.json` | the primary origin itself |
-//! | `/origins/standby/static/status.json` | the standby itself |
+//! | `/version/` | the server that serves: `{"version": "bookstore-api-blue"}`; 503 if none does |
+//! | `/books/` | the books; 503 without a server, or while the database takes no connections |
+//! | `/static/status.json` | as through the CDN, the origin that the edges serve: `{"cdn": "primary"}` or `secondary` |
+//! | `/origins/primary/static/status.json` | the primary origin, asked directly |
+//! | `/origins/standby/static/status.json` | the standby origin, asked directly |
 
 mod background;
 mod cdn;
@@ -34,27 +34,27 @@ use tokio::sync::oneshot;
 
 use crate::{LocalAws, LocalError, request::Requests};
 
-use shop::{Shared, Shop, held};
+use shop::{Shared, Shop, lock};
 use truth::Diary;
 
 pub use cdn::Cdn;
 pub use routing::Color;
 pub use truth::{CdnTruth, DatabaseTruth, Truth, What};
 
-/// How the bookstore behaves.
+/// Options of a bookstore.
 #[derive(Clone, Debug)]
 pub struct BookstoreOptions {
-    /// How often it looks at what it stands on: its answers are late by as much.
+    /// The interval at which it polls the emulator; its answers lag by as much.
     pub look_every: Duration,
-    /// How long nobody is served after a failure, before the standby is.
+    /// How long users get no answer after a failure before the standby serves, in milliseconds.
     pub failover_ms: u64,
-    /// The standby never takes over.
+    /// Whether the standby server never takes over.
     pub broken: bool,
-    /// The CDN answers from its cache, with what it served first.
+    /// Whether the CDN answers from its cache: with the origin that it served first.
     pub cached: bool,
-    /// Id or ARN of its distribution. None: the first that has the origins `primary` and `standby`.
+    /// The id or ARN of its distribution. None: the first that has the origins `primary` and `standby`.
     pub distribution: Option<String>,
-    /// Id or ARN of its cluster or database instance. None: the first cluster, or else the first instance.
+    /// The id or ARN of its cluster or database instance. None: the first cluster, or else the first instance.
     pub database: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Default for BookstoreOptions {
     }
 }
 
-/// A running bookstore. Dropping it closes it.
+/// A running bookstore. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Bookstore {
     address: SocketAddr,
@@ -81,11 +81,11 @@ pub struct Bookstore {
 }
 
 impl Bookstore {
-    /// Opens one on a free port of 127.0.0.1. Until its instances run it answers 503. Its truth is also
-    /// in `bookstore.jsonl` in the emulator's folder.
+    /// Starts a bookstore on a free port of 127.0.0.1. It answers 503 until its instances run. It also appends
+    /// each change of its answers to [`truth_file`] in the emulator's folder.
     ///
     /// # Errors
-    /// No port, no file or no thread.
+    /// No port could be bound, or the file, the runtime or the thread not be created.
     pub fn open(aws: &LocalAws, options: &BookstoreOptions) -> Result<Self, LocalError> {
         let fail = |error: std::io::Error| LocalError::Bookstore(error.to_string());
         let requests = Requests::new(aws.endpoint(), "LOCALBOOKSTORE")?;
@@ -97,14 +97,14 @@ impl Bookstore {
         let address = listener.local_addr().map_err(fail)?;
         let shop = Arc::new(Mutex::new(Shop::new(options, Diary::new(file))));
         let (close, closed) = oneshot::channel();
-        // A thread and a runtime of its own: its answers must not wait for whoever watches it.
+        // On its own thread and runtime, so that its answers never wait for the test or demo that measures them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
         let (inside, look_every) = (Arc::clone(&shop), options.look_every);
         let thread = std::thread::Builder::new().name("bookstore".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = background::look(&requests, &inside, look_every) => {}
+                    () = background::poll(&requests, &inside, look_every) => {}
                     () = background::publish(&requests, &inside) => {}
                     _ = closed => {}
                 }
@@ -113,49 +113,50 @@ impl Bookstore {
         Ok(Self { address, shop, close: Some(close), thread: Some(thread.map_err(fail)?) })
     }
 
-    /// Where users reach it, without a slash at its end.
+    /// The URL for users, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The primary origin of the CDN really fails: it answers 503, and its metric is 0.
+    /// Makes the primary origin of the CDN really fail: it answers 503, and its metric is 0.
     pub fn fail_primary_cdn(&self) {
-        held(&self.shop).set_primary_cdn_failed(true);
+        lock(&self.shop).set_primary_cdn_failed(true);
     }
 
-    /// The primary origin of the CDN is well again.
+    /// Makes the primary origin of the CDN healthy again.
     pub fn heal_primary_cdn(&self) {
-        held(&self.shop).set_primary_cdn_failed(false);
+        lock(&self.shop).set_primary_cdn_failed(false);
     }
 
-    /// What truly happened to the servers' answers, oldest first.
+    /// The changes of the servers' answers, oldest first.
     #[must_use]
     pub fn truth(&self) -> Vec<Truth> {
-        held(&self.shop).diary.servers.clone()
+        lock(&self.shop).diary.servers.clone()
     }
 
-    /// What truly happened to the CDN's answers, oldest first; nothing before there is a distribution.
+    /// The changes of the CDN's answers, oldest first; empty until a distribution exists.
     #[must_use]
     pub fn cdn_truth(&self) -> Vec<CdnTruth> {
-        held(&self.shop).diary.cdn.clone()
+        lock(&self.shop).diary.cdn.clone()
     }
 
-    /// What truly happened to the database, oldest first; nothing before there is one.
+    /// The changes of the database, oldest first; empty until a database exists.
     #[must_use]
     pub fn database_truth(&self) -> Vec<DatabaseTruth> {
-        held(&self.shop).diary.database.clone()
+        lock(&self.shop).diary.database.clone()
     }
 
-    /// Who serves now.
+    /// The server that serves now; none if users get no answer.
     #[must_use]
     pub fn serving(&self) -> Option<Color> {
-        held(&self.shop).routing.serving()
+        lock(&self.shop).routing.serving()
     }
 }
 
-/// Where a bookstore beside this emulator writes its truth, as JSON lines: those of the servers have
-/// `what`, those of the CDN `edges`, those of the database `connectable`.
+/// The file to which a bookstore writes its changes as JSON lines, in the emulator's `folder`. A line about the
+/// servers has the field `what` ([`Truth`]), one about the CDN `edges` ([`CdnTruth`]), one about the database
+/// `connectable` ([`DatabaseTruth`]).
 #[must_use]
 pub fn truth_file(folder: &Path) -> PathBuf {
     folder.join("bookstore.jsonl")

@@ -1,4 +1,4 @@
-//! Child processes that end with us, and see nothing of the host that they need not.
+//! Child processes: they end with this process, and inherit only the host's variables that they need.
 
 use std::{env, ffi::OsString, process::Stdio, time::Duration};
 
@@ -10,23 +10,23 @@ use tokio::process::{Child, Command};
 
 use crate::{LocalError, clock::Since};
 
-/// What a child needs of its host to find programs and to print text.
+/// The host's variables that a child needs to find programs and to print text.
 const NEEDED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TERM"];
 
-/// Variables of the host under these names, and nothing else of it.
+/// The host's variables in [`NEEDED`], those that `also` admits by name, and no others.
 pub(crate) fn host(also: impl Fn(&str) -> bool) -> Vec<(OsString, OsString)> {
     let wanted = |name: &OsString| name.to_str().is_some_and(|name| NEEDED.contains(&name) || also(name));
     env::vars_os().filter(|(name, _)| wanted(name)).collect()
 }
 
-/// Whether a variable of the host tells an AWS SDK or tool where and as whom to call. The names of
-/// the cryptography library `aws-lc`, which only its build reads, look alike and do not.
+/// Whether a variable of the host configures an AWS SDK or tool. Those of the cryptography library `aws-lc`
+/// (`AWS_LC_…`) have the same prefix, but only its build reads them.
 #[must_use]
 pub fn is_for_aws(name: &str) -> bool {
     name.starts_with("AWS_") && !name.starts_with("AWS_LC_")
 }
 
-/// A child in a process group of its own, which is ended as a whole when this is dropped.
+/// A child process in its own process group. Dropping it ends the whole group: SIGTERM, after 3 s SIGKILL.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) child: Child,
@@ -34,7 +34,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts it, without an input.
+    /// Starts the child with an empty standard input.
     pub(crate) fn spawn(command: &mut Command) -> Result<Self, LocalError> {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
@@ -46,7 +46,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // None: it has ended and was waited for, so its number may be somebody else's by now.
+        // None: the child has ended and was waited for, so another process may have its id by now.
         let (Some(pid), Some(_)) = (self.pid, self.child.id()) else { return };
         let _ = kill_process_group(pid, Signal::TERM);
         let began = Since::now();
@@ -59,13 +59,13 @@ impl Drop for Group {
     }
 }
 
-/// Whether any process of this group is left.
+/// Whether no process of this group is left.
 pub(crate) fn group_is_gone(leader: u32) -> bool {
     let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) else { return true };
     test_kill_process_group(pid) == Err(Errno::SRCH)
 }
 
-/// Ends a whole group at once.
+/// Ends a whole group at once, with SIGKILL.
 pub(crate) fn kill_group(leader: u32) {
     if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(pid, Signal::KILL);

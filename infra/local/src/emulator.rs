@@ -1,4 +1,4 @@
-//! AWS on this machine: one emulator process with a folder and a port of its own.
+//! Local AWS: one emulator process with its own folder and port.
 
 mod folder;
 mod process;
@@ -28,7 +28,7 @@ use crate::{
     request::{OPERATOR, REGION, Requests, is_loopback},
 };
 
-/// A running emulator. Dropping it ends it and removes its folder.
+/// A running emulator. Dropping it ends the process and removes its folder.
 #[derive(Debug)]
 pub struct LocalAws {
     process: Process,
@@ -38,10 +38,10 @@ pub struct LocalAws {
 }
 
 impl LocalAws {
-    /// Starts one on a free port, in a temporary folder, and waits until it answers.
+    /// Starts an emulator on a free port, in a temporary folder, and waits until it answers.
     ///
     /// # Errors
-    /// A foreign `AWS_ENDPOINT_URL`, no Python, or it did not come up.
+    /// `AWS_ENDPOINT_URL` names another machine, no usable Python was found, or the emulator did not start.
     pub async fn start() -> Result<Self, LocalError> {
         refuse_foreign_endpoints_of_host()?;
         let python = python::emulators().await?;
@@ -52,25 +52,25 @@ impl LocalAws {
         Ok(Self { process, requests, endpoint: announced.endpoint, python })
     }
 
-    /// Where it answers: always loopback.
+    /// The URL at which it answers, which is always loopback.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Its folder. `logs/` holds what it and each function printed.
+    /// Its folder. `logs/` holds the output of the emulator and of each function.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.process.folder.path()
     }
 
-    /// The emulator's process.
+    /// The id of the emulator's process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.child.id()
     }
 
-    /// Every call so far, oldest first.
+    /// The whole call log, oldest first.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -78,7 +78,7 @@ impl LocalAws {
         self.calls_since(0).await
     }
 
-    /// The calls with a number over `n`.
+    /// The calls with a number greater than `n`, oldest first.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -86,23 +86,23 @@ impl LocalAws {
         read(self.requests.local(Method::GET, &format!("calls?since={n}"), None).await?)
     }
 
-    /// Replaces the injected faults (see `emulator/faults.py`); answers those in force.
+    /// Replaces the injected faults (see `emulator/faults.py`) and returns those in force.
     ///
     /// # Errors
-    /// The emulator says what is wrong with them.
+    /// The emulator refuses them and says why.
     pub async fn set_faults(&self, faults: &Value) -> Result<Value, LocalError> {
         self.requests.local(Method::PUT, "faults", Some(faults)).await
     }
 
-    /// How long transitions take (see `emulator/transitions.py`); answers all of them.
+    /// Sets how long transitions take (see `emulator/transitions.py`) and returns all of them.
     ///
     /// # Errors
-    /// The emulator says what is wrong with them.
+    /// The emulator refuses them and says why.
     pub async fn set_transitions(&self, transitions: &Value) -> Result<Value, LocalError> {
         self.requests.local(Method::PUT, "transitions", Some(transitions)).await
     }
 
-    /// All instances.
+    /// All EC2 instances.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -110,15 +110,15 @@ impl LocalAws {
         read(self.requests.local(Method::GET, "instances", None).await?)
     }
 
-    /// Changes what no call of EC2's can (see `emulator/instances.py`).
+    /// Changes what no EC2 call can (see `emulator/instances.py`) and returns the changed instance.
     ///
     /// # Errors
-    /// There is no such instance, or the emulator says what is wrong.
+    /// There is no such instance, or the emulator refuses the change.
     pub async fn patch_instance(&self, id: &str, change: &Value) -> Result<Instance, LocalError> {
         read(self.requests.local(Method::POST, &format!("instances/{id}"), Some(change)).await?)
     }
 
-    /// All distributions, with what is configured and what the edges serve.
+    /// All distributions: what is configured, and what the edges serve.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -134,7 +134,7 @@ impl LocalAws {
         read(self.requests.local(Method::GET, "databases", None).await?)
     }
 
-    /// One distribution; none if there is no such one.
+    /// One distribution; none if it does not exist.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -142,7 +142,7 @@ impl LocalAws {
         Ok(self.distributions().await?.into_iter().find(|one| one.id == id))
     }
 
-    /// One cluster; none if there is no such one.
+    /// One cluster; none if it does not exist.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -150,7 +150,7 @@ impl LocalAws {
         Ok(self.databases().await?.clusters.into_iter().find(|one| one.id == id))
     }
 
-    /// The state of an alarm of either kind; none if there is no such alarm.
+    /// The state of a metric or composite alarm; none if it does not exist.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -158,10 +158,10 @@ impl LocalAws {
         self.requests.alarm_state(name).await
     }
 
-    /// Changes what no call of RDS's can, such as the status of a reader.
+    /// Changes what no RDS call can, such as the status of a reader (see `emulator/databases.py`).
     ///
     /// # Errors
-    /// There is no such cluster or instance, or the emulator says what is wrong.
+    /// There is no such cluster or instance, or the emulator refuses the change.
     pub async fn patch_database(&self, id: &str, change: &Value) -> Result<(), LocalError> {
         self.requests.local(Method::POST, &format!("databases/{id}"), Some(change)).await.map(drop)
     }
@@ -175,43 +175,44 @@ impl LocalAws {
         Ok(all.deliveries)
     }
 
-    /// Keeps back what is delivered from now on: of this function, topic or alarm, by name or ARN.
+    /// Holds back, from now on, deliveries to this function, from this topic or of this alarm, by name or ARN.
     ///
     /// # Errors
     /// The emulator does not answer.
     pub async fn hold_deliveries(&self, name: &str) -> Result<(), LocalError> {
-        self.deliver(json!({ "hold": name })).await
+        self.control_deliveries(json!({ "hold": name })).await
     }
 
-    /// Keeps back no more of it. What is held stays so until it is released.
+    /// Ends [`hold_deliveries`](Self::hold_deliveries) of this name. Deliveries that are held already stay held until
+    /// each is released.
     ///
     /// # Errors
-    /// It is not held back.
+    /// Nothing of this name is held back.
     pub async fn resume_deliveries(&self, name: &str) -> Result<(), LocalError> {
-        self.deliver(json!({ "resume": name })).await
+        self.control_deliveries(json!({ "resume": name })).await
     }
 
-    /// Delivers one that is held.
+    /// Delivers a held delivery.
     ///
     /// # Errors
     /// No delivery of this number is held.
     pub async fn release_delivery(&self, n: u64) -> Result<(), LocalError> {
-        self.deliver(json!({ "release": n })).await
+        self.control_deliveries(json!({ "release": n })).await
     }
 
-    /// Loses one that is held.
+    /// Drops a held delivery, which then never arrives.
     ///
     /// # Errors
     /// No delivery of this number is held.
     pub async fn drop_delivery(&self, n: u64) -> Result<(), LocalError> {
-        self.deliver(json!({ "drop": n })).await
+        self.control_deliveries(json!({ "drop": n })).await
     }
 
-    async fn deliver(&self, how: Value) -> Result<(), LocalError> {
-        self.requests.local(Method::POST, "deliveries", Some(&how)).await.map(drop)
+    async fn control_deliveries(&self, command: Value) -> Result<(), LocalError> {
+        self.requests.local(Method::POST, "deliveries", Some(&command)).await.map(drop)
     }
 
-    /// Delivers the same body once more; the new delivery.
+    /// Delivers the same body again and returns the new delivery.
     ///
     /// # Errors
     /// There was no such delivery, or it is still held.
@@ -219,7 +220,7 @@ impl LocalAws {
         read(self.requests.local(Method::POST, "redeliver", Some(&json!({ "n": n }))).await?)
     }
 
-    /// Everything that was published to topics, oldest first.
+    /// Every message published to a topic so far, oldest first.
     ///
     /// # Errors
     /// The emulator does not answer.
@@ -227,11 +228,11 @@ impl LocalAws {
         read(self.requests.local(Method::GET, "messages", None).await?)
     }
 
-    /// What `sam package` and `sam deploy` do. `codes` says where each function's binary is, by its
-    /// logical id. Answers the stack's outputs.
+    /// Deploys a template as `sam package` and `sam deploy` do, and returns the stack's outputs. `codes` holds the
+    /// path of each function's binary by logical id, `params` the template's parameters.
     ///
     /// # Errors
-    /// What `CloudFormation` or the tool said.
+    /// The stack could not be deployed; the error holds the message of `CloudFormation` or of the deploying tool.
     pub async fn deploy(
         &self,
         stack: &str,
@@ -257,8 +258,8 @@ impl LocalAws {
         serde_json::from_str(&stdout).map_err(|error| fail(format!("{error} in {stdout}")))
     }
 
-    /// What to export for the AWS CLI, `cargo lambda` or an SDK, so that they speak to this emulator and
-    /// know of no profile. Unset `AWS_PROFILE` besides: it would name a profile that these files lack.
+    /// The variables to export so that the AWS CLI, `cargo lambda` or an SDK calls this emulator and finds no profile.
+    /// Unset `AWS_PROFILE` as well: it would name a profile that these configuration files lack.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let file = |name: &str| self.folder().join(name).display().to_string();
@@ -279,16 +280,17 @@ impl LocalAws {
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors
-    /// It was not invoked. What the function itself fails with is in the answer.
+    /// The invocation was refused or got no answer. A function's own error is in the answer.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Invoked, LocalError> {
         let (payload, failed) = self.requests.invoke(function, payload).await?;
         Ok(Invoked { payload, failed })
     }
 
-    /// Lets the watchdog of a stack look once: without its heartbeat nothing is injected.
+    /// Invokes the watchdog of a stack once and returns its answer. Without the heartbeat that it writes, nothing is
+    /// injected.
     ///
     /// # Errors
-    /// It was not invoked, or failed.
+    /// The watchdog could not be invoked, or failed.
     pub async fn watch(&self, stack: &str) -> Result<Value, LocalError> {
         let function = format!("{stack}-watchdog");
         let Invoked { payload, failed } = self.invoke(&function, &json!({})).await?;
@@ -298,16 +300,16 @@ impl LocalAws {
         Ok(payload)
     }
 
-    /// What a function printed so far; empty if it never ran.
+    /// The output of a function so far; empty if it never ran.
     #[must_use]
     pub fn function_log(&self, function: &str) -> String {
         fs::read_to_string(self.folder().join("logs").join(format!("{function}.log"))).unwrap_or_default()
     }
 
-    /// Ends it, waits until no process of it is left, and removes its folder.
+    /// Ends the emulator, waits until none of its processes is left, and removes its folder.
     ///
     /// # Errors
-    /// Something of it did not go.
+    /// A process is still running, or the folder could not be removed.
     pub fn stop(mut self) -> Result<(), LocalError> {
         self.process.end()?;
         let folder = self.folder().to_owned();
@@ -319,7 +321,7 @@ impl LocalAws {
     }
 }
 
-/// Runs a child to its end: whether it succeeded, its output, its errors.
+/// Runs a child to its end: whether it succeeded, its standard output, its standard error.
 async fn output(command: &mut tokio::process::Command) -> Result<(bool, String, String), LocalError> {
     use tokio::io::AsyncReadExt as _;
     let mut group = Group::spawn(command)?;
@@ -339,20 +341,21 @@ async fn output(command: &mut tokio::process::Command) -> Result<(bool, String, 
     Ok((status.is_ok_and(|status| status.success()), stdout, stderr))
 }
 
-/// The same, of the environment that this process was given.
+/// [`refuse_foreign_endpoints`] for the environment of this process.
 ///
 /// # Errors
-/// Names the variable.
+/// [`LocalError::ForeignEndpoint`], which names the variable.
 pub fn refuse_foreign_endpoints_of_host() -> Result<(), LocalError> {
     refuse_foreign_endpoints(
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))),
     )
 }
 
-/// A host that sends its AWS calls to some other machine is not one to practise on.
+/// Refuses variables `AWS_ENDPOINT_URL…` that name another machine: a host that sends its AWS calls elsewhere must
+/// not run drills for practice.
 ///
 /// # Errors
-/// Names the variable.
+/// [`LocalError::ForeignEndpoint`], which names the first such variable.
 pub fn refuse_foreign_endpoints(
     variables: impl IntoIterator<Item = (String, impl AsRef<std::ffi::OsStr>)>,
 ) -> Result<(), LocalError> {

@@ -1,4 +1,4 @@
-//! `cargo demo --keep`: what to type while local AWS is up.
+//! Hints of `cargo demo --keep`: the variables to export and the commands to try while local AWS runs.
 
 use std::fs;
 
@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::{DemoStack, LocalError, record_reader::Record, stack::Drill};
 
-/// What to export and what to try, ready to be pasted.
+/// The hints as lines of shell, ready to paste. Also writes the run's request to `request.json` in the emulator's
+/// folder, so that a command can send it again.
 ///
 /// # Errors
-/// The function's configuration cannot be read, or the request not be written.
+/// The function's configuration cannot be read, or the request cannot be written.
 pub(crate) async fn lines(
     stack: &DemoStack,
     drill: Drill,
@@ -19,10 +20,10 @@ pub(crate) async fn lines(
     let mut lines = vec!["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN".to_owned()];
     let export = |name: &str, value: &str| format!("export {name}='{value}'");
     lines.extend(stack.aws.environment().iter().map(|(name, value)| export(name, value)));
-    // `cargo lambda watch` hands these on to the function.
+    // `cargo lambda watch` passes its environment on to the function.
     lines.extend(stack.drill_variables(drill).await?.iter().map(|(name, value)| export(name, value)));
     if let Some(mut request) = record.request.clone() {
-        // Without a schedule, the run is known by the invocation: each is a new one.
+        // Without a schedule, the Lambda request id identifies the run, so that each invocation starts a new one.
         if let Value::Object(fields) = &mut request {
             fields.remove("schedule");
         }

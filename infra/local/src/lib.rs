@@ -1,17 +1,18 @@
-//! AWS on this machine, the application to practise on, and the demo that shows drills on both.
+//! Local AWS, the practice application, and the demo that runs drills on both.
 //!
-//! - [`python`]: a Python that is new enough, and the emulators in a virtual environment under `target/`.
-//! - [`emulator`]: one process that answers as AWS does, on a port of 127.0.0.1, with a folder of its own.
-//! - [`functions`]: the Lambda functions as native binaries.
-//! - [`bookstore`]: the practice application, a real HTTP server with a log of when it truly failed.
-//! - [`stack`]: all of it together, with the three templates deployed.
-//! - [`table`]: the record, read as it lies in the table.
-//! - [`timeline`], [`summary`], [`records`]: a run for people, and for `target/demo/runs.json`.
-//! - [`together`]: what the tests of one process share.
+//! - [`paths`], [`clock`], [`error`], [`child`]: the workspace's folders, the clocks, the errors, child processes.
+//! - [`python`]: the Python interpreter, with the emulators in a virtual environment under `target/`.
+//! - [`emulator`]: one process that answers as AWS does, on a port of 127.0.0.1, with its own folder.
+//! - [`binaries`]: the Lambda functions as native binaries.
+//! - [`bookstore`]: the practice application, an HTTP server that logs when it really failed.
+//! - [`stack`]: the emulator, the three templates deployed on it, and the bookstore.
+//! - [`record_reader`]: reads a run's record from the table.
+//! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `target/demo/runs.json` holds it.
+//! - [`shared_fixture`]: a runtime and a fixture that all tests of one process share.
 //! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`; [`sweep`]: `cargo sweep`.
 //!
-//! **Absences.** Nothing here links an AWS SDK, reads a credential or speaks to anything but loopback;
-//! no child sees an AWS variable of the host. Only [`clock`] reads a clock.
+//! **Absences.** Nothing here links an AWS SDK, reads a credential or calls anything but loopback;
+//! no child process inherits an AWS variable of the host. Only [`clock`] reads a clock.
 
 pub mod binaries;
 pub mod bookstore;

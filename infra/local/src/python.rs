@@ -1,7 +1,7 @@
-//! A Python that is new enough, and the emulators in a virtual environment.
+//! Python: an interpreter that is new enough, and the emulators in a virtual environment.
 //!
-//! The environment lies under `target/local-aws/`, named after what is in it, and is made once: built
-//! under another name, under a lock, and renamed when it is whole. Nothing is asked of the network then.
+//! The environment lies under `target/local-aws/` and is named after the fingerprint of its requirements. It is
+//! built once, under a lock and another name, and renamed when it is complete; after that no network is needed.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -23,20 +23,20 @@ use crate::{
     paths,
 };
 
-/// The emulators' pinned set needs it.
+/// The oldest version that the emulators' pinned packages support: major and minor.
 const OLDEST: (u32, u32) = (3, 11);
 const NAMES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 const LOOK: &str = "import sys, json, importlib.util as u; print(json.dumps({'executable': sys.executable, \
                     'version': sys.version_info[:3], 'venv': bool(u.find_spec('venv') and u.find_spec('ensurepip'))}))";
 
-/// A Python that was found.
+/// A Python interpreter on the `PATH`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Python {
-    /// Where it is.
+    /// The path of the interpreter.
     pub executable: PathBuf,
-    /// Its version.
+    /// Its version: major, minor, patch.
     pub version: (u32, u32, u32),
-    /// Whether it can make virtual environments.
+    /// Whether it can create virtual environments: it has the modules `venv` and `ensurepip`.
     pub venv: bool,
 }
 
@@ -46,17 +46,17 @@ impl Python {
     }
 }
 
-/// The interpreter that has the emulators, which are installed first if they are not yet.
+/// The interpreter of the virtual environment that holds the emulators; installs them first if they are not there.
 ///
 /// # Errors
-/// There is no Python that will do, or the emulators cannot be installed; each says what to do.
+/// No usable Python was found, or the emulators cannot be installed; the message says what to do.
 pub async fn emulators() -> Result<PathBuf, LocalError> {
     let folder = paths::target().join("local-aws");
     let wanted = paths::emulator().join("requirements.txt");
     let requirements = fs::read_to_string(&wanted).map_err(LocalError::file("cannot read", &wanted))?;
     let venv = folder.join(format!("venv-{:016x}", fingerprint(requirements.as_bytes())));
     let interpreter = venv.join("bin/python");
-    // `exists` follows links: an environment whose Python was removed since is made anew.
+    // `exists` follows links: an environment whose Python was removed since is built again.
     if interpreter.exists() {
         return Ok(interpreter);
     }
@@ -76,14 +76,15 @@ pub async fn emulators() -> Result<PathBuf, LocalError> {
     Ok(interpreter)
 }
 
-/// FNV-1a: names a set of requirements, today and with the next compiler.
+/// The FNV-1a hash of the requirements. Unlike the standard library's hasher, it is the same with every compiler.
 fn fingerprint(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Waits for whoever else is installing. A lock of this kind ends with the process that holds it.
+/// Locks the file, after waiting for any other process that installs. The operating system frees the lock when its
+/// holder ends.
 async fn lock(path: &Path) -> Result<File, LocalError> {
     let file = File::create(path).map_err(LocalError::file("cannot create", path))?;
     let mut waits = None;
@@ -102,7 +103,7 @@ async fn lock(path: &Path) -> Result<File, LocalError> {
     }
 }
 
-/// The first Python on the path that will do.
+/// The first interpreter on the `PATH` that is new enough and can create virtual environments.
 async fn find() -> Result<Python, LocalError> {
     let mut found = Vec::new();
     for name in NAMES {
@@ -119,7 +120,7 @@ async fn find() -> Result<Python, LocalError> {
     Err(LocalError::Python(what_to_install(&found)))
 }
 
-/// One sentence for someone whose Pythons will not do.
+/// What to install, in one sentence, when none of the interpreters found is usable.
 fn what_to_install(found: &[Python]) -> String {
     if let Some(python) = found.iter().find(|python| python.is_new_enough()) {
         let (major, minor, _) = python.version;
@@ -143,7 +144,8 @@ fn what_to_install(found: &[Python]) -> String {
     }
 }
 
-/// What pip may know of its host: where packages come from, and how to get there. Nothing of AWS.
+/// Whether pip inherits this variable of the host: those that name the package index and the way to it do, those
+/// of AWS do not.
 fn pip_may_see(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let prefixed = ["PIP_", "PYENV_", "XDG_", "SSL_CERT_"].iter().any(|prefix| upper.starts_with(prefix));
@@ -179,7 +181,8 @@ async fn install(python: &Python, venv: &Path, wanted: &Path, requirements: &str
     Ok(())
 }
 
-/// Runs one step of the installation; what it printed last is the reason if it fails.
+/// Runs one step of the installation and gives each line of its output to `see`. If it fails, the error holds the
+/// lines on standard error that begin with `ERROR`, or else all of them, or else the last line of output.
 async fn run(command: &mut Command, venv: &Path, mut see: impl FnMut(&str)) -> Result<(), LocalError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.env_clear().envs(host(pip_may_see)).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -204,16 +207,16 @@ async fn run(command: &mut Command, venv: &Path, mut see: impl FnMut(&str)) -> R
     if status.is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    let said: Vec<&str> = errors.lines().filter(|line| line.starts_with("ERROR")).collect();
-    let said = if said.is_empty() { errors.trim().to_owned() } else { said.join("; ") };
-    let said = if said.is_empty() { last } else { said };
+    let reasons: Vec<&str> = errors.lines().filter(|line| line.starts_with("ERROR")).collect();
+    let reason = if reasons.is_empty() { errors.trim().to_owned() } else { reasons.join("; ") };
+    let reason = if reason.is_empty() { last } else { reason };
     Err(LocalError::Install {
         venv: venv.to_owned(),
-        why: format!("{said} (is there a network, or an index in pip's configuration, to install from?)"),
+        why: format!("{reason} (is there a network, or an index in pip's configuration, to install from?)"),
     })
 }
 
-/// Something is waited for.
+/// Shows that something is waited for: a spinner on a terminal, a line elsewhere.
 fn spinner(text: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(text);
     bar.enable_steady_tick(Duration::from_millis(100));

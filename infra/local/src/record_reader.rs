@@ -1,35 +1,37 @@
-//! The record, read as it lies in the table. The layout is documented at `firedrill_aws::dynamodb`.
+//! Record reader: a run's head, evidence and request, read from the table.
+//!
+//! The table's layout is documented at `firedrill_aws::dynamodb`.
 
 use firedrill_core::{Run, evidence::Evidence};
 use serde_json::{Map, Value, json};
 
 use crate::{LocalAws, LocalError, request::Requests};
 
-/// The table with every run, for reading.
+/// Reads the runs of one table.
 #[derive(Clone, Debug)]
 pub struct RecordReader {
     requests: Requests,
-    /// Its name.
+    /// The table's name.
     pub name: String,
 }
 
-/// Everything that is on record about one run.
+/// Everything that the table holds about one run.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// The head.
+    /// The run, parsed from its head.
     pub run: Run,
-    /// The head as the table holds it, as JSON.
+    /// The head's item, as plain JSON.
     pub head: Value,
-    /// The evidence, in the order of its keys.
+    /// The evidence, in the order of its sort keys.
     pub evidence: Vec<Evidence>,
-    /// The same as the table holds it, as JSON.
+    /// The evidence's items in the same order, as plain JSON.
     pub items: Vec<Value>,
-    /// The request that the run was begun with.
+    /// The request that started the run; none if its item is missing.
     pub request: Option<Value>,
 }
 
 impl Record {
-    /// The partition key of all of it.
+    /// The partition key that all items of the run share.
     #[must_use]
     pub fn partition(&self) -> String {
         partition(&self.run.run_id.0)
@@ -41,13 +43,13 @@ fn partition(run_id: &str) -> String {
 }
 
 impl RecordReader {
-    /// The table of this name.
+    /// A reader of the table of this name.
     #[must_use]
     pub fn new(aws: &LocalAws, name: &str) -> Self {
         Self { requests: aws.requests().clone(), name: name.to_owned() }
     }
 
-    /// The identities of a drill's runs, the newest first.
+    /// The identities of a drill's runs, newest first.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -62,10 +64,10 @@ impl RecordReader {
         Ok(found.iter().filter_map(|head| head["runId"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Everything about one run; none if there is no such run.
+    /// The record of one run; none if there is no such run.
     ///
     /// # Errors
-    /// The table cannot be read, or holds something else than a run.
+    /// The table cannot be read, or an item is not what its sort key says.
     pub async fn record(&self, run_id: &str) -> Result<Option<Record>, LocalError> {
         let (mut head, mut items, mut request) = (None, Vec::new(), None);
         for mut item in self.items(&partition(run_id)).await? {
@@ -86,7 +88,7 @@ impl RecordReader {
         Ok(Some(Record { run, head, evidence: evidence.map_err(unreadable)?, items, request }))
     }
 
-    /// Everything under one partition key, as JSON.
+    /// Every item under one partition key, as plain JSON.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -99,7 +101,7 @@ impl RecordReader {
         self.query(query).await
     }
 
-    /// Every page of a query, as plain JSON.
+    /// The items of every page of a query, as plain JSON.
     async fn query(&self, mut query: Value) -> Result<Vec<Value>, LocalError> {
         query["TableName"] = json!(self.name);
         let mut found = Vec::new();
@@ -116,7 +118,7 @@ impl RecordReader {
     }
 }
 
-/// An attribute value of `DynamoDB`'s as the JSON it means: `{"S": "x"}` is `"x"`.
+/// A `DynamoDB` attribute value as plain JSON: `{"S": "x"}` is `"x"`.
 fn plain(attribute: Value) -> Value {
     let Value::Object(fields) = attribute else { return attribute };
     let Some((kind, value)) = fields.into_iter().next() else { return Value::Null };
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_become_what_they_mean() {
+    fn attribute_values_become_plain_json() {
         let item = json!({ "M": { "a": { "S": "x" }, "n": { "N": "1.5" }, "l": { "L": [{ "BOOL": true }, { "NULL": true }] } } });
         assert_eq!(plain(item), json!({ "a": "x", "n": 1.5, "l": [true, null] }));
     }

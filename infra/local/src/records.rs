@@ -1,4 +1,4 @@
-//! `target/demo/runs.json`: the records of a demo, as the table holds them.
+//! Records file `target/demo/runs.json`: the records of a demo's runs, as the table holds them.
 
 use std::{fs, io::Write as _, path::PathBuf};
 
@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use crate::{LocalError, paths, record_reader::Record};
 
-/// Where it lies.
+/// The path of the file.
 #[must_use]
 pub fn file() -> PathBuf {
     paths::target().join("demo/runs.json")
 }
 
-/// One record: the head's fields, the differences worked out, and the evidence.
+/// One record: the head's fields, the targets and times that [`report`] computes from them (milliseconds, null if
+/// unknown), and the evidence.
 #[must_use]
 pub fn json(record: &Record) -> Value {
     let report = report(&record.run);
@@ -25,16 +26,16 @@ pub fn json(record: &Record) -> Value {
     value["timeToRecoverMs"] = json!(ms(report.time_to_recover));
     value["timeToRecoverResolutionMs"] = json!(report.time_to_recover.map(|took| took.resolution_ms));
     value["timeToRollBackMs"] = json!(report.time_to_roll_back_ms);
-    // The head counts its evidence under this name; here it is.
+    // The head holds the counts of its evidence under this name, which the evidence itself takes here.
     value["evidenceCounts"] = value["evidence"].take();
     value["evidence"] = json!(record.items);
     value
 }
 
-/// Replaces the file as a whole: whoever reads it finds the old one or the new one.
+/// Writes these records and returns the path. The file is replaced atomically: a reader finds the old or the new.
 ///
 /// # Errors
-/// It cannot be written.
+/// The folder or the file cannot be written.
 pub fn write(records: &[Record]) -> Result<PathBuf, LocalError> {
     let path = file();
     let folder = path.parent().map(PathBuf::from).unwrap_or_default();

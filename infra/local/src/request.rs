@@ -1,7 +1,7 @@
-//! The few requests that are sent to the emulator: its own, and those of AWS's that a demo needs.
+//! Requests to the emulator: its own API under `/_local/`, and the few AWS calls that a demo needs.
 //!
-//! They carry a dummy key's name, by which the call log knows the caller, and no signature: no real AWS
-//! would take them, even if the endpoint were not loopback.
+//! They carry the id of a dummy key, by which the call log names the caller, and no valid signature: the real AWS
+//! would refuse them even if the endpoint were not loopback.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::LocalError;
 
-/// The Region of everything here.
+/// The Region of every resource on local AWS.
 pub(crate) const REGION: &str = "us-east-1";
-/// The dummy key of whoever works by hand.
+/// The id of the dummy key for calls by an operator.
 pub(crate) const OPERATOR: &str = "LOCALOPERATOR";
 
-/// A client of one emulator, under one dummy key.
+/// A client of one emulator that calls with one dummy key.
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
     http: Client,
@@ -24,15 +24,18 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Refuses what is not loopback. `caller` is the dummy key that the call log shows.
+    /// A client of the emulator at this endpoint. `caller` is the dummy key's id, which the call log shows.
+    ///
+    /// # Errors
+    /// The endpoint is not loopback, or the HTTP client cannot be built.
     pub(crate) fn new(endpoint: &str, caller: &'static str) -> Result<Self, LocalError> {
         let endpoint = loopback(endpoint)?;
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build();
-        let http = client.map_err(|error| LocalError::Emulator(format!("cannot be spoken to: {error}")))?;
+        let http = client.map_err(|error| LocalError::Emulator(format!("has no HTTP client: {error}")))?;
         Ok(Self { http, endpoint, caller })
     }
 
-    /// One of the emulator's own requests, under `/_local/`.
+    /// One request to the emulator's own API; `path` follows `/_local/`.
     pub(crate) async fn local(
         &self,
         method: Method,
@@ -44,7 +47,7 @@ impl Requests {
         answer(format!("{method} {path}"), request).await
     }
 
-    /// A call of `DynamoDB`.
+    /// One call of `DynamoDB`'s JSON protocol.
     pub(crate) async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value, LocalError> {
         let request = self.signed(Method::POST, "", "dynamodb");
         let request =
@@ -64,12 +67,13 @@ impl Requests {
         answer(format!("GetSchedule of {name}"), request).await
     }
 
-    /// Invokes a function and waits: its answer, and whether that is an error.
+    /// Invokes a function and waits for its answer; the flag says whether the answer is a function error
+    /// (header `X-Amz-Function-Error`).
     pub(crate) async fn invoke(&self, name: &str, payload: &Value) -> Result<(Value, bool), LocalError> {
         let fail = |why: String| LocalError::Answer { what: format!("Invoke of {name}"), why };
         let request =
             self.signed(Method::POST, &format!("2015-03-31/functions/{name}/invocations"), "lambda");
-        // As long as Lambda lets a function run.
+        // Lambda's longest function timeout.
         let sent = request.timeout(Duration::from_mins(15)).json(payload).send().await;
         let answer = sent.map_err(|error| fail(error.to_string()))?;
         let (status, failed) = (answer.status(), answer.headers().contains_key("x-amz-function-error"));
@@ -145,16 +149,16 @@ async fn answer(what: String, request: RequestBuilder) -> Result<Value, LocalErr
     serde_json::from_str(&text).map_err(|error| fail(format!("{error} in {text}")))
 }
 
-/// The endpoint, if it is plain HTTP on this machine.
+/// The endpoint as a URL, if it is plain HTTP on this machine.
 ///
 /// # Errors
-/// It is not: anything else could be the real AWS.
+/// Any other endpoint, which could be the real AWS.
 fn loopback(endpoint: &str) -> Result<Url, LocalError> {
     let url = Url::parse(endpoint).ok().filter(|url| url.scheme() == "http" && is_loopback(url));
     url.ok_or_else(|| LocalError::Emulator(format!("answers at {endpoint}, which is not this machine")))
 }
 
-/// Whether the URL names this machine.
+/// Whether the URL's host is `localhost` or a loopback address.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,

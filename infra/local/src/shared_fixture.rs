@@ -1,11 +1,11 @@
-//! What the tests of one process share: a runtime, and what takes long to bring up.
+//! Shared fixture: one runtime, and one fixture, for all tests of a process.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::{Builder, Handle};
 
-/// One runtime for the whole process, on a thread of its own: a connection lives as long as the runtime it was opened
-/// in.
+/// The one runtime of the process, on its own thread. Tests share it because a connection lives only as long as the
+/// runtime in which it was opened.
 ///
 /// # Panics
 /// The runtime cannot be started.
@@ -20,28 +20,28 @@ pub fn runtime() -> &'static Handle {
     })
 }
 
-/// A place that whoever comes first brings up, and the last one to leave takes down.
+/// A fixture that the first test sets up, and the last test that uses it tears down.
 #[derive(Debug)]
 pub struct SharedFixture<T>(Mutex<Weak<T>>);
 
 impl<T> SharedFixture<T> {
-    /// Nobody is there yet.
+    /// A fixture that is not set up yet.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(Weak::new()))
     }
 
-    /// Calls `there` with the place, after `up` if nobody is there.
-    pub fn with(&self, up: impl AsyncFnOnce() -> T, there: impl AsyncFnOnce(&T)) {
-        let place = {
+    /// Calls `test` with the fixture, after `set_up` if no other test uses it now.
+    pub fn with(&self, set_up: impl AsyncFnOnce() -> T, test: impl AsyncFnOnce(&T)) {
+        let fixture = {
             let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             shared.upgrade().unwrap_or_else(|| {
-                let place = Arc::new(runtime().block_on(up()));
-                *shared = Arc::downgrade(&place);
-                place
+                let fixture = Arc::new(runtime().block_on(set_up()));
+                *shared = Arc::downgrade(&fixture);
+                fixture
             })
         };
-        runtime().block_on(there(&place));
+        runtime().block_on(test(&fixture));
     }
 }
 

@@ -1,15 +1,15 @@
-//! Colors on a terminal, plain text everywhere else.
+//! Style of printed text: colors on a terminal, plain text everywhere else.
 
 use std::{env, io::IsTerminal as _};
 
-/// Whether standard output shows colors. `NO_COLOR` is respected.
+/// Whether standard output shows colors: it is a terminal, `TERM` is not `dumb`, and `NO_COLOR` is unset or empty.
 pub(crate) fn shows_colors() -> bool {
     std::io::stdout().is_terminal()
         && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// How a text is marked.
+/// The style of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     Plain,
@@ -19,7 +19,7 @@ pub(crate) enum Mark {
     Strong,
 }
 
-/// The text, marked if that can be shown.
+/// The text, wrapped in its ANSI escape codes if `colors` are shown.
 pub(crate) fn marked(text: &str, mark: Mark, colors: bool) -> String {
     let code = match mark {
         Mark::Faint if colors => "2",
@@ -31,7 +31,7 @@ pub(crate) fn marked(text: &str, mark: Mark, colors: bool) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// Milliseconds as seconds with a tenth.
+/// Milliseconds as seconds, rounded to a tenth: `3.1 s`.
 pub(crate) fn seconds(ms: u64) -> String {
     let tenths = (ms + 50) / 100;
     format!("{}.{} s", tenths / 10, tenths % 10)

@@ -1,4 +1,4 @@
-//! What a run comes to, in a dozen lines.
+//! Summary: the result of a run, in at most fourteen lines.
 
 use firedrill_core::{
     ClockName, Measured, Outcome, Run, Verdict, report::Took, report::report, request::Mode,
@@ -10,7 +10,7 @@ use crate::{
     timeline::is_watchdog,
 };
 
-/// The summary, line by line. `table` is where the record lies.
+/// The lines of the summary; those without a value are left out. `table` is the table that holds the record.
 #[must_use]
 pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
     let run = &record.run;
@@ -56,7 +56,7 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         .collect()
 }
 
-/// Empty if whoever began it finished it.
+/// Who finished the run; empty if it was the invocation that started it.
 fn finished_by(run: &Run) -> String {
     match run.finished_by.as_ref().filter(|by| **by != run.starter) {
         Some(by) if is_watchdog(&by.0) => format!("the watchdog ({by}), not the function that began it"),
@@ -72,7 +72,7 @@ fn detected(run: &Run, detected: Option<(Took, ClockName)>) -> String {
     }
 }
 
-/// Empty for a run that fails nothing over.
+/// A time of the failover; empty for a run whose drill fails nothing over.
 fn failover(run: &Run, measured: Option<(Took, ClockName)>) -> String {
     if run.trigger.is_none() { String::new() } else { describe(measured, "not seen") }
 }
@@ -92,7 +92,7 @@ fn region(run: &Run) -> String {
     last.map(|step| format!("{}, {}", step.service, place(&step.region))).unwrap_or_default()
 }
 
-/// `3.1 s after the injection (within 0.3 s, our clock)`.
+/// A measured time with its resolution and clock: `3.1 s after the injection (within 0.3 s, our clock)`.
 fn describe(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
     let Some((took, clock)) = measured else { return otherwise.to_owned() };
     let clock = match clock {

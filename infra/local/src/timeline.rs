@@ -1,10 +1,10 @@
-//! A run as a timeline: what is on record about it, line by line, in plain words.
+//! Timeline: the record of a run, line by line, for operators.
 //!
 //! ```text
 //!   +03.1 s  version answers: no (503) -> yes
 //! ```
-//! Offsets count from the injection, in seconds. Lines of one record are always the same and in the same
-//! order, whenever they were printed.
+//! Offsets count from the injection, in seconds. A record always gives the same lines in the same order, whenever
+//! they are printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::{
     style::{Mark, marked},
 };
 
-/// One line.
+/// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// When it happened.
@@ -33,7 +33,7 @@ pub struct Line {
     mark: Mark,
 }
 
-/// Its place among what one look showed: causes before what follows from them.
+/// The place of this evidence among the lines of one look: causes come before their effects.
 const fn rank(evidence: &Evidence) -> u8 {
     match evidence {
         Evidence::Probe { .. } => 1,
@@ -51,7 +51,7 @@ const fn rank(evidence: &Evidence) -> u8 {
     }
 }
 
-/// Shows a run as its record grows.
+/// Prints a run while its record grows, each line once.
 #[derive(Debug)]
 pub struct Timeline {
     colors: bool,
@@ -59,18 +59,18 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// One that shows nothing yet.
+    /// A timeline that has shown nothing yet.
     #[must_use]
     pub fn new(colors: bool) -> Self {
         Self { colors, shown: BTreeSet::new() }
     }
 
-    /// The lines that are new, ready to be printed.
+    /// The lines that are new since the last call, ready to be printed.
     pub fn grow(&mut self, record: &Record) -> Vec<String> {
         let Some(origin) = origin(&record.run) else { return Vec::new() };
         let mut new = lines(record);
-        // A run of equal answers is written down when it ends. Until the rollback begins, that is at a change
-        // of phase at the latest; what is newer may have to make room for an answer before it.
+        // A streak of equal answers is written when it ends: until the rollback begins, at a change of phase at the
+        // latest. A line newer than that change waits, because an earlier answer may still have to come before it.
         let settled = match record.run.phase {
             Phase::Pending | Phase::Checking | Phase::Injecting | Phase::Recovering => {
                 Some(last_change(record))
@@ -88,8 +88,8 @@ impl Timeline {
     }
 }
 
-/// What offsets count from: the injection; the beginning, if it ended without one. None while nobody
-/// can know.
+/// The moment from which offsets count: the injection, or the start of a run that ended without one. None while it is
+/// not known whether the run will inject.
 fn origin(run: &Run) -> Option<Timestamp> {
     match (run.times.injected, run.phase) {
         (Some(injected), _) => Some(injected.at),
@@ -100,7 +100,7 @@ fn origin(run: &Run) -> Option<Timestamp> {
     }
 }
 
-/// `+03.1 s`.
+/// The offset in seconds, with a sign: `+03.1 s`.
 fn offset(at: Timestamp, origin: Timestamp) -> String {
     let tenths = |ms: u64| (ms + 50) / 100;
     let (before, after) = (tenths(origin.millis_since(at)), tenths(at.millis_since(origin)));
@@ -108,8 +108,8 @@ fn offset(at: Timestamp, origin: Timestamp) -> String {
     format!("{sign}{:02}.{} s", tenths / 10, tenths % 10)
 }
 
-/// When it entered the phase that its head tells of. Evidence is written before the head: what it says of a later phase
-/// stands there before its verdict does.
+/// When the run entered the phase that its head holds. Evidence is written before the head, so evidence of a later
+/// phase may exist before the head holds the verdict.
 fn last_change(record: &Record) -> Timestamp {
     let changes = record.evidence.iter().filter_map(|item| match item {
         Evidence::Phase { at, to, .. } if *to == record.run.phase => Some(*at),
@@ -118,11 +118,10 @@ fn last_change(record: &Record) -> Timestamp {
     changes.max().unwrap_or(Timestamp::from_millis(0))
 }
 
-/// What one look showed is written down within this, in no order that means anything.
+/// The evidence of one look is written within this time, in an order without meaning.
 const ONE_LOOK_MS: u64 = 150;
 
-/// All lines of a record, in the order of their times; those of one look in the order in which a reader
-/// wants to know them.
+/// All lines of a record by time; the lines of one look by rank, causes first.
 #[must_use]
 pub fn lines(record: &Record) -> Vec<Line> {
     let run = &record.run;
@@ -138,7 +137,7 @@ pub fn lines(record: &Record) -> Vec<Line> {
     }
     let mut answers: BTreeMap<&str, AnswerText> = BTreeMap::new();
     for (evidence, item) in record.evidence.iter().zip(&record.items) {
-        let told = match evidence {
+        let line = match evidence {
             Evidence::Probe { probe, seen, from, detail, .. } => {
                 let now = AnswerText { seen: *seen, detail: detail.as_deref() };
                 let before = answers.insert(probe, now);
@@ -146,7 +145,7 @@ pub fn lines(record: &Record) -> Vec<Line> {
             }
             other => describe(run, other),
         };
-        if let Some((at, text, mark)) = told {
+        if let Some((at, text, mark)) = line {
             let id = item["sk"].as_str().unwrap_or_default().to_owned();
             lines.push(Line { at, text, id, rank: rank(evidence), mark });
         }
@@ -166,7 +165,7 @@ fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// What a probe said.
+/// A probe's answer, displayed as `no (503)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct AnswerText<'a> {
     seen: Tristate,
@@ -202,7 +201,7 @@ const fn mark(seen: Tristate) -> Mark {
     }
 }
 
-/// When, what, and how it is marked; none for what is no news.
+/// The time, text and style of the line for this evidence; none if it needs no line.
 fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
     match item {
         Evidence::Probe { .. } => None,
@@ -231,9 +230,9 @@ fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
         Evidence::Wiring { at, hops } => {
             let last = |text: &str| short(text).to_owned();
             let first = hops.first().map(|hop| last(&hop.from)).unwrap_or_default();
-            let way = hops.iter().map(|hop| last(&hop.to));
-            let way: Vec<_> = std::iter::once(first).chain(way).collect();
-            Some((*at, format!("wiring: {}", way.join(" -> ")), Mark::Plain))
+            let rest = hops.iter().map(|hop| last(&hop.to));
+            let names: Vec<_> = std::iter::once(first).chain(rest).collect();
+            Some((*at, format!("wiring: {}", names.join(" -> ")), Mark::Plain))
         }
         Evidence::Failover { at, entry } => Some((*at, entry.describe(), failover_mark(entry))),
         Evidence::Effect { at, resource, state } => {
@@ -261,12 +260,12 @@ fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
     }
 }
 
-/// Whether this owner of a run is a tick of the watchdog.
+/// Whether this owner of a run is an invocation of the watchdog.
 pub(crate) fn is_watchdog(owner: &str) -> bool {
     owner.starts_with("watchdog/")
 }
 
-/// At most three by name.
+/// The names as a list: at most three, then how many more.
 fn some_of(names: &[String]) -> String {
     match names {
         [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a}, {b}, {c} and {} more", rest.len()),
@@ -299,7 +298,7 @@ fn called(run: &Run, act: &str, outcome: &CallOutcome) -> (String, Mark) {
     }
 }
 
-/// The name at the end of an ARN; anything else as it is.
+/// The name at the end of an ARN; any other text unchanged.
 fn short(arn: &str) -> &str {
     if arn.starts_with("arn:") { arn.rsplit([':', '/']).next().unwrap_or(arn) } else { arn }
 }
@@ -316,7 +315,7 @@ const fn failover_mark(entry: &JournalEntry) -> Mark {
     }
 }
 
-/// A phase, as the reader of a timeline wants to know it.
+/// The line for a change of phase.
 fn entered(run: &Run, from: Phase, to: Phase) -> String {
     let text = match (to, run.verdict) {
         (Phase::RollingBack, _) if from == Phase::Held => "released: the rest is taken back",
@@ -378,9 +377,9 @@ mod tests {
         assert_eq!(ranks(vec![line(207, 4), line(205, 1), line(9, 8), line(12, 7)]), [7, 8, 1, 4]);
     }
 
-    /// Evidence of a change of phase is there a moment before the head that knows the verdict.
+    /// Evidence of a change of phase is written a moment before the head that holds the verdict.
     #[test]
-    fn what_the_head_does_not_know_yet_is_never_told_without_its_verdict() {
+    fn a_phase_that_the_head_does_not_hold_yet_is_never_shown_without_its_verdict() {
         let document = include_str!("../../../events/instance-local.json");
         let parsed = parse(&serde_json::from_str(document).unwrap());
         let Ok(Delivery::Start(request)) = parsed else { panic!("{parsed:?}") };

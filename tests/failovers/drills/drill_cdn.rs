@@ -1,4 +1,4 @@
-//! Drills of a distribution that take place.
+//! CDN drills: a distribution fails over and back.
 
 use firedrill_core::{Outcome, Phase, evidence::Evidence, failover::Done, run::StepState};
 use firedrill_local::{Bookstore, bookstore::Cdn, record_reader::Record};
@@ -9,7 +9,7 @@ use super::fixture::{
 };
 use crate::fixture::until;
 
-/// Recovered, failed back, and nothing of it left: each call sent once, and by whom it should be.
+/// The run recovered and failed back, and left nothing behind: each call was sent once, by the right function.
 async fn is_recovered_and_restored(case: &DrillCase<'_>, shop: &Bookstore, record: &Record) {
     let run = &record.run;
     assert_eq!(run.outcome, Some(Outcome::Recovered), "{run:#?}");
@@ -42,7 +42,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         let distribution = format!("distribution/{}", case.id);
         let failover = case.drill().replace("-drill-", "-failover-");
         assert_eq!(hops, ["drills-alarms-cdn", &failover, &distribution]);
-        // Configured is kept apart from served.
+        // The configuration and what the edges serve are recorded apart.
         let seen = effects(&record);
         let at = |text: &str| seen.iter().position(|state| state == text);
         let (before, moved) = (at("default -> primary, Deployed"), at("default -> standby, InProgress"));
@@ -59,7 +59,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
         assert_eq!((record.run.times.detected, record.run.impaired), (None, Some(false)));
         assert!(case.pages().await.is_empty(), "nobody is woken by a drill that goes well");
 
-        // A topic may deliver again for weeks.
+        // SNS may deliver again for weeks.
         let alarm = case.deliveries("ALARM").await;
         let again = fixture.aws.redeliver(alarm[0].n).await.unwrap();
         case.delivered(again.n).await;
@@ -153,7 +153,7 @@ async fn ok_before_alarm(fixture: &DrillFixture) {
         };
         let (ok, alarm) = (held("OK").await, held("ALARM").await);
         assert!(alarm.n < ok.n);
-        // The forced state is gone, and nobody has acted on it yet: its history is the proof.
+        // The forced state is gone before the failover function has acted: the alarm's history is the proof.
         assert_eq!((case.alarm_state().await.as_str(), case.moved().await), ("OK", [0, 0]));
         for n in [ok.n, alarm.n] {
             fixture.aws.release_delivery(n).await.unwrap();

@@ -1,4 +1,4 @@
-//! Drills of a database.
+//! Database drills: a cluster or a Multi-AZ instance fails over.
 
 use firedrill_core::{Outcome, Timestamp, evidence::Evidence, run::StepState};
 use firedrill_local::{Bookstore, record_reader::Record};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::fixture::{DrillCase, DrillFixture, effects, history, with_drill_fixture};
 
-/// When the database was out of reach, and when it took connections again with this writer.
+/// When the database became unreachable, and when it took connections again with this writer.
 fn out_and_back(shop: &Bookstore, writer: Option<&str>, after: Timestamp) -> (i64, i64) {
     let truth = shop.database_truth();
     let since = |at: i64| truth.iter().filter(move |truth| truth.at_ms >= at);
@@ -16,7 +16,7 @@ fn out_and_back(shop: &Bookstore, writer: Option<&str>, after: Timestamp) -> (i6
     (out, back.unwrap_or_else(|| panic!("{truth:#?}")).at_ms)
 }
 
-/// That users were served again was measured as it was.
+/// The measured recovery agrees with the bookstore's truth.
 fn measured_as_it_was(shop: &Bookstore, record: &Record, writer: Option<&str>) {
     let times = &record.run.times;
     let injected = times.injected.unwrap().at;
@@ -96,7 +96,7 @@ async fn the_new_one_stays(fixture: &DrillFixture) {
     assert!(said.iter().any(|text| text.contains("Completed failover")), "{said:#?}");
 }
 
-/// Measured apart: its way back is another failover.
+/// The writer is restored by a second failover, which is measured apart.
 async fn the_old_one_is_restored(fixture: &DrillFixture) {
     let case = fixture.case("restore");
     let shop = case.shop();

@@ -1,4 +1,4 @@
-//! Drills in which AWS, our right to use it, or the function itself fails.
+//! Failures in a drill: AWS, a permission, or the function itself fails.
 
 use firedrill_core::{Outcome, Phase, Verdict, run::StepState};
 use firedrill_local::bookstore::Cdn;
@@ -8,7 +8,7 @@ use super::fixture::{DrillFixture, served_since, with_drill_fixture};
 use crate::fixture::until;
 
 #[test]
-fn a_trigger_that_is_denied_is_never_taken_for_pulled() {
+fn a_trigger_that_is_denied_is_never_taken_for_forced() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("denied");
         let shop = case.shop();
@@ -35,7 +35,7 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
         let case = fixture.case("drift");
         let shop = case.shop();
         case.alarm_is("OK").await;
-        // Between the drill's look and the effect of its call lies time enough for another one's change.
+        // The delay leaves time for another change between the drill's read and the effect of its call.
         case.fault("UpdateDistribution", Some("drill drift<"), json!({ "kind": "delay", "hangMs": 1_000 }))
             .await;
         let request = case.request(&shop.url());
@@ -86,7 +86,7 @@ async fn without_a_history(fixture: &DrillFixture) {
     let case = fixture.case("blind");
     let shop = case.shop();
     case.alarm_is("OK").await;
-    // Nobody else tells that the alarm went off either.
+    // No other evidence shows that the alarm went off either.
     fixture.aws.hold_deliveries(case.name).await.unwrap();
     case.fault("DescribeAlarmHistory", Some("blind"), json!({ "kind": "hang", "times": -1 })).await;
     let mut request = case.request(&shop.url());
@@ -110,7 +110,7 @@ async fn without_a_configuration(fixture: &DrillFixture) {
         case.forced().await;
         let fault = case.fault("GetDistribution", None, json!({ "kind": "hang", "times": -1 })).await;
         let judged = case.in_phase(Phase::RollingBack).await.run;
-        // The answers of the application say who serves; of the configuration nothing is known.
+        // The application's answers show which origin serves; the configuration is unknown.
         assert_eq!(
             (judged.verdict, judged.times.failed_over),
             (Some(Verdict::Recovered), None),

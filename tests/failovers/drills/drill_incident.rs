@@ -1,4 +1,4 @@
-//! What a drill does when something really fails in the middle of it.
+//! Real incidents in the middle of a drill.
 
 use firedrill_core::{Outcome, Phase, Verdict, evidence::Evidence, run::StepState};
 use firedrill_local::{Bookstore, bookstore::Cdn};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::fixture::{CROSSED, DrillCase, WELL, served_since, with_drill_fixture};
 use crate::fixture::{now, until};
 
-/// Long enough in recovery for something else to happen meanwhile.
+/// A request whose run recovers slowly enough for an incident to happen meanwhile.
 fn patient(case: &DrillCase<'_>, shop: &Bookstore) -> Value {
     let mut request = case.request(&shop.url());
     request["target"]["distribution"]["identity"]["holdForSeconds"] = json!(6);
     request
 }
 
-/// Waits until users are served by the standby, and its run has not judged yet.
+/// Waits until the standby serves users, while the run has no verdict yet.
 async fn fails_over(case: &DrillCase<'_>, shop: &Bookstore) {
     let before = now();
     until("the standby serves", async || served_since(shop, Cdn::Secondary, before)).await;
@@ -31,7 +31,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
         let request = patient(&case, &shop);
         let incident = async {
             fails_over(&case, &shop).await;
-            // CloudWatch takes the forced state back; then the alarm goes off for a reason.
+            // CloudWatch replaces the forced state; then the alarm really goes off.
             case.set("OK", WELL).await;
             shop.fail_primary_cdn();
             case.set("ALARM", CROSSED).await;
@@ -65,7 +65,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
                 log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(&case.run_id()));
             assert_eq!(errors.count(), 1, "{log}");
 
-            // Healed, and still nothing moves before somebody says so.
+            // The primary is healthy again, and still no traffic moves before an operator releases the run.
             shop.heal_primary_cdn();
             case.set("OK", WELL).await;
             let known = held.run.version;
@@ -84,7 +84,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
         assert!(served_since(&shop, Cdn::Primary, run.released_at.unwrap()).is_some());
         assert!(run.undo.iter().all(|step| step.progress.state == StepState::Done), "{:#?}", run.undo);
         assert!(!case.is_registered().await);
-        // The real alarm was no less acted on for the drill.
+        // The failover function acted on the real alarm in spite of the drill.
         let journal = case.journal().await;
         let real = journal.iter().find(|entry| entry.reason == CROSSED).unwrap();
         assert!(real.done.is_some() && real.called_at.is_none(), "{real:#?}");
@@ -92,7 +92,7 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
 }
 
 #[test]
-fn what_is_left_to_people_is_never_touched_again_and_an_unsent_message_changes_nothing() {
+fn what_is_left_to_operators_is_never_touched_again_and_an_unsent_page_changes_nothing() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("left");
         let shop = case.shop();
@@ -106,7 +106,7 @@ fn what_is_left_to_people_is_never_touched_again_and_an_unsent_message_changes_n
         let incident = async {
             fails_over(&case, &shop).await;
             shop.fail_primary_cdn();
-            // A real alarm, and over in a moment: its history keeps it.
+            // A real alarm that lasts only a moment: its history holds it.
             case.set("ALARM", CROSSED).await;
             let tried = case
                 .recorded("sending was tried", |record| record.run.pages.iter().any(|page| page.attempts > 0))

@@ -1,4 +1,4 @@
-//! Runs that are over only when nothing of theirs can land any more, which takes a minute or two.
+//! Long runs: they finish only when none of their calls can take effect any more, which takes minutes.
 
 use firedrill_core::{ClockName, Outcome, Phase, evidence::Evidence, failover::Done, run::CallOutcome};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::fixture::{DrillFixture, history, served_as_measured, with_drill_fixture};
 use crate::fixture::{caller_of, calls_of};
 
-/// At once, for each of them waits most of its time.
+/// Run concurrently, because each of them waits most of the time.
 #[test]
 fn nothing_is_finished_while_anything_of_it_can_still_land() {
     with_drill_fixture(async |fixture| {
@@ -17,7 +17,7 @@ fn nothing_is_finished_while_anything_of_it_can_still_land() {
     });
 }
 
-/// Datapoints count until their window is over, and the alarm's automation may act after that.
+/// Mode `metric`: datapoints count until their window is over, and the alarm's automation may act after that.
 async fn published(fixture: &DrillFixture) {
     let case = fixture.case("metric");
     let shop = case.shop();
@@ -37,14 +37,14 @@ async fn published(fixture: &DrillFixture) {
     assert!(!case.is_registered().await);
     assert_eq!(case.origin().await, "primary");
 
-    // Of this function, only this drill publishes.
+    // This drill alone publishes from this function.
     let published = calls_of(&fixture.aws, &caller_of(&case.drill()), "PutMetricData").await.len();
     let (trigger, injection) = (run.trigger.as_ref().unwrap(), run.injection.as_ref().unwrap());
     let planned = trigger.datapoints.as_ref().unwrap().planned;
     assert!(published <= planned as usize, "{published} of {planned}");
     assert_eq!(published, injection.calls.len(), "each an intent of its own");
 
-    // Detected by the alarm itself, which tells so in its history.
+    // Detected by the alarm itself: its history holds the change.
     let detected = run.times.detected.unwrap();
     assert_eq!(detected.clock, ClockName::CloudWatch);
     assert_eq!(run.times.in_place.map(|at| at.at), Some(detected.at));
@@ -68,7 +68,7 @@ async fn published(fixture: &DrillFixture) {
     assert!(back.at > window.as_millis(), "the alarm would have moved it away once more");
 }
 
-/// A call whose answer was lost may take effect late. It is found in the history, and sent once.
+/// A forcing call whose answer is lost may take effect late. It is found in the alarm's history, and sent once.
 async fn without_an_answer(fixture: &DrillFixture) {
     let case = fixture.case("lost");
     let shop = case.shop();
@@ -85,7 +85,7 @@ async fn without_an_answer(fixture: &DrillFixture) {
     );
     assert_eq!(case.by_drill("SetAlarmState").await.len(), 1);
     case.is_restored().await;
-    // It could have landed late: nothing was finished before it no more could.
+    // The run finished only when the call could no longer take effect.
     let settled = calls[0].may_land_until(run.limits.settle_ms).unwrap();
     assert!(run.times.finished.unwrap() >= settled, "{:#?}", run.times);
 }
@@ -102,7 +102,7 @@ fn processes_of(function: &str) -> Vec<String> {
     ids.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// So may a call of a function that was killed right after it.
+/// The same, with a function that is killed right after its forcing call.
 #[cfg(target_os = "linux")]
 async fn killed(fixture: &DrillFixture) {
     let case = fixture.case("killed");

@@ -1,4 +1,4 @@
-//! What a drill would do, told without doing it.
+//! Plans: what a drill would do, described without doing it.
 
 use firedrill_core::Outcome;
 use firedrill_local::emulator::Call;
@@ -8,7 +8,7 @@ use super::fixture::with_drill_fixture;
 use crate::fixture::{caller_of, until};
 
 #[test]
-fn a_plan_never_touches_what_it_tells_of() {
+fn a_plan_never_touches_what_it_describes() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("planned");
         let shop = case.shop();
@@ -87,7 +87,7 @@ fn a_second_failover_that_cannot_fit_is_never_planned() {
         let refused = answer["plan"]["refused"].as_str().unwrap();
         assert!(refused.contains("restoreWriter") && refused.contains("restoreWithinSeconds"), "{refused}");
 
-        // And what RDS may drop is not asked for either.
+        // Nor is the second failover, which RDS may drop, ever called for.
         let fields = [("Action", "FailoverDBCluster"), ("DBClusterIdentifier", "cooling")];
         fixture.operator.query("rds", "2014-10-31", &fields).await;
         until("it has failed over", async || {

@@ -1,4 +1,4 @@
-//! What is refused before anything is touched, each with its reason in the record.
+//! Refusals: drills that are refused before anything is touched, each with its reason in the record.
 
 use firedrill_core::Outcome;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::fixture::{caller_of, calls_of, until};
 
-/// Refused, with this in its reason, and nothing was changed by it.
+/// The run is refused with this in its reason, and changes nothing.
 async fn refused(case: &DrillCase<'_>, request: &Value, because: &str) {
     let record = case.run(request).await;
     let reason = record.run.reason.unwrap_or_default();
@@ -19,7 +19,7 @@ async fn refused(case: &DrillCase<'_>, request: &Value, because: &str) {
     case.untouched().await;
 }
 
-/// No application is needed: it is refused before anybody could be well. Each request is a run of its own.
+/// A request that is refused before the steady state matters, so no application is needed. Each number is another run.
 fn request(case: &DrillCase<'_>, number: u32) -> Value {
     let mut request = case.request(case.fixture.aws.endpoint());
     request["application"] = json!(format!("{}-{number}", case.name));
@@ -36,7 +36,7 @@ async fn run_refused(fixture: &DrillFixture, name: &'static str, because: &str) 
 fn an_alarm_that_could_set_nothing_off_is_never_forced() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("states");
-        // Nobody acts on what is real here.
+        // No automation acts on this alarm's real changes.
         fixture.aws.hold_deliveries(case.name).await.unwrap();
         refused(&case, &request(&case, 1), "is in INSUFFICIENT_DATA, not in OK").await;
         case.set("ALARM", CROSSED).await;
@@ -87,7 +87,7 @@ fn a_health_check_alone_is_never_taken_for_moved_by_a_forced_state() {
                      </HealthCheckConfig></CreateHealthCheckRequest>";
         fixture.call("route53", None, "/2013-04-01/healthcheck", check.to_owned()).await;
         refused(&case, &request(&case, 1), "use mode `metric`").await;
-        // In that mode it is a way, if somebody says how long it may act.
+        // In mode `metric` it counts as a path, if the request says how long the automation may act.
         let mut metric = request(&case, 2);
         metric["mode"] = json!("metric");
         metric["execute"] = json!(false);
@@ -105,7 +105,7 @@ fn a_health_check_alone_is_never_taken_for_moved_by_a_forced_state() {
 #[test]
 fn datapoints_that_could_not_raise_the_alarm_are_never_published() {
     with_drill_fixture(async |fixture| {
-        // What the application says of itself: with this, the maximum is never 0.
+        // The application's own datapoint: with it, the maximum is never 0.
         let now = [
             ("Action", "PutMetricData"),
             ("Namespace", "Drills"),
@@ -164,7 +164,7 @@ fn an_answer_from_a_cache_is_never_taken_for_one_of_now() {
         let case = fixture.case("planned");
         case.alarm_is("OK").await;
         let shop = case.shop_with(|options| options.cached = true);
-        // Before it knows of a distribution, nothing is cached.
+        // The bookstore caches nothing before it has read its distribution.
         until("it has looked", async || (!shop.cdn_truth().is_empty()).then_some(())).await;
         let mut request = case.request(&shop.url());
         (request["application"], request["steadyState"]["withinSeconds"]) = (json!("cached"), json!(4));
@@ -184,7 +184,7 @@ fn an_alarm_is_never_forced_while_a_stop_condition_answers_no() {
         let shop = case.shop();
         let mut request = case.request(&shop.url());
         (request["application"], request["steadyState"]["withinSeconds"]) = (json!("shaky"), json!(5));
-        // Nothing listens on port 1; it would take long to end a run.
+        // Nothing listens on port 1; its `count` would take long to end a run.
         request["stopConditions"] = json!([
             { "probe": { "name": "checkout answers", "check": { "tcp": { "host": "127.0.0.1", "port": 1 } }, "count": 50 } }
         ]);

@@ -1,4 +1,4 @@
-//! One local AWS for all drills here, and what each of them has to itself.
+//! Fixture of the drill tests: one local AWS for all of them, and a case for each.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
@@ -22,27 +22,27 @@ use super::template::{
 };
 use crate::fixture::{OperatorApi, binaries, caller_of, calls_of, until};
 
-/// What CloudWatch says when an alarm really goes off.
+/// CloudWatch's reason when an alarm really goes off.
 pub const CROSSED: &str =
     "Threshold Crossed: 1 out of the last 1 datapoints [0.0] was less than the threshold (1.0).";
-/// And when it is over.
+/// CloudWatch's reason when the alarm is over.
 pub const WELL: &str = "Threshold Crossed: 1 datapoint [1.0] was not less than the threshold (1.0).";
 
-/// Local AWS with the shipped functions, several times over.
+/// Local AWS with several stacks of the shipped functions.
 pub struct DrillFixture {
     pub aws: LocalAws,
     pub operator: OperatorApi,
     http: reqwest::Client,
-    /// By stack: its table, and the topic to which it pages.
+    /// By stack: its table, and its topic for pages.
     stacks: Vec<(RecordReader, String)>,
     distributions: BTreeMap<String, String>,
     faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
-/// What one test has to itself: an alarm, and what it fails over.
+/// The resources that belong to one test: an alarm, and what it fails over.
 pub struct DrillCase<'a> {
     pub fixture: &'a DrillFixture,
-    /// Also the alarm's name, and the application's.
+    /// The name of the case, of its alarm and of its application.
     pub name: &'static str,
     pub stack: &'static Stack,
     pub alarm_arn: String,
@@ -54,13 +54,13 @@ pub struct DrillCase<'a> {
     pages: &'a str,
 }
 
-/// Runs a test on the shared ground. The last test to leave takes it down.
+/// Runs a test on the shared fixture. The last test that uses it tears it down.
 pub fn with_drill_fixture(test: impl AsyncFnOnce(&DrillFixture)) {
     static FIXTURE: SharedFixture<DrillFixture> = SharedFixture::new();
     FIXTURE.with(DrillFixture::up, test);
 }
 
-/// The functions of a stack carry our process's number: they are looked for by name on the whole machine.
+/// The name of a stack, with the id of this process: its functions' processes are found by name on the whole machine.
 fn stack_name(stack: &Stack) -> String {
     format!("{}{}", stack.name, std::process::id())
 }
@@ -97,7 +97,7 @@ impl DrillFixture {
                 ("FunctionTimeoutSeconds", "60"),
                 ("SettleMs", "60000"),
                 ("WatchdogTimeoutSeconds", "60"),
-                // These tests carry on by hand what was left: the watchdog looks once, so that drills may begin.
+                // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
                 ("WatchdogSchedule", "rate(30 days)"),
                 ("HeartbeatFreshSeconds", "86400"),
                 ("FailoverTimeoutSeconds", "9"),
@@ -125,14 +125,14 @@ impl DrillFixture {
         }
     }
 
-    /// What is configured under this name. One of the strangers runs on the drills that refuse.
+    /// The case of this name. A case that no failover is configured for uses the stack of the refusals.
     pub fn case(&self, name: &'static str) -> DrillCase<'_> {
         let has = |stack: &Stack| stack.distributions.contains(&name) || stack.databases.contains(&name);
         let index = STACKS.iter().position(has).unwrap_or(1);
         let stack = &STACKS[index];
         let (table, pages) = &self.stacks[index];
         let kind = if stack.databases.contains(&name) { "db" } else { "cdn" };
-        // A stranger's distribution is any.
+        // For a case without a failover, any distribution will do.
         let id = match (kind, self.distributions.get(name)) {
             ("db", _) => name.to_owned(),
             (_, Some(id)) => id.clone(),
@@ -141,7 +141,7 @@ impl DrillFixture {
         DrillCase { fixture: self, name, stack, alarm_arn: alarm_arn(name), kind, id, table, pages }
     }
 
-    /// A call of AWS's own API by a person, in a protocol that is not a query.
+    /// An AWS call by an operator, in another protocol than the query protocol.
     pub async fn call(&self, service: &str, target: Option<&str>, path: &str, body: String) -> String {
         let scope = format!(
             "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/{service}/aws4_request, \
@@ -160,7 +160,7 @@ impl DrillFixture {
     }
 }
 
-/// Since when the edges really served this one, at or after that moment.
+/// When the edges really began to serve this origin, at or after that moment.
 pub fn served_since(shop: &Bookstore, cdn: Cdn, after: Timestamp) -> Option<i64> {
     let truth = shop.cdn_truth();
     let found = truth
@@ -170,12 +170,12 @@ pub fn served_since(shop: &Bookstore, cdn: Cdn, after: Timestamp) -> Option<i64>
 }
 
 impl DrillCase<'_> {
-    /// A bookstore on what this world fails over.
+    /// A bookstore on the resource that this case fails over.
     pub fn shop(&self) -> Bookstore {
         self.shop_with(|_| {})
     }
 
-    /// The same, which behaves like this.
+    /// The same, with these options.
     pub fn shop_with(&self, how: impl FnOnce(&mut BookstoreOptions)) -> Bookstore {
         let mut options = BookstoreOptions::default();
         how(&mut options);
@@ -187,7 +187,7 @@ impl DrillCase<'_> {
         Bookstore::open(&self.fixture.aws, &options).unwrap()
     }
 
-    /// The request for its drill, in mode `alarm`, with a bookstore that answers here.
+    /// The request for its drill, in mode `alarm`, with a bookstore at this URL.
     pub fn request(&self, url: &str) -> Value {
         let http = |path: &str| json!({ "url": format!("{url}{path}"), "status": 200, "deadlineMs": 2_000 });
         let (target, users) = if self.kind == "cdn" {
@@ -234,25 +234,25 @@ impl DrillCase<'_> {
         format!("{}-{kind}-{}", stack_name(self.stack), self.kind)
     }
 
-    /// The function that runs its drill.
+    /// The name of the function that runs its drill.
     pub fn drill(&self) -> String {
         self.function("drill")
     }
 
-    /// Invokes its drill, which must answer.
+    /// Invokes its drill, which must succeed.
     pub async fn invoke(&self, payload: &Value) -> Value {
         let answer = self.fixture.aws.invoke(&self.drill(), payload).await.unwrap();
         assert!(!answer.failed, "{:#}", answer.payload);
         answer.payload
     }
 
-    /// Runs it to its end, as a watchdog would see to, and reads its record.
+    /// Runs its drill until it is finished, as with a watchdog, and reads its record.
     pub async fn run(&self, request: &Value) -> Record {
         let answer = self.invoke(request).await;
         self.finished(answer).await
     }
 
-    /// The same, of a run that was begun: resumes it until it is over.
+    /// Resumes a run that was started until it is finished, and reads its record.
     pub async fn finished(&self, mut answer: Value) -> Record {
         while answer["phase"] != "finished" {
             answer = self.invoke(&json!({ "resume": self.run_id() })).await;
@@ -261,7 +261,7 @@ impl DrillCase<'_> {
         self.table.record(&id).await.unwrap().unwrap()
     }
 
-    /// A person's word about its run.
+    /// Releases its run, as an operator.
     pub async fn release(&self, fail_back: bool) -> Value {
         let word = json!({
             "runId": self.run_id(), "by": "on-call", "reason": "looked at it", "failBack": fail_back
@@ -269,7 +269,7 @@ impl DrillCase<'_> {
         self.invoke(&json!({ "release": word })).await
     }
 
-    /// Waits until the record of its run shows this.
+    /// Waits until this holds for the record of its run.
     pub async fn recorded(&self, what: &str, is_so: impl Fn(&Record) -> bool) -> Record {
         until(&format!("{}: {what}", self.name), async || {
             self.table.record(&self.run_id()).await.unwrap().filter(|record| is_so(record))
@@ -282,7 +282,7 @@ impl DrillCase<'_> {
         self.recorded(&phase.to_string(), |record| record.run.phase == phase).await
     }
 
-    /// Adds a fault on calls of its drill; faults of other tests stay.
+    /// Adds a fault on calls of its drill and returns the fault's id; faults of other tests stay in force.
     pub async fn fault(&self, action: &str, contains: Option<&str>, how: Value) -> String {
         let mut fault = json!({ "caller": caller_of(&self.drill()), "action": action, "contains": contains });
         fault.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
@@ -294,8 +294,8 @@ impl DrillCase<'_> {
         id
     }
 
-    /// Takes one of them back.
-    pub async fn mend(&self, id: &str) {
+    /// Removes the fault of this id.
+    pub async fn remove_fault(&self, id: &str) {
         let mut faults = self.fixture.faults.lock().await;
         faults.retain(|fault| fault["id"] != id);
         self.fixture.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
@@ -307,17 +307,17 @@ impl DrillCase<'_> {
         calls.into_iter().filter(|call| about.contains(&call.resource.as_deref())).collect()
     }
 
-    /// The calls of this name that its drill made about its alarm, or about what fails over.
+    /// The calls of this action that its drill made on its alarm, or on the resource that fails over.
     pub async fn by_drill(&self, action: &str) -> Vec<Call> {
         self.calls_of("drill", action).await
     }
 
-    /// The same, made by its failover function.
+    /// The same, by its failover function.
     pub async fn by_failover(&self, action: &str) -> Vec<Call> {
         self.calls_of("failover", action).await
     }
 
-    /// How often each of the two sent what changes something: the drill, and the failover function.
+    /// The number of mutating calls: by the drill, and by the failover function.
     pub async fn moved(&self) -> [usize; 2] {
         let mut moved = [0, 0];
         for action in ["UpdateDistribution", "FailoverDBCluster", "RebootDBInstance"] {
@@ -327,7 +327,7 @@ impl DrillCase<'_> {
         moved
     }
 
-    /// Nothing was changed by its drill, and nothing because of it.
+    /// Neither its drill nor its failover function changed anything.
     pub async fn untouched(&self) {
         assert_eq!(self.moved().await, [0, 0], "{}", self.name);
         for action in ["SetAlarmState", "PutMetricData"] {
@@ -336,19 +336,19 @@ impl DrillCase<'_> {
         assert!(!self.is_registered().await, "{}", self.name);
     }
 
-    /// Whether the record says that its alarm is a run's.
+    /// Whether its alarm is registered in the record as held by a run.
     pub async fn is_registered(&self) -> bool {
         let items =
             self.fixture.operator.items(&self.table.name, &format!("alarm#{}", self.alarm_arn), "run").await;
         !items.is_empty()
     }
 
-    /// What its failover function did, oldest first.
+    /// Its failover function's journal, oldest first.
     pub async fn journal(&self) -> Vec<JournalEntry> {
         self.fixture.operator.journal(&self.table.name, &self.alarm_arn).await
     }
 
-    /// The messages to people about its run.
+    /// The pages about its run.
     pub async fn pages(&self) -> Vec<Message> {
         let all = self.fixture.aws.messages().await.unwrap();
         let ours =
@@ -365,7 +365,7 @@ impl DrillCase<'_> {
         all.into_iter().filter(ours).collect()
     }
 
-    /// Waits until the delivery of this number has ended well.
+    /// Waits until the delivery of this number has succeeded.
     pub async fn delivered(&self, n: u64) {
         until(&format!("delivery {n} has ended"), async || {
             let all = self.fixture.aws.deliveries().await.unwrap();
@@ -389,7 +389,7 @@ impl DrillCase<'_> {
         self.fixture.aws.alarm_state(self.name).await.unwrap().unwrap()
     }
 
-    /// Somebody else sets its alarm.
+    /// Sets its alarm's state, as an operator.
     pub async fn set(&self, state: &str, reason: &str) {
         self.fixture.operator.set_alarm(self.name, state, reason).await;
     }
@@ -399,7 +399,7 @@ impl DrillCase<'_> {
         self.fixture.aws.distribution(&self.id).await.unwrap().unwrap()
     }
 
-    /// Where its distribution points.
+    /// The origin of its distribution's default behaviour.
     pub async fn origin(&self) -> String {
         self.distribution().await.configured.default
     }
@@ -409,14 +409,14 @@ impl DrillCase<'_> {
         self.fixture.aws.cluster(&self.id).await.unwrap().unwrap()
     }
 
-    /// Moved away once and back once, its alarm its own, and in OK.
+    /// Failed over once and back once; its alarm is held by no run, and in OK.
     pub async fn is_restored(&self) {
         assert_eq!(self.moved().await, [1, 1]);
         assert_eq!((self.origin().await.as_str(), self.alarm_state().await.as_str()), ("primary", "OK"));
         assert!(!self.is_registered().await);
     }
 
-    /// Waits until its drill has forced its alarm: the call took effect.
+    /// Waits until its drill's call that forces the alarm has taken effect.
     pub async fn forced(&self) {
         until(&format!("alarm {} was forced", self.name), async || {
             self.by_drill("SetAlarmState").await.iter().any(|call| call.done.is_some()).then_some(())
@@ -424,7 +424,7 @@ impl DrillCase<'_> {
         .await;
     }
 
-    /// The entry of the failover function that the run's record holds about its own change.
+    /// The failover function's entry about the forced change, from the run's record.
     pub fn own_entry<'r>(&self, record: &'r Record) -> Option<&'r JournalEntry> {
         record.evidence.iter().find_map(|item| match item {
             Evidence::Failover { entry, .. }
@@ -442,7 +442,7 @@ fn texts(record: &Record, of: impl Fn(&Evidence) -> Option<String>) -> Vec<Strin
     record.evidence.iter().filter_map(of).collect()
 }
 
-/// What the alarm's history told, as the record has it.
+/// The alarm's history, from the record.
 pub fn history(record: &Record) -> Vec<String> {
     texts(record, |item| match item {
         Evidence::Alarm { summary, .. } => Some(summary.clone()),
@@ -450,7 +450,7 @@ pub fn history(record: &Record) -> Vec<String> {
     })
 }
 
-/// What AWS said of what failed over, as the record has it.
+/// The effects on what failed over, from the record.
 pub fn effects(record: &Record) -> Vec<String> {
     texts(record, |item| match item {
         Evidence::Effect { state, .. } => Some(state.clone()),
@@ -458,8 +458,8 @@ pub fn effects(record: &Record) -> Vec<String> {
     })
 }
 
-/// What was measured, against what the bookstore knows of who served when: the truth lies within the
-/// measured resolution, which no missing answer has widened.
+/// Compares the measured times with the bookstore's truth: it lies within the measured resolution, which no missing
+/// answer has widened.
 pub fn served_as_measured(shop: &Bookstore, record: &Record) {
     let (run, times) = (&record.run, &record.run.times);
     let injected = times.injected.unwrap().at;
@@ -480,7 +480,7 @@ pub fn served_as_measured(shop: &Bookstore, record: &Record) {
         assert!(measured.resolution_ms <= widest, "{measured:?} is wider than {widest} ms");
     }
     let order = [injected, times.in_place.unwrap().at, times.serving_standby.unwrap().at];
-    // The second is by CloudWatch's clock, which tells whole milliseconds.
+    // The second time is by CloudWatch's clock, in whole milliseconds.
     assert!(order[0].as_millis() <= order[1].as_millis() + 1 && order[1] <= order[2], "{times:#?}");
     let after = [times.rollback_started_at.unwrap(), times.failed_back.unwrap().at, times.finished.unwrap()];
     assert!(order[2] <= after[0] && after.is_sorted(), "{times:#?}");

@@ -1,4 +1,4 @@
-//! What the drills are about, as a template: for each name an alarm, and what it fails over.
+//! Template of the drills: for each case an alarm, and the resource that it fails over.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Stack {
     pub distributions: &'static [&'static str],
     /// Alarms that fail over a cluster, or an instance, of their own.
     pub databases: &'static [&'static str],
-    /// So long after a failover, RDS may drop another one.
+    /// The cool-down in seconds: sooner after a failover, RDS may drop another one.
     pub cool_down: &'static str,
 }
 
@@ -56,12 +56,12 @@ pub const STACKS: [Stack; 4] = [
         databases: &["cold", "barred"],
         cool_down: "1",
     },
-    // Of this one, processes are ended: nothing else runs on its `drill-cdn`.
+    // Processes of this stack's `drill-cdn` are killed, so no other case uses it.
     Stack { name: "killed", distributions: &["killed"], databases: &["cooling"], cool_down: "3600" },
-    // Of this one, answers do not come.
+    // Answers to this stack's calls are lost.
     Stack { name: "hangs", distributions: &["blind", "mute"], databases: &[], cool_down: "1" },
 ];
-/// Alarms that nothing is configured for.
+/// Alarms for which no failover is configured.
 const STRANGERS: [&str; 6] = ["nobody", "nowhere", "dark", "unseen", "unheard", "checked"];
 
 pub fn alarm_arn(name: &str) -> String {
@@ -150,8 +150,8 @@ fn database(name: &str, resources: &mut Map<String, Value>) {
     }
 }
 
-/// An alarm. One of those with a metric of their own that nobody publishes is in OK by itself, and falls
-/// back to it from whatever it is set to; with `ignore` it stays.
+/// An alarm. Its own metric is never published: treated as not breaching, it returns to OK from any state that is set;
+/// with `ignore` it stays as set.
 fn alarm(name: &str, topic: &str) -> Value {
     let actions = match name {
         "nobody" => json!([]),
@@ -195,7 +195,7 @@ fn alarm(name: &str, topic: &str) -> Value {
     json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties })
 }
 
-/// What nobody wants a drill to do by accident.
+/// An action that no drill may set off by accident.
 pub const TERMINATE: &str = "arn:aws:automate:us-east-1:ec2:terminate";
 
 /// The template, with an output `Cdn<name>` for the id of each distribution.
@@ -221,7 +221,7 @@ pub fn template() -> Value {
         let topic = topic(if name == "dark" { "dark" } else { "nowhere" });
         resources.insert(format!("Alarm{name}"), alarm(name, &topic));
     }
-    // The bookstores' server: without one there are no books to be had from any database.
+    // The bookstores' server: without one, `/books/` answers 503 whatever the database does.
     let server = json!({
         "ImageId": "ami-12c6146b", "InstanceType": "t3.nano",
         "Tags": [{ "Key": "app", "Value": "bookstore" }, { "Key": "color", "Value": "blue" }]

@@ -1,4 +1,4 @@
-//! What the bookstore does by itself: it looks at what it stands on, and publishes its metrics.
+//! Background tasks of the bookstore: it polls the emulator, and publishes its metrics.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{
     routing::Servers,
-    shop::{Shop, held},
+    shop::{Shop, lock},
 };
 use crate::{
     clock::Since,
@@ -16,46 +16,47 @@ use crate::{
     request::Requests,
 };
 
-/// How often it publishes.
+/// The interval at which it publishes its metrics.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// Looks at everything, for ever.
-pub(super) async fn look(requests: &Requests, shop: &Mutex<Shop>, pause: Duration) {
+/// Polls instances, distributions and databases, without end.
+pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>, pause: Duration) {
     let began = Since::now();
     let mut ticks = every(pause);
     loop {
         ticks.tick().await;
         let (instances, distributions, databases) = tokio::join!(
-            seen::<Vec<Instance>>(requests, "instances"),
-            seen::<Vec<Distribution>>(requests, "distributions"),
-            seen::<Databases>(requests, "databases"),
+            fetch::<Vec<Instance>>(requests, "instances"),
+            fetch::<Vec<Distribution>>(requests, "distributions"),
+            fetch::<Databases>(requests, "databases"),
         );
-        let mut shop = held(shop);
-        shop.look_at_servers(instances.map(|found| Servers::of(&found)), began.elapsed());
+        let mut shop = lock(shop);
+        shop.update_servers(instances.map(|found| Servers::of(&found)), began.elapsed());
         if let Some(found) = distributions {
-            shop.look_at_cdn(&found);
+            shop.update_cdn(&found);
         }
         if let Some(found) = databases {
-            shop.look_at_databases(&found);
+            shop.update_databases(&found);
         }
     }
 }
 
-/// Publishes every datapoint that there is, for ever.
+/// Publishes the current datapoints, without end.
 pub(super) async fn publish(requests: &Requests, shop: &Mutex<Shop>) {
     let mut ticks = every(PUBLISH_EVERY);
     loop {
         ticks.tick().await;
-        let points = held(shop).datapoints();
+        let points = lock(shop).datapoints();
         for (metric, host, value) in points {
-            // One lost datapoint among ten is no news.
+            // A lost datapoint does no harm: the next follows within a second.
             let _ = requests.put_metric("Bookstore", metric, host, value).await;
         }
     }
 }
 
-/// An emulator that does not answer, or does not know the path, changes nothing.
-async fn seen<T: DeserializeOwned>(requests: &Requests, path: &str) -> Option<T> {
+/// What the emulator answers under `/_local/`; none if it does not answer or does not know the path, which then
+/// changes nothing.
+async fn fetch<T: DeserializeOwned>(requests: &Requests, path: &str) -> Option<T> {
     let found = requests.local(Method::GET, path, None).await.ok()?;
     serde_json::from_value(found).ok()
 }

@@ -1,24 +1,24 @@
-//! Who the CDN's edges serve, and whether that one answers.
+//! CDN: which origin the edges serve, and whether that origin answers.
 
 use serde::Serialize;
 
 use crate::emulator::{Behaviors, Distribution};
 
-/// What is asked for to learn who serves.
+/// The path of the status document, which names the origin that serves.
 pub(super) const STATUS: &str = "/static/status.json";
 
-/// Which of the two.
+/// An origin of the CDN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Cdn {
     /// The origin `primary` of the template.
     Primary,
-    /// The origin `standby`.
+    /// The origin `standby` of the template.
     Secondary,
 }
 
 impl Cdn {
-    /// As its status document calls it.
+    /// The origin's name in the status document.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,14 +36,14 @@ impl Cdn {
     }
 }
 
-/// What somebody who asks the CDN is answered.
+/// The answer to a request through the CDN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EdgeResponse {
-    /// The origin itself spoke.
+    /// Answered by this origin.
     Fresh(Cdn),
-    /// What an origin said long ago.
+    /// Answered from the cache, which this origin filled.
     Cached(Cdn),
-    /// The origin that is asked is down.
+    /// The origin that the edges ask is down.
     Down,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Delivery {
     cached: bool,
     primary_failed: bool,
     deployed: bool,
-    /// Without a distribution, users ask the primary.
+    /// The origin that the edges serve. Without a distribution, users ask the primary.
     edges: Option<Cdn>,
     first: Option<Cdn>,
 }
@@ -63,8 +63,8 @@ impl Delivery {
         Self { cached, primary_failed: false, deployed: false, edges: Some(Cdn::Primary), first: None }
     }
 
-    /// Takes in a look at the distribution, if there is one.
-    pub(super) fn look(&mut self, distribution: Option<&Distribution>) {
+    /// Applies the polled state of the distribution; none if it does not exist.
+    pub(super) fn update(&mut self, distribution: Option<&Distribution>) {
         self.deployed = distribution.is_some();
         self.edges = match distribution {
             Some(found) => found.serving.as_ref().and_then(|all| Cdn::of_origin(origin(all, STATUS))),
@@ -79,31 +79,31 @@ impl Delivery {
         self.primary_failed = failed;
     }
 
-    /// Whether there is a distribution.
+    /// Whether the distribution exists.
     pub(super) const fn is_deployed(&self) -> bool {
         self.deployed
     }
 
-    /// Whom the edges serve.
+    /// The origin that the edges serve; none if it is neither of the two.
     pub(super) const fn edges(&self) -> Option<Cdn> {
         self.edges
     }
 
     /// Whether this origin, asked directly, answers.
-    pub(super) fn is_well(&self, cdn: Cdn) -> bool {
+    pub(super) fn is_healthy(&self, cdn: Cdn) -> bool {
         cdn != Cdn::Primary || !self.primary_failed
     }
 
-    /// Whether the edges serve one that answers.
+    /// Whether the edges serve an origin that answers.
     pub(super) fn is_served(&self) -> bool {
-        self.edges.is_some_and(|cdn| self.is_well(cdn))
+        self.edges.is_some_and(|cdn| self.is_healthy(cdn))
     }
 
-    /// What is answered through the CDN.
+    /// The answer to a request through the CDN.
     pub(super) fn answer(&self) -> EdgeResponse {
         match (self.edges, self.first) {
             (_, Some(old)) if self.cached => EdgeResponse::Cached(old),
-            (Some(cdn), _) if self.is_well(cdn) => EdgeResponse::Fresh(cdn),
+            (Some(cdn), _) if self.is_healthy(cdn) => EdgeResponse::Fresh(cdn),
             _ => EdgeResponse::Down,
         }
     }
@@ -117,14 +117,15 @@ pub(super) fn ours<'a>(distributions: &'a [Distribution], named: Option<&str>) -
     })
 }
 
-/// Which origin a path leads to. `CloudFront` takes the first pattern that matches, in the order of the
-/// configuration; that order is not told here, so it is the longest.
+/// The id of the origin that a path is routed to. `CloudFront` takes the first matching pattern in the order of the
+/// configuration; the emulator's answer does not hold that order, so the longest pattern is taken.
 fn origin<'a>(behaviors: &'a Behaviors, path: &str) -> &'a str {
     let matching = behaviors.behaviors.iter().filter(|(pattern, _)| matches(pattern, path));
     matching.max_by_key(|(pattern, _)| pattern.len()).map_or(&behaviors.default, |(_, origin)| origin)
 }
 
-/// `*` is any number of characters, `?` is one; a slash at the start may be left out.
+/// Whether a path pattern of `CloudFront` matches: `*` is any number of characters, `?` is exactly one, and the
+/// slash at the start may be left out.
 fn matches(pattern: &str, path: &str) -> bool {
     fn rest(pattern: &[u8], path: &[u8]) -> bool {
         match (pattern, path) {
@@ -170,32 +171,36 @@ mod tests {
     fn what_is_served_follows_the_edges_and_never_the_configuration() {
         let mut delivery = Delivery::new(false);
         let mut found = serving("primary");
-        delivery.look(Some(&found));
+        delivery.update(Some(&found));
         found.configured.default = "standby".to_owned();
-        delivery.look(Some(&found));
+        delivery.update(Some(&found));
         assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Primary));
         found.serving = Some(behaviors("standby", &[]));
-        delivery.look(Some(&found));
+        delivery.update(Some(&found));
         assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Secondary));
         for nowhere in [Some(behaviors("elsewhere", &[])), None] {
             found.serving = nowhere;
-            delivery.look(Some(&found));
+            delivery.update(Some(&found));
             assert_eq!((delivery.answer(), delivery.edges()), (EdgeResponse::Down, None));
             assert!(!delivery.is_served());
         }
     }
 
     #[test]
-    fn a_primary_that_failed_is_missed_by_those_it_serves_until_it_heals() {
+    fn a_failed_primary_gives_its_users_no_answer_until_it_is_healthy_again() {
         let mut delivery = Delivery::new(false);
-        delivery.look(Some(&serving("primary")));
+        delivery.update(Some(&serving("primary")));
         delivery.set_primary_failed(true);
         assert_eq!((delivery.answer(), delivery.is_served()), (EdgeResponse::Down, false));
-        assert!(!delivery.is_well(Cdn::Primary) && delivery.is_well(Cdn::Secondary));
-        delivery.look(Some(&serving("standby")));
+        assert!(!delivery.is_healthy(Cdn::Primary) && delivery.is_healthy(Cdn::Secondary));
+        delivery.update(Some(&serving("standby")));
         assert_eq!((delivery.answer(), delivery.is_served()), (EdgeResponse::Fresh(Cdn::Secondary), true));
-        delivery.look(Some(&serving("primary")));
-        assert_eq!(delivery.answer(), EdgeResponse::Down, "a failback onto what is still ill");
+        delivery.update(Some(&serving("primary")));
+        assert_eq!(
+            delivery.answer(),
+            EdgeResponse::Down,
+            "a failback onto a primary that is still unhealthy"
+        );
         delivery.set_primary_failed(false);
         assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Primary));
     }
@@ -203,20 +208,20 @@ mod tests {
     #[test]
     fn without_a_distribution_the_primary_is_asked() {
         let mut delivery = Delivery::new(true);
-        delivery.look(None);
+        delivery.update(None);
         assert_eq!((delivery.answer(), delivery.is_deployed()), (EdgeResponse::Fresh(Cdn::Primary), false));
         delivery.set_primary_failed(true);
         assert_eq!(delivery.answer(), EdgeResponse::Down);
     }
 
     #[test]
-    fn a_cache_says_what_was_true_once() {
+    fn a_cached_answer_names_the_origin_that_served_first() {
         let mut delivery = Delivery::new(true);
-        delivery.look(Some(&serving("primary")));
-        delivery.look(Some(&serving("standby")));
+        delivery.update(Some(&serving("primary")));
+        delivery.update(Some(&serving("standby")));
         delivery.set_primary_failed(true);
         assert_eq!(delivery.answer(), EdgeResponse::Cached(Cdn::Primary));
-        assert_eq!(delivery.edges(), Some(Cdn::Secondary), "the truth is another");
+        assert_eq!(delivery.edges(), Some(Cdn::Secondary), "the edges serve the other one");
     }
 
     #[test]
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_where_its_longest_pattern_says() {
+    fn a_path_is_routed_by_its_longest_matching_pattern() {
         let routes = behaviors("primary", &[("/static/*", "standby"), ("/static/old/*", "elsewhere")]);
         for (path, expected) in [
             ("/static/status.json", "standby"),

@@ -1,18 +1,18 @@
-//! How the database is.
+//! Database: whether it takes connections, and which instance is the writer.
 
 use crate::emulator::Databases;
 
-/// As it was seen last.
+/// The database's state, as last polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Database {
     /// Whether it takes connections.
     pub(super) connectable: bool,
-    /// The cluster's writer; none for an instance that is in no cluster.
+    /// The id of the cluster's writer; none for an instance that is in no cluster.
     pub(super) writer: Option<String>,
 }
 
 impl Database {
-    /// The cluster or instance of this id or ARN; without one, the first cluster, or else the first instance.
+    /// The cluster or instance with this id or ARN; without a name, the first cluster, or else the first instance.
     pub(super) fn of(all: &Databases, named: Option<&str>) -> Option<Self> {
         let is = |id: &str, arn: &str| named.is_none_or(|name| name == id || name == arn);
         let cluster = all.clusters.iter().find(|one| is(&one.id, &one.arn));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_named_one_is_asked_or_the_first_cluster() {
+    fn the_database_is_the_named_one_or_the_first_cluster() {
         let all = all();
         assert_eq!(seen(&all, None), Some((true, Some("bookstore-2".to_owned()))));
         assert_eq!(seen(&all, Some("other")), Some((false, None)));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cluster_it_is_the_first_instance() {
+    fn without_a_cluster_the_database_is_the_first_instance() {
         let mut all = all();
         all.clusters.clear();
         assert_eq!(seen(&all, None), Some((true, None)));

@@ -1,4 +1,4 @@
-//! Who serves: decided from looks at the two instances, and from how long ago a failure was.
+//! Routing: which server serves, by the state of the two instances and the time since a failure.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{BookstoreOptions, What};
 use crate::emulator::Instance;
 
-/// Which server.
+/// A server of the bookstore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "their names are their colors")]
@@ -25,14 +25,14 @@ impl Color {
     }
 }
 
-/// How the two servers are.
+/// The health of the two servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Servers {
     blue: Health,
     green: Health,
 }
 
-/// How one of them is. A stopped instance serves nobody; one that just started does not yet.
+/// The health of one server. It is up only when its instance runs and has passed its status checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Health {
     #[default]
@@ -42,7 +42,7 @@ enum Health {
 }
 
 impl Servers {
-    /// By their tags, as the template sets them.
+    /// The servers among these instances, by the tags `app` and `color` that the template sets.
     pub(super) fn of(instances: &[Instance]) -> Self {
         let of = |color: &str| {
             let is = |one: &&Instance| {
@@ -67,14 +67,14 @@ impl Servers {
     }
 }
 
-/// Failover routing: blue as long as it is up, green a while after blue is not.
+/// Failover routing: blue while it is up; green once blue has been down for the failover time.
 #[derive(Debug)]
 pub(super) struct Routing {
     failover: Duration,
     broken: bool,
     servers: Servers,
     serving: Option<Color>,
-    /// When users lost their server; none before there was one.
+    /// When users lost their server; none until that has happened.
     failed: Option<Duration>,
 }
 
@@ -93,7 +93,7 @@ impl Routing {
         self.serving
     }
 
-    /// The servers that are up, as they were seen last.
+    /// The servers that are up, as last polled.
     pub(super) fn up(&self) -> Vec<Color> {
         [Color::Blue, Color::Green]
             .into_iter()
@@ -101,8 +101,9 @@ impl Routing {
             .collect()
     }
 
-    /// Takes in a look, if there was one; what changed for users, if anything did.
-    pub(super) fn look(&mut self, servers: Option<Servers>, now: Duration) -> Option<What> {
+    /// Applies the polled state of the servers; none keeps the last one. Answers what changed for users, if
+    /// anything did.
+    pub(super) fn update(&mut self, servers: Option<Servers>, now: Duration) -> Option<What> {
         self.servers = servers.unwrap_or(self.servers);
         let is = |color: Color| self.servers.health(color);
         let before = self.serving;
@@ -137,11 +138,11 @@ mod tests {
     }
 
     fn look(routing: &mut Routing, blue: Health, at_ms: u64) -> Option<What> {
-        routing.look(Some(Servers { blue, green: Up }), Duration::from_millis(at_ms))
+        routing.update(Some(Servers { blue, green: Up }), Duration::from_millis(at_ms))
     }
 
     #[test]
-    fn fails_over_after_a_while_and_moves_back_without_an_error() {
+    fn fails_over_after_the_failover_time_and_moves_back_without_an_error() {
         let mut routing = routing(false);
         assert_eq!(look(&mut routing, Starting, 0), None, "green is a standby, not the first to open");
         assert_eq!(look(&mut routing, Up, 100), Some(What::Opened));
@@ -168,7 +169,7 @@ mod tests {
     fn an_emulator_that_does_not_answer_changes_nothing() {
         let mut routing = routing(false);
         look(&mut routing, Up, 0);
-        assert_eq!(routing.look(None, Duration::from_secs(9)), None);
+        assert_eq!(routing.update(None, Duration::from_secs(9)), None);
         assert_eq!(routing.serving(), Some(Color::Blue));
     }
 }

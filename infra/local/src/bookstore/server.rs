@@ -1,4 +1,4 @@
-//! The answers.
+//! HTTP server: the bookstore's routes and answers.
 
 use std::net::TcpListener;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     cdn::{Cdn, EdgeResponse, STATUS},
-    shop::{Shared, held},
+    shop::{Shared, lock},
 };
 
 pub(super) async fn serve(listener: TcpListener, shop: Shared) {
@@ -30,14 +30,14 @@ pub(super) async fn serve(listener: TcpListener, shop: Shared) {
 }
 
 async fn version(State(shop): State<Shared>) -> Response {
-    match held(&shop).serves() {
+    match lock(&shop).serves() {
         Ok(color) => ok(json!({ "version": format!("bookstore-api-{}", color.name()) })),
         Err(why) => unavailable(why),
     }
 }
 
 async fn books(State(shop): State<Shared>) -> Response {
-    match held(&shop).has_books() {
+    match lock(&shop).has_books() {
         Ok(_) => ok(json!([
             { "id": 1, "title": "The Checklist Manifesto", "author": "Atul Gawande" },
             { "id": 2, "title": "Normal Accidents", "author": "Charles Perrow" },
@@ -47,9 +47,9 @@ async fn books(State(shop): State<Shared>) -> Response {
     }
 }
 
-/// As `CloudFront` answers, if there is one.
+/// The status document through the CDN: with `CloudFront`'s header `x-cache`, if a distribution exists.
 async fn through_cdn(State(shop): State<Shared>) -> Response {
-    let shop = held(&shop);
+    let shop = lock(&shop);
     let answer = shop.delivery.answer();
     let (mut response, from_cache) = match answer {
         EdgeResponse::Fresh(cdn) => (status_of(cdn), "Miss from cloudfront"),
@@ -74,10 +74,10 @@ async fn standby(State(shop): State<Shared>) -> Response {
 }
 
 fn origin(shop: &Shared, cdn: Cdn) -> Response {
-    if held(shop).delivery.is_well(cdn) { status_of(cdn) } else { unavailable("this origin is down") }
+    if lock(shop).delivery.is_healthy(cdn) { status_of(cdn) } else { unavailable("this origin is down") }
 }
 
-/// The status document. Its header says the same, for those who do not read bodies.
+/// The status document. The header `x-cdn` says the same, for probes that do not read bodies.
 fn status_of(cdn: Cdn) -> Response {
     let mut response = ok(json!({ "cdn": cdn.name() }));
     response.headers_mut().insert("x-cdn", HeaderValue::from_static(cdn.name()));
@@ -92,7 +92,7 @@ fn unavailable(why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, no_store(), Json(json!({ "error": why }))).into_response()
 }
 
-/// An old answer would be taken for a new one.
+/// `no-store`: a cached answer would be taken for a current one.
 fn no_store() -> HeaderMap {
     HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
 }

@@ -1,4 +1,4 @@
-//! What the answers and the looks share: the state of the whole.
+//! Shop: the state that the HTTP server and the background tasks share.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,8 +16,8 @@ use crate::emulator::{Databases, Distribution};
 
 pub(super) type Shared = Arc<Mutex<Shop>>;
 
-/// Every change is made, written down and answered under one lock.
-pub(super) fn held(shop: &Mutex<Shop>) -> MutexGuard<'_, Shop> {
+/// Locks the shop. Every change is made, logged and served under this one lock.
+pub(super) fn lock(shop: &Mutex<Shop>) -> MutexGuard<'_, Shop> {
     shop.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Shop {
     options: BookstoreOptions,
     pub(super) routing: Routing,
     pub(super) delivery: Delivery,
-    /// None where no database is deployed.
+    /// None until a database is deployed.
     pub(super) database: Option<Database>,
     pub(super) diary: Diary,
 }
@@ -45,19 +45,19 @@ impl Shop {
         }
     }
 
-    /// Takes in a look at the servers, if there was one.
-    pub(super) fn look_at_servers(&mut self, servers: Option<Servers>, now: Duration) {
-        if let Some(what) = self.routing.look(servers, now) {
+    /// Applies the polled state of the servers; none if the emulator did not answer.
+    pub(super) fn update_servers(&mut self, servers: Option<Servers>, now: Duration) {
+        if let Some(what) = self.routing.update(servers, now) {
             self.diary.servers(what, self.routing.serving());
         }
     }
 
-    pub(super) fn look_at_cdn(&mut self, distributions: &[Distribution]) {
-        self.delivery.look(cdn::ours(distributions, self.options.distribution.as_deref()));
+    pub(super) fn update_cdn(&mut self, distributions: &[Distribution]) {
+        self.delivery.update(cdn::ours(distributions, self.options.distribution.as_deref()));
         self.note_cdn();
     }
 
-    pub(super) fn look_at_databases(&mut self, databases: &Databases) {
+    pub(super) fn update_databases(&mut self, databases: &Databases) {
         self.database = Database::of(databases, self.options.database.as_deref());
         if let Some(found) = &self.database {
             self.diary.database(found);
@@ -69,7 +69,7 @@ impl Shop {
         self.note_cdn();
     }
 
-    /// Why users get no answer, if they get none.
+    /// The server that serves users, or why none does.
     pub(super) const fn serves(&self) -> Result<Color, &'static str> {
         match self.routing.serving() {
             Some(color) => Ok(color),
@@ -77,7 +77,7 @@ impl Shop {
         }
     }
 
-    /// Why users get no books, if they get none.
+    /// The server that serves the books, or why users get none.
     pub(super) const fn has_books(&self) -> Result<Color, &'static str> {
         match &self.database {
             Some(Database { connectable: false, .. }) => Err("the database takes no connections"),
@@ -85,12 +85,12 @@ impl Shop {
         }
     }
 
-    /// What is published now. A server that is not up says nothing, and neither does what is not deployed.
+    /// The datapoints to publish now. A server that is not up publishes none, nor does what is not deployed.
     pub(super) fn datapoints(&self) -> Vec<Datapoint> {
         let mut points: Vec<Datapoint> =
             self.routing.up().into_iter().map(|color| ("instance-up", color.name(), 1)).collect();
         if self.delivery.is_deployed() {
-            points.push(("cdn-connectivity", "primary", self.delivery.is_well(Cdn::Primary).into()));
+            points.push(("cdn-connectivity", "primary", self.delivery.is_healthy(Cdn::Primary).into()));
         }
         if let Some(found) = &self.database {
             points.push(("db-connectivity", "bookstore", found.connectable.into()));
@@ -120,7 +120,7 @@ mod tests {
         let blue = json!({ "id": "i-1", "state": "running", "zone": "us-east-1a", "tags": tags, "group": null,
                            "statusChecks": "ok", "region": "us-east-1" });
         let servers = Servers::of(&[serde_json::from_value(blue).unwrap()]);
-        shop.look_at_servers(Some(servers), Duration::ZERO);
+        shop.update_servers(Some(servers), Duration::ZERO);
     }
 
     fn databases(connectable: bool, writer: &str) -> Databases {
@@ -143,42 +143,42 @@ mod tests {
         assert_eq!(shop.has_books(), Err("no server is up"));
         open(&mut shop);
         assert_eq!(shop.has_books(), Ok(Color::Blue), "no database is deployed");
-        shop.look_at_databases(&databases(false, "bookstore-1"));
+        shop.update_databases(&databases(false, "bookstore-1"));
         assert_eq!(shop.has_books(), Err("the database takes no connections"));
         assert_eq!(shop.serves(), Ok(Color::Blue), "`/version/` needs no database");
-        shop.look_at_databases(&databases(true, "bookstore-2"));
+        shop.update_databases(&databases(true, "bookstore-2"));
         assert_eq!(shop.has_books(), Ok(Color::Blue));
         let seen = shop.diary.database.iter().map(|truth| (truth.connectable, truth.writer.as_deref()));
         assert_eq!(seen.collect::<Vec<_>>(), [(false, Some("bookstore-1")), (true, Some("bookstore-2"))]);
     }
 
     #[test]
-    fn what_is_not_deployed_publishes_nothing_and_what_is_ill_a_zero() {
+    fn what_is_not_deployed_publishes_no_metric_and_what_is_unhealthy_a_zero() {
         let mut shop = shop();
         shop.set_primary_cdn_failed(true);
         assert_eq!(shop.datapoints(), []);
         open(&mut shop);
         assert_eq!(shop.datapoints(), [("instance-up", "blue", 1)]);
-        shop.look_at_cdn(&distributions("standby"));
-        shop.look_at_databases(&databases(false, "bookstore-1"));
+        shop.update_cdn(&distributions("standby"));
+        shop.update_databases(&databases(false, "bookstore-1"));
         let up = ("instance-up", "blue", 1);
-        let ill = [up, ("cdn-connectivity", "primary", 0), ("db-connectivity", "bookstore", 0)];
-        assert_eq!(shop.datapoints(), ill, "the primary is ill though the standby serves");
+        let unhealthy = [up, ("cdn-connectivity", "primary", 0), ("db-connectivity", "bookstore", 0)];
+        assert_eq!(shop.datapoints(), unhealthy, "the primary is unhealthy though the standby serves");
         shop.set_primary_cdn_failed(false);
-        shop.look_at_databases(&databases(true, "bookstore-1"));
-        let well = [up, ("cdn-connectivity", "primary", 1), ("db-connectivity", "bookstore", 1)];
-        assert_eq!(shop.datapoints(), well);
+        shop.update_databases(&databases(true, "bookstore-1"));
+        let healthy = [up, ("cdn-connectivity", "primary", 1), ("db-connectivity", "bookstore", 1)];
+        assert_eq!(shop.datapoints(), healthy);
     }
 
     #[test]
-    fn the_truth_of_the_cdn_is_who_serves_and_whether_it_answers() {
+    fn the_truth_of_the_cdn_is_the_origin_that_serves_and_whether_it_answers() {
         let mut shop = shop();
-        shop.look_at_cdn(&[]);
-        shop.look_at_cdn(&distributions("primary"));
+        shop.update_cdn(&[]);
+        shop.update_cdn(&distributions("primary"));
         shop.set_primary_cdn_failed(true);
-        shop.look_at_cdn(&distributions("standby"));
+        shop.update_cdn(&distributions("standby"));
         shop.set_primary_cdn_failed(false);
-        shop.look_at_cdn(&distributions("primary"));
+        shop.update_cdn(&distributions("primary"));
         let seen = shop.diary.cdn.iter().map(|truth| (truth.edges, truth.served));
         let expected = [
             (Some(Cdn::Primary), true),

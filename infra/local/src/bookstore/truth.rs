@@ -1,4 +1,4 @@
-//! What truly happened: in memory for tests, and as JSON lines for people.
+//! Truth: when the bookstore's answers really changed, in memory for tests and as JSON lines for operators.
 
 use std::{fs::File, io::Write as _};
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 use super::{cdn::Cdn, database::Database, routing::Color};
 use crate::clock;
 
-/// What truly happened.
+/// What changed for users of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum What {
-    /// The first answer of all.
+    /// The first server came up.
     Opened,
-    /// From here on nobody was served.
+    /// The last server was lost: from here on users got no answer.
     Failed,
-    /// From here on users were served again.
+    /// A server took over: from here on users were served again.
     Recovered,
-    /// Another server took over, and no answer was lost.
+    /// Another server took over without an interruption.
     MovedBack,
 }
 
@@ -25,11 +25,11 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Truth {
-    /// When, in milliseconds since the Unix epoch, by the clock that Firedrill reads, too.
+    /// When, in milliseconds since the Unix epoch, by the host's clock, which Firedrill reads as well.
     pub at_ms: i64,
-    /// What.
+    /// What changed.
     pub what: What,
-    /// Who serves since then.
+    /// The server that serves since then; none if no server does.
     pub by: Option<Color>,
 }
 
@@ -37,11 +37,11 @@ pub struct Truth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CdnTruth {
-    /// When, by the same clock.
+    /// When, in milliseconds since the Unix epoch, by the same clock.
     pub at_ms: i64,
-    /// Whom the edges serve since then; none if they serve neither of the two.
+    /// The origin that the edges serve since then; none if it is neither of the two.
     pub edges: Option<Cdn>,
-    /// Whether it answers.
+    /// Whether that origin answers.
     pub served: bool,
 }
 
@@ -49,15 +49,15 @@ pub struct CdnTruth {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseTruth {
-    /// When, by the same clock.
+    /// When, in milliseconds since the Unix epoch, by the same clock.
     pub at_ms: i64,
     /// Whether it takes connections since then.
     pub connectable: bool,
-    /// The cluster's writer since then; none for an instance that is in no cluster.
+    /// The id of the cluster's writer since then; none for an instance that is in no cluster.
     pub writer: Option<String>,
 }
 
-/// All of it. Written to under the lock that every answer takes: a change is as old as its line says.
+/// All changes. They are added under the lock that every answer takes, so that a line's time is the time of the change.
 #[derive(Debug)]
 pub(super) struct Diary {
     pub(super) servers: Vec<Truth>,
@@ -77,7 +77,7 @@ impl Diary {
         self.servers.push(truth);
     }
 
-    /// Nothing, unless it is news.
+    /// Logs the state, unless it is the same as the last one.
     pub(super) fn cdn(&mut self, edges: Option<Cdn>, served: bool) {
         if self.cdn.last().is_some_and(|last| (last.edges, last.served) == (edges, served)) {
             return;
@@ -87,7 +87,7 @@ impl Diary {
         self.cdn.push(truth);
     }
 
-    /// Nothing, unless it is news.
+    /// Logs the state, unless it is the same as the last one.
     pub(super) fn database(&mut self, now: &Database) {
         let same = |last: &DatabaseTruth| last.connectable == now.connectable && last.writer == now.writer;
         if self.database.last().is_some_and(same) {
@@ -99,7 +99,7 @@ impl Diary {
         self.database.push(truth);
     }
 
-    /// A file that cannot be written to is no reason to close the shop.
+    /// Appends a line. An error is ignored: the bookstore serves on without its file.
     fn line(&mut self, truth: &impl Serialize) {
         let line = serde_json::to_string(truth).unwrap_or_default();
         let _ = writeln!(self.file, "{line}");
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_changes_are_written_and_each_line_says_of_what() {
+    fn only_changes_are_written_and_each_line_names_what_changed() {
         let mut file = tempfile::tempfile().unwrap();
         let mut diary = Diary::new(file.try_clone().unwrap());
         let database = |connectable, writer: &str| Database { connectable, writer: Some(writer.to_owned()) };

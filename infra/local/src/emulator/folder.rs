@@ -1,4 +1,4 @@
-//! A temporary folder for each emulator. Whoever is killed cannot remove its own: the next one does.
+//! Folders: one temporary folder per emulator. A process that was killed cannot remove its own, so the next one does.
 
 use std::{
     env,
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 use crate::{LocalError, clock};
 
 const PREFIX: &str = "firedrill-local-";
-/// Locked as long as the folder has an owner.
+/// The file that the folder's owner keeps locked.
 const LOCK: &str = "owner.lock";
-/// Between its creation and its lock, a folder of somebody else looks abandoned.
-const YOUNG: Duration = Duration::from_mins(1);
+/// A folder younger than this is never removed: between its creation and its lock it looks abandoned.
+const MIN_ABANDONED_AGE: Duration = Duration::from_mins(1);
 
-/// A new folder, and the lock that says that it is in use.
+/// Creates a folder, and the lock that marks it as in use. Removes abandoned folders first.
 pub(super) fn create() -> Result<(TempDir, File), LocalError> {
     let parent = env::temp_dir();
-    sweep(&parent);
+    remove_abandoned(&parent);
     let failed = || LocalError::file("cannot create a folder in", &parent);
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().map_err(failed())?;
     let lock = File::create(folder.path().join(LOCK)).map_err(failed())?;
@@ -28,14 +28,17 @@ pub(super) fn create() -> Result<(TempDir, File), LocalError> {
     Ok((folder, lock))
 }
 
-/// Removes what was abandoned. What cannot be looked at or removed is left alone.
-fn sweep(parent: &Path) {
+/// Removes the folders of emulators whose owner is gone. A folder that cannot be read or removed is left alone.
+fn remove_abandoned(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
-        let old = lock.metadata().and_then(|data| data.modified()).is_ok_and(|made| clock::age(made) > YOUNG);
+        let old = lock
+            .metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(|made| clock::age(made) > MIN_ABANDONED_AGE);
         if old && lock.try_lock().is_ok() {
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -1,4 +1,4 @@
-//! The emulator's process: it comes up, says where it answers, and goes with all that it started.
+//! Process: starts the emulator, reads its endpoint, and ends it with every process that it started.
 
 use std::{
     fs,
@@ -20,22 +20,23 @@ use crate::{
     request::{OPERATOR, REGION},
 };
 
-/// It is up in two seconds; a machine that builds something at the same time takes longer.
-const COMES_WITHIN: Duration = Duration::from_mins(1);
-const GOES_WITHIN: Duration = Duration::from_secs(10);
+/// How long the emulator may take to start. Two seconds are usual; a machine under load takes longer.
+const MAX_START: Duration = Duration::from_mins(1);
+/// How long it may take to end by itself; after that it is killed.
+const MAX_END: Duration = Duration::from_secs(10);
 
-/// Its one line.
+/// The one line that the emulator prints on standard output.
 #[derive(Deserialize)]
 pub(super) struct Announced {
     pub(super) endpoint: String,
     pub(super) pid: u32,
 }
 
-/// The process and its folder, from the moment it is spawned.
+/// The emulator's process and folder. Dropping it ends the process.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) child: Child,
-    // It ends when this does, also when we are killed.
+    // The emulator ends when this pipe is closed, which happens even if this process is killed.
     input: Option<ChildStdin>,
     pub(super) group: Option<u32>,
     ended: bool,
@@ -56,24 +57,24 @@ impl Process {
         Ok(Self { child, input, group: None, ended: false, folder, _lock: lock })
     }
 
-    /// Waits for its one line.
+    /// Waits for the emulator's one line, for at most [`MAX_START`].
     pub(super) async fn announced(&mut self) -> Result<Announced, LocalError> {
         let stdout =
             self.child.stdout.take().ok_or_else(|| LocalError::Emulator("has no output".to_owned()))?;
         let (sender, line) = tokio::sync::oneshot::channel();
-        // A thread of its own: it ends with the pipe, and nobody has to wait for it.
+        // Read on a thread, which ends when the pipe is closed and need not be joined.
         std::thread::spawn(move || {
             let mut line = String::new();
             let _ = BufReader::new(stdout).read_line(&mut line);
             let _ = sender.send(line);
         });
-        let line = tokio::time::timeout(COMES_WITHIN, line).await;
+        let line = tokio::time::timeout(MAX_START, line).await;
         let line =
-            line.map_err(|_| LocalError::Emulator(self.why("did not come up in time")))?.unwrap_or_default();
-        serde_json::from_str(&line).map_err(|_| LocalError::Emulator(self.why("did not come up")))
+            line.map_err(|_| LocalError::Emulator(self.why("did not start in time")))?.unwrap_or_default();
+        serde_json::from_str(&line).map_err(|_| LocalError::Emulator(self.why("did not start")))
     }
 
-    /// What it wrote down, or printed, last.
+    /// `what`, and the last five lines of the emulator's log and standard error.
     fn why(&mut self, what: &str) -> String {
         let logged = fs::read_to_string(self.folder.path().join("logs/emulator.log")).unwrap_or_default();
         let mut printed = String::new();
@@ -86,7 +87,7 @@ impl Process {
         format!("{what}: {}", last.join("\n  "))
     }
 
-    /// Closes its input, at which it ends; by force if it does not.
+    /// Ends the emulator by closing its input; kills its whole group after [`MAX_END`]. Waits until no process is left.
     pub(super) fn end(&mut self) -> Result<(), LocalError> {
         if self.ended {
             return Ok(());
@@ -101,12 +102,12 @@ impl Process {
             if over && group_is_gone(leader) {
                 return Ok(());
             }
-            if began.elapsed() > GOES_WITHIN && !forced {
+            if began.elapsed() > MAX_END && !forced {
                 forced = true;
                 let _ = self.child.kill();
                 kill_group(leader);
             }
-            if began.elapsed() > GOES_WITHIN * 2 {
+            if began.elapsed() > MAX_END * 2 {
                 return Err(LocalError::Emulator(format!("did not end: process group {leader} is left")));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -122,7 +123,8 @@ impl Drop for Process {
     }
 }
 
-/// `python -m emulator`, with a cleared environment. Isolated: nothing of the user's Python is read.
+/// The command that runs the emulator's package with a cleared environment, and in Python's isolated mode, so that
+/// nothing of the user's own Python is loaded.
 pub(super) fn emulator(python: &Path, folder: &Path) -> Command {
     let mut command = Command::new(python);
     command.args(["-I", "-B"]).arg(paths::emulator()).current_dir(folder);

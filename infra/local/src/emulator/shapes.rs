@@ -1,11 +1,11 @@
-//! What the emulator says of itself under `/_local/`, as its Python has it.
+//! Shapes: the emulator's answers under `/_local/`, with the fields of its Python.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One call, as the call log has it.
+/// One call in the call log.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of emulator/calls.py")]
@@ -26,7 +26,7 @@ pub struct Call {
     pub fault: Option<String>,
 }
 
-/// One instance, as a load balancer would know it.
+/// One EC2 instance, with its status checks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of emulator/instances.py")]
@@ -40,7 +40,7 @@ pub struct Instance {
     pub region: String,
 }
 
-/// One distribution of `CloudFront`'s. What is configured is not what the edges serve.
+/// One `CloudFront` distribution. What is configured may differ from what the edges serve.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/distributions`")]
 pub struct Distribution {
@@ -48,23 +48,23 @@ pub struct Distribution {
     pub arn: String,
     pub status: String,
     pub configured: Behaviors,
-    /// None until the first configuration has reached the edges.
+    /// What the edges serve; none until the first configuration has reached them.
     pub serving: Option<Behaviors>,
     /// The domain name of each origin, by its id.
     pub origins: BTreeMap<String, String>,
 }
 
-/// Which origin answers.
+/// The origin of each cache behaviour.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Behaviors {
     /// The id of the origin of the default behaviour.
     pub default: String,
-    /// The ids of the origins of the others, by path pattern.
+    /// The ids of the origins of the other behaviours, by path pattern.
     #[serde(default)]
     pub behaviors: BTreeMap<String, String>,
 }
 
-/// All databases: the clusters with their members, and the instances that are in none.
+/// All databases: the clusters with their members, and the instances that are in no cluster.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
 pub struct Databases {
@@ -72,20 +72,20 @@ pub struct Databases {
     pub instances: Vec<DatabaseInstance>,
 }
 
-/// One cluster of Aurora's.
+/// One database cluster.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
 pub struct Cluster {
     pub id: String,
     pub arn: String,
     pub status: String,
-    /// The id of the writer.
+    /// The id of the writer; none while there is none.
     pub writer: Option<String>,
     pub connectable: bool,
     pub members: Vec<Member>,
 }
 
-/// One instance of a cluster.
+/// One instance of a database cluster.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
 pub struct Member {
@@ -95,7 +95,7 @@ pub struct Member {
     pub zone: String,
 }
 
-/// One instance of RDS's.
+/// One RDS instance that is in no cluster.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the emulator's `/_local/databases`")]
@@ -109,7 +109,7 @@ pub struct DatabaseInstance {
     pub connectable: bool,
 }
 
-/// One event on its way to a function, from a topic, an alarm or a rule.
+/// One delivery of an event to a function, from a topic, an alarm or a rule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
@@ -127,7 +127,7 @@ pub struct Delivery {
     pub attempts: u32,
 }
 
-/// One message that was published to a topic.
+/// One message published to a topic.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of emulator/deliveries.py")]
 pub struct Message {
@@ -143,11 +143,11 @@ pub(super) struct Deliveries {
     pub(super) deliveries: Vec<Delivery>,
 }
 
-/// What an invocation answered.
+/// The answer of an invocation.
 #[derive(Clone, Debug)]
 pub struct Invoked {
-    /// The answer, or the error that the function returned.
+    /// What the function returned, or its error.
     pub payload: Value,
-    /// Whether it is an error.
+    /// Whether `payload` is an error.
     pub failed: bool,
 }
