@@ -75,7 +75,7 @@ fn every_event_is_read_as_what_it_is() {
 
 #[test]
 fn every_event_file_is_known_to_these_tests() {
-    // What the failover functions are sent is read where their envelopes are.
+    // The events of the failover functions are tested beside the code that reads their envelopes.
     let tests = read("tests/tidy/events.rs") + &read("functions/aws/src/failover/event/tests.rs");
     for file in files().iter().filter(|file| file.starts_with("events")) {
         let name = file.file_stem().unwrap().to_string_lossy();

@@ -58,7 +58,7 @@ fn without(event: &Value, pointer: &str) -> Value {
 #[test]
 fn one_change_is_the_same_change_in_all_three_shapes() {
     let state = json!({ "value": "ALARM", "reason": "r", "timestamp": "2026-11-23T19:00:00.123+0000" });
-    let direct = json!({
+    let action_event = json!({
         "source": "aws.cloudwatch", "alarmArn": ARN, "time": "2026-11-23T19:00:00.200+0000",
         // A metric-math alarm: no metricStat, and custom reason data.
         "alarmData": {
@@ -66,19 +66,19 @@ fn one_change_is_the_same_change_in_all_three_shapes() {
             "configuration": { "metrics": [{ "id": "e1", "expression": "m1/m2", "returnData": true }] }
         }
     });
-    let bridged = json!({
+    let rule_event = json!({
         "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "resources": [ARN],
         "detail": { "alarmName": "cdn", "state": state }
     });
-    let told = sns(&json!({
+    let topic_event = sns(&json!({
         "AlarmName": "cdn", "AlarmArn": ARN, "NewStateValue": "ALARM", "NewStateReason": "r",
         "StateChangeTime": "2026-11-23T19:00:00.123+0000"
     }));
-    let once = read_all(&direct).unwrap();
+    let once = read_all(&action_event).unwrap();
     assert_eq!(once[0].at, "2026-11-23T19:00:00.123Z".parse().unwrap());
     assert_eq!((once[0].state, once[0].reason.as_str()), (AlarmState::Alarm, "r"));
-    assert_eq!(read_all(&bridged).unwrap(), once);
-    assert_eq!(read_all(&told).unwrap(), once);
+    assert_eq!(read_all(&rule_event).unwrap(), once);
+    assert_eq!(read_all(&topic_event).unwrap(), once);
 }
 
 #[test]
@@ -124,20 +124,20 @@ fn what_is_needed_to_act_is_demanded_by_name_and_never_filled_in() {
 
 #[test]
 fn what_is_of_another_form_is_named() {
-    let [told, direct, bridged] = shapes("RED", "2026-11-23T19:00:00Z");
+    let [topic_event, action_event, rule_event] = shapes("RED", "2026-11-23T19:00:00Z");
     for (event, field) in [
-        (&told, "`Records[0].Sns.Message.NewStateValue`"),
-        (&direct, "`alarmData.state.value`"),
-        (&bridged, "`detail.state.value`"),
+        (&topic_event, "`Records[0].Sns.Message.NewStateValue`"),
+        (&action_event, "`alarmData.state.value`"),
+        (&rule_event, "`detail.state.value`"),
     ] {
         let what = error(event);
         assert!(what.contains(field) && what.contains("`RED`"), "{what}");
     }
-    let [told, direct, bridged] = shapes("ALARM", "yesterday");
+    let [topic_event, action_event, rule_event] = shapes("ALARM", "yesterday");
     for (event, field) in [
-        (&told, "`Records[0].Sns.Message.StateChangeTime`"),
-        (&direct, "`alarmData.state.timestamp`"),
-        (&bridged, "`detail.state.timestamp`"),
+        (&topic_event, "`Records[0].Sns.Message.StateChangeTime`"),
+        (&action_event, "`alarmData.state.timestamp`"),
+        (&rule_event, "`detail.state.timestamp`"),
     ] {
         let what = error(event);
         assert!(what.contains(field), "{what}");
@@ -208,9 +208,9 @@ fn every_field_that_is_not_needed_may_be_left_out_or_null() {
         for shape in ["alarm", "eventbridge"] {
             check(&name(shape), &event(&name(shape)), "", &|event| event);
         }
-        let told = event(&name("sns"));
-        check(&name("sns"), &told, "/Records/0", &|event| event);
-        let message = told["Records"][0]["Sns"]["Message"].as_str().unwrap();
+        let topic_event = event(&name("sns"));
+        check(&name("sns"), &topic_event, "/Records/0", &|event| event);
+        let message = topic_event["Records"][0]["Sns"]["Message"].as_str().unwrap();
         check(&name("sns"), &serde_json::from_str(message).unwrap(), "", &|message| sns(&message));
     }
 }
@@ -218,16 +218,16 @@ fn every_field_that_is_not_needed_may_be_left_out_or_null() {
 #[test]
 fn a_record_of_sns_is_read_without_subject_and_signature_and_in_either_spelling() {
     let change = only(&event("failover-cdn-sns"));
-    let mut told = event("failover-cdn-sns");
-    let message = told["Records"][0]["Sns"].as_object_mut().unwrap();
+    let mut topic_event = event("failover-cdn-sns");
+    let message = topic_event["Records"][0]["Sns"].as_object_mut().unwrap();
     message.retain(|name, _| !["Subject", "Signature", "SignatureVersion"].contains(&name.as_str()));
-    assert_eq!(only(&told), change);
-    let message = told["Records"][0]["Sns"].as_object_mut().unwrap();
+    assert_eq!(only(&topic_event), change);
+    let message = topic_event["Records"][0]["Sns"].as_object_mut().unwrap();
     for (one, other) in [("SigningCertUrl", "SigningCertURL"), ("UnsubscribeUrl", "UnsubscribeURL")] {
         let url = message.remove(one).unwrap();
         message.insert(other.to_owned(), url);
     }
-    assert_eq!(only(&told), change);
+    assert_eq!(only(&topic_event), change);
 }
 
 #[test]
@@ -280,22 +280,22 @@ fn a_time_is_read_with_and_without_a_colon_in_its_offset() {
 #[test]
 fn the_name_of_an_alarm_may_hold_spaces_and_any_letters() {
     let arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:Bücher: 本 / \"down\" 🔥";
-    let [mut told, mut direct, mut bridged] = shapes("ALARM", "2026-11-23T19:00:00.123+0000");
+    let [mut topic_event, mut action_event, mut rule_event] = shapes("ALARM", "2026-11-23T19:00:00.123+0000");
     let message = json!({
         "AlarmArn": arn, "NewStateValue": "ALARM", "StateChangeTime": "2026-11-23T19:00:00.123+0000"
     });
-    told["Records"][0]["Sns"]["Message"] = json!(message.to_string());
-    direct["alarmArn"] = json!(arn);
-    bridged["resources"] = json!([arn]);
-    for event in [told, direct, bridged] {
+    topic_event["Records"][0]["Sns"]["Message"] = json!(message.to_string());
+    action_event["alarmArn"] = json!(arn);
+    rule_event["resources"] = json!([arn]);
+    for event in [topic_event, action_event, rule_event] {
         assert_eq!(only(&event).alarm_arn, arn);
     }
 }
 
 #[test]
 fn a_record_that_cannot_be_read_is_named_and_keeps_no_other_from_being_read() {
-    let [told, ..] = shapes("ALARM", "2026-11-23T19:00:00.123+0000");
-    let whole = &told["Records"][0];
+    let [topic_event, ..] = shapes("ALARM", "2026-11-23T19:00:00.123+0000");
+    let whole = &topic_event["Records"][0];
     let read = changes(&json!({ "Records": [whole, { "Sns": 1 }, null, whole] }));
     let [Ok(first), Err(form), Err(missing), Ok(last)] = &read[..] else { panic!("{read:?}") };
     assert_eq!(first, last);
