@@ -4,7 +4,6 @@ use std::fs;
 
 use firedrill_core::{
     Request,
-    failover::{AlarmState, FailoverTarget, changes, configured, run_of},
     request::{Delivery, Mode, StopWhat, parse},
     run::Caller,
 };
@@ -75,40 +74,13 @@ fn every_event_is_read_as_what_it_is() {
 }
 
 #[test]
-fn every_change_of_an_alarm_is_read_and_its_alarm_is_in_the_configuration() {
-    let drill = "staging/bookstore/database-failover/2026-12-15T10:00:00.000Z";
-    for (name, config, state, run) in [
-        ("failover-cdn-sns", "failover-cdn-config", AlarmState::Alarm, None),
-        // Metric math: no `metricStat` beside the expression.
-        ("failover-cdn-alarm", "failover-cdn-config", AlarmState::Alarm, None),
-        // A composite alarm: no metrics at all.
-        ("failover-cdn-eventbridge", "failover-cdn-config", AlarmState::Alarm, None),
-        // Forced by a drill.
-        ("failover-db-sns", "failover-db-config", AlarmState::Alarm, Some(drill)),
-        ("failover-db-alarm", "failover-db-config", AlarmState::Alarm, None),
-        // CloudWatch takes the forced state back: without the drill's name.
-        ("failover-db-eventbridge", "failover-db-config", AlarmState::Ok, None),
-    ] {
-        let read = changes(&event(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let [change] = &read[..] else { panic!("{name}: {read:?}") };
-        assert_eq!(change.state, state, "{name}");
-        assert_eq!(run_of(&change.reason).map(|id| id.to_string()).as_deref(), run, "{name}");
-        let configs =
-            configured(&event(config).to_string()).unwrap_or_else(|error| panic!("{config}: {error}"));
-        let found = configs.iter().find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn);
-        let (_, resource) = found.unwrap_or_else(|| panic!("{config} does not know {}", change.alarm_arn));
-        let distribution = matches!(resource, FailoverTarget::Distribution { .. });
-        assert_eq!(distribution, name.starts_with("failover-cdn"), "{name}: {resource:?}");
-    }
-}
-
-#[test]
 fn every_event_file_is_known_to_these_tests() {
-    let this = read("tests/tidy/events.rs");
+    // The events of the failover functions are tested beside the code that reads their envelopes.
+    let tests = read("tests/tidy/events.rs") + &read("functions/aws/src/failover/event/tests.rs");
     for file in files().iter().filter(|file| file.starts_with("events")) {
         let name = file.file_stem().unwrap().to_string_lossy();
         assert!(
-            this.contains(&format!("\"{name}\"")) || name == "request.schema",
+            tests.contains(&format!("\"{name}\"")) || name == "request.schema",
             "{} is tested nowhere",
             file.display()
         );

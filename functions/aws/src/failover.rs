@@ -9,6 +9,7 @@ mod answer;
 mod database;
 #[cfg(feature = "failover-cdn")]
 mod distribution;
+mod event;
 mod settings;
 
 use std::time::Duration;

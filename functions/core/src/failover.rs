@@ -9,7 +9,7 @@ mod handle;
 mod rule;
 mod standing;
 
-pub use change::{AlarmChange, AlarmState, UnreadableChange, changes, reason_of, run_of};
+pub use change::{AlarmChange, AlarmState, reason_of, run_of};
 pub use decide::{ChangeDecision, Direction, decide};
 pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverReadiness, HandleError, HandledChange,

@@ -2,14 +2,18 @@
 
 use firedrill_core::{
     failover::{
-        AlarmChange, AlarmState, Claimed, Done, HandleError, HandledChange, Journal, JournalEntry, changes,
-        handle, run_of,
+        AlarmChange, AlarmState, Claimed, Done, HandleError, HandledChange, Journal, JournalEntry, handle,
+        run_of,
     },
     ports::Clock,
 };
 use serde_json::{Value, json};
 
-use super::{Failover, FailoverContext, tell};
+use super::{
+    Failover, FailoverContext,
+    event::{UnreadableChange, changes},
+    tell,
+};
 
 /// Why an event was not answered, by a stable name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,44 +45,33 @@ pub(crate) async fn answer<F: Failover>(
     by: &str,
 ) -> Result<Value, Unanswered> {
     let (mut answered, mut failed) = (Vec::new(), Vec::new());
-    for one in apart(event) {
-        let changes = changes(&one).map_err(|error| unreadable(&error.to_string()));
-        let changes = changes.unwrap_or_else(|error| {
-            failed.push(error);
-            Vec::new()
-        });
-        for change in changes {
-            let done = match configured(context, failovers, &change) {
-                Some((config, failover)) => {
-                    let settings = context.settings.handling;
-                    let mut effect = failover.clone();
-                    let handled = handle(clock, journal, &mut effect, config, settings, &change, by);
-                    Box::pin(handled).await.map_err(Unanswered::from)
-                }
-                None => Err(unknown::<F>(clock, journal, context, &change, by).await),
-            };
-            match done {
-                Ok(answer) => answered.push(shown(&answer)),
-                Err(error) => {
-                    let Unanswered { name, text } = &error;
-                    tracing::error!(alarm = change.alarm_arn, at = %change.at, name, "{text}");
-                    failed.push(error);
-                }
+    for change in changes(event) {
+        let change = match change {
+            Ok(change) => change,
+            Err(error) => {
+                failed.push(unreadable(&error));
+                continue;
+            }
+        };
+        let done = match configured(context, failovers, &change) {
+            Some((config, failover)) => {
+                let settings = context.settings.handling;
+                let mut effect = failover.clone();
+                let handled = handle(clock, journal, &mut effect, config, settings, &change, by);
+                Box::pin(handled).await.map_err(Unanswered::from)
+            }
+            None => Err(unknown::<F>(clock, journal, context, &change, by).await),
+        };
+        match done {
+            Ok(answer) => answered.push(shown(&answer)),
+            Err(error) => {
+                let Unanswered { name, text } = &error;
+                tracing::error!(alarm = change.alarm_arn, at = %change.at, name, "{text}");
+                failed.push(error);
             }
         }
     }
     joined(failed).map_or_else(|| Ok(json!({ "changes": answered })), Err)
-}
-
-/// SNS may send several messages at once: one that cannot be read must not keep the others from being acted
-/// upon.
-fn apart(event: &Value) -> Vec<Value> {
-    match event.get("Records").and_then(Value::as_array) {
-        Some(journal) if journal.len() > 1 => {
-            journal.iter().map(|record| json!({ "Records": [record] })).collect()
-        }
-        _ => vec![event.clone()],
-    }
 }
 
 fn configured<'a, F>(
@@ -90,9 +83,9 @@ fn configured<'a, F>(
     known.find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn)
 }
 
-fn unreadable(text: &str) -> Unanswered {
-    tracing::error!("{text}");
-    Unanswered { name: "UnreadableEvent", text: text.to_owned() }
+fn unreadable(error: &UnreadableChange) -> Unanswered {
+    tracing::error!(field = error.field, "{error}");
+    Unanswered { name: "UnreadableEvent", text: error.to_string() }
 }
 
 /// As the answer shows it, and the log.

@@ -1,11 +1,6 @@
-//! A change of an alarm, in the three shapes in which AWS delivers it.
-//!
-//! Parsed leniently: metric-math alarms lack fields that the typed events demand, and SNS leaves out what an
-//! alarm does not have. What is needed to act is demanded: which alarm, which state, when.
+//! A change of an alarm, whatever delivered it, and the mark by which a run knows the changes it forced.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use thiserror::Error;
 
 use crate::{Timestamp, run::RunId};
 
@@ -27,19 +22,6 @@ impl std::fmt::Display for AlarmState {
     }
 }
 
-impl AlarmState {
-    /// From CloudWatch's word.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        match word {
-            "OK" => Some(Self::Ok),
-            "ALARM" => Some(Self::Alarm),
-            "INSUFFICIENT_DATA" => Some(Self::InsufficientData),
-            _ => None,
-        }
-    }
-}
-
 /// One change of one alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmChange {
@@ -51,16 +33,6 @@ pub struct AlarmChange {
     pub state: AlarmState,
     /// Why.
     pub reason: String,
-}
-
-/// What was delivered is no change of an alarm.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the event is no change of an alarm: `{field}` {what}")]
-pub struct UnreadableChange {
-    /// Where.
-    pub field: String,
-    /// What is wrong there.
-    pub what: String,
 }
 
 const MARK: &str = "Firedrill run [";
@@ -79,135 +51,9 @@ pub fn run_of(reason: &str) -> Option<RunId> {
     (!id.is_empty()).then(|| RunId(id.to_owned()))
 }
 
-/// The changes in one event: from SNS (`Records`, several at once), from an alarm's Lambda action
-/// (`alarmData`), or from EventBridge (`detail`).
-///
-/// # Errors
-/// Names the first field that is missing or cannot be read.
-pub fn changes(event: &Value) -> Result<Vec<AlarmChange>, UnreadableChange> {
-    if let Some(records) = event.get("Records") {
-        let records = records.as_array().filter(|records| !records.is_empty());
-        let records = records.ok_or_else(|| wrong("Records", "holds no message"))?;
-        return records.iter().enumerate().map(|(i, record)| from_sns(i, record)).collect();
-    }
-    if event.get("alarmData").is_some() {
-        return Ok(vec![from_state(event, "alarmData", text(event, "/alarmArn")?)?]);
-    }
-    if event.get("detail").is_some() {
-        let source = text(event, "/source")?;
-        if source != "aws.cloudwatch" {
-            return Err(wrong("source", &format!("is `{source}`, not aws.cloudwatch")));
-        }
-        return Ok(vec![from_state(event, "detail", text(event, "/resources/0")?)?]);
-    }
-    Err(wrong(
-        "Records",
-        "is missing, and so are `alarmData` and `detail`: SNS, Lambda actions and EventBridge send these",
-    ))
-}
-
-/// The direct action's `alarmData` and EventBridge's `detail` are of one form.
-fn from_state(event: &Value, under: &str, alarm_arn: String) -> Result<AlarmChange, UnreadableChange> {
-    let field = |name: &str| format!("/{under}/state/{name}");
-    let reason = event.pointer(&field("reason")).and_then(Value::as_str).unwrap_or_default();
-    Ok(AlarmChange {
-        alarm_arn,
-        at: moment(&text(event, &field("timestamp"))?, &field("timestamp"))?,
-        state: state(&text(event, &field("value"))?, &field("value"))?,
-        reason: reason.to_owned(),
-    })
-}
-
-/// SNS carries another document, as a string.
-fn from_sns(index: usize, record: &Value) -> Result<AlarmChange, UnreadableChange> {
-    let at = format!("Records[{index}].Sns.Message");
-    let message = record.pointer("/Sns/Message").and_then(Value::as_str);
-    let message = message.ok_or_else(|| wrong(&at, "is not there"))?;
-    let message: Value =
-        serde_json::from_str(message).map_err(|error| wrong(&at, &format!("is not JSON: {error}")))?;
-    let inside = |name: &str| {
-        let found = message.get(name).and_then(Value::as_str);
-        found.map(str::to_owned).ok_or_else(|| wrong(&format!("{at}.{name}"), "is not there"))
-    };
-    Ok(AlarmChange {
-        alarm_arn: inside("AlarmArn")?,
-        at: moment(&inside("StateChangeTime")?, &format!("{at}.StateChangeTime"))?,
-        state: state(&inside("NewStateValue")?, &format!("{at}.NewStateValue"))?,
-        reason: inside("NewStateReason").unwrap_or_default(),
-    })
-}
-
-fn wrong(field: &str, what: &str) -> UnreadableChange {
-    UnreadableChange { field: field.trim_start_matches('/').replace('/', "."), what: what.to_owned() }
-}
-
-fn text(event: &Value, pointer: &str) -> Result<String, UnreadableChange> {
-    let found = event.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).ok_or_else(|| wrong(pointer, "is not there, or is no text"))
-}
-
-fn state(word: &str, field: &str) -> Result<AlarmState, UnreadableChange> {
-    AlarmState::named(word).ok_or_else(|| wrong(field, &format!("is `{word}`, which is no alarm's state")))
-}
-
-/// CloudWatch writes offsets without a colon (`+0000`), which RFC 3339 does not know.
-fn moment(text: &str, field: &str) -> Result<Timestamp, UnreadableChange> {
-    let parsed = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
-        .and_then(|broken| broken.to_timestamp())
-        .map(|at| Timestamp::from_millis(at.as_millisecond()));
-    parsed
-        .or_else(|_| text.parse::<Timestamp>())
-        .map_err(|error| wrong(field, &format!("is `{text}`, which is no time: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    const ARN: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:cdn";
-
-    fn sns(message: &Value) -> Value {
-        json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": message.to_string() } }] })
-    }
-
-    #[test]
-    fn one_change_is_the_same_change_in_all_three_shapes() {
-        let state = json!({ "value": "ALARM", "reason": "r", "timestamp": "2026-11-23T19:00:00.123+0000" });
-        let direct = json!({
-            "source": "aws.cloudwatch", "alarmArn": ARN, "time": "2026-11-23T19:00:00.200+0000",
-            // A metric-math alarm: no metricStat, and custom reason data.
-            "alarmData": {
-                "alarmName": "cdn", "state": state, "previousState": { "value": "OK" },
-                "configuration": { "metrics": [{ "id": "e1", "expression": "m1/m2", "returnData": true }] }
-            }
-        });
-        let bridged = json!({
-            "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "resources": [ARN],
-            "detail": { "alarmName": "cdn", "state": state }
-        });
-        let told = sns(&json!({
-            "AlarmName": "cdn", "AlarmArn": ARN, "NewStateValue": "ALARM", "NewStateReason": "r",
-            "StateChangeTime": "2026-11-23T19:00:00.123+0000"
-        }));
-        let once = changes(&direct).unwrap();
-        assert_eq!(once[0].at, "2026-11-23T19:00:00.123Z".parse().unwrap());
-        assert_eq!(changes(&bridged).unwrap(), once);
-        assert_eq!(changes(&told).unwrap(), once);
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let error = |event: Value| changes(&event).unwrap_err().to_string();
-        assert!(error(json!({})).contains("`Records` is missing"));
-        assert!(error(json!({ "Records": [] })).contains("holds no message"));
-        assert!(error(sns(&json!({ "AlarmArn": ARN }))).contains("Records[0].Sns.Message.StateChangeTime"));
-        let state = json!({ "value": "RED", "timestamp": "2026-11-23T19:00:00Z" });
-        let what = error(json!({ "alarmArn": ARN, "alarmData": { "state": state } }));
-        assert!(what.contains("alarmData.state.value") && what.contains("`RED`"), "{what}");
-        assert!(error(json!({ "source": "aws.ec2", "detail": {} })).contains("not aws.cloudwatch"));
-    }
 
     #[test]
     fn a_run_is_known_by_the_reason_it_gave_and_by_nothing_else() {

@@ -154,7 +154,8 @@ async fn one_change_that_fails_keeps_none_of_the_others_from_being_handled() {
     let stands = [FailoverReadiness::Unknown("throttled".to_owned()), FailoverReadiness::Ready];
     let error = answered(&book, &context, &stands, &event).await.unwrap_err();
     assert_eq!(error.name, "NotNow");
-    assert!(error.text.contains("throttled") && error.text.contains("is not JSON"), "{}", error.text);
+    assert!(error.text.contains("throttled"), "{}", error.text);
+    assert!(error.text.contains("`Records[1].Sns.Message` is not JSON"), "{}", error.text);
     let expected = [("throttled".to_owned(), None), ("well".to_owned(), Some(Done::FailedOver))];
     assert_eq!(book.done(), expected);
 }
