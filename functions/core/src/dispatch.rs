@@ -75,7 +75,9 @@ pub enum DispatchError {
     #[error("run `{0}` is owned by another invocation, which keeps renewing its lease")]
     Busy(String),
     /// An operator command was recorded, but this invocation could not apply it.
-    #[error("{then}; the command for run `{run_id}` is on record, and the run's owner or the watchdog will apply it")]
+    #[error(
+        "{then}; the command for run `{run_id}` is on record, and the run's owner or the watchdog will apply it"
+    )]
     CommandRecorded {
         /// The run.
         run_id: RunId,
@@ -156,7 +158,8 @@ pub async fn dispatch_delivery<D: Inject>(
                 // Checked before the command is recorded: one sent to the wrong function must have no effect.
                 Err(wrong @ DispatchError::WrongFunction(_)) => return Err(wrong),
                 Err(DispatchError::NoSuchRun(_)) => {
-                    Err(StoreError::Refused("the request that started the run is not on record".to_owned()).into())
+                    Err(StoreError::Refused("the request that started the run is not on record".to_owned())
+                        .into())
                 }
                 drill => drill,
             };
@@ -190,7 +193,8 @@ async fn switch(clock: &impl Clock, store: &impl Store, order: &SwitchOrder) -> 
     let mut answer =
         json!({ "killSwitch": scope.to_string(), "engaged": engaged.is_some(), "until": until, "by": by });
     if let Some(earlier) = engaged.as_ref().filter(|engaged| *engaged != switch) {
-        answer["note"] = json!("this kill switch was already engaged, for at least as long: it stays as it was");
+        answer["note"] =
+            json!("this kill switch was already engaged, for at least as long: it stays as it was");
         answer["reason"] = json!(earlier.reason);
     }
     Ok(answer)
@@ -301,10 +305,9 @@ async fn plan<D: Inject>(
     run.reason = Some(if plan.could_run() {
         "a run could start: every gate is open, every probe answers yes, and no permission is known to be missing".to_owned()
     } else {
-        plan.refused
-            .clone()
-            .or_else(|| gate::closed(&plan.gates))
-            .unwrap_or_else(|| "a run could not start: a probe does not answer yes, or a permission is denied".to_owned())
+        plan.refused.clone().or_else(|| gate::closed(&plan.gates)).unwrap_or_else(|| {
+            "a run could not start: a probe does not answer yes, or a permission is denied".to_owned()
+        })
     });
     close(&mut run, Outcome::Planned, now);
     run.evidence.written = 1;

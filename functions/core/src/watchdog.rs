@@ -270,8 +270,12 @@ async fn drive_within_slot<D: Drill>(
     let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
     TaskResult::Driven(match select(pin!(work), pin!(too_long)).await {
         Either::Left((Ok(result), _)) => result,
-        Either::Left((Err(_), _)) => failed("continuing it panicked: nothing more is done for it in this tick"),
-        Either::Right(((), _)) => failed("it did not end within its time slice: a call hangs; nothing more is done for it in this tick"),
+        Either::Left((Err(_), _)) => {
+            failed("continuing it panicked: nothing more is done for it in this tick")
+        }
+        Either::Right(((), _)) => failed(
+            "it did not end within its time slice: a call hangs; nothing more is done for it in this tick",
+        ),
     })
 }
 

@@ -1,7 +1,7 @@
-//! A change of an alarm, in the three shapes in which AWS delivers it.
+//! Alarm change: one change of an alarm's state, in the three shapes in which AWS delivers it.
 //!
-//! Parsed leniently: metric-math alarms lack fields that the typed events demand, and SNS leaves out what an
-//! alarm does not have. What is needed to act is demanded: which alarm, which state, when.
+//! Parsed leniently: metric-math alarms lack fields that typed events demand, and SNS leaves out what an
+//! alarm does not have. Only what is needed to act is required: the alarm, its state, the time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,9 +9,9 @@ use thiserror::Error;
 
 use crate::{Timestamp, run::RunId};
 
-/// The state of an alarm.
+/// The state of an alarm, as CloudWatch names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the words are CloudWatch's")]
+#[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum AlarmState {
     #[serde(rename = "OK")]
     Ok,
@@ -28,10 +28,10 @@ impl std::fmt::Display for AlarmState {
 }
 
 impl AlarmState {
-    /// From CloudWatch's word.
+    /// The state of this CloudWatch name; `None` if it is not one.
     #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        match word {
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
             "OK" => Some(Self::Ok),
             "ALARM" => Some(Self::Alarm),
             "INSUFFICIENT_DATA" => Some(Self::InsufficientData),
@@ -47,35 +47,36 @@ pub struct AlarmChange {
     pub alarm_arn: String,
     /// When it changed, by CloudWatch's clock.
     pub at: Timestamp,
-    /// To what.
+    /// The state it changed to.
     pub state: AlarmState,
-    /// Why.
+    /// The reason that CloudWatch, or the caller of `SetAlarmState`, gave; empty if the event holds none.
     pub reason: String,
 }
 
-/// What was delivered is no change of an alarm.
+/// The delivered event cannot be read as a change of an alarm.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the event is no change of an alarm: `{field}` {what}")]
+#[error("the event is not a change of an alarm: `{field}` {what}")]
 pub struct UnreadableChange {
-    /// Where.
+    /// The path of the field.
     pub field: String,
-    /// What is wrong there.
+    /// What is wrong with it.
     pub what: String,
 }
 
-const MARK: &str = "Firedrill run [";
+/// How the reason of an alarm that a run set begins.
+const REASON_PREFIX: &str = "Firedrill run [";
 
-/// The reason that a run gives when it sets an alarm's state. It holds the run's identity, by which the
-/// failover function and the run itself know the change again.
+/// The reason that a run gives when it sets an alarm's state. It holds the run's id, by which the failover function and
+/// the run itself recognise the change.
 #[must_use]
 pub fn reason_of(run: &RunId, what: &str) -> String {
-    format!("{MARK}{run}] {what}")
+    format!("{REASON_PREFIX}{run}] {what}")
 }
 
-/// The run that gave this reason, if one did.
+/// The run that gave this reason; `None` if none did.
 #[must_use]
 pub fn run_of(reason: &str) -> Option<RunId> {
-    let (id, _) = reason.strip_prefix(MARK)?.split_once(']')?;
+    let (id, _) = reason.strip_prefix(REASON_PREFIX)?.split_once(']')?;
     (!id.is_empty()).then(|| RunId(id.to_owned()))
 }
 
@@ -106,7 +107,7 @@ pub fn changes(event: &Value) -> Result<Vec<AlarmChange>, UnreadableChange> {
     ))
 }
 
-/// The direct action's `alarmData` and EventBridge's `detail` are of one form.
+/// Reads `alarmData` of a direct Lambda action, or `detail` of EventBridge: both have the same form.
 fn from_state(event: &Value, under: &str, alarm_arn: String) -> Result<AlarmChange, UnreadableChange> {
     let field = |name: &str| format!("/{under}/state/{name}");
     let reason = event.pointer(&field("reason")).and_then(Value::as_str).unwrap_or_default();
@@ -118,16 +119,16 @@ fn from_state(event: &Value, under: &str, alarm_arn: String) -> Result<AlarmChan
     })
 }
 
-/// SNS carries another document, as a string.
+/// Reads an SNS record: its message is another document, as a string.
 fn from_sns(index: usize, record: &Value) -> Result<AlarmChange, UnreadableChange> {
     let at = format!("Records[{index}].Sns.Message");
     let message = record.pointer("/Sns/Message").and_then(Value::as_str);
-    let message = message.ok_or_else(|| wrong(&at, "is not there"))?;
+    let message = message.ok_or_else(|| wrong(&at, "is missing"))?;
     let message: Value =
         serde_json::from_str(message).map_err(|error| wrong(&at, &format!("is not JSON: {error}")))?;
     let inside = |name: &str| {
         let found = message.get(name).and_then(Value::as_str);
-        found.map(str::to_owned).ok_or_else(|| wrong(&format!("{at}.{name}"), "is not there"))
+        found.map(str::to_owned).ok_or_else(|| wrong(&format!("{at}.{name}"), "is missing"))
     };
     Ok(AlarmChange {
         alarm_arn: inside("AlarmArn")?,
@@ -143,21 +144,22 @@ fn wrong(field: &str, what: &str) -> UnreadableChange {
 
 fn text(event: &Value, pointer: &str) -> Result<String, UnreadableChange> {
     let found = event.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).ok_or_else(|| wrong(pointer, "is not there, or is no text"))
+    found.map(str::to_owned).ok_or_else(|| wrong(pointer, "is missing, or is not a string"))
 }
 
-fn state(word: &str, field: &str) -> Result<AlarmState, UnreadableChange> {
-    AlarmState::named(word).ok_or_else(|| wrong(field, &format!("is `{word}`, which is no alarm's state")))
+fn state(name: &str, field: &str) -> Result<AlarmState, UnreadableChange> {
+    AlarmState::named(name)
+        .ok_or_else(|| wrong(field, &format!("is `{name}`, which is not a state of an alarm")))
 }
 
-/// CloudWatch writes offsets without a colon (`+0000`), which RFC 3339 does not know.
+/// Reads a time. CloudWatch writes offsets without a colon (`+0000`), which RFC 3339 does not allow.
 fn moment(text: &str, field: &str) -> Result<Timestamp, UnreadableChange> {
     let parsed = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
         .and_then(|broken| broken.to_timestamp())
         .map(|at| Timestamp::from_millis(at.as_millisecond()));
     parsed
         .or_else(|_| text.parse::<Timestamp>())
-        .map_err(|error| wrong(field, &format!("is `{text}`, which is no time: {error}")))
+        .map_err(|error| wrong(field, &format!("is `{text}`, which is not a time: {error}")))
 }
 
 #[cfg(test)]
@@ -187,14 +189,14 @@ mod tests {
             "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "resources": [ARN],
             "detail": { "alarmName": "cdn", "state": state }
         });
-        let told = sns(&json!({
+        let by_sns = sns(&json!({
             "AlarmName": "cdn", "AlarmArn": ARN, "NewStateValue": "ALARM", "NewStateReason": "r",
             "StateChangeTime": "2026-11-23T19:00:00.123+0000"
         }));
         let once = changes(&direct).unwrap();
         assert_eq!(once[0].at, "2026-11-23T19:00:00.123Z".parse().unwrap());
         assert_eq!(changes(&bridged).unwrap(), once);
-        assert_eq!(changes(&told).unwrap(), once);
+        assert_eq!(changes(&by_sns).unwrap(), once);
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             return finish_untouched(run, Verdict::Skipped, reason, now);
         }
         if let Some(Readiness::Unknown(why)) = &observed.prepared {
-            let reason = format!("what the run needs could not be read in time, so nothing was injected: {why}");
+            let reason =
+                format!("what the run needs could not be read in time, so nothing was injected: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         let reason = not_steady(run, now);

@@ -23,7 +23,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     let deadline = injection.deadline;
     let Some(began) = injection.began() else { return retry_injection(run, observed, now) };
     if let (Tristate::No, Some(at)) = (observed.in_place, observed.looked) {
-        // A forced alarm need not last, but its history keeps it: a gap between two looks hides only a stopped target.
+        // A forced alarm need not last, but its history keeps it: a gap between two looks matters in mode `stop` only.
         let gap = at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
         injection.unobserved |= gap && run.mode.lasts();
         injection.last_absent = Some(at);
@@ -39,8 +39,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if observed.in_place == Tristate::Yes && !is_caused_by_datapoints(run, observed) {
-        let reason =
-            "the alarm went to ALARM, and it is not known whether this run's datapoints or a real failure raised it";
+        let reason = "the alarm went to ALARM, and it is not known whether this run's datapoints or a real failure raised it";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     }
     if observed.in_place == Tristate::Yes {
@@ -56,7 +55,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
     let looked_late = run.injection.as_ref().and_then(|i| i.last_absent).is_some_and(|at| at >= deadline);
     if looked_late && unobserved {
-        let reason = "nobody looked for a while whether the failure was in place, so it may have been missed".to_owned();
+        let reason = "nobody looked for a while whether the failure was in place, so it may have been missed"
+            .to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     if looked_late {
@@ -156,11 +156,15 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     match &observed.prepared {
         Some(Readiness::Ready(ready)) if is_unchanged(run, ready) => {}
         Some(Readiness::Ready(_)) => {
-            let reason = format!("the injecting call was not executed ({code}): {message}; its target has changed since");
+            let reason = format!(
+                "the injecting call was not executed ({code}): {message}; its target has changed since"
+            );
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Refused(why)) => {
-            let reason = format!("the injecting call was not executed ({code}): {message}; it is not sent again: {why}");
+            let reason = format!(
+                "the injecting call was not executed ({code}): {message}; it is not sent again: {why}"
+            );
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Unknown(_)) | None => return Decision::Wait,

@@ -22,14 +22,15 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
     // An earlier owner may have carried out the undo and died before it could save that.
     if run.trigger.is_some() && run.times.failed_over.is_some() && observed.failed_over == Tristate::No {
-        let reason = "traffic or the writer was moved back to the primary before recovery was decided".to_owned();
+        let reason =
+            "traffic or the writer was moved back to the primary before recovery was decided".to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     match judge(run, now) {
         Judgement::Wait => Decision::Wait,
         Judgement::Decided { verdict: Verdict::NotRecovered, .. } if may_have_been_missed(run) => {
-            let reason =
-                "nobody could look for a while: the application may have recovered and failed again".to_owned();
+            let reason = "nobody could look for a while: the application may have recovered and failed again"
+                .to_owned();
             roll_back(run, Verdict::Inconclusive, reason, now)
         }
         Judgement::Decided { verdict, recovered, serving_standby, impaired, reason } => {

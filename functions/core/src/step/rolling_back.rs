@@ -159,7 +159,10 @@ fn hold_unless_safe(run: &mut Run, observed: &Observation, now: Timestamp) -> Op
     };
     let (cause, text) = match hold {
         Hold::RealIncident => ("real incident", "what traffic would be moved back to is not well"),
-        Hold::PrimaryUnknown => ("primary unknown", "the primary's own probe could not be read, so nobody knows whether it is healthy"),
+        Hold::PrimaryUnknown => (
+            "primary unknown",
+            "the primary's own probe could not be read, so nobody knows whether it is healthy",
+        ),
     };
     super::set_verdict(run, Verdict::Stopped, cause.to_owned());
     run.hold = Some(hold);
@@ -184,7 +187,8 @@ pub(super) fn step_while_held(run: &mut Run, observed: &Observation, now: Timest
     };
     // A release may be applied minutes after it was given: its operator did not know of alarms raised in between.
     let given_at = release.given_at.map_or(now, |at| at.min(now));
-    let known = Timestamp::from_millis(given_at.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
+    let known =
+        Timestamp::from_millis(given_at.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
     let fail_back = release.fail_back;
     run.hold = None;
     run.phase = Phase::RollingBack;

@@ -57,7 +57,9 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             .find(|(streak, rule)| !streak.holds_now(rule, now))
             .map_or_else(
                 || "whether every undo step is still in effect could not be read".to_owned(),
-                |(_, rule)| format!("every undo step is confirmed, but probe `{}` does not hold again", rule.probe),
+                |(_, rule)| {
+                    format!("every undo step is confirmed, but probe `{}` does not hold again", rule.probe)
+                },
             );
         rollback_failed(run, missing, now);
     }
