@@ -90,7 +90,7 @@ pub trait FailoverAction {
     /// Sends the one mutating call, once.
     fn call(&mut self, direction: Direction) -> impl Future<Output = CallResult>;
     /// Whether a call whose outcome is unknown may be sent again after a look: true where a second one changes nothing, as
-    /// with `UpdateDistribution` and its ETag; false where it would move the writer back, as with `FailoverDBCluster`.
+    /// with `UpdateDistribution` and its `ETag`; false where it would move the writer back, as with `FailoverDBCluster`.
     fn is_repeatable(&self) -> bool;
     /// Pages operators about a real failover; false if the page could not be sent.
     fn page(&mut self, text: &str) -> impl Future<Output = bool>;

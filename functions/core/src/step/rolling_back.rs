@@ -117,7 +117,7 @@ fn next_undo_step(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
 
 /// The open undo steps that may be sent. A step whose state could not be read is sent all the same, because every step
 /// names the state it leads to and may be repeated: starting a running instance or setting back an alarm in OK changes
-/// nothing, a distribution is updated on a fresh ETag, and a failover names its target, the original writer.
+/// nothing, a distribution is updated on a fresh `ETag`, and a failover names its target, the original writer.
 fn sendable_steps(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize> {
     let open = run.undo.iter().enumerate().filter(|(_, step)| {
         step.progress.state == StepState::Open && !step.awaited && step.moves_traffic == traffic

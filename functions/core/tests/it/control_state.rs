@@ -98,8 +98,7 @@ fn nothing_is_injected_while_a_kill_switch_is_engaged() {
         assert_eq!(is_untouched(&world), keeps, "{scope:?} until {until:?}");
         assert_eq!(run.outcome == Some(Outcome::Skipped), keeps, "{scope:?} until {until:?}: {run:?}");
         if keeps {
-            let expected =
-                format!("gate `kill switch` is closed: that of {scope} was engaged by ana: black friday");
+            let expected = format!("gate `kill switch` is closed: engaged for {scope} by ana: black friday");
             assert!(reason(&run).starts_with(&expected), "{}", reason(&run));
         }
     }
@@ -235,7 +234,7 @@ fn a_stop_before_the_intent_is_saved_skips_the_run() {
         assert_eq!(run.outcome, Some(Outcome::Skipped));
         assert_eq!(reason(&run), "stopped by ana: enough");
         assert!(world.table.first(Phase::Finished).unwrap() <= said + two_polls());
-        assert_eq!(answer["runs"][0]["then"], "nothing was touched: it is skipped");
+        assert_eq!(answer["runs"][0]["then"], "nothing was touched: the run ends as skipped");
         assert_eq!(answer["runs"][0]["willBeUndone"], json!([]));
     }
 }
@@ -256,7 +255,7 @@ fn a_stop_after_the_intent_is_saved_rolls_back_within_two_polls() {
                 (of["runId"].as_str(), of["phase"].as_str()),
                 (Some(&*id().0), Some(&*phase.to_string()))
             );
-            assert_eq!(of["then"], "it stops, and is rolled back");
+            assert_eq!(of["then"], "the run stops and is rolled back");
             assert_eq!(of["willBeUndone"][0]["action"], "StartInstances");
             assert_eq!(of["willBeUndone"][0]["resources"], json!(["i-0123456789abcdef0"]));
         }
@@ -276,7 +275,7 @@ fn a_stop_during_the_rollback_is_recorded_and_changes_nothing_else() {
             assert_eq!(run.stop, Some(Stop { by: "ana".to_owned(), reason: "enough".to_owned() }), "{phase}");
             assert_eq!((run.verdict, run.outcome), (undisturbed.verdict, undisturbed.outcome), "{phase}");
             assert_eq!(world.targets.undone.borrow().len(), calm.targets.undone.borrow().len(), "{phase}");
-            assert_eq!(answer["runs"][0]["then"], "it is being rolled back already: nothing changes");
+            assert_eq!(answer["runs"][0]["then"], "the run is being rolled back already: nothing changes");
         }
     }
 }
@@ -289,7 +288,7 @@ fn a_stop_of_a_finished_run_says_that_it_is_over_and_one_of_no_run_that_there_is
     assert_eq!(refused.name(), "NoSuchRun");
     let run = play(&world, nothing());
     let answer = world.time.run(world.dispatch("operator", &by_run)).unwrap();
-    assert_eq!(answer["runs"][0]["then"], "it is over: nothing follows");
+    assert_eq!(answer["runs"][0]["then"], "the run is finished: nothing changes");
     assert!(world.table.commands.borrow().is_empty(), "nobody would ever hear it");
     let answer = world.time.run(world.dispatch("operator", &by_application)).unwrap();
     assert_eq!(answer["runs"], json!([]));
@@ -342,7 +341,7 @@ fn a_stop_of_a_run_that_nobody_carries_on_is_heard_by_the_watchdog() {
         futures_util::future::select(function, dies).await;
     });
     let answer = world.time.run(world.dispatch("operator", &control_state()[0])).unwrap();
-    assert_eq!(answer["runs"][0]["then"], "it stops, and is rolled back");
+    assert_eq!(answer["runs"][0]["then"], "the run stops and is rolled back");
     world.time.run(world.tick_until_nothing_is_open());
     let run = world.table.head(&id());
     assert_eq!((run.outcome, reason(&run)), (Some(Outcome::Stopped), "stopped by ana: enough"));

@@ -48,7 +48,7 @@ fn a_run_whose_store_is_lost_is_never_said_to_have_injected_nothing() {
     let said = error.to_string();
     assert_eq!(error.name(), "StoreLost", "{said}");
     assert!(
-        said.contains("`staging/bookstore/d/r`") && said.contains("taken back by the watchdog"),
+        said.contains("`staging/bookstore/d/r`") && said.contains("rolled back by the watchdog"),
         "{said}"
     );
     assert!(said.contains("away") && !said.contains("nothing was injected"), "{said}");
@@ -92,10 +92,7 @@ fn a_word_that_is_on_record_is_never_answered_as_if_it_were_not() {
     let error = answered.unwrap_err();
     assert_eq!(error.name(), "Busy");
     let said = error.to_string();
-    assert!(
-        said.contains("is being carried on by another invocation") && said.contains("is on record"),
-        "{said}"
-    );
+    assert!(said.contains("is owned by another invocation") && said.contains("is on record"), "{said}");
     assert!(world.table.commands.borrow()[&id].release.is_some());
     // Without a word there is nothing on record.
     let busy = DispatchError::Busy(id.0.clone());

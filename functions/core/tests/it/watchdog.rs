@@ -166,7 +166,10 @@ fn a_run_that_panics_keeps_no_other_from_being_finished() {
     world.targets.poison.borrow_mut().insert(bad.clone());
     let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
     assert!(is_restored(&world, &good) && !is_restored(&world, &bad));
-    assert_eq!(ticked.failed, [(bad, "carrying it on panicked".to_owned())]);
+    assert_eq!(
+        ticked.failed,
+        [(bad, "continuing it panicked: nothing more is done for it in this tick".to_owned())]
+    );
 }
 
 #[test]
