@@ -303,7 +303,8 @@ async fn plan<D: Inject>(
     plan.gates.push(gate::lateness(request, now));
     plan.gates.extend(gate::recorded(&store.control_state(&run).await, &invocation.timing, now));
     run.reason = Some(if plan.could_run() {
-        "a run could start: every gate is open, every probe answers yes, and no permission is known to be missing".to_owned()
+        "a run could start: every gate is open, every probe answers yes, and no permission is denied"
+            .to_owned()
     } else {
         plan.refused.clone().or_else(|| gate::closed(&plan.gates)).unwrap_or_else(|| {
             "a run could not start: a probe does not answer yes, or a permission is denied".to_owned()

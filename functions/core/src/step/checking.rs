@@ -9,8 +9,8 @@ use crate::{
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     if run.has_successor() {
-        let reason = "abandoned: the invocation that started the run ended before it injected anything; nothing was touched"
-            .to_owned();
+        let reason =
+            "abandoned: the invocation that started the run ended before anything was injected".to_owned();
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
     if let Some(reason) = stop_reason(run) {

@@ -16,7 +16,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     record_detection(run, observed);
     let Some(injection) = &mut run.injection else {
         // This code never writes such a head. Nobody knows what was sent, so the undo on record is carried out.
-        let reason = "the record holds no intent: what was injected is not known, and the undo on record is carried out";
+        let reason = "the record holds no intent: what was injected is unknown; its undo is carried out";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     };
     let before = injection.last_absent;
@@ -39,7 +39,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if observed.in_place == Tristate::Yes && !is_caused_by_datapoints(run, observed) {
-        let reason = "the alarm went to ALARM, and it is not known whether this run's datapoints or a real failure raised it";
+        let reason = "the alarm went to ALARM, raised by either this run's datapoints or a real failure";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     }
     if observed.in_place == Tristate::Yes {

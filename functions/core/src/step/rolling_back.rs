@@ -161,7 +161,7 @@ fn hold_unless_safe(run: &mut Run, observed: &Observation, now: Timestamp) -> Op
         Hold::RealIncident => ("real incident", "what traffic would be moved back to is not well"),
         Hold::PrimaryUnknown => (
             "primary unknown",
-            "the primary's own probe could not be read, so nobody knows whether it is healthy",
+            "the primary's own probe or the alarm could not be read, so nobody knows whether the primary is healthy",
         ),
     };
     super::set_verdict(run, Verdict::Stopped, cause.to_owned());

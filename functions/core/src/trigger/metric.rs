@@ -98,7 +98,7 @@ pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<
     }
     let statistic = alarm
         .statistic
-        .ok_or("its statistic is a percentile or another extended one: whether mixed data breaches cannot be computed")?;
+        .ok_or("its statistic is a percentile or similar: whether mixed data breaches cannot be computed")?;
     let comparison = alarm.comparison.ok_or("its comparison operator is not known to this version")?;
     let breaching = value.value.as_f64().ok_or("the value to publish is not a number")?;
     let ours = f64::from(value.per_period);

@@ -127,8 +127,8 @@ pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
     })
 }
 
-/// Whether an action may do more than notify. Harmless are topics and functions, whose own wiring is read, and the creation of operational
-/// items.
+/// Whether an action may do more than notify. Harmless are topics and functions, whose own wiring is read, and the creation
+/// of operational items.
 fn is_dangerous(action: &str) -> bool {
     let parts: Vec<&str> = action.splitn(6, ':').collect();
     match parts[..] {
