@@ -1,4 +1,4 @@
-//! What an invocation does with what it was sent.
+//! Dispatch: reads one delivery, starts, resumes or controls a run, and returns the answer.
 
 mod new_run;
 mod stop;
@@ -25,61 +25,63 @@ use crate::{
     timing::Timing,
 };
 
-/// What an invocation knows about itself.
+/// One invocation of a drill function: its identity, its time and the stack's parameters.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// The request id; a retry keeps it.
+    /// The Lambda request id; asynchronous retries keep it.
     pub request_id: String,
-    /// Unique to this invocation.
+    /// The owner that this invocation writes into a head; unique to the invocation.
     pub owner: OwnerId,
-    /// When to hand over, as time since the invocation began.
+    /// When to hand the run over, as time since the invocation began.
     pub ends_at: Duration,
-    /// The stack's numbers.
+    /// The stack's timing parameters.
     pub timing: Timing,
-    /// What the stack allows.
+    /// What the stack allows, whatever a request says.
     pub policy: Policy,
 }
 
-/// Why a delivery could not be answered.
+/// Why a delivery was answered with an error.
 #[derive(Debug, Error)]
 pub enum DispatchError {
-    /// It cannot be acted on; nothing was recorded.
+    /// The delivery cannot be read or is not valid; nothing was recorded.
     #[error(transparent)]
     Parse(#[from] ParseError),
-    /// The store failed before anything was touched, or its answer never came.
+    /// The store failed before this invocation touched anything, or its answer was lost.
     #[error("{0}; nothing was injected by this invocation")]
     Store(#[from] StoreError),
-    /// The store could not be reached any more while a run was carried on.
+    /// The store became unreachable while this invocation owned a run.
     #[error(
-        "{error}; run `{run_id}` was {phase}, and its last steps may not be on record: what may have been injected is \
-         taken back by the watchdog, from the record, once the lease of this invocation has run out"
+        "{error}; run `{run_id}` was {phase}, and its last steps may not be on record: once the lease of this invocation \
+         has expired, what may have been injected is rolled back by the watchdog, from the record"
     )]
     StoreLost {
-        /// Which run.
+        /// The run.
         run_id: RunId,
-        /// Where it stood.
+        /// Its phase in memory when the invocation ended.
         phase: Phase,
-        /// What the store said last.
+        /// The store's last error.
         error: StoreError,
     },
-    /// There is no such run.
+    /// No run has this id.
     #[error("there is no run `{0}`")]
     NoSuchRun(String),
-    /// A run that is neither held nor failed to roll back goes its own way.
+    /// The run is neither held nor did its rollback fail, so it needs no operator.
     #[error("run `{0}` is neither held nor did its rollback fail: there is nothing to release")]
     NothingToRelease(String),
-    /// The request is for another drill function.
+    /// The request belongs to another drill function: why, and which one.
     #[error("{0}; nothing was touched")]
     WrongFunction(String),
-    /// Another invocation is carrying the run on.
-    #[error("run `{0}` is being carried on by another invocation")]
+    /// Another invocation owns the run and keeps renewing its lease.
+    #[error("run `{0}` is owned by another invocation, which keeps renewing its lease")]
     Busy(String),
-    /// A word was written down, and it was not this invocation that acted on it.
-    #[error("{then}; the word on run `{run_id}` is on record, and whoever carries the run on hears it")]
+    /// An operator command was recorded, but this invocation could not apply it.
+    #[error(
+        "{then}; the command for run `{run_id}` is on record, and the run's owner or the watchdog will apply it"
+    )]
     CommandRecorded {
-        /// On which run.
+        /// The run.
         run_id: RunId,
-        /// What came then.
+        /// Why this invocation could not apply it.
         then: Box<Self>,
     },
 }
@@ -100,13 +102,13 @@ impl DispatchError {
         }
     }
 
-    /// What is said about it once a word on this run is on record.
+    /// Adds that an operator command for this run is on record.
     fn with_recorded_command(self, id: &RunId) -> Self {
         Self::CommandRecorded { run_id: id.clone(), then: Box::new(self) }
     }
 }
 
-/// Answers one delivery. `make` builds the drill for a request, once it is known.
+/// Answers one delivery. `make` builds the drill for a request; it refuses one that belongs to another drill function.
 ///
 /// # Errors
 /// See [`DispatchError`].
@@ -120,7 +122,7 @@ pub async fn dispatch<D: Inject>(
     dispatch_delivery(clock, store, make, invocation, parse(document)?).await
 }
 
-/// Answers a delivery that was read.
+/// Answers a delivery that was parsed already.
 ///
 /// # Errors
 /// See [`DispatchError`].
@@ -153,14 +155,15 @@ pub async fn dispatch_delivery<D: Inject>(
                 return Err(DispatchError::NothingToRelease(id.0));
             }
             let drill = match drill_of(store, make, &id).await {
-                // Before anything is written: nothing comes of what is sent to the wrong function.
+                // Checked before the command is recorded: one sent to the wrong function must have no effect.
                 Err(wrong @ DispatchError::WrongFunction(_)) => return Err(wrong),
                 Err(DispatchError::NoSuchRun(_)) => {
-                    Err(StoreError::Refused("the request that it was begun with is gone".to_owned()).into())
+                    Err(StoreError::Refused("the request that started the run is not on record".to_owned())
+                        .into())
                 }
                 drill => drill,
             };
-            // On record before it is acted upon: whoever carries the run on hears it, even if it cannot be us.
+            // Recorded before it is applied: if this invocation cannot get the lease, the run's owner applies it.
             let release = Release { given_at: Some(clock.now()), ..release };
             let number = store.record_command(&id, &OperatorCommand::Release(release)).await?;
             let drill = drill.map_err(|error| error.with_recorded_command(&id))?;
@@ -171,7 +174,7 @@ pub async fn dispatch_delivery<D: Inject>(
     }
 }
 
-/// Engages a switch or takes it away, and answers what holds then.
+/// Engages or disengages a kill switch, and answers which one is engaged then.
 async fn switch(clock: &impl Clock, store: &impl Store, order: &SwitchOrder) -> Result<Value, DispatchError> {
     let SwitchOrder { engage, switch } = order;
     if let Some(until) = switch.until
@@ -180,21 +183,24 @@ async fn switch(clock: &impl Clock, store: &impl Store, order: &SwitchOrder) -> 
     {
         let field = "killSwitch.until".to_owned();
         let what = format!(
-            "({until}) is over already: give a moment to come, or leave it out until a person ends it"
+            "({until}) is over already: give a time in the future, or leave it out to engage the switch until an \
+             operator disengages it"
         );
         return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
     }
-    let holds = store.switch(switch, *engage).await?;
-    let Switch { scope, by, until, .. } = holds.as_ref().unwrap_or(switch);
+    let engaged = store.switch(switch, *engage).await?;
+    let Switch { scope, by, until, .. } = engaged.as_ref().unwrap_or(switch);
     let mut answer =
-        json!({ "killSwitch": scope.to_string(), "engaged": holds.is_some(), "until": until, "by": by });
-    if let Some(there) = holds.as_ref().filter(|there| *there != switch) {
-        answer["note"] = json!("it was engaged already, for at least as long, and stays as it was");
-        answer["reason"] = json!(there.reason);
+        json!({ "killSwitch": scope.to_string(), "engaged": engaged.is_some(), "until": until, "by": by });
+    if let Some(earlier) = engaged.as_ref().filter(|engaged| *engaged != switch) {
+        answer["note"] =
+            json!("this kill switch was already engaged, for at least as long: it stays as it was");
+        answer["reason"] = json!(earlier.reason);
     }
     Ok(answer)
 }
 
+/// Starts a run, or plans one. A run that is too late, or finds the application locked, is recorded as skipped.
 async fn start<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
@@ -216,7 +222,7 @@ async fn start<D: Inject>(
     let renewed_at = clock.elapsed();
     match store.begin(&run, request).await {
         Ok(Begun::Begun) => {}
-        Ok(Begun::Exists(there)) => return Ok(answer(&report(&there))),
+        Ok(Begun::Exists(head)) => return Ok(answer(&report(&head))),
         Ok(Begun::Locked(holder)) => {
             let reason = format!(
                 "gate `one run` is closed: run `{holder}` holds `{}` in `{}`",
@@ -225,9 +231,9 @@ async fn start<D: Inject>(
             return skipped(store, request, run, reason, now).await;
         }
         Err(error @ StoreError::Unknown(_)) => match store.load(&run.run_id).await? {
-            // It was done though its answer was lost.
-            Some(there) if there.owner.as_ref() == Some(&invocation.owner) => run = there,
-            Some(there) => return Ok(answer(&report(&there))),
+            // Our transaction was executed although its answer was lost.
+            Some(head) if head.owner.as_ref() == Some(&invocation.owner) => run = head,
+            Some(head) => return Ok(answer(&report(&head))),
             None => return Err(error.into()),
         },
         Err(error) => return Err(error.into()),
@@ -245,7 +251,7 @@ async fn start<D: Inject>(
 fn answer_exit(exit: LoopExit) -> Result<Value, DispatchError> {
     match exit {
         LoopExit::Finished(run) | LoopExit::HandedOver(run) => Ok(answer(&report(&run))),
-        LoopExit::LostLease => Ok(json!({ "left": "another invocation carries the run on" })),
+        LoopExit::LostLease => Ok(json!({ "left": "another invocation owns the run and continues it" })),
         LoopExit::StoreLost(run, error) => {
             let Run { run_id, phase, .. } = *run;
             Err(DispatchError::StoreLost { run_id, phase, error })
@@ -257,6 +263,7 @@ fn answer(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_else(|error| json!({ "unreadable": error.to_string() }))
 }
 
+/// Records a run that ends before it began: nothing was touched.
 async fn skipped(
     store: &impl Store,
     request: &Request,
@@ -266,20 +273,22 @@ async fn skipped(
 ) -> Result<Value, DispatchError> {
     run.verdict = Some(Verdict::Skipped);
     run.reason = Some(reason);
-    over(&mut run, Outcome::Skipped, now);
+    close(&mut run, Outcome::Skipped, now);
     match store.record(&run, request).await? {
-        Begun::Exists(there) => Ok(answer(&report(&there))),
+        Begun::Exists(head) => Ok(answer(&report(&head))),
         Begun::Begun | Begun::Locked(_) => Ok(answer(&report(&run))),
     }
 }
 
-fn over(run: &mut Run, outcome: Outcome, now: Timestamp) {
+/// Marks a head that was never in progress as finished.
+fn close(run: &mut Run, outcome: Outcome, now: Timestamp) {
     run.phase = Phase::Finished;
     run.outcome = Some(outcome);
     run.finished_by = run.owner.take();
     run.times.finished = Some(now);
 }
 
+/// Plans a run: reads everything it would need, touches nothing, and records the plan.
 async fn plan<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
@@ -294,14 +303,14 @@ async fn plan<D: Inject>(
     plan.gates.push(gate::lateness(request, now));
     plan.gates.extend(gate::recorded(&store.control_state(&run).await, &invocation.timing, now));
     run.reason = Some(if plan.could_run() {
-        "nothing that could be looked at speaks against executing".to_owned()
+        "a run could start: every gate is open, every probe answers yes, and no permission is denied"
+            .to_owned()
     } else {
-        plan.refused
-            .clone()
-            .or_else(|| gate::closed(&plan.gates))
-            .unwrap_or_else(|| "a probe does not answer yes, or a permission is denied".to_owned())
+        plan.refused.clone().or_else(|| gate::closed(&plan.gates)).unwrap_or_else(|| {
+            "a run could not start: a probe does not answer yes, or a permission is denied".to_owned()
+        })
     });
-    over(&mut run, Outcome::Planned, now);
+    close(&mut run, Outcome::Planned, now);
     run.evidence.written = 1;
     store.record(&run, request).await?;
     let item = Evidence::Plan { at: now, plan: Box::new(plan.clone()) };
@@ -312,8 +321,8 @@ async fn plan<D: Inject>(
     Ok(answer)
 }
 
-/// The drill that carries a run on. Asked for before the lease: a function that cannot do it must not keep another
-/// one from it.
+/// Builds the drill of a recorded run. Done before the lease is acquired: a function that cannot continue the run must not
+/// keep the lease from one that can.
 async fn drill_of<D: Inject>(
     store: &impl Store,
     make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
@@ -323,6 +332,7 @@ async fn drill_of<D: Inject>(
     make(&request, id).map_err(DispatchError::WrongFunction)
 }
 
+/// Acquires the lease of a run and continues it; `command` is the number of the operator command to apply, if any.
 async fn resume<D: Inject>(
     clock: &impl Clock,
     store: &impl Store,
@@ -338,8 +348,8 @@ async fn resume<D: Inject>(
         renewed_at: Duration::ZERO,
         yields: false,
     };
-    let taken = lease::acquire(clock, store, &mut session, id, command).await;
-    let run = match taken
+    let acquired = lease::acquire(clock, store, &mut session, id, command).await;
+    let run = match acquired
         .map_err(|error| if command.is_some() { error.with_recorded_command(id) } else { error })?
     {
         LeaseResult::Acquired(run) => run,

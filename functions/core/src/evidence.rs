@@ -1,4 +1,4 @@
-//! Evidence: what a verdict rests on. Append-only, bounded, written beside the head.
+//! Evidence: what a verdict rests on, append-only and bounded, written beside the head.
 
 use std::collections::BTreeMap;
 
@@ -12,176 +12,176 @@ use crate::{
     run::EvidenceCounts,
 };
 
-/// So many items a run may have. Past it they are counted, not kept.
+/// The most evidence items of a run. Further ones are counted, not kept.
 pub const MAX_ITEMS: u64 = 5_000;
-/// With so many, whoever wrote them, changes of a probe's answer are counted only: a flapping probe must not push out
+/// The number of items, of all kinds, at which further probe answers are only counted: a flapping probe must not displace
 /// calls, phases and pages.
 const MAX_ITEMS_WITH_PROBES: u64 = 3_500;
-/// An unchanging answer is written down at least this often.
+/// The longest span of equal answers in one item, in milliseconds.
 const MAX_SEGMENT_MS: u64 = 300_000;
 
 /// One piece of evidence. Moments are ours unless a clock is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Evidence {
-    /// A run of equal answers of one probe.
+    /// Equal answers of one probe in a row.
     #[serde(rename_all = "camelCase")]
     Probe {
-        /// Which.
+        /// The probe's name.
         probe: String,
-        /// What it said.
+        /// The answer.
         seen: Tristate,
         /// When the first of them was asked.
         from: Timestamp,
         /// When the last of them was answered.
         to: Timestamp,
-        /// How many.
+        /// The number of answers.
         answers: u64,
-        /// What exactly the first of them showed.
+        /// What the first of them rests on: a status, an error.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
-    /// States that changed, per target.
+    /// The states of the targets that changed.
     #[serde(rename_all = "camelCase")]
     Targets {
-        /// When they were seen.
+        /// When they were read.
         at: Timestamp,
-        /// Target to state.
+        /// The state of each target, by its id.
         states: BTreeMap<String, String>,
     },
     /// How the targets were chosen.
     #[serde(rename_all = "camelCase")]
     Selection {
-        /// When.
+        /// When they were chosen.
         at: Timestamp,
         /// The seed that repeats the choice.
         seed: u64,
-        /// How many there were to choose from.
+        /// The number of targets to choose from.
         fitting: usize,
-        /// Those chosen.
+        /// The chosen targets.
         chosen: Vec<String>,
-        /// Those left out, and why. At most 250 are named.
+        /// The targets left out, and why. At most 250 are named.
         excluded: Vec<Excluded>,
     },
-    /// What a gate said, the first time and whenever that changed.
+    /// The state of a gate, the first time and whenever it changed.
     #[serde(rename_all = "camelCase")]
     Gate {
-        /// When.
+        /// When it was read.
         at: Timestamp,
-        /// What.
+        /// The gate and its state.
         #[serde(flatten)]
         answer: GateAnswer,
     },
     /// A mutating call.
     #[serde(rename_all = "camelCase")]
     Call {
-        /// Just before it was sent; none if it never was.
+        /// Just before it was sent; `None` if it never was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<Timestamp>,
-        /// When the answer, or the end of waiting for it, came.
+        /// When the answer came, or the call deadline ended the wait.
         answered: Timestamp,
         /// `inject N` or `undo STEP`.
         decision: String,
-        /// What came of it.
+        /// The outcome of the call.
         outcome: CallOutcome,
     },
     /// A change of an alarm, from its history.
     #[serde(rename_all = "camelCase")]
     Alarm {
-        /// When, by `clock`.
+        /// When it changed, by `clock`.
         at: Timestamp,
-        /// Whose clock.
+        /// The clock.
         clock: ClockName,
-        /// Which alarm.
+        /// The alarm's name.
         alarm: String,
-        /// What its history says.
+        /// The summary in its history.
         summary: String,
     },
     /// The run went from one phase to another.
     #[serde(rename_all = "camelCase")]
     Phase {
-        /// When.
+        /// When it changed.
         at: Timestamp,
-        /// From.
+        /// The phase before.
         from: Phase,
-        /// To.
+        /// The phase after.
         to: Phase,
-        /// Who moved it.
+        /// The owner that changed it.
         by: String,
     },
-    /// Somebody else than who began the run carries it on: never to inject.
+    /// Another invocation than the one that started the run continues it. It never injects.
     #[serde(rename_all = "camelCase")]
     CarriedOn {
-        /// Since when.
+        /// When it began to.
         at: Timestamp,
-        /// Who.
+        /// Its owner.
         by: String,
     },
     /// Each hop from the trigger to its effect, as it was read.
     Wiring {
-        /// When.
+        /// When they were read.
         at: Timestamp,
-        /// From the alarm on.
+        /// The hops, from the alarm on.
         hops: Vec<Hop>,
     },
-    /// What the failover function did about a change of the trigger's alarm, from its own entry.
+    /// What the failover function did about a change of the trigger's alarm, from its journal.
     #[serde(rename_all = "camelCase")]
     Failover {
         /// When it concluded, by its clock.
         at: Timestamp,
-        /// Its entry.
+        /// Its journal entry.
         entry: Box<JournalEntry>,
     },
     /// What AWS shows of the resource that fails over: a distribution's origins and whether they are
-    /// deployed, a database's status and writer. Configured is not serving: who serves is in the probes.
+    /// deployed, a database's status and writer. That is configuration: who serves is in the probes' answers.
     #[serde(rename_all = "camelCase")]
     Effect {
-        /// When it was asked for.
+        /// When it was read.
         at: Timestamp,
-        /// Which resource.
+        /// The resource's id.
         resource: String,
-        /// How it is.
+        /// Its state, such as `default -> primary, Deployed`.
         state: String,
     },
-    /// An event of the service's own.
+    /// An event that the AWS service published.
     #[serde(rename_all = "camelCase")]
     Event {
-        /// When, by `clock`.
+        /// When it happened, by `clock`.
         at: Timestamp,
-        /// Whose clock.
+        /// The clock.
         clock: ClockName,
-        /// Of which resource.
+        /// The resource's id.
         resource: String,
-        /// What it says.
+        /// The event's message.
         message: String,
     },
-    /// A message to people was sent, or could not be.
+    /// A page was sent to operators, or could not be.
     Paged {
-        /// When.
+        /// When it was sent.
         at: Timestamp,
-        /// What about.
+        /// The page's cause.
         cause: String,
-        /// Why it could not be sent; none if it was.
+        /// Why it could not be sent; `None` if it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
-    /// The plan.
+    /// The plan of a request with `execute: false`.
     Plan {
-        /// When.
+        /// When it was made.
         at: Timestamp,
-        /// What.
+        /// The plan.
         plan: Box<Plan>,
     },
-    /// Something a person should know.
+    /// Anything else that an operator should know.
     Note {
-        /// When.
+        /// When it was noted.
         at: Timestamp,
-        /// What.
+        /// The note, in a sentence.
         text: String,
     },
 }
 
-/// Collects evidence between two writes.
+/// Collects the evidence of one invocation between two writes.
 #[derive(Debug)]
 pub struct Recorder {
     prefix: String,
@@ -191,6 +191,7 @@ pub struct Recorder {
     waiting: Vec<(String, Evidence)>,
 }
 
+/// Equal answers of one probe in a row, not yet an item.
 #[derive(Debug)]
 struct Segment {
     seen: Tristate,
@@ -201,7 +202,7 @@ struct Segment {
 }
 
 impl Recorder {
-    /// For one invocation. Its items sort behind those of earlier ones, and never share their keys.
+    /// A recorder for one invocation. Its items sort behind those of earlier invocations, and never share their keys.
     #[must_use]
     pub fn new(run: &Run, began: Timestamp, owner: &str) -> Self {
         Self {
@@ -216,7 +217,7 @@ impl Recorder {
     /// Adds one item, or counts it if there are too many.
     pub fn add(&mut self, counts: &mut EvidenceCounts, item: Evidence) {
         let is_probe = matches!(item, Evidence::Probe { .. });
-        // Of the whole run: each of a hundred ticks may be the one in which it flaps.
+        // Counted over the whole run: a probe may flap in each of a hundred ticks.
         if counts.written >= if is_probe { MAX_ITEMS_WITH_PROBES } else { MAX_ITEMS } {
             counts.cut += 1;
             return;
@@ -226,7 +227,7 @@ impl Recorder {
         self.waiting.push((format!("{}#{:06}", self.prefix, self.next), item));
     }
 
-    /// Takes a probe's answer: equal answers in a row become one item.
+    /// Adds a probe's answer: equal answers in a row become one item.
     pub fn answer(&mut self, run: &mut Run, index: usize, answer: &ProbeAnswer) {
         let Some(slot) = self.open.get_mut(index) else { return };
         if let Some(segment) = slot
@@ -250,7 +251,7 @@ impl Recorder {
         }
     }
 
-    /// Takes a gate's answer: only changes are written.
+    /// Adds a gate's state: only changes become items.
     pub fn gate(&mut self, counts: &mut EvidenceCounts, at: Timestamp, answer: &GateAnswer) {
         if self.gates.get(&answer.gate) != Some(&answer.open) {
             self.gates.insert(answer.gate.clone(), answer.open);
@@ -258,7 +259,7 @@ impl Recorder {
         }
     }
 
-    /// Closes what is open: at a change of phase, and when an invocation ends.
+    /// Turns the answers collected so far into items: at a change of phase, and when an invocation ends.
     pub fn close_all(&mut self, run: &mut Run) {
         for index in 0..self.open.len() {
             if let Some(segment) = self.open[index].take() {
@@ -273,13 +274,13 @@ impl Recorder {
         self.add(&mut run.evidence, Evidence::Probe { probe, seen, from, to, answers, detail });
     }
 
-    /// What waits to be written.
+    /// The items that wait to be written, with their keys.
     #[must_use]
     pub fn waiting(&self) -> &[(String, Evidence)] {
         &self.waiting
     }
 
-    /// It was written.
+    /// Forgets the waiting items, which were written.
     pub fn written(&mut self) {
         self.waiting.clear();
     }

@@ -1,29 +1,30 @@
-//! The playbook's automated step: what a failover function does when an alarm changes.
+//! Failover: the playbook's automated step, which a failover function takes when an alarm changes.
 //!
-//! It serves real alarms and drills alike. A change is known by its alarm and its time, whatever shape it
-//! arrives in and however often; what was done about it, and why, is an [`JournalEntry`] of the record.
+//! It serves real alarms and drills alike. A change is identified by its alarm and its time, whatever shape it
+//! arrives in and however often; what was done about it, and why, is a [`JournalEntry`].
 
 mod change;
+mod database;
 mod decide;
+mod distribution;
 mod handle;
 mod rule;
-mod standing;
 
 pub use change::{AlarmChange, AlarmState, reason_of, run_of};
+pub use database::{DatabaseMember, DatabaseState};
 pub use decide::{ChangeDecision, Direction, decide};
+pub use distribution::{BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
 pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverReadiness, HandleError, HandledChange,
     Journal, handle,
 };
 pub use rule::{FailoverRule, FailoverTarget, configured};
 
-pub use standing::{
-    BehaviorOrigins, DEFAULT_BEHAVIOR, DatabaseMember, DatabaseState, DistributionState, behavior_origins,
-};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallOutcome, Timestamp, run::RunId};
+use crate::{CallOutcome, Timestamp, request::OPT_IN_TAG, run::RunId};
 
 /// What a failover function did about one change of an alarm, when and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,32 +34,32 @@ pub struct JournalEntry {
     pub alarm_arn: String,
     /// When it changed, by CloudWatch's clock.
     pub at: Timestamp,
-    /// To what.
+    /// The state it changed to.
     pub state: AlarmState,
-    /// Why, in CloudWatch's words, or those of whoever forced it.
+    /// The reason that CloudWatch gives, or that the caller of `SetAlarmState` gave.
     pub reason: String,
-    /// The run that forced it; none if it is real.
+    /// The run that set the alarm; `None` if the alarm is real.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// When the function first received it.
     pub received_at: Timestamp,
-    /// The invocation that has it in hand, or concluded it.
+    /// The invocation that is handling it, or concluded it.
     pub by: String,
-    /// Since when that invocation has it.
+    /// When that invocation claimed it.
     pub claimed_at: Timestamp,
-    /// Just before the one mutating call was sent. Saved before it is.
+    /// Just before the one mutating call was sent. Saved before the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_at: Option<Timestamp>,
-    /// What came of the call.
+    /// The outcome of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CallOutcome>,
-    /// What was done; none as long as an invocation has it in hand.
+    /// What was done; `None` until it is concluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<Done>,
-    /// Why, in a sentence.
+    /// Why it was done, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// When that was concluded.
+    /// When it was concluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concluded_at: Option<Timestamp>,
 }
@@ -67,17 +68,17 @@ pub struct JournalEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Done {
-    /// AWS was told to move traffic to the standby.
+    /// AWS accepted the call that moves traffic to the standby.
     FailedOver,
-    /// AWS was told to move traffic back to the primary.
+    /// AWS accepted the call that moves traffic back to the primary.
     FailedBack,
-    /// It was so already.
+    /// Traffic was there already; no call was sent.
     Already,
-    /// Nothing was to be done.
+    /// The change calls for no failover.
     Ignored,
-    /// It was not safe, or not allowed by the record.
+    /// A failover was not safe, or the record does not allow it.
     Refused,
-    /// It was tried, and is not known to have been done.
+    /// A call was sent, or may have been, and is not known to have been executed.
     Failed,
 }
 
@@ -88,17 +89,47 @@ impl std::fmt::Display for Done {
 }
 
 impl JournalEntry {
-    /// Its key beside its alarm's: a change is known by its time and state.
+    /// Its sort key under its alarm, `change#WHEN#STATE`: a change is identified by its time and state.
     #[must_use]
     pub fn key(&self) -> String {
         format!("change#{}#{}", self.at, self.state)
     }
 
-    /// In a sentence, for the record of the run that it belongs to.
+    /// The entry in one sentence, for the evidence of the run that it belongs to.
     #[must_use]
     pub fn describe(&self) -> String {
-        let why = self.why.as_deref().unwrap_or("an invocation has it in hand");
+        let why = self.why.as_deref().unwrap_or("an invocation is still handling the change");
         let done = self.done.map_or("has not concluded".to_owned(), |done| done.to_string());
         format!("the failover function {done}: {why}")
+    }
+}
+
+/// Whether the resource carries the opt-in tag: nothing else may be failed over.
+fn check_opt_in(tags: Option<&BTreeMap<String, String>>, arn: &str) -> Result<(), FailoverReadiness> {
+    let (key, value) = OPT_IN_TAG;
+    match tags {
+        None => Err(FailoverReadiness::Unknown(format!("the tags of {arn} could not be read"))),
+        Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Ok(()),
+        Some(_) => {
+            Err(FailoverReadiness::Unfit(format!("{arn} does not carry the opt-in tag {key}={value}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The opt-in tag alone.
+    pub(super) fn tags() -> BTreeMap<String, String> {
+        BTreeMap::from([(OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned())])
+    }
+
+    /// Why it may not be moved; panics if it may.
+    pub(super) fn unfit(looked: &FailoverReadiness) -> &str {
+        match looked {
+            FailoverReadiness::Unfit(why) => why,
+            other => panic!("{other:?}"),
+        }
     }
 }

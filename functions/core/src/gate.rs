@@ -1,4 +1,4 @@
-//! Gates: reasons not to start. An unreadable gate is closed.
+//! Gate: a reason not to inject. A gate that cannot be read is closed.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +8,15 @@ use crate::{
     timing::Timing,
 };
 
-/// What one gate said.
+/// The state of one gate when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GateAnswer {
-    /// Its name.
+    /// The gate's name, such as `kill switch`.
     pub gate: String,
-    /// Yes: open.
+    /// Whether it is open. Unknown if it could not be read.
     pub open: Tristate,
-    /// Why.
+    /// Why it is open, closed or unreadable.
     pub why: String,
 }
 
@@ -26,7 +26,7 @@ impl GateAnswer {
     }
 }
 
-/// What the stack allows, whatever a request says.
+/// What the stack's parameters allow, whatever a request says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Applications that may be drilled in production.
@@ -35,14 +35,14 @@ pub struct Policy {
     pub non_production_environments: Vec<String>,
 }
 
-/// The gates that need nothing but the request, the stack's policy and the time; asked before every
-/// injecting call. Lateness is a matter of the delivery, the lock (one run per application and
-/// environment) of the store, the steady state of `step`.
+/// The gates that depend only on the request, the stack's policy and the time: `production` and `window`. Read before every
+/// injecting call. Elsewhere: [`lateness`], [`recorded`], the lock in the store, the steady state in `step`.
 #[must_use]
 pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<GateAnswer> {
     vec![production(request, policy), window(request, now)]
 }
 
+/// The gate `production`: whether the application may be drilled in this environment.
 fn production(request: &Request, policy: &Policy) -> GateAnswer {
     let (environment, application) = (request.environment.as_str(), request.application.as_str());
     let named = |list: &[String], name: &str| list.iter().any(|entry| entry == name);
@@ -66,8 +66,7 @@ fn production(request: &Request, policy: &Policy) -> GateAnswer {
     }
 }
 
-/// Whether a delivery comes too late. Lateness counts from the scheduled time plus the flexible
-/// window.
+/// The gate `lateness`: closed if the delivery comes too late, counted from the scheduled time plus the flexible window.
 #[must_use]
 pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
     let Some(schedule) = &request.schedule else {
@@ -83,8 +82,8 @@ pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
     GateAnswer::new("lateness", open.into(), why)
 }
 
-/// The gates that lie in the record: the kill switches and the watchdog's sign of life. Read once before the
-/// intent is saved, and again right before the injecting call. What cannot be read is closed.
+/// The gates kept in the record: `kill switch` and `watchdog` (its heartbeat). Read once before the intent is saved, and again
+/// right before the injecting call.
 #[must_use]
 pub fn recorded(
     control_state: &Result<ControlState, StoreError>,
@@ -98,28 +97,33 @@ pub fn recorded(
             return [kill, watchdog].map(|gate| GateAnswer::new(gate, Tristate::Unknown, error.to_string()));
         }
     };
-    let switched = kill_switch::engaged(&control_state.switches, now);
+    let engaged = kill_switch::engaged(&control_state.switches, now);
     let kill = GateAnswer::new(
         kill,
-        switched.is_none().into(),
-        switched.map_or_else(|| "none is engaged".to_owned(), ToString::to_string),
+        engaged.is_none().into(),
+        engaged.map_or_else(|| "no kill switch is engaged".to_owned(), ToString::to_string),
     );
     let Some(beat) = control_state.heartbeat else {
-        let why = "it was never there: nobody would finish what a dead function leaves behind";
+        let why =
+            "the watchdog has never written a heartbeat: nobody would roll back a run whose function dies";
         return [kill, GateAnswer::new(watchdog, Tristate::No, why)];
     };
-    // Of another machine: its clock may be ahead of ours.
+    // Another machine wrote it, whose clock may be ahead of ours.
     let age_ms = now.millis_since(beat).max(beat.millis_since(now));
     let fresh = age_ms <= timing.heartbeat_fresh_ms;
     let limit = timing.heartbeat_fresh_ms / 1_000;
     let why = if fresh {
-        "it is there".to_owned()
+        "its heartbeat is fresh".to_owned()
     } else {
-        format!("its last heartbeat, of {beat}, is {} s off; at most {limit} s", age_ms / 1_000)
+        format!(
+            "its last heartbeat, of {beat}, is {} s away from now; the limit is {limit} s",
+            age_ms / 1_000
+        )
     };
     [kill, GateAnswer::new(watchdog, fresh.into(), why)]
 }
 
+/// The gate `window`: whether one of the request's windows is open.
 fn window(request: &Request, now: Timestamp) -> GateAnswer {
     if request.windows.is_empty() {
         return GateAnswer::new("window", Tristate::Yes, "the request names no window");
@@ -134,11 +138,12 @@ fn window(request: &Request, now: Timestamp) -> GateAnswer {
     }
 }
 
-/// The first gate that is not known to be open. Not having asked any is a closed gate.
+/// Why nothing may be injected: the first gate that is closed, else the first that could not be read; `None` if all are open.
+/// No gate at all counts as closed.
 #[must_use]
 pub fn closed(answers: &[GateAnswer]) -> Option<String> {
     if answers.is_empty() {
-        return Some("the gates were not asked".to_owned());
+        return Some("the gates were not read".to_owned());
     }
     let closed = answers.iter().find(|answer| answer.open == Tristate::No);
     let answer = closed.or_else(|| answers.iter().find(|answer| answer.open == Tristate::Unknown))?;
@@ -146,7 +151,7 @@ pub fn closed(answers: &[GateAnswer]) -> Option<String> {
     Some(format!("gate `{}` is {state}: {}", answer.gate, answer.why))
 }
 
-/// Whether one of them is known to be closed: waiting would not help.
+/// Whether a gate is known to be closed, so that waiting would not help.
 #[must_use]
 pub fn is_closed(answers: &[GateAnswer]) -> bool {
     answers.iter().any(|answer| answer.open == Tristate::No)

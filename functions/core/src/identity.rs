@@ -1,4 +1,4 @@
-//! Which run a delivery means.
+//! Run identity: the id of the run that a request starts.
 
 use crate::{
     Request,
@@ -12,8 +12,8 @@ impl Request {
         format!("{}/{}/{}", self.environment, self.application, self.drill)
     }
 
-    /// The identity of the run: the caller's own name of it, else the scheduled time, else the
-    /// invocation's request id, which asynchronous retries keep. A plan has identities of its own.
+    /// The id of the run: the drill's key and the caller's `runId`, else the scheduled time, else the
+    /// Lambda request id, which asynchronous retries keep. A plan has an id of its own.
     #[must_use]
     pub fn identity(&self, request_id: &str) -> RunId {
         let name = match (&self.run_id, &self.schedule) {
@@ -25,7 +25,7 @@ impl Request {
         RunId(if self.execute { format!("{key}/{name}") } else { format!("{key}/plan/{request_id}") })
     }
 
-    /// Who sent it.
+    /// What sent the request: a schedule, a rule, or a direct invocation.
     #[must_use]
     pub fn caller(&self) -> Caller {
         match &self.schedule {

@@ -1,7 +1,7 @@
-//! Which instances may be stopped, and which of them are.
+//! Instance selection: which instances may be stopped, and which of them the run stops.
 //!
-//! Pure: what EC2, Auto Scaling and ELB say arrives as [`Candidate`]s; what may not be touched leaves
-//! with its reason.
+//! Pure: what EC2, Auto Scaling and Elastic Load Balancing answer arrives as [`Candidate`]s; an instance that may not be
+//! touched is returned with its reason.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::{
 /// An instance that carries this tag is touched only by drills of the environment it names.
 const ENVIRONMENT_TAG: &str = "firedrill:environment";
 
-/// What is known about one instance that a request may mean.
+/// One instance that matches the request's target, as AWS describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
-    /// `i-…`
+    /// Its id, `i-…`.
     pub id: String,
     /// Its Availability Zone.
     pub zone: String,
-    /// `running`, `stopped`, …
+    /// Its state: `running`, `stopped`, …
     pub state: String,
-    /// `ebs` or `instance-store`.
+    /// Its root device type: `ebs` or `instance-store`.
     pub root_device_type: String,
     /// Whether it is a Spot instance.
     pub spot: bool,
@@ -33,49 +33,49 @@ pub struct Candidate {
     pub stop_protected: Tristate,
     /// The KMS keys of its encrypted volumes.
     pub keys: Vec<VolumeKey>,
-    /// Its Auto Scaling group and where it stands in it (`InService`, …).
+    /// Its Auto Scaling group, and its lifecycle state there.
     pub group: Option<Membership>,
-    /// The target groups that know it.
+    /// The target groups that it is registered with.
     pub target_groups: Vec<String>,
-    /// Why something above could not be read; it may then not be touched.
+    /// Why a field above could not be read; the instance may then not be touched.
     pub unreadable: Option<String>,
 }
 
 /// The key of one encrypted volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeKey {
-    /// Its ARN.
+    /// The key's ARN.
     pub arn: String,
-    /// Whether AWS manages it: then whoever starts the instance needs no grant.
+    /// Whether AWS manages it: then the role that starts the instance needs no grant on the key.
     pub aws_managed: Tristate,
 }
 
 /// An instance's place in its Auto Scaling group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// The group.
+    /// The group's name.
     pub group: String,
-    /// `InService`, `Standby`, `Warmed:Stopped`, …
+    /// Its lifecycle state: `InService`, `Standby`, `Warmed:Stopped`, …
     pub lifecycle: String,
 }
 
-/// Who is healthy in a group or target group, chosen or not.
+/// The ids of the healthy instances of each Auto Scaling group and target group, chosen or not.
 pub type Healthy = BTreeMap<String, Vec<String>>;
 
-/// What was chosen.
+/// The choice of instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The seed that repeats the choice.
     pub seed: u64,
-    /// How many fit.
+    /// How many instances could be chosen from.
     pub fitting: usize,
-    /// Those chosen, in order of their ids.
+    /// The ids of the chosen instances, sorted.
     pub chosen: Vec<String>,
-    /// Those that may not be touched, and why.
+    /// The instances that may not be touched, and why.
     pub excluded: Vec<Excluded>,
 }
 
-/// Why this instance may not be stopped; none if it may.
+/// Why this instance may not be stopped; `None` if it may.
 #[must_use]
 pub fn unfit(
     candidate: &Candidate,
@@ -105,7 +105,7 @@ pub fn unfit(
     }
     if candidate.root_device_type != "ebs" {
         return Some(format!(
-            "its root device is {}, not EBS: what it stores would be lost",
+            "its root device is {}, not EBS: its data would be lost",
             candidate.root_device_type
         ));
     }
@@ -147,8 +147,8 @@ pub fn unfit(
     }
 }
 
-/// Chooses. Instances named by id must all fit; of those found by tag or group the unfit are left
-/// out. Nobody's last healthy member is chosen.
+/// Chooses the instances to stop. Of instances named by id all must be fit; of those found by tag or group the unfit are left
+/// out. The last healthy member of a group or target group is never chosen.
 ///
 /// # Errors
 /// Why nothing may be stopped, with every reason.
@@ -190,12 +190,13 @@ pub fn choose(
         BlastRadius::Percent(percent) => fitting.len() * percent as usize / 100,
     };
     if wanted == 0 {
-        let what = format!("the blast radius rounds to no instance at all: {} fit", fitting.len());
+        let what =
+            format!("the blast radius rounds to no instance at all: only {} may be stopped", fitting.len());
         return Err((what, excluded));
     }
     if wanted > fitting.len() {
         let what = format!(
-            "the blast radius is {wanted} instances, and only {} fit: {}",
+            "the blast radius is {wanted} instances, and only {} may be stopped: {}",
             fitting.len(),
             reasons(&excluded)
         );
@@ -223,12 +224,12 @@ pub fn choose(
     Ok(Selection { seed, fitting: fitting_count, chosen, excluded })
 }
 
-/// Whether stopping it too would leave a group or target group of it without a healthy member.
+/// Why stopping this instance as well would leave one of its groups or target groups without a healthy member.
 fn last_healthy(candidate: &Candidate, healthy: &Healthy, chosen: &[String]) -> Option<String> {
     let group = candidate.group.iter().map(|member| &member.group);
     for name in group.chain(&candidate.target_groups) {
         let Some(members) = healthy.get(name) else {
-            return Some(format!("who is healthy in {name} could not be read"));
+            return Some(format!("which instances of {name} are healthy could not be read"));
         };
         if !members.iter().any(|id| *id != candidate.id && !chosen.contains(id)) {
             return Some(format!("is the last healthy instance of {name}"));
@@ -240,14 +241,14 @@ fn last_healthy(candidate: &Candidate, healthy: &Healthy, chosen: &[String]) -> 
 /// The reasons, at most ten of them spelled out.
 fn reasons(excluded: &[Excluded]) -> String {
     let mut text: Vec<String> =
-        excluded.iter().take(10).map(|left| format!("{} {}", left.resource, left.why)).collect();
+        excluded.iter().take(10).map(|excluded| format!("{} {}", excluded.resource, excluded.why)).collect();
     if excluded.len() > 10 {
         text.push(format!("and {} more", excluded.len() - 10));
     }
     if text.is_empty() { "none was left out".to_owned() } else { text.join("; ") }
 }
 
-/// How to take the stop back: all of them are started, which moves no traffic.
+/// The undo of the stop: all chosen instances are started, which moves no traffic.
 #[must_use]
 pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> Vec<UndoStep> {
     vec![UndoStep {

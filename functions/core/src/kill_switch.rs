@@ -1,4 +1,4 @@
-//! The kill switch: while it is engaged nothing is injected, and what was injected is taken back.
+//! Kill switch: while one is engaged nothing is injected, and what was injected is rolled back.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// What a switch keeps from being drilled.
+/// What a kill switch applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
@@ -28,35 +28,35 @@ impl fmt::Display for Scope {
     }
 }
 
-/// One switch that somebody engaged.
+/// One kill switch that an operator engaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Switch {
-    /// What it keeps from being drilled.
+    /// What it applies to.
     pub scope: Scope,
     /// Who engaged it.
     pub by: String,
-    /// Why.
+    /// Why it was engaged.
     pub reason: String,
-    /// When it ends by itself; none if only a person ends it.
+    /// When it ends by itself; `None` if an operator has to disengage it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
 impl Switch {
-    /// A switch that is there and cannot be read: it counts as engaged, until a person looks.
+    /// A kill switch on record that cannot be read: it counts as engaged until an operator repairs or disengages it.
     #[must_use]
     pub fn unreadable(scope: Scope, what: &str) -> Self {
         Self { scope, by: "?".to_owned(), reason: format!("it cannot be read: {what}"), until: None }
     }
 
-    /// Whether it is engaged.
+    /// Whether it is engaged at this moment.
     #[must_use]
     pub fn is_engaged(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// Whether it is still engaged when the other one ends.
+    /// Whether this one is still engaged when the other one ends.
     #[must_use]
     pub fn outlasts(&self, other: &Self) -> bool {
         other.until.is_some_and(|ends| self.is_engaged(ends))
@@ -66,7 +66,7 @@ impl Switch {
 impl fmt::Display for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scope, by, reason, until } = self;
-        write!(f, "that of {scope} was engaged by {by}: {reason}")?;
+        write!(f, "engaged for {scope} by {by}: {reason}")?;
         match until {
             Some(until) => write!(f, " (until {until})"),
             None => Ok(()),
@@ -74,7 +74,7 @@ impl fmt::Display for Switch {
     }
 }
 
-/// The first switch that is engaged.
+/// The first of these that is engaged.
 #[must_use]
 pub fn engaged(switches: &[Switch], now: Timestamp) -> Option<&Switch> {
     switches.iter().find(|switch| switch.is_engaged(now))

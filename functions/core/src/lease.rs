@@ -1,4 +1,4 @@
-//! Whose a run is.
+//! Lease: which invocation may continue a run, and until when.
 
 use std::time::Duration;
 
@@ -10,21 +10,22 @@ use crate::{
     run_loop::Session,
 };
 
-/// What came of asking for a run's lease.
+/// The result of asking for the lease of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseResult {
-    /// It is ours.
+    /// The lease is ours; the head as we saved it.
     Acquired(Box<Run>),
-    /// There is nothing to carry on: the run is finished, or its owner has heard the word.
+    /// The lease is not needed: the run is finished, or its owner has applied the command already.
     NotNeeded(Box<Run>),
 }
 
-/// Makes the lease of a run ours: at once if it was released, else once the same version was seen
-/// for as long as its holder could act on it. Clocks of other machines are not asked. Where it is only
-/// wanted so that `word` is heard, hearing it is enough.
+/// Acquires the lease of a run: at once if it was released, else once the head kept the same version for longer than its
+/// holder could act on it ([`Timing::takeover`](crate::timing::Timing::takeover)). Only our own monotonic clock counts. With
+/// `command`, the number of an operator command, it also returns as soon as the run's owner has applied that command.
 ///
 /// # Errors
-/// [`DispatchError::Busy`] if its holder goes on saving until our time is over.
+/// [`DispatchError::Busy`] if the holder keeps saving until the invocation's time is over;
+/// [`DispatchError::NoSuchRun`]; [`DispatchError::Store`].
 pub async fn acquire(
     clock: &impl Clock,
     store: &impl Store,
@@ -56,11 +57,11 @@ pub async fn acquire(
     }
 }
 
-/// Makes the lease of a run ours, whose holder is known to be gone as of this version; none if somebody else was
-/// faster.
+/// Takes over the lease of a run whose holder is known to be gone as of this version; `None` if another invocation took it
+/// first.
 ///
 /// # Errors
-/// The store failed, and it is not known whose it is.
+/// The store failed, and it is not known who owns the run.
 pub async fn take_over(
     clock: &impl Clock,
     store: &impl Store,
@@ -70,8 +71,8 @@ pub async fn take_over(
     let mut ours = run.clone();
     ours.owner = Some(session.owner.clone());
     ours.version = run.version + 1;
-    // Its holder died, or is cut off: what it saw and did last may not be on record. As a rollback does not wait for the
-    // store, that may be a call of the undo which is still on its way.
+    // The holder died, or cannot reach the store: its last looks and calls may not be on record. A rollback does not wait
+    // for the store, so an undo call of that holder may still be on its way.
     if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
         injection.unobserved = true;
         let landed = clock.now().plus_millis(run.limits.settle_ms);
@@ -80,10 +81,10 @@ pub async fn take_over(
     session.renewed_at = clock.elapsed();
     match store.save(&ours, run.version).await {
         Ok(Saved::Saved) => Ok(Some(ours)),
-        // Somebody else was faster, or it is ours and the answer was lost.
+        // Another invocation was faster; or our save was executed and its answer was lost.
         Ok(Saved::Conflict) | Err(StoreError::Unknown(_)) => {
-            let there = store.load(&run.run_id).await?;
-            Ok(there.filter(|there| there.owner.as_ref() == Some(&session.owner)))
+            let head = store.load(&run.run_id).await?;
+            Ok(head.filter(|head| head.owner.as_ref() == Some(&session.owner)))
         }
         Err(error) => Err(error),
     }

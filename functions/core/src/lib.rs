@@ -1,15 +1,16 @@
-//! The decisions of a failure drill, and nothing else.
+//! Core: the decisions of a failure drill, and the engine around them.
 //!
 //! **Absences.** This crate performs no I/O, reads no clock, spawns nothing and knows no AWS type.
-//! What it learns arrives in an [`Observation`]; what it wants leaves as an [`Decision`].
+//! What it learns arrives in an [`Observation`]; what it decides leaves as a [`Decision`].
 //!
-//! - [`request`]: what a caller may ask for, and what is said to one who asks wrongly.
+//! - [`request`]: the request that starts a run, its checks, and the operator commands.
 //! - [`run`]: the head of a run, as the record keeps it.
-//! - [`mod@step`]: one run, one look, one decision. Start reading there.
-//! - [`recovery`]: when an application had recovered, and whether that was soon enough.
-//! - [`drive`]: the one small loop around `step`: observe, step, save, act.
-//! - [`deliver`]: what an invocation does with what it was sent.
-//! - [`watch`]: the watchdog, which finishes what nobody carries on.
+//! - [`mod@step`]: one run and one observation give the next head and one decision. Start reading there.
+//! - [`recovery`]: when an application recovered, and whether that was within the objective.
+//! - [`mod@run_loop`]: the loop around `step`: observe, step, save, act.
+//! - [`lease`]: which invocation may continue a run, and until when.
+//! - [`mod@dispatch`]: what an invocation does with one delivery.
+//! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
 
 pub mod dispatch;
 pub mod evidence;

@@ -1,4 +1,4 @@
-//! What one look showed, and what should be done next.
+//! Observation and decision: what one look showed, and what the run loop does next.
 
 use crate::{
     CallOutcome, Measured, ProbeAnswer, Timestamp, Tristate, UndoStep,
@@ -7,101 +7,100 @@ use crate::{
     run::{Stop, Trigger},
 };
 
-/// What was seen of one step of the undo.
+/// The state of one undo step, as one look showed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StepObservation {
-    /// It is undone.
+    /// It is done.
     Done,
-    /// It is not, and can be asked for.
+    /// It is not done, and its call can be sent.
     Open,
-    /// It is on its way, or cannot be asked for yet.
+    /// It is in progress, or its call cannot be sent yet.
     Busy,
-    /// Somebody else changed it meanwhile: neither what was before nor what we set. It is not
-    /// overwritten. Holds both versions, for people.
+    /// Somebody else changed the resource meanwhile: it is neither as before the run nor as the run set it. It is not
+    /// overwritten. Holds both versions, for operators.
     Drifted(String),
-    /// Could not look, or did not.
+    /// It could not be read, or was not.
     #[default]
     Unknown,
 }
 
-/// Everything that one look showed. What was not asked is unknown.
+/// Everything that one look showed. What was not asked for is unknown.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
-    /// The gates, where they were asked.
+    /// The gates that were read.
     pub gates: Vec<GateAnswer>,
-    /// The targets, where they were resolved.
+    /// Whether the run could inject; `None` if the targets were not resolved this time.
     pub prepared: Option<Readiness>,
     /// The probes' answers: (index in the request, answer).
     pub answers: Vec<(usize, ProbeAnswer)>,
-    /// When the state of AWS below was asked for; none if it was not, this time. What could not be
-    /// read is unknown.
+    /// When the state of AWS (the fields below) was read; `None` if it was not, this time.
     pub looked: Option<Timestamp>,
-    /// Whether the failure of this run is in place, or was: that of an alarm need not last.
+    /// Whether the failure is in place; in modes `alarm` and `metric` also whether it was, because it need not last.
     pub in_place: Tristate,
-    /// When it was in place, where AWS says so by its own clock.
+    /// When it was first in place, if AWS tells by its own clock.
     pub in_place_at: Option<Measured>,
     /// Whether the trigger has had its effect: the origin configured, the writer moved.
     pub failed_over: Tristate,
-    /// When the alarm went off, by CloudWatch's clock.
+    /// When the alarm that detects the failure went to ALARM, by CloudWatch's clock.
     pub detected: Option<Timestamp>,
-    /// One for each step of the undo.
+    /// The state of each undo step, in the order of the undo.
     pub undone: Vec<StepObservation>,
-    /// Whether what traffic would be moved back to is well.
+    /// Whether the primary, which traffic would be moved back to, is healthy.
     pub primary: Tristate,
-    /// Whether an alarm went off that is not this run's own doing.
+    /// Whether the alarm went to ALARM without this run.
     pub foreign_alarm: Tristate,
-    /// What the automation behind the trigger said of itself.
+    /// What the failover function's journal says about this run's change.
     pub automation_report: Option<String>,
     /// A reason to end the run early.
     pub stop: Option<Stop>,
-    /// A person's word.
+    /// A release that an operator gave since the last look.
     pub release: Option<Release>,
-    /// The number of the latest of them.
+    /// The number of the latest operator command that was read.
     pub last_command: Option<u64>,
-    /// What came of the acts since the last look.
+    /// The outcomes of the calls since the last look.
     pub results: Vec<DecisionResult>,
 }
 
-/// What came of one act.
+/// The outcome of carrying out one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionResult {
-    /// Which.
+    /// The decision.
     pub decision: Decision,
-    /// Our time just before it was sent; none if it was not.
+    /// When its call was sent, by our clock; `None` if it was not.
     pub sent: Option<Timestamp>,
-    /// When the answer, or the end of waiting for it, came.
+    /// When the answer came, or the call deadline ended the wait.
     pub answered: Timestamp,
-    /// What came of it.
+    /// The outcome of the call.
     pub outcome: CallOutcome,
 }
 
-/// The targets, resolved.
+/// Whether a run could inject, once its targets are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// This can be injected, and taken back.
+    /// This can be injected and undone.
     Ready(Box<PreparedInjection>),
     /// Nothing may be injected: why.
     Refused(String),
-    /// Could not look: why. Tried again until the baseline's time is over.
+    /// It could not be read: why. Tried again until `steadyState.withinSeconds` is over.
     Unknown(String),
 }
 
-/// How a failure is caused and taken back.
+/// How a failure is injected and undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreparedInjection {
-    /// What is pulled, if the failure is caused through an alarm.
+    /// The trigger, if the drill works through an alarm.
     pub trigger: Option<Trigger>,
-    /// What takes it back. Never empty.
+    /// The undo steps. Never empty.
     pub undo: Vec<UndoStep>,
 }
 
-/// What the loop should do next.
+/// What the run loop does next, after saving the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Look again.
+    /// Nothing but to look again.
     Wait,
     /// Send the injecting call of this number.
     Inject(u32),
-    /// Carry out this step of the undo, by index.
+    /// Send the call of this undo step, by index.
     Undo(usize),
 }

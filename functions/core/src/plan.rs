@@ -1,4 +1,4 @@
-//! What a run would do, and what is known about whether it could.
+//! Plan: what a run would do, and what is known about whether it could.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,33 +8,34 @@ use crate::{Tristate, UndoStep, gate::GateAnswer};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Every gate and what it said.
+    /// Every gate and its state.
     pub gates: Vec<GateAnswer>,
     /// Each probe and its answer.
     pub probes: Vec<PlannedProbe>,
-    /// What would be touched.
+    /// The resources that would be touched.
     pub targets: Vec<String>,
-    /// What may not be touched or was left out, and why.
+    /// The resources that may not be touched or were left out, and why.
     pub excluded: Vec<Excluded>,
-    /// Why nothing could be injected; none if it could.
+    /// Why nothing could be injected; `None` if it could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// From trigger to effect, as far as it could be read.
+    /// The hops from trigger to effect, as far as they could be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wiring: Vec<Hop>,
-    /// What a pass would prove to work; empty where that goes without saying.
+    /// What a pass would prove to work; empty where the mode makes that obvious.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub exercises: String,
-    /// The steps, in order: trigger first, undo after it.
+    /// The calls, in order: injection first, undo after it.
     pub steps: Vec<PlannedStep>,
-    /// How it would be taken back.
+    /// The undo steps.
     pub undo: Vec<UndoStep>,
-    /// The permissions it needs.
+    /// The permissions that it needs.
     pub permissions: Vec<Permission>,
 }
 
 impl Plan {
-    /// Whether nothing that could be looked at speaks against executing.
+    /// Whether a run could start, as far as it could be checked: nothing refused, every gate open, every probe yes, no
+    /// permission denied.
     #[must_use]
     pub fn could_run(&self) -> bool {
         self.refused.is_none()
@@ -47,7 +48,7 @@ impl Plan {
 /// One probe, asked once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "see `Answer`")]
+#[expect(missing_docs, reason = "the fields are those of `ProbeAnswer`")]
 pub struct PlannedProbe {
     pub probe: String,
     pub seen: Tristate,
@@ -55,15 +56,15 @@ pub struct PlannedProbe {
     pub detail: Option<String>,
 }
 
-/// One hop of the way from a trigger to its effect.
+/// One hop of the path from a trigger to its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hop {
-    /// From what, such as an alarm.
+    /// Where it begins, such as an alarm's ARN.
     pub from: String,
-    /// To what, such as a topic.
+    /// Where it leads, such as a topic's ARN.
     pub to: String,
-    /// Whether it is there. Unknown if it could not be read.
+    /// Whether the hop exists. Unknown if it could not be read.
     pub seen: Tristate,
     /// What was read.
     pub detail: String,
@@ -73,9 +74,9 @@ pub struct Hop {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Excluded {
-    /// What.
+    /// The resource's id or ARN.
     pub resource: String,
-    /// Why.
+    /// Why it may not be touched, such as `is a Spot instance`.
     pub why: String,
 }
 
@@ -83,40 +84,40 @@ pub struct Excluded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedStep {
-    /// Such as `ec2:StopInstances`.
+    /// The API action, such as `ec2:StopInstances`.
     pub action: String,
-    /// On what.
+    /// The resources that it is called on.
     pub resources: Vec<String>,
-    /// `control plane (REGION)` or `data plane`: a control plane may be what is down.
+    /// `control plane (REGION)` or `data plane`: the control plane of a Region may fail in a real incident.
     pub plane: String,
 }
 
-/// One permission and how it is known.
+/// One permission, and how it was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permission {
-    /// Such as `ec2:StopInstances`.
+    /// The IAM action, such as `ec2:StopInstances`.
     pub action: String,
-    /// How it is known.
+    /// How it was checked.
     pub proof: Proof,
-    /// What AWS said, where it said something.
+    /// What AWS answered, if that helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// How a permission is known.
+/// How a permission was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {
-    /// AWS itself said so (`DryRun`).
+    /// AWS confirmed it (`DryRun`).
     #[serde(rename = "proven")]
     Proven,
-    /// The policy simulator said so.
+    /// The IAM policy simulator allows it.
     #[serde(rename = "simulated")]
     Simulated,
-    /// Nobody asked, or nobody could.
+    /// It was not checked, or could not be.
     #[serde(rename = "not checked")]
     NotChecked,
-    /// AWS itself denied it.
+    /// AWS denied it.
     #[serde(rename = "denied")]
     Denied,
 }

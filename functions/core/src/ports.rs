@@ -1,4 +1,4 @@
-//! What the loop needs of the world: a clock, a store, a drill.
+//! Ports: what the run loop, dispatch and the watchdog need from outside: a clock, a store, a drill.
 
 use std::{future::Future, time::Duration};
 
@@ -13,90 +13,90 @@ use crate::{
     run::{Page, RunId, Stop},
 };
 
-/// The clock of the machine that runs the loop.
+/// The clocks of the machine that runs the loop.
 pub trait Clock {
     /// The time of day.
     fn now(&self) -> Timestamp;
-    /// Time since this invocation began, by a clock that is never set.
+    /// The time since this invocation began, by a monotonic clock.
     fn elapsed(&self) -> Duration;
-    /// Waits.
+    /// Waits for this long.
     fn sleep(&self, span: Duration) -> impl Future<Output = ()>;
 }
 
-/// Why the store did not do what it was asked.
+/// Why a call to the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
-    /// It answered that it did not, and will not.
+    /// The store answered that it did not execute the call, and will not.
     #[error("the store refused: {0}")]
     Refused(String),
-    /// No answer, or one that proves nothing: it may have been done.
+    /// No answer, or one that proves nothing: the call may have been executed.
     #[error("the store gave no answer: {0}")]
     Unknown(String),
-    /// The head was written by a version that this one does not know. Nothing may be touched.
+    /// The head was written by a version whose layout this one does not know. Nothing of the run may be touched.
     #[error("the record of {run_id} has layout {layout}, which this version does not know")]
     UnknownLayout {
-        /// Which run.
+        /// The run.
         run_id: RunId,
-        /// Its layout.
+        /// The layout of its head.
         layout: u64,
     },
 }
 
-/// What came of beginning a run.
+/// The result of beginning a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Head and lock are ours.
+    /// The head is created, and the lock is ours.
     Begun,
-    /// This identity has a head already.
+    /// A head with this identity exists.
     Exists(Box<Run>),
-    /// Another run holds the application in this environment.
+    /// This other run holds the lock of the application in this environment.
     Locked(RunId),
 }
 
-/// What came of a save.
+/// The result of a conditional save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// It is on record.
+    /// The head is saved.
     Saved,
-    /// The head is not of the version that was expected.
+    /// The stored head has another version than expected; nothing was saved.
     Conflict,
 }
 
-/// What people last said about a run. Whoever carries the run on hears it, whatever invocation it was said to.
+/// The latest operator commands for a run. The run's owner applies them, whichever invocation received them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunCommands {
-    /// Grows with every word: one is heard once.
+    /// Counts the commands of this run: each is applied once.
     pub number: u64,
-    /// The word on a run that is held, or whose rollback failed.
+    /// The release of a run that is held, or whose rollback failed.
     pub release: Option<Release>,
-    /// The word that ends a run early.
+    /// The stop that ends the run early.
     pub stop: Option<Stop>,
 }
 
-/// A person's word on one run.
+/// An operator command for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperatorCommand {
-    /// On a run that is held, or whose rollback failed.
+    /// Ends the hold of a run, or closes one whose rollback failed.
     Release(Release),
-    /// It ends early and is rolled back.
+    /// Ends the run early and rolls it back.
     Stop(Stop),
 }
 
-/// What the record says to whoever carries a run on, beside the run itself: people's words, the kill switches,
-/// the watchdog's sign of life. Read consistently.
+/// What a run's owner reads from the record beside the head: operator commands, kill switches and the watchdog's heartbeat.
+/// Read consistently.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ControlState {
-    /// What people last said about the run; none if nobody said anything.
+    /// The operator commands for the run; `None` if there are none.
     pub commands: Option<RunCommands>,
-    /// The last stop of the whole application, and when it was said.
+    /// The last stop of the whole application, and when it was given.
     pub application_stop: Option<(Timestamp, Stop)>,
-    /// The switches that are there, of the account, the application and the drill.
+    /// The kill switches on record for the account, the application and the drill, engaged or over.
     pub switches: Vec<Switch>,
-    /// When the watchdog last said that it is there; none if it never did.
+    /// The watchdog's last heartbeat, by its clock; `None` if there was none yet.
     pub heartbeat: Option<Timestamp>,
 }
 
-/// Where runs are kept. Every call is bounded in time.
+/// The record: where runs are kept. Every call is bounded in time.
 pub trait Store {
     /// Creates head, request and lock in one transaction. A head that is only announced
     /// (`pending`) is replaced.
@@ -106,13 +106,13 @@ pub trait Store {
     fn record(&self, run: &Run, request: &Request) -> impl Future<Output = Result<Begun, StoreError>>;
     /// The head, read consistently.
     fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
-    /// The request that the run was begun with.
+    /// The request that started the run.
     fn request(&self, id: &RunId) -> impl Future<Output = Result<Option<Request>, StoreError>>;
-    /// Replaces the head of version `expected`. While a run with a trigger is injecting, the record also says,
-    /// in the same transaction, that the trigger's alarm is this run's.
+    /// Replaces the head of version `expected`. While a run with a trigger is injecting, the same transaction registers the
+    /// trigger's alarm as this run's.
     fn save(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
-    /// Replaces the head of version `expected` by a finished one, gives the lock and the trigger's alarm back
-    /// and brings the drill's summary up to date, in one transaction.
+    /// Replaces the head of version `expected` by a finished one, releases the lock and the trigger's alarm, and updates the
+    /// drill's summary, in one transaction.
     fn finish(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
     /// Adds evidence. The keys are the caller's, so that adding twice adds once.
     fn append(
@@ -120,58 +120,60 @@ pub trait Store {
         id: &RunId,
         items: &[(String, Evidence)],
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// What the record says to whoever carries this run on. Whatever of it cannot be read fails the whole.
+    /// The control state of this run. If any part of it cannot be read, the whole call fails.
     fn control_state(&self, run: &Run) -> impl Future<Output = Result<ControlState, StoreError>>;
-    /// Writes a person's word down, over an earlier one of its kind; answers its number. A stop takes back a release
-    /// that was said before it: whoever hears of the stop would otherwise hear the release once more.
+    /// Records an operator command, replacing an earlier one of its kind, and returns its number. A stop deletes an earlier
+    /// release, which the run's owner would otherwise apply a second time along with the stop.
     fn record_command(
         &self,
         id: &RunId,
-        word: &OperatorCommand,
+        command: &OperatorCommand,
     ) -> impl Future<Output = Result<u64, StoreError>>;
-    /// Writes down that every run of this application that began before `at` ends early.
+    /// Records that every run of this application that began before `at` ends early.
     fn stop_application(
         &self,
         application: &str,
         stop: &Stop,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
-    /// Engages a kill switch, or takes away whichever there is of its scope; answers the one that is engaged then.
-    /// Engaging never shortens: one that is there stays, unless the new one outlasts it.
+    /// Engages a kill switch, or disengages the one of its scope; returns the one that is engaged then. Engaging never
+    /// shortens: an earlier one stays, unless the new one outlasts it.
     fn switch(
         &self,
         switch: &Switch,
         engaged: bool,
     ) -> impl Future<Output = Result<Option<Switch>, StoreError>>;
-    /// The runs that are not finished, as an index has them: a hint, to be read again before anything is done.
+    /// The runs that are not finished, from an index that is eventually consistent: read each head before acting on it.
     fn open(&self) -> impl Future<Output = Result<Vec<RunId>, StoreError>>;
-    /// The watchdog says that it is there.
+    /// Writes the watchdog's heartbeat.
     fn write_heartbeat(&self, at: Timestamp) -> impl Future<Output = Result<(), StoreError>>;
-    /// A drill's runs, the newest first.
+    /// At most `most` runs of a drill (`environment/application/drill`), the newest first.
     fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
 }
 
-/// One kind of drill, once its failure may have been caused: what can be seen of it, and how it is taken back.
-/// Every method is bounded in time and never fails: what cannot be seen is unknown, what cannot be done is a
-/// [`CallOutcome`]. It is all that the watchdog has of a drill.
+/// One kind of drill, without the capability to inject: it observes a run and undoes it. The watchdog has no more than this.
+/// Every method is bounded in time and never fails: what cannot be read is unknown, and a failed call is a [`CallOutcome`].
 pub trait Drill {
-    /// Looks. `run` says what is worth looking at; findings for the record come with it.
+    /// Takes one look at what matters in the run's phase; returns the observation, and evidence for the record.
     fn observe(&mut self, run: &Run) -> impl Future<Output = (Observation, Vec<Evidence>)>;
-    /// Asks for one step of the undo, once.
+    /// Sends the call of one undo step, by its index, once.
     fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome>;
-    /// Sends one message to people; if it could not be sent, why.
+    /// Sends one page to operators.
+    ///
+    /// # Errors
+    /// Why it could not be sent.
     fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>>;
 }
 
-/// A drill that can also be begun. Only the function that starts a run has one.
+/// A drill that can also inject. Only a drill function has one.
 pub trait Inject: Drill {
     /// Sends the one injecting call of this number, once.
     fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
-    /// Looks at everything a run would need, without touching anything.
+    /// Reads everything that a run would need, without touching anything.
     fn plan(&mut self, run: &Run) -> impl Future<Output = Plan>;
 }
 
-/// A drill in the hands of somebody who never injects.
+/// Runs the loop on a drill that cannot inject: an injecting call is answered as not executed.
 #[derive(Debug)]
 pub struct NeverInjects<D>(pub D);
 
@@ -189,7 +191,7 @@ impl<D: Drill> Drill for NeverInjects<D> {
 
 impl<D: Drill> Inject for NeverInjects<D> {
     async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
-        let message = "whoever carries a run on never injects; not sent".to_owned();
+        let message = "only the drill function that started the run injects; nothing was sent".to_owned();
         CallOutcome::NotExecuted { code: "NeverInjects".to_owned(), message, again: false }
     }
     async fn plan(&mut self, _: &Run) -> Plan {

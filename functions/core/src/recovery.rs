@@ -1,40 +1,40 @@
-//! When an application had recovered, and whether that was soon enough. The one place that judges.
+//! Recovery: when an application recovered, and whether that was within the objective. Only this module decides that.
 //!
 //! Recovery is *decided* once the failure was seen in place and every probe's streak holds. It is
 //! *timed* on the answers: on the first yes of those streaks. The true moment lies between the last
-//! no (when it was asked) and that yes; where answers were lost, that span is wide, and if a limit
-//! lies within a wide span the evidence cannot tell.
+//! no (when it was asked) and that yes. Where answers were lost that span is wide, and if a limit
+//! lies within it the verdict is `inconclusive`.
 
 use crate::{Measured, ProbeRole, Run, Streak, StreakRule, Timestamp, run::Verdict};
 
-/// What the evidence says so far.
+/// What follows from the evidence so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// Nothing yet.
+    /// Not decided yet.
     Wait,
-    /// This.
+    /// Decided.
     Decided {
-        /// What was learned.
+        /// The verdict.
         verdict: Verdict,
-        /// When recovery began, where it did.
+        /// When recovery began, if it did.
         recovered: Option<Measured>,
-        /// When the standby served, in a run that fails something over to one.
+        /// When the standby served, in a drill that fails over to one.
         serving_standby: Option<Measured>,
-        /// Whether users lost anything, where that is known.
+        /// Whether users were impaired; `None` if the evidence cannot tell.
         impaired: Option<bool>,
-        /// In a sentence.
+        /// The reason for the verdict, in a sentence.
         reason: String,
     },
 }
 
-/// Between which moments one probe's recovery began.
+/// The span in which the recovery of one or more probes began.
 #[derive(Clone, Copy)]
 struct Span {
-    /// Not before this: the last no was asked then. The injection, if there was no no.
+    /// Not before this: when the last no was asked, or the injection if there was no no.
     earliest: Timestamp,
     /// Not after this: the first yes, or the end of a gap in which anything may have happened.
     latest: Timestamp,
-    /// Whether answers are missing in between, so that the span is wider than the pause between two.
+    /// Whether answers are missing in between: the span is longer than `widest_gap_ms` of the probe's rule.
     wide: bool,
 }
 
@@ -52,14 +52,14 @@ impl Span {
         Some(Self { earliest, latest: first, wide: first.millis_since(earliest) > rule.widest_gap_ms })
     }
 
-    /// Whether the limit lies within it and answers are missing there. Without missing answers the
+    /// Whether the limit lies within the span and answers are missing there. Without missing answers the
     /// first yes counts.
     fn cannot_tell(self, limit: Timestamp) -> bool {
         self.wide && self.earliest <= limit && limit < self.latest
     }
 }
 
-/// What of a run is judged.
+/// A run, with the moments that it is judged by.
 struct Case<'a> {
     run: &'a Run,
     injected: Timestamp,
@@ -67,7 +67,7 @@ struct Case<'a> {
     give_up: Timestamp,
 }
 
-/// Judges a run whose failure was seen in place.
+/// Decides the verdict of a run whose failure was seen in place, or waits.
 #[must_use]
 pub fn judge(run: &Run, now: Timestamp) -> Judgement {
     let Some(injected) = run.injection_began() else { return Judgement::Wait };
@@ -77,8 +77,8 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         objective: injected.plus_millis(run.limits.rto_ms),
         give_up: injected.plus_millis(run.limits.give_up_after_ms),
     };
-    // A streak counts if it was asked once more when, or after, the failure was in place; where AWS tells
-    // of the failover, when or after it told.
+    // A streak counts only if a yes of it was asked for once the failure was in place; for a database, once RDS showed the
+    // failover.
     let in_place = run.times.in_place.map_or(now, |at| at.at);
     let confirmed = run.times.failed_over.map(|at| at.at);
     let since = match confirmed {
@@ -95,7 +95,7 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         (true, Some(_), true) if case.confirmed_by_aws() => case.decide(),
         (true, Some(_), true) => decided(
             Verdict::Inconclusive,
-            "it is configured, but without `target.identity` nobody can tell whether the standby serves"
+            "the standby's origin is configured, but without `target.identity` nobody can tell whether it serves"
                 .to_owned(),
         ),
         _ if now <= case.give_up => Judgement::Wait,
@@ -108,16 +108,18 @@ fn decided(verdict: Verdict, reason: String) -> Judgement {
 }
 
 impl Case<'_> {
+    /// Whether AWS itself tells that the failover took place: RDS does.
     fn confirmed_by_aws(&self) -> bool {
         self.run.trigger.as_ref().is_some_and(|trigger| trigger.database.is_some())
     }
 
+    /// Whether a probe tells that the standby serves (`target.identity`).
     fn names_the_standby(&self) -> bool {
         self.run.limits.probes.iter().any(|rule| rule.role == ProbeRole::Standby)
     }
 
-    /// When all of these streaks began, and how sure that is.
-    fn whole(&self, roles: &[ProbeRole]) -> (Span, bool) {
+    /// The span in which the last of these streaks began, and whether no streak's span is wide.
+    fn combined(&self, roles: &[ProbeRole]) -> (Span, bool) {
         let streaks = self.run.streaks_of(roles);
         let mut spans: Vec<Span> =
             streaks.filter_map(|(streak, rule)| Span::of(streak, rule, self.injected)).collect();
@@ -130,31 +132,32 @@ impl Case<'_> {
             spans.push(Span { earliest, latest: at, wide: gap > self.confirmation_gap_ms() });
         }
         let latest = spans.iter().map(|span| span.latest).max().unwrap_or(self.injected);
-        // All of them were well from the latest of the earliest moments on, at the soonest.
+        // All of them answered yes at the earliest from the latest of the `earliest` moments on.
         let earliest = spans.iter().map(|span| span.earliest).max().unwrap_or(self.injected);
         let wide = spans.iter().any(|span| span.wide && span.latest == latest);
         (Span { earliest, latest, wide }, !spans.iter().any(|span| span.wide))
     }
 
-    /// AWS is asked less often than users' probes, and may show for a while what was before. After a longer gap the
-    /// failover may have been there unseen.
+    /// The longest gap between two looks at AWS, in milliseconds, in which a failover cannot have gone unseen. AWS is asked
+    /// less often than the probes, and its reads are eventually consistent.
     fn confirmation_gap_ms(&self) -> u64 {
         let limits = &self.run.limits;
         limits.retry_pause_ms.saturating_mul(2).saturating_add(limits.consistency_ms)
     }
 
+    /// The verdict of a run whose streaks hold.
     fn decide(&self) -> Judgement {
-        let (whole, _) = self.whole(ProbeRole::RECOVERY);
-        let Span { earliest, latest, .. } = whole;
+        let (combined, _) = self.combined(ProbeRole::RECOVERY);
+        let Span { earliest, latest, .. } = combined;
         let took = latest.millis_since(self.injected);
         let measured = Measured::ours(latest, latest.millis_since(earliest));
         for (limit, name) in [(self.objective, "objective"), (self.give_up, "time to give up")] {
-            if whole.cannot_tell(limit) {
+            if combined.cannot_tell(limit) {
                 return decided(
                     Verdict::Inconclusive,
                     format!(
                         "recovery began between {earliest} and {latest}; answers are missing in between, and the \
-                         {name} ({limit}) lies there"
+                         {name} ({limit}) lies in that gap"
                     ),
                 );
             }
@@ -179,25 +182,25 @@ impl Case<'_> {
         }
     }
 
-    /// When the standby served, apart from when the application was well: its own answers, where it has a
-    /// name; else recovery as a whole, which lies after AWS told of the failover.
-    fn serving_standby(&self, whole: Measured) -> Option<Measured> {
+    /// When the standby served, as opposed to when the steady state held: by its identity probe, if there is one; else
+    /// `recovery`, which is after RDS showed the failover.
+    fn serving_standby(&self, recovery: Measured) -> Option<Measured> {
         self.run.trigger.as_ref()?;
         if !self.names_the_standby() {
-            return Some(whole);
+            return Some(recovery);
         }
-        let (span, _) = self.whole(&[ProbeRole::Standby]);
+        let (span, _) = self.combined(&[ProbeRole::Standby]);
         Some(Measured::ours(span.latest, span.latest.millis_since(span.earliest)))
     }
 
-    /// Whether users lost anything, where that is known: who served them does not matter here.
+    /// Whether users were impaired, by the steady state alone; `None` if the evidence cannot tell.
     fn impaired(&self) -> Option<bool> {
-        let (span, certain) = self.whole(&[ProbeRole::SteadyState]);
+        let (span, certain) = self.combined(&[ProbeRole::SteadyState]);
         let lost = span.latest > self.injected;
         certain.then_some(lost).or((lost && span.earliest > self.injected).then_some(true))
     }
 
-    /// The time to give up is over and not every streak holds.
+    /// The verdict, or waiting, once the time to give up has passed and not every streak holds.
     fn after_giving_up(&self, now: Timestamp) -> Judgement {
         let (run, give_up) = (self.run, self.give_up);
         let not_recovered = |impaired, reason| Judgement::Decided {
@@ -227,9 +230,9 @@ impl Case<'_> {
                     }
                     unsure = Some(probe);
                 }
-                // Under way, begun in time: waited for.
+                // A streak that began in time and does not hold yet is waited for.
                 Some(_) => patience = patience.max(run.limits.patience_ms.saturating_add(rule.hold_for_ms)),
-                // Its last known answer is a no from before the limit: one more answer will tell.
+                // The last known answer is a no from before the limit: the next answer will tell.
                 None => unsure = unsure.or(Some(probe)),
             }
         }
@@ -254,12 +257,12 @@ impl Case<'_> {
             return Judgement::Wait;
         }
         let reason = match (unsure, needs_confirmation && run.times.failed_over.is_none()) {
-            (_, true) => "nobody could tell whether the standby took over".to_owned(),
+            (_, true) => "AWS did not show whether the standby took over".to_owned(),
             (Some(probe), _) => {
                 format!("probe `{probe}` gave no answer around the time to give up ({give_up})")
             }
             (None, _) => {
-                format!("a streak begun before the time to give up ({give_up}) was never seen to hold")
+                format!("a streak that began before the time to give up ({give_up}) was never seen to hold")
             }
         };
         decided(Verdict::Inconclusive, reason)

@@ -1,4 +1,4 @@
-//! What is answered about a run: phase, outcome and times, with the differences worked out.
+//! Report: the answer about a run: phase, outcome, times, and the durations between them.
 
 use serde::Serialize;
 
@@ -7,17 +7,18 @@ use crate::{
     run::{AnswerCounts, Status, Times},
 };
 
-/// A difference between two moments.
+/// A duration between two measured moments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Took {
-    /// Milliseconds.
+    /// The duration, in milliseconds.
     pub ms: u64,
-    /// It may have been shorter by this much, in milliseconds; both clocks' resolutions where they differ.
+    /// It may have been shorter by this much, in milliseconds: the resolution of the end, and of the start as well if another
+    /// clock measured it.
     pub resolution_ms: u64,
 }
 
-/// What is answered about a run.
+/// The answer about a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of `Run`")]
@@ -46,7 +47,7 @@ pub struct Report {
     pub finished_by: Option<String>,
 }
 
-/// What there is to say about a run.
+/// Makes the report of a run.
 #[must_use]
 pub fn report(run: &Run) -> Report {
     let since_injected = |moment: Option<Measured>| Some(took(run.times.injected?, moment?));
@@ -77,8 +78,8 @@ pub fn report(run: &Run) -> Report {
 }
 
 fn took(from: Measured, to: Measured) -> Took {
-    let across = if from.clock == to.clock { 0 } else { from.resolution_ms };
-    Took { ms: to.at.millis_since(from.at), resolution_ms: to.resolution_ms + across }
+    let start_resolution_ms = if from.clock == to.clock { 0 } else { from.resolution_ms };
+    Took { ms: to.at.millis_since(from.at), resolution_ms: to.resolution_ms + start_resolution_ms }
 }
 
 fn span(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<u64> {

@@ -1,8 +1,8 @@
-//! The one small loop: observe, step, save, act.
+//! Run loop: observe, step, save, act, until the run is finished or the invocation's time is over.
 //!
-//! It runs inside an invocation, for a precise time to recover, and from the watchdog, for safety.
-//! What it may do is bounded by its lease: half of it, by a clock that is never set. What it may
-//! *inject* is bounded by the store: no save, no injection.
+//! The same loop runs inside a drill function, for a precise time to recover, and inside the watchdog, for safety. It sends
+//! mutating calls only during the first half of its lease, measured by its monotonic clock. It never injects before the
+//! intent is saved.
 
 use std::time::Duration;
 
@@ -16,35 +16,35 @@ use crate::{
     timing::Timing,
 };
 
-/// One invocation's right to carry a run on.
+/// One invocation's lease on a run: who owns it, since when, and until when this invocation may continue it.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Who we are.
+    /// The owner that this invocation writes into the head.
     pub owner: OwnerId,
-    /// The stack's numbers.
+    /// The stack's timing parameters.
     pub timing: Timing,
-    /// When to hand over, as time since the invocation began.
+    /// When to hand the run over, as time since the invocation began.
     pub ends_at: Duration,
-    /// When we last made the lease ours, as time since the invocation began.
+    /// When the last successful save of the lease was sent, as time since the invocation began.
     pub renewed_at: Duration,
-    /// Whether to hand over once the run only waits: others may need the place.
+    /// Whether to hand over as soon as the run only waits: the watchdog then uses the slot for another run.
     pub yields: bool,
 }
 
-/// How an invocation left a run.
+/// Why the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoopExit {
-    /// Finished.
+    /// The run is finished, and that is saved.
     Finished(Box<Run>),
-    /// Our time is over; whoever comes next goes on without waiting.
+    /// The invocation's time is over and the lease is released: the next owner takes it without waiting.
     HandedOver(Box<Run>),
-    /// Somebody else carries it on.
+    /// Another invocation owns the run.
     LostLease,
-    /// The store could not be reached until our time was over. The lease will run out.
+    /// The store could not be reached until the invocation's time was over. The lease was not released and has to expire.
     StoreLost(Box<Run>, StoreError),
 }
 
-/// Carries a run on until it is finished or our time is over. `run` is the head as it is stored.
+/// Continues a run until it is finished, its lease is lost, or the invocation's time is over. `run` is the head as stored.
 pub async fn run_loop(
     clock: &impl Clock,
     store: &impl Store,
@@ -69,8 +69,8 @@ pub async fn run_loop(
         let looked = clock.elapsed();
         let (mut observed, findings) = drill.observe(&run).await;
         observed.results = std::mem::take(&mut results);
-        // Until the verdict, a word or a switch has to be heard within two looks. After it, nobody waits for a store that
-        // does not answer.
+        // Until the verdict is set, operator commands and kill switches must take effect within two looks. During the
+        // rollback nothing waits for a store that does not answer.
         let is_time = last_read.is_none_or(|last| looked.saturating_sub(last) >= control_pause);
         if run.is_stoppable() || is_time && !stored.fails {
             last_read = Some(looked);
@@ -81,22 +81,22 @@ pub async fn run_loop(
         let (mut next, decision) = crate::step(&run, &observed, clock.now());
         record_look(&mut recorder, &run, &mut next, &observed, findings, clock.now());
 
-        // A rollback does not wait for the store: what it asks for comes first, and a run that turns back turns at once.
-        let hurries = stored.fails && !run.is_rolling_back() && next.is_rolling_back();
+        // A rollback does not wait for a store that fails: its calls are sent first, also those of a rollback that starts now.
+        let undoes_before_save = stored.fails && !run.is_rolling_back() && next.is_rolling_back();
         if stored.fails && matches!(decision, Decision::Undo(_)) {
             let done = execute(clock, store, drill, session, &next, decision, looked, &stored).await;
             record_result(&mut recorder, &mut next, decision, done, &mut results);
         }
         let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew();
         let differs = stored.dirty || renew || run.differs(&next);
-        if differs && hurries {
+        if differs && undoes_before_save {
             stored.dirty = true;
             revert_finish(&mut next, &run);
         } else if differs {
             match save(clock, store, session, &mut next, &mut recorder, &mut stored).await {
                 Ok(Saved::Saved) => stored.fails = false,
                 Ok(Saved::Conflict) => return LoopExit::LostLease,
-                // Tried again at the next look: what is in memory is not on record.
+                // Saved again after the next look: until then the record is behind what is in memory.
                 Err(_) => {
                     stored.fails = true;
                     revert_finish(&mut next, &run);
@@ -122,7 +122,7 @@ pub async fn run_loop(
     LoopExit::Finished(Box::new(run))
 }
 
-/// Nothing is measured any more: people are waited for, or until nothing of the run can land.
+/// Whether the run only waits: for an operator, or until nothing of it can still land. Nothing is measured any more.
 const fn only_waits(run: &Run) -> bool {
     match run.phase {
         Phase::Held => true,
@@ -136,13 +136,13 @@ const fn only_waits(run: &Run) -> bool {
     }
 }
 
-/// From one look to the next.
+/// The pause between two looks.
 fn pause_after(run: &Run, timing: &Timing) -> Duration {
     if only_waits(run) { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
 }
 
-/// Hears what the record says: the gates that lie in it, and what people said since, to whichever invocation. Not
-/// being able to is no word, but a closed gate.
+/// Adds the control state to the observation: the gates kept in the record, and the operator commands recorded since the
+/// last look, whichever invocation received them. If it could not be read, the gates are closed and no command is applied.
 fn apply_control_state(
     run: &Run,
     control_state: &Result<ControlState, StoreError>,
@@ -165,34 +165,35 @@ fn apply_control_state(
     }
 }
 
-/// Who wants the run to end, by a word or by a switch.
+/// The stop that applies to this run: an operator's, of the run or of its application, or an engaged kill switch.
 fn asked_to_stop(run: &Run, control_state: &ControlState, margin_ms: u64, now: Timestamp) -> Option<Stop> {
     if let Some(stop) = control_state.commands.as_ref().and_then(|commands| commands.stop.clone()) {
         return Some(stop);
     }
-    // Said to every run that had begun; whether it had is told by two clocks, and ends it in doubt.
+    // It applies to every run that had begun by then. Two clocks tell whether this one had; in doubt it is stopped.
     let began = run.times.started.unwrap_or(now);
     if let Some((at, stop)) = &control_state.application_stop
         && at.plus_millis(margin_ms) >= began
     {
         return Some(stop.clone());
     }
-    // Before anything was touched it is a gate, and says so.
+    // Before the intent is saved a kill switch is a gate; it stops a run only afterwards.
     let touched = matches!(run.phase, Phase::Injecting | Phase::Recovering);
     let switch = kill_switch::engaged(&control_state.switches, now).filter(|_| touched)?;
     Some(Stop { by: format!("the kill switch of {}", switch.scope), reason: switch.to_string() })
 }
 
-/// What we know of the stored head.
+/// What this invocation knows about the stored head.
 struct Stored {
+    /// The version of our last successful save.
     version: u64,
-    /// What we hold in memory is not on record.
+    /// The head in memory differs from the stored one.
     dirty: bool,
-    /// The store did not answer when it was last asked.
+    /// The last call to the store failed.
     fails: bool,
 }
 
-/// Notes what came of an act.
+/// Records the outcome of a call as evidence, and keeps it for the next `step`.
 fn record_result(
     recorder: &mut Recorder,
     run: &mut Run,
@@ -215,7 +216,7 @@ fn record_result(
     results.push(done);
 }
 
-/// Sends what `step` asked for, if it is still ours to send.
+/// Carries out a decision, unless the lease, the record or the age of the look forbids it.
 #[expect(clippy::too_many_arguments, reason = "everything that a call depends on")]
 async fn execute(
     clock: &impl Clock,
@@ -242,14 +243,14 @@ async fn execute(
         Decision::Inject(_) | Decision::Undo(_) if !is_ours() => {
             not_sent("LeaseOver", "half of the lease is over")
         }
-        // Gates and kill switch were read before the save; a slow save makes them old.
+        // The gates and the kill switch were read before the save, and a slow save makes that reading stale.
         Decision::Inject(_) if is_old() => not_sent("GatesOld", "too long since the gates were asked"),
-        // So do they what was seen of the primary.
+        // The primary was also probed before the save: a stale answer must not move traffic.
         Decision::Undo(step) if is_old() && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
             not_sent("LookOld", "too long since the primary was looked at")
         }
         Decision::Inject(number) => {
-            // The save took its time: what people said meanwhile counts.
+            // Operators may have engaged a kill switch or stopped the run while the intent was being saved.
             let control_state = store.control_state(run).await;
             let now = clock.now();
             if let Some(why) = gate::closed(&gate::recorded(&control_state, &session.timing, now)) {
@@ -272,7 +273,7 @@ async fn execute(
             let outcome = drill.inject(run, number).await;
             Some(DecisionResult { decision, sent: Some(sent), answered: clock.now(), outcome })
         }
-        // A rollback does not wait for the store: while the lease is ours it is carried out.
+        // An undo step needs no save: it is sent as long as the lease is ours.
         Decision::Undo(step) => {
             let sent = clock.now();
             let outcome = drill.undo(run, step).await;
@@ -281,7 +282,7 @@ async fn execute(
     }
 }
 
-/// Writes the evidence, then the head. Evidence first: a verdict never stands without it.
+/// Writes the evidence, then the head: no verdict is on record without its evidence.
 async fn save(
     clock: &impl Clock,
     store: &impl Store,
@@ -299,16 +300,16 @@ async fn save(
     }
     let mut saved = write(store, next, stored.version).await?;
     if saved == Saved::Conflict {
-        // An earlier save of ours may have been carried out though its answer was lost.
+        // An earlier save of ours may have been executed although its answer was lost.
         let us = Some(&session.owner);
         match store.load(&next.run_id).await? {
-            Some(there) if there.phase == Phase::Finished && there.finished_by.as_ref() == us => {
-                *next = there;
+            Some(head) if head.phase == Phase::Finished && head.finished_by.as_ref() == us => {
+                *next = head;
                 saved = Saved::Saved;
             }
-            Some(there) if there.version == stored.version + 1 && there.owner.as_ref() == us => {
-                stored.version = there.version;
-                next.version = there.version + 1;
+            Some(head) if head.version == stored.version + 1 && head.owner.as_ref() == us => {
+                stored.version = head.version;
+                next.version = head.version + 1;
                 saved = write(store, next, stored.version).await?;
             }
             Some(_) | None => return Ok(Saved::Conflict),
@@ -329,7 +330,7 @@ async fn write(store: &impl Store, next: &Run, expected: u64) -> Result<Saved, S
     }
 }
 
-/// A run is over only once it is on record that it is.
+/// Takes the finish back in memory: a run is finished only once that is saved.
 fn revert_finish(next: &mut Run, run: &Run) {
     if next.phase == Phase::Finished {
         next.phase = run.phase;
@@ -342,6 +343,7 @@ fn revert_finish(next: &mut Run, run: &Run) {
     }
 }
 
+/// Closes the evidence, saves the head and releases the lease.
 async fn hand_over(
     clock: &impl Clock,
     store: &impl Store,
@@ -360,7 +362,7 @@ async fn hand_over(
     }
 }
 
-/// Writes down what a look showed and what it changed.
+/// Records what a look showed, and the change of phase that followed.
 fn record_look(
     recorder: &mut Recorder,
     run: &Run,
@@ -385,8 +387,8 @@ fn record_look(
     }
 }
 
-/// From here on the automation behind the trigger, which reads the run before its one call, refuses it.
-/// Known only once a save was answered: until then nobody can say when its last act may land.
+/// Notes when the rollback was first known to be saved. From then on the failover function, which reads the run before its
+/// one call, refuses that call. Before a save was answered, nobody can say how late the function may still act.
 fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
     if run.is_rolling_back() && !stored.dirty && run.trigger.is_some() && run.rollback_saved_at.is_none() {
         run.rollback_saved_at = Some(now);
@@ -394,13 +396,13 @@ fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
     }
 }
 
-/// A message that cannot be sent is tried again with growing pauses, for as long as the run is open.
+/// The first pause before a page is sent again; it doubles, for as long as the run is open.
 const FIRST_PAGE_PAUSE_MS: u64 = 5_000;
-/// So many failures to send it are written down.
+/// How many failures to send one page are recorded as evidence.
 const MAX_PAGE_FAILURES: u32 = 8;
 
-/// Sends what was not sent yet: one message a look, after the act, so that a topic that does not answer
-/// delays nothing but itself. One that cannot be sent is on record, and changes nothing else.
+/// Sends at most one page per look, and only after the decision was carried out, so that an SNS topic that does not answer
+/// delays nothing else. A failure to send is recorded and changes nothing else.
 async fn send_pages(
     clock: &impl Clock,
     drill: &mut impl Drill,

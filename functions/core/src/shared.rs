@@ -1,4 +1,4 @@
-//! What a run and its successors hold together, until one of them changes it.
+//! Shared value: a part of the head that successive heads share until one of them changes it.
 
 use std::{
     fmt,
@@ -8,8 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value that is cheap to clone: every look makes a new head, and most of it is as it was. Written and read as the
-/// value alone.
+/// A value that is cheap to clone: every look makes a new head, and most of it is unchanged. Serialised as the value alone.
 #[derive(PartialEq, Eq)]
 pub struct Shared<T: ?Sized>(Arc<T>);
 
@@ -26,7 +25,7 @@ impl<T: ?Sized> Deref for Shared<T> {
     }
 }
 
-/// Changing it leaves the others as they are.
+/// Copies the value if it is shared, so that changing it leaves the other heads as they are.
 impl<T: Clone> DerefMut for Shared<T> {
     fn deref_mut(&mut self) -> &mut T {
         Arc::make_mut(&mut self.0)

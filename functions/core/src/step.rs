@@ -1,7 +1,7 @@
-//! `step`: one run, one look, one decision.
+//! Step: one run and one observation give the next head and one decision.
 //!
-//! It is total: every phase, every observation, no panic. The loop saves what it returns before it
-//! carries out the act, so that what may have been done is on record before it is.
+//! Pure and total: it handles every phase and every observation, and never panics. The run loop saves the head that it
+//! returns before it carries out the decision, so that every call that may have been sent is on record.
 
 mod checking;
 mod injecting;
@@ -14,7 +14,7 @@ use crate::{
     run::{Outcome, Phase, Verdict},
 };
 
-/// Decides what follows from a look.
+/// Decides what follows from an observation: the next head of the run, and what the loop does after saving it.
 #[must_use]
 pub fn step(run: &Run, observed: &Observation, now: Timestamp) -> (Run, Decision) {
     let mut next = run.clone();
@@ -23,7 +23,7 @@ pub fn step(run: &Run, observed: &Observation, now: Timestamp) -> (Run, Decision
     record_commands(&mut next, observed);
     record_effect(&mut next, observed);
     let decision = match run.phase {
-        // Announced only: taking the lock begins it, which is the store's to do.
+        // A pending run is only announced: `Store::begin` takes the lock and moves it into `checking`.
         Phase::Pending | Phase::Finished => Decision::Wait,
         Phase::Checking => checking::step(&mut next, observed, now),
         Phase::Injecting => injecting::step(&mut next, observed, now),
@@ -35,7 +35,7 @@ pub fn step(run: &Run, observed: &Observation, now: Timestamp) -> (Run, Decision
     (next, decision)
 }
 
-/// Writes down what came of the calls that were sent.
+/// Records the outcomes of the calls that were sent.
 fn record_results(run: &mut Run, results: &[DecisionResult]) {
     for DecisionResult { decision, sent, answered, outcome } in results {
         match *decision {
@@ -51,7 +51,7 @@ fn record_results(run: &mut Run, results: &[DecisionResult]) {
             Decision::Undo(index) => {
                 if let Some(step) = run.undo.get_mut(index) {
                     step.progress.last = Some(outcome.clone());
-                    // What never left us was no attempt: the next one need not wait longer for it.
+                    // A call that was never sent is no attempt: it must not lengthen the back-off.
                     step.progress.attempts -= u32::from(sent.is_none() && step.progress.attempts > 0);
                 }
             }
@@ -59,7 +59,7 @@ fn record_results(run: &mut Run, results: &[DecisionResult]) {
     }
 }
 
-/// Takes the probes' answers into the streaks, and counts those between injection and verdict.
+/// Adds the probes' answers to their streaks, and counts those between the injection and the verdict.
 fn record_answers(run: &mut Run, observed: &Observation) {
     let began = run.injection_began();
     let mut unobserved = false;
@@ -68,13 +68,13 @@ fn record_answers(run: &mut Run, observed: &Observation) {
         let (Some(streak), Some(rule)) = (run.streaks.get_mut(*index), run.limits.probes.get(*index)) else {
             continue;
         };
-        // A recovery may have come and gone.
+        // After a long silence a recovery may have begun and ended unobserved.
         unobserved |=
             answer.seen == Tristate::No && streak.silent_until(answer.asked) > rule.longest_unseen_ms();
         streak.push(answer, rule);
-        // Who answers is another question than whether users were served.
-        let users = rule.role == crate::ProbeRole::SteadyState;
-        if users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
+        // Only the steady state tells whether users were served; the identity probes tell by whom.
+        let serves_users = rule.role == crate::ProbeRole::SteadyState;
+        if serves_users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
             run.answers.asked += 1;
             match answer.seen {
                 Tristate::Yes => {}
@@ -88,7 +88,7 @@ fn record_answers(run: &mut Run, observed: &Observation) {
     }
 }
 
-/// The first stop and the latest release are kept; what they change is the phase's to say.
+/// Keeps the first stop and the latest release; each phase decides what they change.
 fn record_commands(run: &mut Run, observed: &Observation) {
     if run.stop.is_none() {
         run.stop.clone_from(&observed.stop);
@@ -99,7 +99,7 @@ fn record_commands(run: &mut Run, observed: &Observation) {
     run.last_command = observed.last_command.unwrap_or(run.last_command).max(run.last_command);
 }
 
-/// Notes what the trigger has come to: when AWS first showed its effect, and what the automation says.
+/// Records the effect of the trigger: when AWS first showed it, and what the failover function reports.
 fn record_effect(run: &mut Run, observed: &Observation) {
     if observed.automation_report.is_some() {
         run.automation_report.clone_from(&observed.automation_report);
@@ -118,14 +118,14 @@ fn record_effect(run: &mut Run, observed: &Observation) {
     }
 }
 
-/// An alarm went off that is not this run's doing: something really fails, so the drill is over. Where
-/// the failure lasts, the run itself is what the alarm is about.
+/// The alarm went to ALARM without this run: something really fails, so the run ends. In mode `stop` the run itself is what
+/// raises the alarm, so it tells nothing.
 fn real_incident(run: &Run, observed: &Observation) -> Option<String> {
     (!run.mode.lasts() && observed.foreign_alarm == Tristate::Yes)
-        .then(|| "real incident: the alarm went off, and not by this run".to_owned())
+        .then(|| "real incident: the alarm went to ALARM, and this run did not cause it".to_owned())
 }
 
-/// Notes when the alarm went off: once, and only if that was after the injection.
+/// Records when the alarm went to ALARM: once, and only after the injection.
 fn record_detection(run: &mut Run, observed: &Observation) {
     if run.times.detected.is_none()
         && let (Some(at), Some(began)) = (observed.detected, run.injection_began())
@@ -135,7 +135,7 @@ fn record_detection(run: &mut Run, observed: &Observation) {
     }
 }
 
-/// The verdict is set once.
+/// Sets the verdict and its reason, unless they are set already.
 fn set_verdict(run: &mut Run, verdict: Verdict, reason: String) {
     if run.verdict.is_none() {
         run.verdict = Some(verdict);
@@ -143,7 +143,7 @@ fn set_verdict(run: &mut Run, verdict: Verdict, reason: String) {
     }
 }
 
-/// Ends a run of which nothing is left in the world.
+/// Ends a run that has nothing left to undo, or whose rest was left to operators.
 fn finish(run: &mut Run, now: Timestamp) -> Decision {
     run.phase = Phase::Finished;
     run.times.finished = Some(now);
@@ -162,27 +162,27 @@ fn finish_untouched(run: &mut Run, verdict: Verdict, reason: String, now: Timest
     finish(run, now)
 }
 
-/// Turns back: a failure may have been caused, so it is taken back, whatever was learned.
+/// Starts the rollback: a failure may have been injected, so it is undone whatever the verdict.
 fn roll_back(run: &mut Run, verdict: Verdict, reason: String, now: Timestamp) -> Decision {
     set_verdict(run, verdict, reason);
     run.phase = Phase::RollingBack;
     run.times.rollback_started_at = Some(now);
     run.unwell_since = Some(now);
-    // A call whose answer was lost may land late; and what AWS says about one that was answered may
-    // for a while be from before it.
+    // A call whose answer was lost may be executed late; and AWS reads are eventually consistent: for a while they may show
+    // the state from before a call that was answered.
     let landed = run.injection.as_ref().and_then(|injection| injection.may_land_until(run.limits.settle_ms));
     let visible = run.injection_began().map(|began| began.plus_millis(run.limits.consistency_ms));
     run.settled_at = run.settled_at.max(landed).max(visible);
     Decision::Wait
 }
 
-/// The whole run has a deadline of its own.
+/// The reason to end a run that takes longer than its own deadline.
 fn past_deadline(run: &Run, now: Timestamp) -> Option<String> {
     let deadline = run.deadline?;
-    (now > deadline).then(|| format!("the deadline of the whole run ({deadline}) is over"))
+    (now > deadline).then(|| format!("the deadline of the whole run ({deadline}) has passed"))
 }
 
-/// What a stop says, for the verdict's reason.
+/// The reason to end a run that was asked to stop.
 fn stop_reason(run: &Run) -> Option<String> {
     run.stop.as_ref().map(|stop| format!("stopped by {}: {}", stop.by, stop.reason))
 }

@@ -1,20 +1,20 @@
-//! Streaks: an application is well when its probes *keep* answering yes.
+//! Streak: unbroken yes answers of one probe. The steady state holds while every probe's streak is long enough.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, Tristate};
 
-/// One answer of one probe, with our times around it.
+/// One answer of one probe, and when it was asked and answered by our clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeAnswer {
-    /// What it said.
+    /// The answer.
     pub seen: Tristate,
-    /// When we asked.
+    /// When it was asked.
     pub asked: Timestamp,
-    /// When the answer (or the end of waiting for it) came.
+    /// When the answer came, or the call deadline ended the wait.
     pub answered: Timestamp,
-    /// What exactly was seen, where that helps: a status, an error.
+    /// What the answer rests on, where that helps: a status, an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -23,7 +23,7 @@ pub struct ProbeAnswer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ProbeRole {
-    /// The application is well.
+    /// The application serves its users.
     #[default]
     SteadyState,
     /// The primary serves: part of the steady state.
@@ -33,9 +33,9 @@ pub enum ProbeRole {
 }
 
 impl ProbeRole {
-    /// What must hold for the application to be as it should be.
+    /// The roles whose probes must hold for the steady state.
     pub const STEADY_STATE: &[Self] = &[Self::SteadyState, Self::Primary];
-    /// What must hold for the application to have recovered.
+    /// The roles whose probes must hold for a recovery.
     pub const RECOVERY: &[Self] = &[Self::SteadyState, Self::Standby];
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
@@ -44,17 +44,17 @@ impl ProbeRole {
     }
 }
 
-/// What a probe must show before its yes counts.
+/// How many yes answers, over how long, a probe needs before its streak holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreakRule {
     /// The probe's name, for reasons and evidence.
     pub probe: String,
-    /// So many yes answers in a row.
+    /// The number of yes answers in a row.
     pub count: u32,
-    /// And the last of them at least so long after the first.
+    /// The shortest time from the first of them to the last, in milliseconds.
     pub hold_for_ms: u64,
-    /// Two answers further apart than this leave a gap in which anything may have happened.
+    /// The longest time between two answers, in milliseconds, before the gap between them may hide an outage.
     pub widest_gap_ms: u64,
     /// What its yes means.
     #[serde(default, skip_serializing_if = "ProbeRole::is_steady")]
@@ -62,41 +62,41 @@ pub struct StreakRule {
 }
 
 impl StreakRule {
-    /// In a longer silence a streak may have held, and ended.
+    /// The longest silence, in milliseconds, in which no complete streak can have begun and ended unseen.
     #[must_use]
     pub fn longest_unseen_ms(&self) -> u64 {
         self.widest_gap_ms.saturating_add(self.hold_for_ms)
     }
 }
 
-/// The present streak of one probe. An unknown neither counts nor breaks it.
+/// The current streak of one probe. An unknown neither counts nor breaks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Streak {
-    /// When the last no was *asked*: the application may have recovered right after.
+    /// When the last no was *asked*: the application may have recovered right after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_no_asked: Option<Timestamp>,
     /// When the last no was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_no_answered: Option<Timestamp>,
-    /// The first yes of the unbroken streak; none while the last known answer is no.
+    /// When the first yes of the streak was answered; `None` while the last known answer is no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_yes: Option<Timestamp>,
-    /// The latest yes of it.
+    /// When the latest yes of the streak was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_yes: Option<Timestamp>,
-    /// When that one was asked: an answer may be slow, and from before what happened on its way.
+    /// When that yes was asked: a slow answer may be from before an event that it arrives after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_yes_asked: Option<Timestamp>,
-    /// How many yes answers it has.
+    /// The number of yes answers in the streak.
     pub count: u32,
-    /// The end of the last wide gap within it: until then users may have been cut off unseen.
+    /// The end of the last gap longer than `widest_gap_ms` within the streak: an outage before it may have gone unseen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_end: Option<Timestamp>,
 }
 
 impl Streak {
-    /// Takes one answer in.
+    /// Adds one answer.
     pub fn push(&mut self, answer: &ProbeAnswer, rule: &StreakRule) {
         match answer.seen {
             Tristate::Unknown => {}
@@ -122,13 +122,13 @@ impl Streak {
         }
     }
 
-    /// For how long nothing had been known when this was asked, in milliseconds; zero if nothing ever was.
+    /// The time from the last known answer to this moment, in milliseconds; zero if there was none.
     #[must_use]
     pub fn silent_until(&self, asked: Timestamp) -> u64 {
         self.last_yes.or(self.last_no_answered).map_or(0, |last| asked.millis_since(last))
     }
 
-    /// Whether it is long enough, in answers and in time.
+    /// Whether the streak is long enough, in answers and in time.
     #[must_use]
     pub fn holds(&self, rule: &StreakRule) -> bool {
         match (self.first_yes, self.last_yes) {
@@ -139,7 +139,7 @@ impl Streak {
         }
     }
 
-    /// Whether it holds *now*: the latest yes is not older than an ordinary pause between answers.
+    /// Whether the streak holds *now*: its latest yes is not older than `widest_gap_ms`.
     #[must_use]
     pub fn holds_now(&self, rule: &StreakRule, now: Timestamp) -> bool {
         self.holds(rule) && self.last_yes.is_some_and(|last| now.millis_since(last) <= rule.widest_gap_ms)
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn after(answers: &[(i64, Tristate)]) -> Streak {
+    fn streak_of(answers: &[(i64, Tristate)]) -> Streak {
         let mut streak = Streak::default();
         for &(at, seen) in answers {
             let at = Timestamp::from_millis(at);
@@ -171,36 +171,36 @@ mod tests {
 
     #[test]
     fn three_quick_answers_do_not_hold_for_two_seconds() {
-        assert!(!after(&[(0, Tristate::Yes), (10, Tristate::Yes), (20, Tristate::Yes)]).holds(&rule()));
-        assert!(after(&[(0, Tristate::Yes), (10, Tristate::Yes), (2_000, Tristate::Yes)]).holds(&rule()));
+        assert!(!streak_of(&[(0, Tristate::Yes), (10, Tristate::Yes), (20, Tristate::Yes)]).holds(&rule()));
+        assert!(streak_of(&[(0, Tristate::Yes), (10, Tristate::Yes), (2_000, Tristate::Yes)]).holds(&rule()));
     }
 
     #[test]
     fn an_unknown_neither_counts_nor_breaks() {
-        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::Unknown), (2_000, Tristate::Yes)]);
+        let streak = streak_of(&[(0, Tristate::Yes), (1_000, Tristate::Unknown), (2_000, Tristate::Yes)]);
         assert_eq!((streak.count, streak.holds(&rule())), (2, false));
         assert_eq!(streak.first_yes, Some(Timestamp::from_millis(0)));
     }
 
     #[test]
     fn a_relapse_starts_anew_and_remembers_the_no() {
-        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::No), (2_000, Tristate::Yes)]);
+        let streak = streak_of(&[(0, Tristate::Yes), (1_000, Tristate::No), (2_000, Tristate::Yes)]);
         assert_eq!(streak.first_yes, Some(Timestamp::from_millis(2_000)));
         assert_eq!(streak.last_no_asked, Some(Timestamp::from_millis(1_000)));
     }
 
     #[test]
     fn a_long_silence_within_a_streak_is_remembered_as_a_gap() {
-        assert_eq!(after(&[(0, Tristate::Yes), (3_000, Tristate::Yes)]).gap_end, None);
+        assert_eq!(streak_of(&[(0, Tristate::Yes), (3_000, Tristate::Yes)]).gap_end, None);
         assert_eq!(
-            after(&[(0, Tristate::Yes), (9_000, Tristate::Yes)]).gap_end,
+            streak_of(&[(0, Tristate::Yes), (9_000, Tristate::Yes)]).gap_end,
             Some(Timestamp::from_millis(9_000))
         );
     }
 
     #[test]
     fn yesterdays_streak_does_not_hold_now() {
-        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::Yes), (2_000, Tristate::Yes)]);
+        let streak = streak_of(&[(0, Tristate::Yes), (1_000, Tristate::Yes), (2_000, Tristate::Yes)]);
         assert!(streak.holds_now(&rule(), Timestamp::from_millis(4_000)));
         assert!(!streak.holds_now(&rule(), Timestamp::from_millis(90_000)));
     }

@@ -1,4 +1,4 @@
-//! Moments and spans. This crate never reads a clock: every moment arrives as an argument.
+//! Time: moments, durations and back-off. This crate never reads a clock: every moment arrives as an argument.
 
 use std::{
     fmt,
@@ -8,13 +8,12 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A moment, in milliseconds since the Unix epoch. Written in records as RFC 3339 in UTC, so that
-/// a person can read it at night.
+/// A moment, in milliseconds since the Unix epoch. Written in records as RFC 3339 in UTC, which operators can read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since the Unix epoch.
+    /// The moment that is this many milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(ms: i64) -> Self {
         Self(ms)
@@ -38,7 +37,7 @@ impl Timestamp {
         Self(self.0.saturating_add_unsigned(ms))
     }
 
-    /// The same moment for calendars and time zones; `None` outside the years that have one.
+    /// The same moment for calendars and time zones; `None` outside the years that `jiff` supports.
     #[must_use]
     pub fn to_jiff(self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_millisecond(self.0).ok()
@@ -99,43 +98,42 @@ pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Pauses that grow stay below this, where somebody may wait for what is tried.
+/// The longest back-off pause, in milliseconds, of calls and pages that are retried for as long as a run is open.
 pub(crate) const MAX_PAUSE_MS: u64 = 300_000;
 
-/// The pause after so many attempts, in milliseconds: the first one after the first, doubled after each other.
+/// The back-off pause after this many attempts, in milliseconds: `first_ms` after the first, doubled after each further one.
 pub(crate) fn backoff_ms(first_ms: u64, attempts: u32) -> u64 {
     first_ms.saturating_mul(1 << attempts.saturating_sub(1).min(16))
 }
 
-/// Whose clock stamped a moment. Clocks of different machines differ, so a difference between two
-/// of them is only as good as both.
+/// The clock that stamped a moment. Clocks differ, so a duration across two clocks is as precise as both together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ClockName {
-    /// The machine that ran the loop.
+    /// The machine that ran the run loop.
     Ours,
     /// CloudWatch: alarm history and datapoints.
     CloudWatch,
     /// RDS: event times.
     Rds,
-    /// The `Date` of an answer.
+    /// The `Date` header of an HTTP answer.
     AnswerDate,
 }
 
-/// A moment as measured: when, by whose clock, how finely.
+/// A measured moment: its time, its clock and its resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
     /// The moment.
     pub at: Timestamp,
-    /// Whose clock.
+    /// The clock that stamped it.
     pub clock: ClockName,
     /// The true moment lies at most this long before `at`, in milliseconds.
     pub resolution_ms: u64,
 }
 
 impl Measured {
-    /// By our own clock.
+    /// A moment measured by our own clock.
     #[must_use]
     pub const fn ours(at: Timestamp, resolution_ms: u64) -> Self {
         Self { at, clock: ClockName::Ours, resolution_ms }

@@ -1,39 +1,39 @@
-//! The stack's numbers, checked against each other.
+//! Timing: the stack's timing parameters, checked against each other.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// How fast we look and how long we wait. All in milliseconds.
+/// The timing parameters of a stack. All in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Between two looks at the application.
+    /// The pause between two looks at the application.
     pub poll_ms: u64,
-    /// Between two looks at the state of AWS.
+    /// The pause between two looks at the state of AWS.
     pub aws_poll_ms: u64,
-    /// Every call to AWS ends within this.
+    /// The longest duration of one call to AWS.
     pub call_deadline_ms: u64,
-    /// A holder mutates for half of this; a taker waits for all of it and more.
+    /// The lease: its holder sends mutating calls for half of it; taking it over waits for all of it and more.
     pub lease_ms: u64,
-    /// The lease is renewed this often.
+    /// The time after which the lease is renewed.
     pub renew_ms: u64,
-    /// Added wherever clocks or machines may differ.
+    /// The margin added wherever clocks of two machines may differ.
     pub margin_ms: u64,
-    /// A call whose answer was lost may land for so long: a frozen sandbox's life.
+    /// How long a call whose answer was lost may still be executed: the life of a frozen Lambda sandbox.
     pub settle_ms: u64,
-    /// The longest an invocation may live.
+    /// The longest timeout of a function.
     pub function_timeout_ms: u64,
-    /// Nothing is injected unless the watchdog's last heartbeat is younger.
+    /// The greatest age of the watchdog's last heartbeat at which a run may inject.
     pub heartbeat_fresh_ms: u64,
 }
 
-/// Numbers that do not fit together.
+/// Timing parameters that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the stack's timing does not fit together: {0}")]
 pub struct TimingError(String);
 
 impl Timing {
-    /// The numbers of a stack whose parameters are left as `infra/template.yaml` has them.
+    /// The timing of a stack that keeps the defaults of `infra/template.yaml`.
     pub const DEFAULT: Self = Self {
         poll_ms: 1_000,
         aws_poll_ms: 5_000,
@@ -46,10 +46,10 @@ impl Timing {
         heartbeat_fresh_ms: 180_000,
     };
 
-    /// Checks the numbers against each other.
+    /// Checks the parameters against each other.
     ///
     /// # Errors
-    /// Names the numbers and what must hold between them.
+    /// Names the parameters and what must hold between them.
     pub fn checked(self) -> Result<Self, TimingError> {
         let Self { poll_ms, aws_poll_ms, call_deadline_ms, lease_ms, renew_ms, settle_ms, .. } = self;
         let fail = |text: String| Err(TimingError(text));
@@ -73,27 +73,27 @@ impl Timing {
         Ok(self)
     }
 
-    /// See `poll_ms`.
+    /// [`Self::poll_ms`] as a duration.
     #[must_use]
     pub const fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms)
     }
-    /// See `renew_ms`.
+    /// [`Self::renew_ms`] as a duration.
     #[must_use]
     pub const fn renew(&self) -> Duration {
         Duration::from_millis(self.renew_ms)
     }
-    /// See `call_deadline_ms`.
+    /// [`Self::call_deadline_ms`] as a duration.
     #[must_use]
     pub const fn call_deadline(&self) -> Duration {
         Duration::from_millis(self.call_deadline_ms)
     }
-    /// How long a holder may mutate after it made the lease its own.
+    /// How long the holder of a lease may send mutating calls after it acquired or renewed it.
     #[must_use]
     pub const fn half_lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms / 2)
     }
-    /// How long a taker must have seen the same version.
+    /// How long the head must have kept one version before its lease may be taken over.
     #[must_use]
     pub const fn takeover(&self) -> Duration {
         Duration::from_millis(self.lease_ms + self.call_deadline_ms + self.margin_ms)

@@ -1,7 +1,6 @@
-//! The trigger of a drill that works through an alarm: whether it may be pulled, and what it leads to.
+//! Trigger: the alarm through which a CDN or database drill works, whether it may be set, and what it sets off.
 //!
-//! Pure: what CloudWatch, SNS, Lambda and Route 53 say arrives as facts; what speaks against it leaves as
-//! a reason.
+//! Pure: what CloudWatch, SNS, Lambda and Route 53 answer arrives as values; what forbids the drill is returned as a reason.
 
 mod history;
 mod metric;

@@ -1,22 +1,22 @@
-//! What a look can show: yes, no, or that we could not tell.
+//! Tristate: the answer to one question: yes, no or unknown.
 
 use serde::{Deserialize, Serialize};
 
-/// The answer to one question about the world. Unknown is never yes.
+/// The answer to one question about the application or AWS. Unknown never counts as yes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tristate {
-    /// Looked, and it is so.
+    /// It was read, and it holds.
     Yes,
-    /// Looked, and it is not so.
+    /// It was read, and it does not hold.
     No,
-    /// Not asked, not allowed, throttled: our own fault, so it says nothing about the application.
+    /// It was not asked, not permitted or throttled: our own fault, so it says nothing about the application.
     #[default]
     Unknown,
 }
 
 impl Tristate {
-    /// Yes if all are; no if any is known not to be; unknown otherwise, also when there are none.
+    /// Yes if all are yes; no if any is no; otherwise unknown, also for an empty iterator.
     pub fn all(looks: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::Unknown;
         let mut first = true;

@@ -1,8 +1,8 @@
-//! The watchdog: finishes the runs that nobody carries on.
+//! Watchdog: the tick that finishes the runs whose owner is gone.
 //!
-//! Crashed, timed out, throttled, deployed away: whatever became of the invocation that began a run, its head says
-//! where it stands and how it is taken back. One tick looks at every open run, takes those whose holder is gone, and
-//! drives them with the same loop as the function that began them. It has no way to inject.
+//! The invocation that started a run may have crashed, timed out, been throttled or been replaced by a deployment. The head
+//! of the run holds its phase and its undo. One tick looks at every open run, takes over the lease of those whose owner is
+//! gone, and continues them with the same run loop as the drill function. It has no way to inject.
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
@@ -20,46 +20,46 @@ use crate::{
     timing::Timing,
 };
 
-/// So many runs are driven at once: each holds a few connections, and a process has 1,024 descriptors.
+/// How many runs one tick continues at once: each holds a few connections, and a process has 1,024 file descriptors.
 pub const MAX_CONCURRENT_RUNS: usize = 50;
-/// The first looks at a thousand heads are spread over some seconds.
+/// The pause between the first reads of two heads: those of a thousand open runs are spread over some seconds.
 const BETWEEN_FIRST_LOOKS_MS: u64 = 5;
 
-/// What one tick knows about itself.
+/// One tick of the watchdog: its identity, its time and the stack's parameters.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// Unique to this tick.
+    /// The owner that this tick writes into a head; unique to the tick.
     pub owner: OwnerId,
-    /// When to hand over, as time since the tick began.
+    /// When to hand every run over, as time since the tick began.
     pub ends_at: Duration,
-    /// The stack's numbers.
+    /// The stack's timing parameters.
     pub timing: Timing,
 }
 
-/// What one tick came to.
+/// The counts of one tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TickSummary {
-    /// Runs that were open.
+    /// Runs that were open when the tick began.
     pub open: u64,
-    /// Of these: finished by this tick.
+    /// Of `open`: finished by this tick.
     pub finished: u64,
-    /// Driven for a while, or until they only waited, and handed over to the next tick.
+    /// Of `open`: continued for a while, or until they only waited, and left to the next tick.
     pub handed_over: u64,
-    /// Carried on by somebody else.
+    /// Of `open`: owned by another invocation.
     pub busy: u64,
-    /// Runs that could not be carried on, and why.
+    /// Of `open`: could not be continued, and why.
     pub failed: Vec<(RunId, String)>,
-    /// Of these: runs whose head could not be read. Nobody knows whether they are held, or not rolled back.
+    /// Of `failed`: the head could not be read, so nobody knows whether they are held or not rolled back.
     pub unreadable_runs: u64,
-    /// Runs that are held after this tick, whoever has them.
+    /// Runs that are held after this tick, whichever invocation owns them.
     pub held: u64,
-    /// Runs whose rollback failed and that are still open after this tick, whoever has them.
+    /// Runs whose rollback failed and that are still open after this tick, whichever invocation owns them.
     pub rollback_failed: u64,
-    /// Why the heartbeat was not written; none if it was.
+    /// Why the heartbeat was not written; `None` if it was.
     pub heartbeat_error: Option<StoreError>,
 }
 
-/// One tick: both of its halves.
+/// One tick: [`begin_tick`], then [`finish_open_runs`].
 ///
 /// # Errors
 /// See [`begin_tick`].
@@ -73,7 +73,7 @@ pub async fn tick<D: Drill>(
     Ok(finish_open_runs(clock, store, make, tick, round).await)
 }
 
-/// What the first half of a tick leaves to the second.
+/// What [`begin_tick`] found: the open runs, and whether the heartbeat was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRuns {
     open: Vec<RunId>,
@@ -81,27 +81,27 @@ pub struct OpenRuns {
 }
 
 impl OpenRuns {
-    /// Whether the heartbeat is on record.
+    /// Whether the heartbeat was written.
     #[must_use]
     pub const fn has_beaten(&self) -> bool {
         self.heartbeat_error.is_none()
     }
 }
 
-/// The first half of a tick, over in a moment: lists the open runs, and says that the watchdog is there. Whoever wants
-/// to tell others so need not wait for the second half, which may take minutes.
+/// The first half of a tick, which takes a moment: lists the open runs and writes the heartbeat. The caller can publish the
+/// heartbeat metric before the second half, which may take minutes.
 ///
 /// # Errors
-/// The open runs could not be listed. Then there is no heartbeat either: nothing is injected while nobody could
-/// take it back.
+/// The open runs could not be listed. Then no heartbeat is written either: nothing may be injected while the watchdog could
+/// not roll it back.
 pub async fn begin_tick(clock: &impl Clock, store: &impl Store) -> Result<OpenRuns, StoreError> {
     let open = store.open().await?;
     let heartbeat_error = store.write_heartbeat(clock.now()).await.err();
     Ok(OpenRuns { open, heartbeat_error })
 }
 
-/// The second half: looks at every open run and carries on those that nobody does. `make` builds a drill from a run's
-/// head and, where it can be read, its request.
+/// The second half of a tick: looks at every open run and continues those whose owner is gone. `make` builds a drill from
+/// the head of a run and, where it can be read, its request.
 pub async fn finish_open_runs<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
@@ -110,35 +110,35 @@ pub async fn finish_open_runs<D: Drill>(
     round: OpenRuns,
 ) -> TickSummary {
     let OpenRuns { mut open, heartbeat_error } = round;
-    let mut ticked = TickSummary { open: open.len() as u64, heartbeat_error, ..TickSummary::default() };
+    let mut summary = TickSummary { open: open.len() as u64, heartbeat_error, ..TickSummary::default() };
     if open.is_empty() {
-        return ticked;
+        return summary;
     }
-    // Should there be more than one tick can do, it is not always the same ones that have to wait.
+    // If there are more runs than one tick can continue, the order changes, so that the same ones do not always wait.
     let first = usize::try_from(clock.now().as_millis()).unwrap_or(0) % open.len();
     open.rotate_left(first);
-    let mut under_way: FuturesUnordered<_> = open
+    let mut tasks: FuturesUnordered<_> = open
         .into_iter()
         .zip(0_u64..)
-        .map(|(id, place)| Either::Left(look(clock, store, tick, id, place)))
+        .map(|(id, position)| Either::Left(look(clock, store, tick, id, position)))
         .collect();
-    // Looking goes on while others are driven: who hangs keeps nobody from being seen abandoned.
+    // Looks go on while other runs are continued: a run that hangs must not keep another from being found abandoned.
     let (mut waiting, mut driven) = (VecDeque::new(), 0);
-    while let Some(came) = under_way.next().await {
-        match came {
-            TaskResult::FailoverReadiness(Ok(abandoned)) => waiting.push_back(abandoned),
-            TaskResult::FailoverReadiness(Err(attended)) => ticked.add(attended),
-            TaskResult::Driven(attended) => {
+    while let Some(result) = tasks.next().await {
+        match result {
+            TaskResult::Looked(Ok(abandoned)) => waiting.push_back(abandoned),
+            TaskResult::Looked(Err(result)) => summary.add(result),
+            TaskResult::Driven(result) => {
                 driven -= 1;
-                ticked.add(attended);
+                summary.add(result);
             }
         }
         while driven < MAX_CONCURRENT_RUNS
             && let Some(run) = waiting.pop_front()
         {
-            let left = waiting.len() + under_way.len() - driven + 1;
+            let left = waiting.len() + tasks.len() - driven + 1;
             driven += 1;
-            under_way.push(Either::Right(drive_within_slot(
+            tasks.push(Either::Right(drive_within_slot(
                 clock,
                 store,
                 &make,
@@ -148,43 +148,43 @@ pub async fn finish_open_runs<D: Drill>(
             )));
         }
     }
-    ticked
+    summary
 }
 
-/// One of the places at which runs are driven.
+/// One of the [`MAX_CONCURRENT_RUNS`] slots of a tick.
 #[derive(Clone, Copy)]
 struct DriveSlot {
-    /// How long it may be kept, so that all that are left get one.
+    /// How long one run may keep the slot, so that every run that is left gets one.
     slice: Duration,
-    /// Whether others wait for it.
-    wanted: bool,
+    /// Whether other runs wait for a slot.
+    contended: bool,
 }
 
 impl DriveSlot {
     fn among(tick: &Tick, clock: &impl Clock, left: usize) -> Self {
         let rounds = u32::try_from(left.div_ceil(MAX_CONCURRENT_RUNS)).unwrap_or(u32::MAX);
         let slice = tick.ends_at.saturating_sub(clock.elapsed()) / rounds.max(1);
-        Self { slice, wanted: rounds > 1 }
+        Self { slice, contended: rounds > 1 }
     }
 }
 
-/// What came of what is under way.
+/// The result of one task of a tick.
 enum TaskResult {
-    /// A look: the run as of the version whose holder is gone; else what became of it without us.
-    FailoverReadiness(Result<Box<Run>, RunResult>),
-    /// The run was carried on for a while.
+    /// A look: the run as of the version whose owner is gone; otherwise what became of it without this tick.
+    Looked(Result<Box<Run>, RunResult>),
+    /// The run was continued for a while.
     Driven(RunResult),
 }
 
-async fn look(clock: &impl Clock, store: &impl Store, tick: &Tick, id: RunId, place: u64) -> TaskResult {
-    if place > 0 {
-        clock.sleep(Duration::from_millis(place * BETWEEN_FIRST_LOOKS_MS)).await;
+async fn look(clock: &impl Clock, store: &impl Store, tick: &Tick, id: RunId, position: u64) -> TaskResult {
+    if position > 0 {
+        clock.sleep(Duration::from_millis(position * BETWEEN_FIRST_LOOKS_MS)).await;
     }
-    TaskResult::FailoverReadiness(wait_until_abandoned(clock, store, tick, id).await)
+    TaskResult::Looked(wait_until_abandoned(clock, store, tick, id).await)
 }
 
-/// Looks at one run until it is known whether anybody carries it on: a holder saves at every renewal, and one that
-/// has not for as long as it could act on its lease is gone. Its clock is not asked.
+/// Looks at one run until it is known whether its owner is alive: an owner saves at every renewal of its lease, and one that
+/// has not saved for as long as it could act on the lease is gone. Only our own monotonic clock counts.
 async fn wait_until_abandoned(
     clock: &impl Clock,
     store: &impl Store,
@@ -192,20 +192,20 @@ async fn wait_until_abandoned(
     id: RunId,
 ) -> Result<Box<Run>, RunResult> {
     let mut known: Option<(u64, Duration)> = None;
-    let mut refused = false;
+    let mut refused_before = false;
     loop {
         let at = clock.elapsed();
         let run = match store.load(&id).await {
             Ok(Some(run)) if run.phase != Phase::Finished => run,
             Ok(Some(_) | None) => return Err(RunResult::Over),
             Err(error) => {
-                // What is refused twice stays so: a tick that asked on would be over minutes later for it.
-                let hopeless = match error {
+                // What was refused twice will be refused again: asking on would only delay the end of the tick.
+                let is_final = match error {
                     StoreError::UnknownLayout { .. } => true,
-                    StoreError::Refused(_) => std::mem::replace(&mut refused, true),
+                    StoreError::Refused(_) => std::mem::replace(&mut refused_before, true),
                     StoreError::Unknown(_) => false,
                 };
-                if hopeless || clock.elapsed() >= tick.ends_at {
+                if is_final || clock.elapsed() >= tick.ends_at {
                     return Err(RunResult::Failed(id, error.to_string(), None));
                 }
                 clock.sleep(tick.timing.renew()).await;
@@ -221,7 +221,7 @@ async fn wait_until_abandoned(
                 return Ok(Box::new(run));
             }
             Some(_) => {}
-            // What is seen from now on was written after this look.
+            // Any other version from now on was written after this look, by an owner that is alive.
             None => known = Some((run.version, clock.elapsed())),
         }
         if clock.elapsed() >= tick.ends_at {
@@ -231,49 +231,55 @@ async fn wait_until_abandoned(
     }
 }
 
-/// What became of one open run.
+/// What became of one open run in this tick.
 enum RunResult {
     Finished,
     HandedOver(Box<Run>),
+    /// Another invocation owns it.
     Busy(Box<Run>),
+    /// It was finished before this tick looked at it.
     Over,
+    /// It could not be continued: why, and the head if it could be read.
     Failed(RunId, String, Option<Box<Run>>),
 }
 
-/// Carries one run on, for no longer than its slice: one that hangs, or that nobody can look at without dying of it,
-/// keeps its place among those that are driven at once, and nobody else's.
+/// Continues one run, for no longer than its slice. A run that hangs or panics occupies its own slot only.
 async fn drive_within_slot<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
     tick: &Tick,
-    place: DriveSlot,
+    slot: DriveSlot,
     run: Box<Run>,
 ) -> TaskResult {
     let failed = |why: &str| RunResult::Failed(run.run_id.clone(), why.to_owned(), Some(run.clone()));
     if clock.elapsed() >= tick.ends_at {
-        return TaskResult::Driven(failed("no time was left for it in this tick"));
+        return TaskResult::Driven(failed("no time was left for it in this tick: the next tick tries again"));
     }
-    let ends_at = tick.ends_at.min(clock.elapsed() + place.slice);
+    let ends_at = tick.ends_at.min(clock.elapsed() + slot.slice);
     let session = Session {
         owner: tick.owner.clone(),
         timing: tick.timing,
         ends_at,
         renewed_at: Duration::ZERO,
-        yields: place.wanted,
+        yields: slot.contended,
     };
-    // What it may still have under way when its time is over, and handing over.
+    // Time for the calls that are still on their way when the slice ends, and for handing over.
     let grace = tick.timing.call_deadline() * 3;
-    let work = AssertUnwindSafe(carry_on(clock, store, make, session, run.clone())).catch_unwind();
+    let work = AssertUnwindSafe(continue_run(clock, store, make, session, run.clone())).catch_unwind();
     let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
     TaskResult::Driven(match select(pin!(work), pin!(too_long)).await {
-        Either::Left((Ok(attended), _)) => attended,
-        Either::Left((Err(_), _)) => failed("carrying it on panicked"),
-        Either::Right(((), _)) => failed("it did not come to an end within its time"),
+        Either::Left((Ok(result), _)) => result,
+        Either::Left((Err(_), _)) => {
+            failed("continuing it panicked: nothing more is done for it in this tick")
+        }
+        Either::Right(((), _)) => failed(
+            "it did not end within its time slice: a call hangs; nothing more is done for it in this tick",
+        ),
     })
 }
 
-async fn carry_on<D: Drill>(
+async fn continue_run<D: Drill>(
     clock: &impl Clock,
     store: &impl Store,
     make: &impl Fn(&Run, Option<&Request>) -> Result<D, String>,
@@ -283,7 +289,7 @@ async fn carry_on<D: Drill>(
     let id = run.run_id.clone();
     let request = match store.request(&id).await {
         Ok(request) => request,
-        // Written by another version: the undo is in the head.
+        // A request that this version cannot read: the head holds the undo, and that is enough to roll back.
         Err(StoreError::Refused(_) | StoreError::UnknownLayout { .. }) => None,
         Err(error @ StoreError::Unknown(_)) => return RunResult::Failed(id, error.to_string(), Some(run)),
     };
@@ -305,8 +311,8 @@ async fn carry_on<D: Drill>(
 }
 
 impl TickSummary {
-    fn add(&mut self, attended: RunResult) {
-        let run = match attended {
+    fn add(&mut self, result: RunResult) {
+        let run = match result {
             RunResult::Over => None,
             RunResult::Finished => {
                 self.finished += 1;

@@ -1,4 +1,4 @@
-//! The head of a run that begins.
+//! New run: the head of a run as it begins, with its limits.
 
 use super::Invocation;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     timing::Timing,
 };
 
-/// The head of a new run.
+/// The head of a new run in `checking`, owned by this invocation.
 #[must_use]
 pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Run {
     Run {
@@ -59,6 +59,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
     }
 }
 
+/// The limits of the run, from the request and the stack's timing. They stay as they are for the whole run.
 fn limits(request: &Request, timing: &Timing) -> Limits {
     let objective = &request.objective;
     let probes = request.steady_state.probes.iter().map(|probe| {
@@ -88,7 +89,7 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
         rto_ms: objective.rto_seconds.millis(),
         give_up_after_ms: millis(objective.give_up_after()),
         restore_within_ms: objective.restore_within_seconds.millis(),
-        // Whoever waits for it may read another clock than whoever sent the call.
+        // The invocation that waits may run on another machine than the one that sent the call: their clocks differ.
         settle_ms: timing.settle_ms + timing.margin_ms,
         consistency_ms: timing.margin_ms,
         patience_ms: 2 * timing.aws_poll_ms + 2 * timing.call_deadline_ms + timing.margin_ms,

@@ -1,4 +1,4 @@
-//! A person's word that something stops.
+//! Stop: an operator ends one run, or every run of an application, early.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ use crate::{
     run::{RunId, StepState, Stop},
 };
 
-/// Writes the word down, and answers what will be undone by whoever carries the runs on. Nobody is waited for: a run
-/// that nobody carries on is the watchdog's.
+/// Records the stop, and answers what will be undone. It waits for nobody: each run's owner applies the stop at its next
+/// look, and the watchdog does so for a run whose owner is gone.
 pub(super) async fn stop(
     clock: &impl Clock,
     store: &impl Store,
@@ -21,13 +21,14 @@ pub(super) async fn stop(
     let runs = match what {
         StopWhat::Run(id) => {
             let id = RunId(id);
-            let there =
+            let load =
                 || async { store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone())) };
-            let mut run = there().await?;
+            let mut run = load().await?;
             if run.phase != Phase::Finished {
                 store.record_command(&id, &OperatorCommand::Stop(stop.clone())).await?;
-                // What it had touched when the word was on record: after that it injects nothing more.
-                run = there().await?;
+                // Loaded again: once the stop is on record the run injects nothing more, so this head shows everything that
+                // it may have touched.
+                run = load().await?;
             }
             vec![will_be_undone(&run)]
         }
@@ -40,7 +41,7 @@ pub(super) async fn stop(
                         runs.push(will_be_undone(&run));
                     }
                     Ok(_) => {}
-                    // It may be of this application or not; the word holds for it all the same.
+                    // It may belong to this application; the recorded stop then applies to it as well.
                     Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
                 }
             }
@@ -51,14 +52,14 @@ pub(super) async fn stop(
     Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
 }
 
-/// What follows from a stop of this run.
+/// What the stop of this run leads to, and which undo steps are still open.
 fn will_be_undone(run: &Run) -> Value {
     let then = match run.phase {
-        Phase::Finished => "it is over: nothing follows",
-        Phase::Pending | Phase::Checking => "nothing was touched: it is skipped",
-        Phase::Injecting | Phase::Recovering => "it stops, and is rolled back",
+        Phase::Finished => "the run is finished: nothing changes",
+        Phase::Pending | Phase::Checking => "nothing was touched: the run ends as skipped",
+        Phase::Injecting | Phase::Recovering => "the run stops and is rolled back",
         Phase::RollingBack | Phase::Verifying | Phase::Held => {
-            "it is being rolled back already: nothing changes"
+            "the run is being rolled back already: nothing changes"
         }
     };
     let open = run.undo.iter().filter(|step| step.progress.state == StepState::Open);

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, run::RunId};
 
-/// The state of an alarm.
+/// The state of an alarm, as CloudWatch names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the words are CloudWatch's")]
+#[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum AlarmState {
     #[serde(rename = "OK")]
     Ok,
@@ -29,25 +29,26 @@ pub struct AlarmChange {
     pub alarm_arn: String,
     /// When it changed, by CloudWatch's clock.
     pub at: Timestamp,
-    /// To what.
+    /// The state it changed to.
     pub state: AlarmState,
-    /// Why.
+    /// The reason that CloudWatch, or the caller of `SetAlarmState`, gave; empty if the event holds none.
     pub reason: String,
 }
 
-const MARK: &str = "Firedrill run [";
+/// How the reason of an alarm that a run set begins.
+const REASON_PREFIX: &str = "Firedrill run [";
 
-/// The reason that a run gives when it sets an alarm's state. It holds the run's identity, by which the
-/// failover function and the run itself know the change again.
+/// The reason that a run gives when it sets an alarm's state. It holds the run's id, by which the failover function and
+/// the run itself recognise the change.
 #[must_use]
 pub fn reason_of(run: &RunId, what: &str) -> String {
-    format!("{MARK}{run}] {what}")
+    format!("{REASON_PREFIX}{run}] {what}")
 }
 
-/// The run that gave this reason, if one did.
+/// The run that gave this reason; `None` if none did.
 #[must_use]
 pub fn run_of(reason: &str) -> Option<RunId> {
-    let (id, _) = reason.strip_prefix(MARK)?.split_once(']')?;
+    let (id, _) = reason.strip_prefix(REASON_PREFIX)?.split_once(']')?;
     (!id.is_empty()).then(|| RunId(id.to_owned()))
 }
 

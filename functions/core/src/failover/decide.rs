@@ -1,4 +1,4 @@
-//! Whether a change of an alarm is acted upon. Pure.
+//! Change decision: whether a failover function acts on a change of an alarm. Pure.
 
 use super::{AlarmChange, AlarmState, Done, FailoverRule, run_of};
 use crate::{Timestamp, run::RunId};
@@ -22,19 +22,19 @@ pub enum ChangeDecision {
         /// The run that forced the change, if one did.
         run: Option<RunId>,
     },
-    /// Nothing.
+    /// Do nothing, and conclude the journal entry.
     Conclude {
-        /// Ignored or refused.
+        /// [`Done::Ignored`] or [`Done::Refused`].
         done: Done,
-        /// Why.
+        /// Why nothing is done.
         why: String,
-        /// Whether it becomes the alarm's newest change.
+        /// Whether it is remembered as the alarm's newest change.
         remember: bool,
     },
 }
 
-/// Decides. `newest` is the newest change of the alarm that is remembered; `registered` the run that said
-/// it would pull this alarm, if one did.
+/// Decides about one change. `newest` is the time of the alarm's newest remembered change; `registered` the run that has
+/// registered this alarm as its trigger, if one has.
 #[must_use]
 pub fn decide(
     change: &AlarmChange,
@@ -51,8 +51,8 @@ pub fn decide(
         let why = format!("the change is {} s old; at most {} s", age / 1_000, max_event_age_ms / 1_000);
         return conclude(Done::Refused, why, false);
     }
-    // CloudWatch takes a forced state back within seconds, without the run's id, and its OK may overtake the
-    // ALARM: remembered, it would make the ALARM look old.
+    // CloudWatch resets a forced state within seconds, without the run's id, and that OK may overtake the ALARM. If it were
+    // remembered, the ALARM would look old.
     if let (AlarmState::Ok, Some(run)) = (change.state, registered) {
         return conclude(
             Done::Ignored,
@@ -79,7 +79,7 @@ pub fn decide(
         (AlarmState::Alarm, Some(run)) if registered == Some(&run) => {
             ChangeDecision::MoveTraffic { direction: Direction::Over, run: Some(run) }
         }
-        // Not remembered: whoever forces a state with a name that is not a run's must not hide a real one.
+        // Not remembered: a state forced in the name of a run that does not hold the alarm must not hide a real alarm.
         (AlarmState::Alarm, Some(run)) => {
             let why = format!("run {run} does not hold this alarm: it is over, or never was");
             conclude(Done::Refused, why, false)

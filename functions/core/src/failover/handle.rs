@@ -1,7 +1,7 @@
-//! One change, from its delivery to its entry.
+//! Handler: one change of an alarm, from its delivery to its concluded journal entry.
 //!
-//! The order is what makes it safe to deliver a change many times: claim the entry, decide, remember, look,
-//! write down that the call is about to be sent, ask the run once more, call once, conclude.
+//! The order makes repeated deliveries safe: claim the entry, decide, remember the change, look at the resource,
+//! record that the call is about to be sent, read the run once more, call once, conclude.
 
 use std::time::Duration;
 
@@ -17,94 +17,95 @@ use crate::{
     run::RunId,
 };
 
-/// How often a call is tried that was proven not to have been executed.
+/// How often the call is sent while AWS proves that it was not executed.
 const MAX_CALLS: u32 = 5;
+/// The pause after the first of them; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const SENT_BEFORE: &str =
-    "an earlier invocation may have sent the call, and died; it is not sent a second time";
+    "an earlier invocation may have sent the call before it died; it is not sent a second time";
 
-/// The numbers of a failover function.
+/// The time limits of a failover function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangeLimits {
     /// A change older than this is refused, in milliseconds.
     pub max_event_age_ms: u64,
-    /// An invocation that has had an entry in hand for longer is dead, in milliseconds.
+    /// An invocation that claimed an entry longer ago than this is dead, in milliseconds.
     pub function_timeout_ms: u64,
 }
 
-/// What came of claiming an entry.
+/// The result of claiming a journal entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is ours.
+    /// The entry was created, and is ours.
     New,
-    /// Somebody had it before.
+    /// An earlier delivery created it.
     Exists(Box<JournalEntry>),
 }
 
-/// The record, as a failover function needs it. Every call is bounded in time.
+/// The journal, and the parts of the record that a failover function reads. Every call is bounded in time.
 pub trait Journal {
     /// Creates the entry of a change, unless it exists.
     fn claim(&self, entry: &JournalEntry) -> impl Future<Output = Result<Claimed, StoreError>>;
-    /// Replaces an undecided entry by one of ours, if invocation `from` still has it in hand; whether it did.
-    /// Of two that find its invocation dead, one takes it.
+    /// Takes over an entry that is not concluded, if invocation `from` still holds it; returns whether it did. Of two
+    /// invocations that find `from` dead, only one succeeds.
     fn take(&self, entry: &JournalEntry, from: &str) -> impl Future<Output = Result<bool, StoreError>>;
     /// Replaces an entry that is ours.
     fn write(&self, entry: &JournalEntry) -> impl Future<Output = Result<(), StoreError>>;
-    /// When the newest change of this alarm was that is remembered. Read consistently.
+    /// The time of this alarm's newest remembered change. Read consistently.
     fn newest(&self, alarm_arn: &str) -> impl Future<Output = Result<Option<Timestamp>, StoreError>>;
-    /// Remembers a change as the alarm's newest, unless a newer one is remembered.
+    /// Remembers this change as the alarm's newest, unless a newer one is remembered.
     fn remember(&self, entry: &JournalEntry) -> impl Future<Output = Result<(), StoreError>>;
-    /// The run that holds this alarm. Read consistently.
+    /// The open run whose trigger this alarm is. Read consistently.
     fn holder(&self, alarm_arn: &str) -> impl Future<Output = Result<Option<RunId>, StoreError>>;
     /// The head of a run. Read consistently.
     fn run(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
 }
 
-/// How what fails over stands.
+/// Whether traffic can be moved now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailoverReadiness {
     /// Traffic can be moved.
     Ready,
-    /// It is where it should be moved to.
+    /// Traffic is there already, or on its way: what was seen.
     Already(String),
-    /// It must not be moved: why.
+    /// Traffic must not be moved: why.
     Unfit(String),
-    /// Could not look: why.
+    /// The resource could not be read: why.
     Unknown(String),
 }
 
-/// What came of the one call.
+/// The result of the one mutating call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallResult {
-    /// What AWS said.
+    /// What AWS answered.
     pub outcome: CallOutcome,
     /// What was asked for, such as `cloudfront:UpdateDistribution of E1: primary to standby`.
     pub what: String,
 }
 
-/// What fails over.
+/// The resource that fails over: a distribution or a database.
 pub trait FailoverAction {
-    /// How it stands.
+    /// Reads whether traffic can be moved in this direction.
     fn look(&mut self, direction: Direction) -> impl Future<Output = FailoverReadiness>;
-    /// Sends the one call.
+    /// Sends the one mutating call, once.
     fn call(&mut self, direction: Direction) -> impl Future<Output = CallResult>;
-    /// Whether a call of unknown fate may be sent again after a look: true where a second one changes
-    /// nothing, as with a guarded update; false where it would move the writer back.
+    /// Whether a call whose outcome is unknown may be sent again after a look: true where a second one changes nothing, as
+    /// with `UpdateDistribution` and its `ETag`; false where it would move the writer back, as with `FailoverDBCluster`.
     fn is_repeatable(&self) -> bool;
-    /// Tells people about a real failover; false if that could not be sent.
+    /// Pages operators about a real failover; false if the page could not be sent.
     fn page(&mut self, text: &str) -> impl Future<Output = bool>;
 }
 
-/// Why a change was not concluded. Whoever delivered it should deliver it again.
+/// Why a change was not concluded. SNS, Lambda or EventBridge should deliver it again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HandleError {
-    /// The record cannot be reached: whether somebody else acts on the change is not known.
+    /// The record cannot be reached: whether another invocation acts on the change is not known.
     #[error("{0}; deliver the change again")]
     Store(#[from] StoreError),
-    /// Another invocation has the change in hand.
-    #[error("invocation {0} has this change in hand; deliver it again to learn what came of it")]
+    /// Another invocation is handling the change.
+    #[error("invocation {0} is handling this change; deliver it again to learn the result")]
     InProgress(String),
-    /// It could not be looked at, or AWS will not do it now.
+    /// The resource that fails over could not be read.
     #[error("{0}; deliver the change again")]
     NotNow(String),
 }
@@ -113,13 +114,13 @@ pub enum HandleError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandledChange {
-    /// Its entry.
+    /// Its journal entry.
     pub entry: JournalEntry,
     /// Whether it was concluded by an earlier delivery.
     pub duplicate: bool,
 }
 
-/// Handles one change.
+/// Handles one change of an alarm, as invocation `by`.
 ///
 /// # Errors
 /// See [`HandleError`]: nothing was concluded.
@@ -132,32 +133,33 @@ pub async fn handle(
     change: &AlarmChange,
     by: &str,
 ) -> Result<HandledChange, HandleError> {
-    let mut entry = fresh(change, clock.now(), by);
+    let mut entry = new_entry(change, clock.now(), by);
     match journal.claim(&entry).await? {
         Claimed::New => {}
-        Claimed::Exists(there) if there.done.is_some() => {
-            return Ok(HandledChange { entry: *there, duplicate: true });
+        Claimed::Exists(earlier) if earlier.done.is_some() => {
+            return Ok(HandledChange { entry: *earlier, duplicate: true });
         }
-        Claimed::Exists(there) => {
-            if clock.now().millis_since(there.claimed_at) <= settings.function_timeout_ms {
-                return Err(HandleError::InProgress(there.by));
+        Claimed::Exists(earlier) => {
+            if clock.now().millis_since(earlier.claimed_at) <= settings.function_timeout_ms {
+                return Err(HandleError::InProgress(earlier.by));
             }
-            // Its invocation is dead. What it may have sent is in `called_at`.
-            let dead = there.by.clone();
-            entry = JournalEntry { by: by.to_owned(), claimed_at: clock.now(), ..*there };
+            // That invocation is dead. `called_at` tells whether it may have sent the call.
+            let dead = earlier.by.clone();
+            entry = JournalEntry { by: by.to_owned(), claimed_at: clock.now(), ..*earlier };
             if !journal.take(&entry, &dead).await? {
-                return Err(HandleError::InProgress("that was faster".to_owned()));
+                return Err(HandleError::InProgress("of a concurrent delivery".to_owned()));
             }
         }
     }
-    let handled = decided(clock, journal, effect, config, settings, change, &mut entry).await;
+    let handled = decide_and_act(clock, journal, effect, config, settings, change, &mut entry).await;
     if handled.is_err() {
         release_claim(journal, &entry).await;
     }
     handled
 }
 
-async fn decided(
+/// Decides about a claimed entry, acts, and concludes it.
+async fn decide_and_act(
     clock: &impl Clock,
     journal: &impl Journal,
     effect: &mut impl FailoverAction,
@@ -167,19 +169,19 @@ async fn decided(
     entry: &mut JournalEntry,
 ) -> Result<HandledChange, HandleError> {
     if entry.outcome == Some(CallOutcome::Done) {
-        // Only its conclusion was not written.
+        // An earlier invocation did everything but conclude the entry.
         let direction = if entry.state == AlarmState::Alarm { Direction::Over } else { Direction::Back };
-        let why = "AWS took the call of an earlier invocation".to_owned();
-        return conclude_and_tell(journal, effect, entry, (done(direction), why), clock.now()).await;
+        let why = "AWS accepted the call of an earlier invocation".to_owned();
+        return conclude_and_page(journal, effect, entry, (done(direction), why), clock.now()).await;
     }
     let registered = journal.holder(&change.alarm_arn).await?;
     let newest = journal.newest(&change.alarm_arn).await?;
     let age = settings.max_event_age_ms;
     match decide(change, config, newest, registered.as_ref(), age, clock.now()) {
-        // It is too late for a call, but one may have been sent: the record must not say otherwise.
+        // No call is sent any more, but an earlier one may have been: the journal must not deny it.
         ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {
             let why = format!("{SENT_BEFORE} ({why})");
-            conclude_and_tell(journal, effect, entry, (Done::Failed, why), clock.now()).await
+            conclude_and_page(journal, effect, entry, (Done::Failed, why), clock.now()).await
         }
         ChangeDecision::Conclude { done, why, remember } => {
             if remember {
@@ -189,20 +191,21 @@ async fn decided(
         }
         ChangeDecision::MoveTraffic { direction, run } => {
             journal.remember(entry).await?;
-            let tried = attempt_move(clock, journal, effect, entry, direction, run.as_ref()).await?;
-            conclude_and_tell(journal, effect, entry, tried, clock.now()).await
+            let result = attempt_move(clock, journal, effect, entry, direction, run.as_ref()).await?;
+            conclude_and_page(journal, effect, entry, result, clock.now()).await
         }
     }
 }
 
-/// Lets go of an entry that is not concluded, so that the next delivery may take it at once. If that cannot be
-/// written, the next one waits until this invocation is surely dead.
+/// Releases the claim on an entry that is not concluded, so that the next delivery may take it over at once. If that cannot
+/// be written, the next delivery waits until this invocation has surely timed out.
 async fn release_claim(journal: &impl Journal, entry: &JournalEntry) {
     let free = JournalEntry { claimed_at: Timestamp::from_millis(0), ..entry.clone() };
     let _ = journal.write(&free).await;
 }
 
-fn fresh(change: &AlarmChange, now: Timestamp, by: &str) -> JournalEntry {
+/// The entry of a change that was received just now.
+fn new_entry(change: &AlarmChange, now: Timestamp, by: &str) -> JournalEntry {
     JournalEntry {
         alarm_arn: change.alarm_arn.clone(),
         at: change.at,
@@ -220,6 +223,7 @@ fn fresh(change: &AlarmChange, now: Timestamp, by: &str) -> JournalEntry {
     }
 }
 
+/// Writes what was done, and why, into the entry.
 async fn conclude(
     journal: &impl Journal,
     entry: &JournalEntry,
@@ -232,8 +236,8 @@ async fn conclude(
     Ok(HandledChange { entry, duplicate: false })
 }
 
-/// A drill pages for itself. A real alarm's failover is news, and so is one that did not take place.
-async fn conclude_and_tell(
+/// Concludes the entry, and pages if the alarm is real, whether it failed over or not. A drill sends its own pages.
+async fn conclude_and_page(
     journal: &impl Journal,
     effect: &mut impl FailoverAction,
     entry: &JournalEntry,
@@ -248,6 +252,7 @@ async fn conclude_and_tell(
     Ok(answer)
 }
 
+/// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
 async fn attempt_move(
     clock: &impl Clock,
     journal: &impl Journal,
@@ -260,17 +265,17 @@ async fn attempt_move(
     for attempt in 1..=MAX_CALLS {
         let looked = effect.look(direction).await;
         if may_have_been_sent(entry) && !effect.is_repeatable() {
-            let now = match looked {
+            let seen = match looked {
                 FailoverReadiness::Already(what) => return Ok((done(direction), what)),
                 FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
                 FailoverReadiness::Ready => String::new(),
                 FailoverReadiness::Unfit(why) => format!(" ({why})"),
             };
-            return Ok((Done::Failed, format!("{SENT_BEFORE}{now}")));
+            return Ok((Done::Failed, format!("{SENT_BEFORE}{seen}")));
         }
         match looked {
             FailoverReadiness::Ready => {}
-            // What was called, though its answer was lost, and is so now, was done by that call.
+            // Our earlier call, whose answer was lost, did it.
             FailoverReadiness::Already(what) if entry.called_at.is_some() => {
                 return Ok((done(direction), what));
             }
@@ -281,15 +286,15 @@ async fn attempt_move(
         let before = (entry.called_at, entry.outcome.take());
         entry.called_at = Some(clock.now());
         let unwanted = match journal.write(entry).await {
-            // The very last thing before the call: a run that turned back meanwhile wants no failover any more.
+            // Read last of all before the call: a run that has begun its rollback must not be failed over any more.
             Ok(()) => match run {
-                Some(id) => turned_back(journal, id).await,
+                Some(id) => unwanted_by_run(journal, id).await,
                 None => Ok(None),
             },
             Err(error) => Err(error),
         };
         if !matches!(unwanted, Ok(None)) {
-            // It is not sent.
+            // The call is not sent.
             (entry.called_at, entry.outcome) = before;
         }
         if let Some(why) = unwanted? {
@@ -305,21 +310,24 @@ async fn attempt_move(
                 return Ok((Done::Failed, format!("{what} was not executed ({code}): {message}")));
             }
             CallOutcome::NotExecuted { code, message, again: true } if attempt == MAX_CALLS => {
-                return Ok((Done::Failed, format!("{what} was never executed ({code}): {message}")));
+                return Ok((
+                    Done::Failed,
+                    format!("{what} was not executed in {MAX_CALLS} attempts ({code}): {message}"),
+                ));
             }
             CallOutcome::Unknown { message } if !effect.is_repeatable() => {
                 return Ok((Done::Failed, format!("whether {what} was executed is not known: {message}")));
             }
-            // After a lost race, or an answer that was lost: look first.
+            // Another writer changed the resource first, or an answer was lost: look again before the next call.
             CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. } => {}
         }
         clock.sleep(pause).await;
         pause *= 2;
     }
-    Ok((Done::Failed, "the call was sent several times, and its effect was never seen".to_owned()))
+    Ok((Done::Failed, "the call was sent several times, and its effect was never observed".to_owned()))
 }
 
-/// Whether AWS may have carried out a call that was sent, or may have been, about this change.
+/// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.
 const fn may_have_been_sent(entry: &JournalEntry) -> bool {
     entry.called_at.is_some() && !matches!(entry.outcome, Some(CallOutcome::NotExecuted { .. }))
 }
@@ -331,8 +339,8 @@ const fn done(direction: Direction) -> Done {
     }
 }
 
-/// Why the run does not want its failover, as it stands now; none if it does.
-async fn turned_back(journal: &impl Journal, id: &RunId) -> Result<Option<String>, StoreError> {
+/// Why the run does not want the failover any more; `None` if it still does.
+async fn unwanted_by_run(journal: &impl Journal, id: &RunId) -> Result<Option<String>, StoreError> {
     let Some(run) = journal.run(id).await? else {
         return Ok(Some(format!("there is no run {id}")));
     };

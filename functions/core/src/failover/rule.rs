@@ -1,19 +1,19 @@
-//! What a failover function was set up to do: which alarm fails over what.
+//! Failover rule: which alarm fails over which resource, as a failover function is configured.
 
 use serde::{Deserialize, Serialize};
 
 use crate::request::Arn;
 
-/// One alarm and what it fails over, as `FIREDRILL_FAILOVERS` holds it.
+/// One alarm and the resource that it fails over: an entry of `FIREDRILL_FAILOVERS`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FailoverRule {
-    /// The alarm.
+    /// The alarm that starts the failover.
     pub alarm_arn: Arn,
-    /// A distribution.
+    /// A CloudFront distribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution_arn: Option<Arn>,
-    /// Distribution: the id of the origin that serves when all is well.
+    /// Distribution: the id of the origin that serves in steady state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_origin: Option<String>,
     /// Distribution: the id of the origin that takes over.
@@ -22,7 +22,7 @@ pub struct FailoverRule {
     /// Distribution: path patterns of the behaviours that move along with the default one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub behaviors: Vec<String>,
-    /// Distribution: move back by itself when the alarm is OK again. Off by default: a person decides.
+    /// Distribution: fail back automatically when the alarm is OK again. Off by default: an operator decides.
     #[serde(default)]
     pub fail_back_on_ok: bool,
     /// An Aurora or Multi-AZ DB cluster.
@@ -36,12 +36,12 @@ pub struct FailoverRule {
     pub instance_arn: Option<Arn>,
 }
 
-/// What fails over.
+/// The resource that fails over, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailoverTarget {
     /// A distribution, from one origin to the other.
     Distribution {
-        /// Which.
+        /// The distribution.
         arn: Arn,
         /// The primary's origin id.
         primary: String,
@@ -52,14 +52,14 @@ pub enum FailoverTarget {
     },
     /// A cluster, to this reader if one is named.
     Cluster {
-        /// Which.
+        /// The cluster.
         arn: Arn,
-        /// The new writer.
+        /// The reader that becomes writer; `None` if RDS chooses.
         reader: Option<String>,
     },
     /// A Multi-AZ instance.
     Instance {
-        /// Which.
+        /// The DB instance.
         arn: Arn,
     },
 }
@@ -75,24 +75,26 @@ impl FailoverTarget {
 }
 
 impl FailoverRule {
-    /// What it fails over.
+    /// The resource that this rule fails over.
     ///
     /// # Errors
-    /// What is missing or does not belong together.
+    /// Which field is missing, or does not belong to the others.
     pub fn resource(&self) -> Result<FailoverTarget, String> {
         let alarm = &self.alarm_arn;
         if alarm.alarm_name().is_none() {
             return Err(format!("`alarmArn` {alarm} is not an alarm's ARN"));
         }
-        let strangers = [
+        let misplaced = [
             ("primaryOrigin", self.primary_origin.is_some(), self.distribution_arn.is_some()),
             ("standbyOrigin", self.standby_origin.is_some(), self.distribution_arn.is_some()),
             ("behaviors", !self.behaviors.is_empty(), self.distribution_arn.is_some()),
             ("failBackOnOk", self.fail_back_on_ok, self.distribution_arn.is_some()),
             ("reader", self.reader.is_some(), self.cluster_arn.is_some()),
         ];
-        if let Some((field, ..)) = strangers.iter().find(|(_, given, fits)| *given && !*fits) {
-            return Err(format!("the entry for {alarm} holds `{field}`, which means nothing there"));
+        if let Some((field, ..)) = misplaced.iter().find(|(_, given, fits)| *given && !*fits) {
+            return Err(format!(
+                "the entry for {alarm} holds `{field}`, which does not apply to its resource"
+            ));
         }
         match (&self.distribution_arn, &self.cluster_arn, &self.instance_arn) {
             (Some(arn), None, None) => {
@@ -100,7 +102,9 @@ impl FailoverRule {
                     return Err(format!("the entry for {alarm} needs `primaryOrigin` and `standbyOrigin`"));
                 };
                 if primary == standby {
-                    return Err(format!("the entry for {alarm} has one origin for both: {primary}"));
+                    return Err(format!(
+                        "the entry for {alarm} names {primary} as both `primaryOrigin` and `standbyOrigin`"
+                    ));
                 }
                 let (primary, standby) = (primary.clone(), standby.clone());
                 let behaviors = self.behaviors.clone();
@@ -117,10 +121,10 @@ impl FailoverRule {
     }
 }
 
-/// Reads `FIREDRILL_FAILOVERS`.
+/// Parses `FIREDRILL_FAILOVERS`, a JSON list of [`FailoverRule`].
 ///
 /// # Errors
-/// What is wrong with it, and where.
+/// Which field of which entry is wrong, and why.
 pub fn configured(text: &str) -> Result<Vec<(FailoverRule, FailoverTarget)>, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let entries: Vec<FailoverRule> = serde_path_to_error::deserialize(&mut deserializer)

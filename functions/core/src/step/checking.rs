@@ -1,4 +1,4 @@
-//! Gates, targets, steady state. Nothing has been touched yet.
+//! Phase `checking`: gates, targets and steady state. Nothing has been touched yet.
 
 use super::{finish_untouched, past_deadline, stop_reason};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     if run.has_successor() {
-        let reason = "abandoned: the invocation that began it ended before anything was touched".to_owned();
+        let reason =
+            "abandoned: the invocation that started the run ended before anything was injected".to_owned();
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
     if let Some(reason) = stop_reason(run) {
@@ -40,7 +41,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             return finish_untouched(run, Verdict::Skipped, reason, now);
         }
         if let Some(Readiness::Unknown(why)) = &observed.prepared {
-            let reason = format!("not everything that is needed could be seen: {why}");
+            let reason =
+                format!("what the run needs could not be read in time, so nothing was injected: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         let reason = not_steady(run, now);
@@ -49,7 +51,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     Decision::Wait
 }
 
-/// Intent, undo and deadline go into the record; then, and only then, the call is sent.
+/// Puts intent, undo and deadline into the head. The loop sends the injecting call only after this head is saved.
 fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decision {
     run.undo = ready.undo.into();
     run.trigger = ready.trigger.map(Shared::from);
@@ -65,6 +67,7 @@ fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decis
     Decision::Inject(1)
 }
 
+/// Why the baseline was not reached: which probe did not hold, and how.
 fn not_steady(run: &Run, now: Timestamp) -> String {
     let within = run.limits.baseline_within_ms;
     for (streak, rule) in run.streaks_of(ProbeRole::STEADY_STATE) {

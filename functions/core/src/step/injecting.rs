@@ -1,4 +1,4 @@
-//! The intent is on record. The failure is looked for until the deadline.
+//! Phase `injecting`: the intent is on record, the failure is injected and looked for until its deadline.
 
 use super::{finish_untouched, past_deadline, real_incident, record_detection, roll_back, stop_reason};
 use crate::{
@@ -9,28 +9,28 @@ use crate::{
     time::backoff_ms,
 };
 
-/// So many times one injection may be asked for while AWS throttles it.
+/// How often one injecting call may be sent while AWS proves that it was not executed.
 const MAX_CALLS: u32 = 6;
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     record_detection(run, observed);
     let Some(injection) = &mut run.injection else {
-        // A head in this phase without an intent was not written by this code: nothing is known of
-        // what was done, so it is taken back as far as the record says how.
-        return roll_back(run, Verdict::Inconclusive, "the record holds no intent".to_owned(), now);
+        // This code never writes such a head. Nobody knows what was sent, so the undo on record is carried out.
+        let reason = "the record holds no intent: what was injected is unknown; its undo is carried out";
+        return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     };
     let before = injection.last_absent;
     let deadline = injection.deadline;
     let Some(began) = injection.began() else { return retry_injection(run, observed, now) };
     if let (Tristate::No, Some(at)) = (observed.in_place, observed.looked) {
-        // What does not last is on record with AWS: it was not missed because nobody looked.
+        // A forced alarm need not last, but its history keeps it: a gap between two looks matters in mode `stop` only.
         let gap = at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
         injection.unobserved |= gap && run.mode.lasts();
         injection.last_absent = Some(at);
     }
     let unobserved = injection.unobserved;
-    // The clock starts just before the call is sent. Where that moment was lost with its invocation,
-    // the intent's is used, which is earlier: the measured times are then too long, never too short.
+    // The clock starts just before the call is sent. If that moment was lost with its invocation, the time of the intent is
+    // used, which is earlier: measured times are then too long, never too short.
     run.times.injected.get_or_insert(Measured::ours(began, 0));
     if let Some(reason) = stop_reason(run) {
         return roll_back(run, Verdict::Stopped, reason, now);
@@ -39,8 +39,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if observed.in_place == Tristate::Yes && !is_caused_by_datapoints(run, observed) {
-        let reason =
-            "the alarm went off, and that may not have been this run's doing: it may have been a real one";
+        let reason = "the alarm went to ALARM, raised by either this run's datapoints or a real failure";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     }
     if observed.in_place == Tristate::Yes {
@@ -56,7 +55,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
     let looked_late = run.injection.as_ref().and_then(|i| i.last_absent).is_some_and(|at| at >= deadline);
     if looked_late && unobserved {
-        let reason = "for a while nobody looked whether the failure was in place".to_owned();
+        let reason = "nobody looked for a while whether the failure was in place, so it may have been missed"
+            .to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     if looked_late {
@@ -71,8 +71,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     Decision::Wait
 }
 
-/// Datapoints carry no name. Whether they raised the alarm can be told only once as many of them are known to have been
-/// taken as it needs, before it went off, however little clocks may differ: until then a real failure has a part in it.
+/// Whether this run's datapoints raised the alarm. Datapoints carry no run id, so this is certain only if CloudWatch is known
+/// to have accepted as many of them as the alarm needs before it went to ALARM: with fewer, a real failure contributed.
 fn is_caused_by_datapoints(run: &Run, observed: &Observation) -> bool {
     if run.mode != Mode::Metric {
         return true;
@@ -82,15 +82,15 @@ fn is_caused_by_datapoints(run: &Run, observed: &Observation) -> bool {
     };
     let raised = observed.in_place_at.map(|raised| raised.at);
     let calls = run.injection.iter().flat_map(|injection| &injection.calls);
-    let taken = calls.filter(|call| {
+    let accepted = calls.filter(|call| {
         call.outcome == Some(CallOutcome::Done)
             && raised.is_none_or(|raised| call.answered.or(call.sent).unwrap_or(call.intended) <= raised)
     });
-    taken.count() >= usize::try_from(points.needed).unwrap_or(usize::MAX)
+    accepted.count() >= usize::try_from(points.needed).unwrap_or(usize::MAX)
 }
 
-/// Mode `metric`: the alarm has not gone off, so the next of the planned datapoints is published, each
-/// saved as an intent of its own, none twice, and no more than planned.
+/// Mode `metric`: the alarm is not in ALARM yet, so the next planned datapoint is published. Each is saved as an intent of
+/// its own; none is sent twice, and no more are sent than planned.
 fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     let has_successor = run.has_successor();
     let Some(points) = run.trigger.as_ref().and_then(|trigger| trigger.datapoints.as_ref()) else {
@@ -110,19 +110,19 @@ fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
     Decision::Inject(number)
 }
 
-/// Whether what was found now is what the record says.
+/// Whether the targets, the trigger and the database are still those of the saved intent.
 fn is_unchanged(run: &Run, ready: &PreparedInjection) -> bool {
     let trigger = |trigger: &Trigger| (trigger.alarm_arn.clone(), trigger.automation.clone());
     let database = |trigger: &Trigger| {
-        let facts = trigger.database.as_ref()?;
-        Some((facts.writer().map(str::to_owned), facts.zones.clone(), facts.last_failover))
+        let state = trigger.database.as_ref()?;
+        Some((state.writer().map(str::to_owned), state.zones.clone(), state.last_failover))
     };
     *run.undo == ready.undo
         && run.trigger.as_deref().map(trigger) == ready.trigger.as_ref().map(trigger)
         && run.trigger.as_deref().map(database) == ready.trigger.as_ref().map(database)
 }
 
-/// Every call so far is proven to have had no effect: nothing is in the world to be taken back.
+/// Every injecting call so far was proven not executed: there is nothing to undo, and the call may be sent again.
 fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     if let Some(reason) = stop_reason(run).or_else(|| past_deadline(run, now)) {
         return finish_untouched(run, Verdict::Stopped, reason, now);
@@ -151,16 +151,20 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     if let Some(reason) = closed(&observed.gates) {
         return finish_untouched(run, Verdict::Stopped, reason, now);
     }
-    // Much may have happened since the first call: nothing is made to fail on top of a real failure, and nothing else
-    // than what the record takes back.
+    // The application may have changed since the first call: never inject on top of a real failure, nor into anything that
+    // the saved undo does not cover.
     match &observed.prepared {
         Some(Readiness::Ready(ready)) if is_unchanged(run, ready) => {}
         Some(Readiness::Ready(_)) => {
-            let reason = format!("{code}: {message}; meanwhile what was to fail has changed");
+            let reason = format!(
+                "the injecting call was not executed ({code}): {message}; its target has changed since"
+            );
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Refused(why)) => {
-            let reason = format!("{code}: {message}; meanwhile {why}");
+            let reason = format!(
+                "the injecting call was not executed ({code}): {message}; it is not sent again: {why}"
+            );
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Unknown(_)) | None => return Decision::Wait,

@@ -1,4 +1,4 @@
-//! The failure is in place; the application should recover by itself.
+//! Phase `recovering`: the failure is in place, and the application should recover by itself.
 
 use super::{past_deadline, real_incident, record_detection, roll_back, stop_reason};
 use crate::{
@@ -15,20 +15,22 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     if let Some(reason) = real_incident(run, observed).or_else(|| past_deadline(run, now)) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    // What recovers once somebody took the failure away proves nothing about the standby.
+    // A recovery after somebody else ended the failure proves nothing about the application.
     if run.mode.lasts() && observed.in_place == Tristate::No {
-        let reason = "the failure was ended by somebody else before recovery was decided".to_owned();
+        let reason = "somebody else ended the failure before recovery was decided".to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
-    // An undo may have been carried out by somebody who could not write that down, and died.
+    // An earlier owner may have carried out the undo and died before it could save that.
     if run.trigger.is_some() && run.times.failed_over.is_some() && observed.failed_over == Tristate::No {
-        let reason = "what had failed over was moved back before recovery was decided".to_owned();
+        let reason =
+            "traffic or the writer was moved back to the primary before recovery was decided".to_owned();
         return roll_back(run, Verdict::Inconclusive, reason, now);
     }
     match judge(run, now) {
         Judgement::Wait => Decision::Wait,
         Judgement::Decided { verdict: Verdict::NotRecovered, .. } if may_have_been_missed(run) => {
-            let reason = "for a while nobody could look: it may have recovered, and failed again".to_owned();
+            let reason = "nobody could look for a while: the application may have recovered and failed again"
+                .to_owned();
             roll_back(run, Verdict::Inconclusive, reason, now)
         }
         Judgement::Decided { verdict, recovered, serving_standby, impaired, reason } => {
@@ -36,7 +38,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             run.times.serving_standby = serving_standby;
             run.impaired = impaired;
             let reason = match (&run.automation_report, verdict) {
-                (Some(said), verdict) if verdict != Verdict::Recovered => format!("{reason}; {said}"),
+                (Some(report), verdict) if verdict != Verdict::Recovered => format!("{reason}; {report}"),
                 _ => reason,
             };
             roll_back(run, verdict, reason, now)
@@ -44,8 +46,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
 }
 
-/// A holder that died may have seen the recovery, and carried out the undo, without being able to write that
-/// down; and one may have gone unseen for which answers were lost for long enough.
+/// Whether a recovery may have gone unobserved: an owner that died may have seen it without saving it, or answers were
+/// lost for long enough.
 fn may_have_been_missed(run: &Run) -> bool {
     run.injection.as_ref().is_some_and(|injection| injection.unobserved)
 }

@@ -1,4 +1,4 @@
-//! The undo, step by step. Gates, stops and the kill switch have no say here.
+//! Phases `rollingBack` and `held`: the undo, step by step. Gates, stops and the kill switch never delay it.
 
 use super::{finish, record_detection};
 use crate::{
@@ -13,26 +13,26 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     if let Some(decision) = apply_release(run, now) {
         return decision;
     }
-    // Not asked this time: what is known of the steps is from an earlier look.
-    let Some(at) = observed.looked else { return overdue(run, now) };
+    // AWS was not asked this time: nothing new is known about the undo steps.
+    let Some(at) = observed.looked else { return check_overdue(run, now) };
     record_undo_steps(run, observed, at, true);
     if let Some(drift) = drifted(run, observed) {
         rollback_failed(run, drift, now);
     }
     if run.undo.iter().any(|step| step.progress.state == StepState::Open) {
-        return ask(run, observed, now);
+        return next_undo_step(run, observed, now);
     }
     run.phase = Phase::Verifying;
     let began = run.times.rollback_started_at.unwrap_or(at);
     let before = run.last_not_undone.unwrap_or(began).max(began);
     run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(before)));
     record_failing_back(run, began);
-    // The steady state must hold anew, on what serves now.
+    // The steady state must hold again from here on: earlier answers came from before the undo was complete.
     run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
     Decision::Wait
 }
 
-/// What a look showed of the steps that are still open.
+/// Records what a look showed of the undo steps that are still open.
 fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_traffic: bool) {
     for index in 0..run.undo.len() {
         let step = &run.undo[index];
@@ -53,8 +53,8 @@ fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_
     }
 }
 
-/// A call that was lost may land while people are waited for: what it caused is taken back then, unless that moves
-/// traffic.
+/// Reopens undo steps while the run is held: an injecting call whose answer was lost may be executed late, and its effect is
+/// then undone, unless that moves traffic.
 fn reopen(run: &mut Run, observed: &Observation) {
     for (step, looked) in run.undo.iter_mut().zip(&observed.undone) {
         if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepObservation::Open {
@@ -63,11 +63,11 @@ fn reopen(run: &mut Run, observed: &Observation) {
     }
 }
 
-/// What somebody else changed meanwhile, with both versions.
+/// The open undo step whose resource somebody else changed meanwhile, with both versions; it is not carried out.
 fn drifted(run: &Run, observed: &Observation) -> Option<String> {
     run.undo.iter().zip(&observed.undone).find_map(|(step, looked)| match looked {
         StepObservation::Drifted(versions) if step.progress.state == StepState::Open => Some(format!(
-            "{} of {} is not carried out, because somebody else changed it meanwhile: {versions}",
+            "{} of {} is not carried out, because somebody else changed the resource meanwhile: {versions}",
             step.action,
             step.resources.join(", ")
         )),
@@ -75,7 +75,7 @@ fn drifted(run: &Run, observed: &Observation) -> Option<String> {
     })
 }
 
-/// Since when the primary answers users again: before every edge is seen to have the configuration.
+/// Records since when the primary answers users again. That may be before every CloudFront edge has the configuration.
 fn record_failing_back(run: &mut Run, began: Timestamp) {
     let moved = run.undo.iter().any(|step| step.moves_traffic && step.progress.attempts > 0);
     let answers = run.streaks_of(&[crate::ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
@@ -87,7 +87,7 @@ fn record_failing_back(run: &mut Run, began: Timestamp) {
     }
 }
 
-/// A step's call whose answer was lost may land late; nothing is finished before that.
+/// An undo call whose answer was lost may be executed late: the run must not finish before that.
 fn extend_settling(run: &mut Run) {
     for step in &run.undo {
         let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
@@ -97,28 +97,28 @@ fn extend_settling(run: &mut Run) {
     }
 }
 
-/// Asks for one step: first for those that move no traffic, which nothing holds back. A step that is
-/// refused or on its way does not keep the others from being asked for.
-fn ask(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
-    if let Some(decision) = next_due(run, &askable(run, observed, false), now) {
-        overdue(run, now);
+/// Chooses the undo step to send next: first those that move no traffic, which nothing holds back. A step that AWS refuses or
+/// is still carrying out does not delay the others.
+fn next_undo_step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
+    if let Some(decision) = next_due(run, &sendable_steps(run, observed, false), now) {
+        check_overdue(run, now);
         return decision;
     }
-    let moving = askable(run, observed, true);
+    let moving = sendable_steps(run, observed, true);
     if !moving.is_empty()
-        && let Some(decision) = hold_back(run, observed, now)
+        && let Some(decision) = hold_unless_safe(run, observed, now)
     {
         return decision;
     }
     let decision = next_due(run, &moving, now);
-    overdue(run, now);
+    check_overdue(run, now);
     decision.unwrap_or(Decision::Wait)
 }
 
-/// The open steps that may be asked for. What cannot be looked at is asked for all the same: every step may be repeated,
-/// because each says what is to be in the end. Starting what runs and setting back what is back changes nothing, a
-/// distribution is changed on a fresh version, and a failover names its target, the former writer.
-fn askable(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize> {
+/// The open undo steps that may be sent. A step whose state could not be read is sent all the same, because every step
+/// names the state it leads to and may be repeated: starting a running instance or setting back an alarm in OK changes
+/// nothing, a distribution is updated on a fresh `ETag`, and a failover names its target, the original writer.
+fn sendable_steps(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize> {
     let open = run.undo.iter().enumerate().filter(|(_, step)| {
         step.progress.state == StepState::Open && !step.awaited && step.moves_traffic == traffic
     });
@@ -128,7 +128,7 @@ fn askable(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize> {
         .collect()
 }
 
-/// The first of these whose pause is over.
+/// The first of these steps whose back-off is over.
 fn next_due(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Decision> {
     let first_pause = run.limits.retry_pause_ms;
     for &index in steps {
@@ -144,8 +144,9 @@ fn next_due(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Decision> 
     None
 }
 
-/// Invariant 11: traffic is moved back only onto what is known to be well.
-fn hold_back(run: &mut Run, observed: &Observation, now: Timestamp) -> Option<Decision> {
+/// Holds the run unless traffic may be moved back: only onto a primary that is known to be healthy, and not during a real
+/// incident.
+fn hold_unless_safe(run: &mut Run, observed: &Observation, now: Timestamp) -> Option<Decision> {
     let hold = match (observed.primary, observed.foreign_alarm) {
         (Tristate::Yes, Tristate::No) => return None,
         (Tristate::No, _) | (_, Tristate::Yes) => Hold::RealIncident,
@@ -158,7 +159,10 @@ fn hold_back(run: &mut Run, observed: &Observation, now: Timestamp) -> Option<De
     };
     let (cause, text) = match hold {
         Hold::RealIncident => ("real incident", "what traffic would be moved back to is not well"),
-        Hold::PrimaryUnknown => ("primary unknown", "nobody can tell whether the primary is well"),
+        Hold::PrimaryUnknown => (
+            "primary unknown",
+            "the primary's own probe or the alarm could not be read, so nobody knows whether the primary is healthy",
+        ),
     };
     super::set_verdict(run, Verdict::Stopped, cause.to_owned());
     run.hold = Some(hold);
@@ -172,50 +176,52 @@ fn hold_back(run: &mut Run, observed: &Observation, now: Timestamp) -> Option<De
     Some(Decision::Wait)
 }
 
-/// While held, only a person's word moves traffic. What moves none is carried out all the same.
+/// While the run is held, only an operator's release moves traffic. Undo steps that move none are carried out all the same.
 pub(super) fn step_while_held(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     extend_settling(run);
     let Some(release) = &run.release else {
         let Some(at) = observed.looked else { return Decision::Wait };
         reopen(run, observed);
         record_undo_steps(run, observed, at, false);
-        return next_due(run, &askable(run, observed, false), now).unwrap_or(Decision::Wait);
+        return next_due(run, &sendable_steps(run, observed, false), now).unwrap_or(Decision::Wait);
     };
-    // A word can be heard late: what went off since it was said is not known to whoever said it.
-    let said = release.given_at.map_or(now, |at| at.min(now));
-    let known = Timestamp::from_millis(said.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
+    // A release may be applied minutes after it was given: its operator did not know of alarms raised in between.
+    let given_at = release.given_at.map_or(now, |at| at.min(now));
+    let known =
+        Timestamp::from_millis(given_at.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
     let fail_back = release.fail_back;
     run.hold = None;
     run.phase = Phase::RollingBack;
     run.unwell_since = Some(now);
     if fail_back {
-        // The word is used up: should the primary fall ill again, the run is held again.
+        // A release counts once: if the primary becomes unhealthy again, the run is held again.
         run.release = None;
         run.released_at = Some(known);
         run.pages.retain(|page| page.cause != "real incident" && page.cause != "primary unknown");
     } else {
-        leave_to_people(run, |step| step.moves_traffic);
+        leave_to_operators(run, |step| step.moves_traffic);
     }
     Decision::Wait
 }
 
-/// A run whose rollback failed is closed by a person's word: what is open is left to people.
+/// Closes a run whose rollback failed, once an operator releases it: the open undo steps are left to operators.
 pub(super) fn apply_release(run: &mut Run, now: Timestamp) -> Option<Decision> {
     let release = run.release.as_ref()?;
     let failed = run.outcome == Some(Outcome::RollbackFailed);
     if failed {
         if release.fail_back {
-            // It is tried on anyway. The word is used up: it must not open a hold that comes later.
+            // The undo is being retried anyway. The release is discarded: it must not end a later hold.
             run.release = None;
             return None;
         }
-        leave_to_people(run, |_| true);
+        leave_to_operators(run, |_| true);
         return (run.nothing_can_land(now) && !run.has_unsent_pages()).then(|| finish(run, now));
     }
     None
 }
 
-fn leave_to_people(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
+/// Marks the open undo steps of this kind as left to operators.
+fn leave_to_operators(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
     for step in run.undo.iter_mut() {
         if step.progress.state == StepState::Open && which(step) {
             step.progress.state = StepState::LeftToPeople;
@@ -223,12 +229,13 @@ fn leave_to_people(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
     }
 }
 
+/// Whether the undo and the steady state are missing for longer than `restoreWithin`.
 pub(super) fn is_overdue(run: &Run, now: Timestamp) -> bool {
     run.unwell_since.is_some_and(|since| now.millis_since(since) > run.limits.restore_within_ms)
 }
 
-/// Too long: the outcome is `rollback-failed` for good, somebody is paged, and it is tried on.
-fn overdue(run: &mut Run, now: Timestamp) -> Decision {
+/// Sets the outcome to `rollback-failed` for good if the undo is overdue, and pages. The undo is still retried.
+fn check_overdue(run: &mut Run, now: Timestamp) -> Decision {
     if is_overdue(run, now) && run.outcome != Some(Outcome::RollbackFailed) {
         let missing = run
             .undo
@@ -240,7 +247,7 @@ fn overdue(run: &mut Run, now: Timestamp) -> Decision {
                     Some(CallOutcome::Unknown { message }) => format!(": {message}"),
                     Some(CallOutcome::Done) | None => String::new(),
                 };
-                format!("{} of {} not seen done{last}", step.action, step.resources.join(", "))
+                format!("{} of {} is not confirmed{last}", step.action, step.resources.join(", "))
             })
             .unwrap_or_default();
         rollback_failed(run, missing, now);
@@ -248,13 +255,15 @@ fn overdue(run: &mut Run, now: Timestamp) -> Decision {
     Decision::Wait
 }
 
+/// Sets the outcome to `rollback-failed` and pages, once.
 pub(super) fn rollback_failed(run: &mut Run, missing: String, now: Timestamp) {
     if run.outcome == Some(Outcome::RollbackFailed) {
         return;
     }
     let text = format!(
-        "run {} could not restore the application in time: {missing}. It is tried on. Close it with {{\"release\": \
-         {{\"runId\": \"{}\", \"by\": …, \"reason\": …}}}} once you have taken over",
+        "run {} did not restore the application in time: {missing}. The application may still be impaired, or served by its \
+         standby. Firedrill keeps retrying and keeps the application's lock. If you restore it yourself, close the run \
+         with {{\"release\": {{\"runId\": \"{}\", \"by\": …, \"reason\": …}}}}",
         run.run_id, run.run_id
     );
     run.outcome = Some(Outcome::RollbackFailed);

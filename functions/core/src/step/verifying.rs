@@ -1,4 +1,5 @@
-//! Everything was seen undone. Well again, and still, and nothing can land any more: then it is over.
+//! Phase `verifying`: every undo step was confirmed. The run finishes once the steady state holds again and nothing of it
+//! can still land.
 
 use super::{
     finish,
@@ -19,7 +20,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         let looked = observed.undone.get(index).unwrap_or(&StepObservation::Unknown);
         match (run.undo[index].progress.state, looked) {
             (StepState::LeftToPeople, _) | (_, StepObservation::Done) => {}
-            // A call that was lost has landed after all, or somebody undid the undo.
+            // A call whose answer was lost was executed after all, or somebody reversed the undo.
             (_, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_)) => {
                 run.undo[index].progress.reopen();
                 run.unwell_since.get_or_insert(now);
@@ -42,8 +43,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         }
         return Decision::Wait;
     }
-    // Unknown does not make a restored application unwell while we only wait for it to settle; a no
-    // does, and so does not knowing once there is nothing else to wait for.
+    // While the run only waits for late calls, an unknown does not count against a restored application. A no does, and so
+    // does an unknown once there is nothing else to wait for.
     let no = run
         .streaks_of(ProbeRole::STEADY_STATE)
         .any(|(streak, _)| streak.first_yes.is_none() && streak.last_no_answered.is_some());
@@ -55,22 +56,24 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             .streaks_of(ProbeRole::STEADY_STATE)
             .find(|(streak, rule)| !streak.holds_now(rule, now))
             .map_or_else(
-                || "nobody could look whether everything is undone".to_owned(),
-                |(_, rule)| format!("probe `{}` does not hold again", rule.probe),
+                || "whether every undo step is still in effect could not be read".to_owned(),
+                |(_, rule)| {
+                    format!("every undo step is confirmed, but probe `{}` does not hold again", rule.probe)
+                },
             );
         rollback_failed(run, missing, now);
     }
     Decision::Wait
 }
 
-/// When the primary served again, if traffic had been moved away and back.
+/// Records when the primary served users again, if traffic had been moved away and back.
 fn record_failed_back(run: &mut Run) {
     let done = run.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0);
     let Some(done) = done.filter_map(|step| step.progress.done).max() else { return };
     let primary = run.streaks_of(&[ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
     let measured = match (primary, run.times.failed_back) {
         (None, known) => known.or(Some(Measured::ours(done, 0))),
-        // It has answered since before the undo was seen done: the first of those answers counts.
+        // The primary answered before the undo was confirmed: the first of those answers counts.
         (Some(streak), Some(known)) if streak.last_no_answered.is_none() => Some(known),
         (Some(streak), _) => streak.first_yes.map(|first| {
             let before = streak.last_no_asked.unwrap_or(first);

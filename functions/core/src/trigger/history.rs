@@ -1,4 +1,4 @@
-//! What an alarm's history says of a run: its own change, and anybody else's.
+//! Alarm history: which changes of the trigger's alarm a run caused, and which it did not.
 
 use crate::{
     Measured, Run, StepObservation, Timestamp, Tristate,
@@ -10,31 +10,31 @@ use crate::{
 /// One change of the trigger's alarm, from its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryChange {
-    /// When, by CloudWatch's clock.
+    /// When it changed, by CloudWatch's clock.
     pub at: Timestamp,
-    /// To what.
+    /// The state it changed to.
     pub to: AlarmState,
-    /// Why.
+    /// The reason that CloudWatch, or the caller of `SetAlarmState`, gave.
     pub reason: String,
 }
 
-/// What was read of the trigger's alarm.
+/// The trigger's alarm, as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlarmHistory {
-    /// Its changes since shortly before the injection, oldest first; none if they could not be read.
+    /// Its changes since shortly before the injection, oldest first; `None` if they could not be read.
     pub changes: Option<Vec<HistoryChange>>,
-    /// Its state now; none if it could not be read.
+    /// Its state now; `None` if it could not be read.
     pub state: Option<AlarmState>,
 }
 
-/// Whether a change of the trigger's alarm to ALARM, forced in the name of `named` at this moment, is this run's
-/// doing. CloudWatch may say that it was up to `early_ms` before the injection.
+/// Whether this run caused a change of the trigger's alarm to ALARM at this moment; `named` is the run named in the change's
+/// reason, if any. CloudWatch's clock may put the change up to `early_ms` before the injection.
 #[must_use]
 pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early_ms: u64) -> bool {
     match run.mode {
         Mode::Stop => false,
         Mode::Alarm => named == Some(&run.run_id),
-        // The datapoints carry no name. Until their window is over the alarm goes off because of them.
+        // Datapoints carry no run id: until their window is over, the change is taken for theirs.
         Mode::Metric => {
             named.is_none()
                 && run.injection_began().is_some_and(|began| at.plus_millis(early_ms) >= began)
@@ -44,16 +44,17 @@ pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early_m
 }
 
 impl AlarmHistory {
-    /// CloudWatch's clock may be a little behind ours.
+    /// Whether this run caused the change, allowing for a CloudWatch clock a little behind ours.
     fn is_ours(run: &Run, change: &HistoryChange) -> bool {
         is_caused_by_run(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency_ms)
     }
 
+    /// The changes to ALARM.
     fn raised(&self) -> impl Iterator<Item = &HistoryChange> + Clone {
         self.changes.iter().flatten().filter(|change| change.to == AlarmState::Alarm)
     }
 
-    /// Whether this run's alarm went off, and when: from the history, which keeps what lasted a second.
+    /// Whether this run set the alarm to ALARM, and when: from the history, which keeps a change that lasted a second.
     #[must_use]
     pub fn in_place(&self, run: &Run) -> (Tristate, Option<Measured>) {
         if self.changes.is_none() {
@@ -65,8 +66,8 @@ impl AlarmHistory {
         }
     }
 
-    /// Whether an alarm went off that is not this run's doing, since a person last ordered to fail back; or
-    /// is up now without it.
+    /// Whether the alarm changed to ALARM without this run, since an operator last released it to fail back; or is in ALARM
+    /// now without this run.
     #[must_use]
     pub fn foreign_alarm(&self, run: &Run, now: Timestamp) -> Tristate {
         let (Some(changes), Some(began)) = (&self.changes, run.injection_began()) else {
@@ -74,7 +75,7 @@ impl AlarmHistory {
         };
         let own = self.raised().find(|change| Self::is_ours(run, change)).map(|change| change.at);
         let since = match run.mode {
-            // Ours is by CloudWatch's clock; without it, our own must do.
+            // The time of our own change, by CloudWatch's clock; if there is none, the injection's by our clock.
             Mode::Stop | Mode::Alarm => own.unwrap_or(began),
             Mode::Metric => run.window_end().unwrap_or(began),
         };
@@ -88,14 +89,14 @@ impl AlarmHistory {
             Some(AlarmState::Alarm) => match (run.mode, last) {
                 (Mode::Metric, _) => (now > since).into(),
                 (_, Some(last)) => (!Self::is_ours(run, last)).into(),
-                // Up, and nothing in the history says by whom.
+                // In ALARM, and no change in the history tells who raised it.
                 (_, None) => Tristate::Unknown,
             },
             Some(AlarmState::Ok | AlarmState::InsufficientData) => Tristate::No,
         }
     }
 
-    /// How setting the alarm back stands. What is up because of somebody else is not ours to set back.
+    /// The state of the undo step that sets the alarm back. An alarm that is in ALARM without this run is left alone.
     #[must_use]
     pub fn set_back(&self, run: &Run) -> StepObservation {
         match self.state {
@@ -109,7 +110,7 @@ impl AlarmHistory {
         }
     }
 
-    /// How ending the publication stands: over, once the last datapoint's window is.
+    /// The state of the undo step that waits for the last datapoint's window to end.
     #[must_use]
     pub fn window_over(run: &Run, now: Timestamp) -> StepObservation {
         if run.window_end().is_none_or(|end| now > end) {

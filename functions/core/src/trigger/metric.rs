@@ -1,13 +1,13 @@
-//! Whether breaching datapoints among the application's own can raise an alarm, and how many it takes.
+//! Metric: whether breaching datapoints among the application's own can raise an alarm, and how many it takes.
 //!
-//! CloudWatch aggregates all datapoints of a period; the application goes on publishing its own. A datapoint
-//! cannot be taken back, so what cannot work is refused before the first one.
+//! CloudWatch aggregates all datapoints of a period, and the application goes on publishing its own. A datapoint
+//! cannot be deleted, so an alarm that would not go to ALARM is refused before the first one is published.
 
 use std::collections::BTreeMap;
 
 use crate::{request::MetricValue, run::Datapoints};
 
-/// A metric alarm, as far as it decides when it goes off.
+/// A metric alarm: what decides when it goes to ALARM.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricAlarm {
     /// The metric's namespace.
@@ -16,29 +16,29 @@ pub struct MetricAlarm {
     pub metric: String,
     /// Its dimensions.
     pub dimensions: BTreeMap<String, String>,
-    /// The unit the alarm looks at, if it names one.
+    /// The unit of the datapoints that the alarm evaluates, if it names one.
     pub unit: Option<String>,
-    /// How a period's datapoints become one value; none for percentiles and the like.
+    /// How a period's datapoints become one value; `None` for percentiles and other extended statistics.
     pub statistic: Option<Statistic>,
-    /// A period, in seconds.
+    /// The length of a period, in seconds.
     pub period_seconds: u32,
-    /// So many periods are looked at (M).
+    /// How many periods are evaluated (M).
     pub evaluation_periods: u32,
-    /// So many of them must breach (N).
+    /// How many of them must breach (N).
     pub datapoints_to_alarm: u32,
-    /// What they are compared with.
+    /// The threshold that a period's value is compared with.
     pub threshold: f64,
-    /// How they are compared; none if this version does not know.
+    /// How it is compared; `None` if this version does not know the operator.
     pub comparison: Option<Comparison>,
     /// Whether it evaluates an expression over several metrics.
     pub is_metric_math: bool,
-    /// Whether its threshold is a model of the past.
+    /// Whether its threshold is an anomaly detection model.
     pub is_anomaly_detection: bool,
 }
 
 /// How a period's datapoints become one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words are CloudWatch's")]
+#[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum Statistic {
     Average,
     Minimum,
@@ -49,7 +49,7 @@ pub enum Statistic {
 
 /// When a value breaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words are CloudWatch's")]
+#[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum Comparison {
     GreaterThanThreshold,
     GreaterThanOrEqualToThreshold,
@@ -70,7 +70,7 @@ impl Comparison {
 
 /// What the application itself published in one of the latest periods.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(missing_docs, reason = "the words are CloudWatch's")]
+#[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub struct Period {
     pub count: f64,
     pub sum: f64,
@@ -78,11 +78,11 @@ pub struct Period {
     pub max: f64,
 }
 
-/// How many datapoints, how often, and for how long they count: enough of them for N breaching periods of M,
-/// though the first begins in the middle of one.
+/// Plans the datapoints: how many, how often, and for how long they count. They are enough for N breaching periods of M,
+/// although the first one is published in the middle of a period.
 ///
 /// # Errors
-/// Why the alarm would not go off, or must not be tried.
+/// Why the alarm would not go to ALARM, or must not be used.
 pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<Datapoints, String> {
     if alarm.is_metric_math {
         return Err(
@@ -98,11 +98,11 @@ pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<
     }
     let statistic = alarm
         .statistic
-        .ok_or("its statistic is a percentile or the like: whether mixed data breaches cannot be computed")?;
+        .ok_or("its statistic is a percentile or similar: whether mixed data breaches cannot be computed")?;
     let comparison = alarm.comparison.ok_or("its comparison operator is not known to this version")?;
-    let breaching = value.value.as_f64().ok_or("the value to publish is no number")?;
+    let breaching = value.value.as_f64().ok_or("the value to publish is not a number")?;
     let ours = f64::from(value.per_period);
-    // A period without the application's own datapoints is one that may come, too.
+    // The application may also publish nothing in a period.
     let alone = Period::default();
     for period in own.iter().chain(std::iter::once(&alone)) {
         let mixed = mixed(statistic, *period, breaching, ours);
@@ -126,12 +126,13 @@ pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<
         every_ms: period_ms / u64::from(value.per_period.max(1)),
         planned: needed.saturating_add(1).saturating_mul(value.per_period),
         needed,
-        // The rest of the last datapoint's own period, the periods in which it is still looked at, and one
-        // more, for CloudWatch evaluates late.
+        // The rest of the last datapoint's own period, the periods in which it is still evaluated, and one more, because
+        // CloudWatch evaluates late.
         window_ms: period_ms * (u64::from(alarm.evaluation_periods) + 2),
     })
 }
 
+/// The statistic of a period that holds the application's datapoints and `ours` of this value.
 fn mixed(statistic: Statistic, own: Period, value: f64, ours: f64) -> f64 {
     let (min, max) = if own.count > 0.0 { (own.min.min(value), own.max.max(value)) } else { (value, value) };
     match statistic {
@@ -168,28 +169,28 @@ mod tests {
         MetricValue { value: 0.into(), per_period }
     }
 
-    /// The application says each second that all is well.
-    const WELL: Period = Period { count: 60.0, sum: 60.0, min: 1.0, max: 1.0 };
+    /// The application publishes 1 (healthy) each second.
+    const HEALTHY: Period = Period { count: 60.0, sum: 60.0, min: 1.0, max: 1.0 };
 
     #[test]
     fn one_zero_among_ones_breaches_an_average_and_a_minimum_but_never_a_maximum() {
         use Comparison::LessThanThreshold as Less;
-        assert!(plan(&alarm(Statistic::Average, Less, 1.0), &[WELL], &zero(1)).is_ok());
-        assert!(plan(&alarm(Statistic::Minimum, Less, 1.0), &[WELL], &zero(1)).is_ok());
-        let why = plan(&alarm(Statistic::Maximum, Less, 1.0), &[WELL], &zero(1)).unwrap_err();
+        assert!(plan(&alarm(Statistic::Average, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
+        assert!(plan(&alarm(Statistic::Minimum, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
+        let why = plan(&alarm(Statistic::Maximum, Less, 1.0), &[HEALTHY], &zero(1)).unwrap_err();
         assert!(why.contains("does not breach"), "{why}");
-        let why = plan(&alarm(Statistic::Average, Less, 0.5), &[WELL], &zero(1)).unwrap_err();
+        let why = plan(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(1)).unwrap_err();
         assert!(why.contains("0.98"), "{why}");
-        assert!(plan(&alarm(Statistic::Average, Less, 0.5), &[WELL], &zero(100)).is_ok());
+        assert!(plan(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(100)).is_ok());
     }
 
     #[test]
     fn a_sum_is_never_lowered_by_zeros_and_a_count_never_by_anything() {
         use Comparison::LessThanThreshold as Less;
-        assert!(plan(&alarm(Statistic::Sum, Less, 1.0), &[WELL], &zero(5)).is_err());
-        assert!(plan(&alarm(Statistic::SampleCount, Less, 30.0), &[WELL], &zero(5)).is_err());
+        assert!(plan(&alarm(Statistic::Sum, Less, 1.0), &[HEALTHY], &zero(5)).is_err());
+        assert!(plan(&alarm(Statistic::SampleCount, Less, 30.0), &[HEALTHY], &zero(5)).is_err());
         let more = alarm(Statistic::SampleCount, Comparison::GreaterThanThreshold, 60.0);
-        assert!(plan(&more, &[WELL], &zero(1)).is_err(), "a period in which the application is silent");
+        assert!(plan(&more, &[HEALTHY], &zero(1)).is_err(), "a period in which the application is silent");
     }
 
     #[test]
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn enough_is_planned_for_n_whole_periods_and_the_window_outlasts_m() {
         let alarm = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
-        let points = plan(&alarm, &[WELL], &zero(2)).unwrap();
+        let points = plan(&alarm, &[HEALTHY], &zero(2)).unwrap();
         assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
         assert_eq!((points.needed, points.storage_resolution), (2, 60));
     }

@@ -1,4 +1,4 @@
-//! The ways back of a drill that works through an alarm, as data.
+//! Undo steps of a drill that works through an alarm, as data.
 
 use crate::{
     UndoStep,
@@ -23,13 +23,13 @@ fn step(arn: &Arn, service: &str, action: &str, before: String, set: String) -> 
     }
 }
 
-/// Sets the alarm back. A composite one would stay where it was set.
+/// The step that sets the alarm back to OK. A metric alarm resets itself; a composite one would stay in ALARM.
 #[must_use]
 pub fn alarm_step(alarm: &Arn) -> UndoStep {
     step(alarm, "cloudwatch", "SetAlarmState", "OK".to_owned(), "ALARM".to_owned())
 }
 
-/// Waits until the last datapoint's window is over: it cannot be taken back.
+/// The step that waits until the last datapoint's window is over: a datapoint cannot be deleted.
 #[must_use]
 pub fn metric_step(alarm: &Arn, points: &Datapoints) -> UndoStep {
     let set = format!("{} of {} {}", points.value, points.namespace, points.metric);
@@ -39,7 +39,8 @@ pub fn metric_step(alarm: &Arn, points: &Datapoints) -> UndoStep {
     }
 }
 
-/// Points the distribution back, if it is still what the failover set. Both values are [`BehaviorOrigins`] as JSON.
+/// The step that points the distribution back to the primary, if it is still what the failover set. Both values are
+/// [`BehaviorOrigins`] as JSON.
 #[must_use]
 pub fn distribution_step(distribution: &Arn, before: &BehaviorOrigins, set: &BehaviorOrigins) -> UndoStep {
     let text = |origins_by_behavior: &BehaviorOrigins| {
@@ -51,26 +52,27 @@ pub fn distribution_step(distribution: &Arn, before: &BehaviorOrigins, set: &Beh
     }
 }
 
-/// The two values of a [`distribution_step`].
+/// The two values of a [`distribution_step`]: before the run, and as the failover set them.
 ///
 /// # Errors
-/// The record does not hold them as they were written.
+/// A value on record is not [`BehaviorOrigins`] as JSON.
 pub fn origins_of_step(step: &UndoStep) -> Result<(BehaviorOrigins, BehaviorOrigins), String> {
     let read = |text: &str| {
-        serde_json::from_str(text)
-            .map_err(|error| format!("the undo holds `{text}`, which is no list of places: {error}"))
+        serde_json::from_str(text).map_err(|error| {
+            format!("the undo step holds `{text}`, which does not list the origin of each behaviour: {error}")
+        })
     };
     Ok((read(&step.before)?, read(&step.set)?))
 }
 
-/// Makes the original writer writer again, by a second failover.
+/// The step that makes the original writer writer again, by a second failover.
 #[must_use]
 pub fn writer_step(cluster: &Arn, writer: &str) -> UndoStep {
     let set = "another writer".to_owned();
     UndoStep { moves_traffic: true, ..step(cluster, "rds", "FailoverDBCluster", writer.to_owned(), set) }
 }
 
-/// Leaves the new writer, and waits until the database is whole again.
+/// The step that leaves the new writer in place, and waits until the database is fully redundant again.
 #[must_use]
 pub fn whole_step(database: &Arn, is_cluster: bool) -> UndoStep {
     let action = if is_cluster { "DescribeDBClusters" } else { "DescribeDBInstances" };

@@ -1,4 +1,4 @@
-//! From the alarm to what acts on it: what was read, and what speaks against pulling the trigger.
+//! Wiring: the hops from the alarm to its effect, and what forbids setting the alarm.
 
 use std::collections::BTreeMap;
 
@@ -14,83 +14,83 @@ use crate::{
 pub struct TriggerAlarm {
     /// Its ARN.
     pub arn: Arn,
-    /// Its kind.
+    /// Metric or composite.
     pub kind: AlarmKind,
-    /// Its state; none if this version does not know the word.
+    /// Its state; `None` if this version does not know it.
     pub state: Option<AlarmState>,
-    /// Why.
+    /// Why it is in that state, as CloudWatch says.
     pub reason: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether its actions are carried out at all.
+    /// Whether its actions are enabled (`ActionsEnabled`).
     pub actions_enabled: bool,
-    /// What it does when it goes to ALARM.
+    /// The ARNs of its actions for ALARM.
     pub actions: Vec<String>,
-    /// Alarm mute rules that hold its actions back now; none if they could not be read.
+    /// The alarm mute rules that suppress its actions now; `None` if they could not be read.
     pub muted_by: Option<Vec<String>>,
 }
 
 /// The kind of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlarmKind {
-    /// On a metric.
+    /// It watches a metric.
     Metric,
-    /// On other alarms. It does not come back by itself after its state was set.
+    /// It combines other alarms. It does not reset by itself after `SetAlarmState`.
     Composite,
 }
 
-/// What an alarm's action leads to.
+/// What an action of an alarm leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consumer {
-    /// A function, reached over this way.
+    /// A Lambda function, started directly or through a topic.
     Function(FailoverFunction),
-    /// Something that could not be read: why.
+    /// A consumer that could not be read: why.
     Unreadable(String),
 }
 
-/// A function that an alarm starts.
+/// A Lambda function that an alarm starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailoverFunction {
     /// Its ARN.
     pub arn: String,
-    /// The topic between alarm and function; none if the alarm starts it directly.
+    /// The SNS topic between alarm and function; `None` if the alarm starts it directly.
     pub topic: Option<String>,
-    /// `FIREDRILL_FAILOVERS`; none if it has no such variable.
+    /// Its `FIREDRILL_FAILOVERS`; `None` if it has no such variable, and so is not a failover function.
     pub failovers: Option<String>,
     /// `FIREDRILL_MAX_EVENT_AGE_SECONDS`, if it can be read.
     pub max_event_age_seconds: Option<u64>,
-    /// Its timeout.
+    /// Its timeout, in seconds.
     pub timeout_seconds: u64,
-    /// Whether it can be started: active, and not held back by a concurrency of 0. Unknown if not read.
+    /// Whether it can be started: active, and its reserved concurrency is not 0.
     pub can_start: Tristate,
 }
 
-/// Everything found on the way from the alarm.
+/// Everything that consumes a change of the alarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlarmConsumers {
     /// What its actions lead to.
     pub consumers: Vec<Consumer>,
-    /// Route 53 health checks that watch it; none if they could not be read.
+    /// The Route 53 health checks that watch its metric; `None` if they could not be read.
     pub health_checks: Option<Vec<String>>,
 }
 
-/// The way from the alarm to its effect.
+/// The path from the alarm to the failover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailoverPath {
-    /// Over our failover function.
+    /// Through a failover function of Firedrill.
     Function {
         /// The function.
         function: Box<FailoverFunction>,
-        /// What it is set up to fail over.
+        /// Its rule for this alarm.
         config: Box<FailoverRule>,
-        /// The same, checked.
+        /// The resource of that rule, checked.
         resource: FailoverTarget,
     },
-    /// Over a Route 53 health check, which watches the metric itself.
+    /// Through a Route 53 health check, by its id. It watches the alarm's metric itself.
     HealthCheck(String),
 }
 
-/// Why this alarm must not, or cannot, be pulled; none if it may.
+/// Why this alarm must not, or cannot, be set to ALARM; `None` if it may.
 #[must_use]
 pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
     let name = alarm.arn.alarm_name().unwrap_or(alarm.arn.as_str());
@@ -108,13 +108,13 @@ pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
     }
     if !alarm.actions_enabled {
         return Some(format!(
-            "the actions of alarm {name} are disabled (ActionsEnabled): nothing would follow"
+            "the actions of alarm {name} are disabled (ActionsEnabled): no failover would follow"
         ));
     }
     match &alarm.muted_by {
         None => return Some(format!("whether alarm {name} is muted could not be read")),
         Some(rules) if !rules.is_empty() => {
-            return Some(format!("alarm {name} is muted by {}: nothing would follow", rules.join(", ")));
+            return Some(format!("alarm {name} is muted by {}: no failover would follow", rules.join(", ")));
         }
         Some(_) => {}
     }
@@ -127,8 +127,8 @@ pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
     })
 }
 
-/// What is known to do no more than tell somebody: topics and functions, whose own wiring is read, and
-/// operational items.
+/// Whether an action may do more than notify. Harmless are topics and functions, whose own wiring is read, and the creation
+/// of operational items.
 fn is_dangerous(action: &str) -> bool {
     let parts: Vec<&str> = action.splitn(6, ':').collect();
     match parts[..] {
@@ -138,10 +138,10 @@ fn is_dangerous(action: &str) -> bool {
     }
 }
 
-/// The way from the alarm to this resource.
+/// Finds the path from the alarm to the failover of this resource.
 ///
 /// # Errors
-/// Why there is none, and what to do.
+/// Why there is none, and what to change.
 pub fn find(
     alarm: &TriggerAlarm,
     found: &AlarmConsumers,
@@ -149,10 +149,10 @@ pub fn find(
     mode: Mode,
 ) -> Result<FailoverPath, String> {
     let name = alarm.arn.alarm_name().unwrap_or(alarm.arn.as_str());
-    let mut why_not = Vec::new();
+    let mut reasons = Vec::new();
     for consumer in &found.consumers {
         match consumer {
-            Consumer::Unreadable(why) => why_not.push(why.clone()),
+            Consumer::Unreadable(why) => reasons.push(why.clone()),
             Consumer::Function(function) => match leads_to(function, &alarm.arn, resource) {
                 Ok((config, resource)) => {
                     return Ok(FailoverPath::Function {
@@ -161,28 +161,29 @@ pub fn find(
                         resource,
                     });
                 }
-                Err(why) => why_not.push(why),
+                Err(why) => reasons.push(why),
             },
         }
     }
     let checks = found.health_checks.as_deref().unwrap_or_default();
     match (mode, checks) {
         (Mode::Metric, [check, ..]) => return Ok(FailoverPath::HealthCheck(check.clone())),
-        (Mode::Alarm | Mode::Stop, [check, ..]) => why_not.push(format!(
+        (Mode::Alarm | Mode::Stop, [check, ..]) => reasons.push(format!(
             "Route 53 health check {check} watches the alarm's metric, not its state: a forced alarm moves nothing \
              there; use mode `metric`"
         )),
         (_, []) if found.health_checks.is_none() => {
-            why_not.push("whether a Route 53 health check watches it could not be read".to_owned());
+            reasons.push("whether a Route 53 health check watches it could not be read".to_owned());
         }
         (_, []) => {}
     }
-    if why_not.is_empty() {
-        why_not.push("its actions lead to no Lambda function".to_owned());
+    if reasons.is_empty() {
+        reasons.push("its actions lead to no Lambda function".to_owned());
     }
-    Err(format!("no trigger: alarm {name} leads to no failover of {resource}: {}", why_not.join("; ")))
+    Err(format!("no trigger: alarm {name} leads to no failover of {resource}: {}", reasons.join("; ")))
 }
 
+/// The rule by which this function fails the resource over for this alarm; else why it does not.
 fn leads_to(
     function: &FailoverFunction,
     alarm: &Arn,
@@ -207,7 +208,7 @@ fn leads_to(
 }
 
 impl FailoverPath {
-    /// What acts on the alarm.
+    /// What acts on the alarm: the failover function's ARN, or the health check's id.
     #[must_use]
     pub fn automation(&self) -> &str {
         match self {
@@ -216,17 +217,17 @@ impl FailoverPath {
         }
     }
 
-    /// How long it may go on acting, in milliseconds: in mode `alarm` after the rollback is on record, in mode
-    /// `metric` after the datapoints' window.
+    /// How long the automation may go on acting, in milliseconds: in mode `alarm` after the rollback is on record, in mode
+    /// `metric` after the datapoints' window. `named_seconds` is the request's `automationDeadlineSeconds`.
     ///
     /// # Errors
-    /// What is needed to tell.
+    /// Which setting is missing.
     pub fn acts_for_ms(&self, mode: Mode, named_seconds: Option<u32>, margin_ms: u64) -> Result<u64, String> {
         let named_ms = named_seconds.map(|seconds| u64::from(seconds) * 1_000);
         match self {
             Self::HealthCheck(_) => named_ms.ok_or_else(|| {
-                "`target.automationDeadlineSeconds` is needed: how long Route 53 and the caches of resolvers may take \
-                 is not Firedrill's to know"
+                "`target.automationDeadlineSeconds` is needed: Firedrill cannot read how long Route 53 and the \
+                 caches of resolvers take"
                     .to_owned()
             }),
             Self::Function { function, .. } => {
@@ -235,7 +236,7 @@ impl FailoverPath {
                     (Mode::Alarm | Mode::Stop, _) => Ok(once),
                     (Mode::Metric, Some(age)) => Ok(once + age * 1_000),
                     (Mode::Metric, None) => Err(format!(
-                        "{} has no FIREDRILL_MAX_EVENT_AGE_SECONDS: until when it may act cannot be told",
+                        "{} has no FIREDRILL_MAX_EVENT_AGE_SECONDS: how long it may act is not known",
                         function.arn
                     )),
                 }
@@ -244,7 +245,7 @@ impl FailoverPath {
     }
 }
 
-/// What was read of the way, hop by hop.
+/// The hops of the path, as they were read.
 #[must_use]
 pub fn hops(alarm: &TriggerAlarm, path: Option<&FailoverPath>) -> Vec<Hop> {
     let alarm_arn = alarm.arn.to_string();
@@ -337,9 +338,9 @@ mod tests {
     #[test]
     fn an_alarm_that_would_do_nothing_or_too_much_is_refused_by_reason() {
         let why = |change: fn(&mut TriggerAlarm)| {
-            let mut facts = alarm();
-            change(&mut facts);
-            refuse(&facts, &[]).unwrap_or_default()
+            let mut alarm = alarm();
+            change(&mut alarm);
+            refuse(&alarm, &[]).unwrap_or_default()
         };
         assert_eq!(refuse(&alarm(), &[]), None);
         assert!(why(|a| a.state = Some(AlarmState::Alarm)).contains("in ALARM, not in OK"));
@@ -354,10 +355,10 @@ mod tests {
             "arn:aws:ssm-incidents::1:response-plan/x",
             "arn:aws:new:::thing",
         ] {
-            let mut facts = alarm();
-            facts.actions.push(dangerous.to_owned());
-            assert!(refuse(&facts, &[]).unwrap().contains(dangerous));
-            assert_eq!(refuse(&facts, &[dangerous.to_owned()]), None, "{dangerous} is allowed by name");
+            let mut alarm = alarm();
+            alarm.actions.push(dangerous.to_owned());
+            assert!(refuse(&alarm, &[]).unwrap().contains(dangerous));
+            assert_eq!(refuse(&alarm, &[dangerous.to_owned()]), None, "{dangerous} is allowed by name");
         }
     }
 

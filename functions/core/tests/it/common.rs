@@ -1,4 +1,4 @@
-//! A run to begin with.
+//! A request, an invocation and a run to start tests from.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use firedrill_core::{
 };
 use serde_json::{Value, json};
 
-/// When every run here begins.
+/// When every run here begins, in milliseconds since the Unix epoch.
 pub const BEGINS: i64 = 1_795_428_000_000;
 
 /// A moment, in milliseconds after the beginning.
@@ -39,13 +39,13 @@ pub fn document() -> Value {
     })
 }
 
-/// The same, read.
+/// The same request, parsed.
 pub fn request() -> Request {
     let Ok(Delivery::Start(request)) = parse(&document()) else { panic!("the request is refused") };
     *request
 }
 
-/// The stack's numbers.
+/// Timing parameters that are short enough for tests.
 pub fn timing() -> Timing {
     let timing = Timing {
         poll_ms: 1_000,
@@ -72,12 +72,12 @@ pub fn invocation(owner: &str) -> Invocation {
     }
 }
 
-/// A run of it in `checking`.
+/// A run of that request in `checking`.
 pub fn run() -> Run {
     new_run(&request(), &invocation("starter"), at(0))
 }
 
-/// An answer that came at once.
+/// An answer that came in the moment it was asked.
 pub fn answer(ms: i64, seen: Tristate) -> ProbeAnswer {
     ProbeAnswer { seen, asked: at(ms), answered: at(ms), detail: None }
 }

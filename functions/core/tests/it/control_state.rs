@@ -22,7 +22,7 @@ fn id() -> RunId {
     RunId("staging/bookstore/d/r".to_owned())
 }
 
-/// Two looks, and the calls of one more.
+/// The time of two looks, and of the calls of one more.
 fn two_polls() -> u64 {
     2 * timing().poll_ms + 200
 }
@@ -31,7 +31,7 @@ fn switch(scope: Scope, until: Option<i64>) -> Switch {
     Switch { scope, by: "ana".to_owned(), reason: "black friday".to_owned(), until: until.map(at) }
 }
 
-/// Runs the drill to its end, while somebody does something.
+/// Runs the drill to its end, and `meanwhile` beside it.
 fn play(world: &World, meanwhile: impl Future<Output = ()>) -> Run {
     let document = document();
     let (answer, ()) = world.time.run(join(world.dispatch("starter", &document), meanwhile));
@@ -47,12 +47,12 @@ fn reason(run: &Run) -> &str {
     run.reason.as_deref().unwrap_or_default()
 }
 
-/// Does it once, right before the last look at the record: the intent is saved, the call is not yet sent.
+/// Interferes once, right before the control state is read for the last time: the intent is saved, the call not yet sent.
 fn between_save_and_call(world: &World, mut interfere: impl FnMut(&FakeStore) + 'static) {
     let mut done = false;
-    world.table.trouble(move |table, call| {
+    world.table.before_each_call(move |table, call| {
         let intended = table.heads().first().is_some_and(|run| run.phase == Phase::Injecting);
-        if call == "orders" && intended && !std::mem::replace(&mut done, true) {
+        if call == "control_state" && intended && !std::mem::replace(&mut done, true) {
             interfere(table);
         }
         None
@@ -63,7 +63,7 @@ fn is_untouched(world: &World) -> bool {
     world.targets.injected.borrow().is_empty() && world.targets.undone.borrow().is_empty()
 }
 
-/// Stopped, nothing left, and the first call of the rollback came soon after `since`.
+/// The run ended `stopped`, its targets are up, and its first undo call was sent within two looks of `since`.
 fn stopped_and_rolled_back(world: &World, run: &Run, since: u64) {
     assert_eq!((run.verdict, run.outcome), (Some(Verdict::Stopped), Some(Outcome::Stopped)), "{run:?}");
     assert!(world.targets.down.borrow().is_empty());
@@ -98,23 +98,24 @@ fn nothing_is_injected_while_a_kill_switch_is_engaged() {
         assert_eq!(is_untouched(&world), keeps, "{scope:?} until {until:?}");
         assert_eq!(run.outcome == Some(Outcome::Skipped), keeps, "{scope:?} until {until:?}: {run:?}");
         if keeps {
-            let expected =
-                format!("gate `kill switch` is closed: that of {scope} was engaged by ana: black friday");
+            let expected = format!("gate `kill switch` is closed: engaged for {scope} by ana: black friday");
             assert!(reason(&run).starts_with(&expected), "{}", reason(&run));
         }
     }
 }
 
 #[test]
-fn a_switch_that_cannot_be_read_counts_as_engaged() {
+fn a_kill_switch_that_cannot_be_read_counts_as_engaged() {
     let world = World::new();
     world.table.switches.borrow_mut().push(Switch::unreadable(Scope::Account, "`until` is no time"));
     let run = play(&world, nothing());
     assert!(is_untouched(&world) && reason(&run).contains("`until` is no time"), "{}", reason(&run));
 
-    // So does a record that cannot be read at all; that may pass.
+    // So does a record that cannot be read at all, for as long as it cannot.
     let world = World::new();
-    world.table.trouble(|_, call| (call == "orders").then(|| StoreError::Unknown("away".to_owned())));
+    world.table.before_each_call(|_, call| {
+        (call == "control_state").then(|| StoreError::Unknown("away".to_owned()))
+    });
     let run = play(&world, nothing());
     assert!(is_untouched(&world));
     assert_eq!(run.outcome, Some(Outcome::Skipped));
@@ -129,7 +130,7 @@ fn nothing_is_injected_unless_the_watchdogs_heartbeat_is_fresh() {
         (Some(at(-fresh - 1)), false),
         (Some(at(-fresh + 30_000)), true),
         (Some(at(fresh)), true),
-        // From the future: a clock that is far off says nothing about the present.
+        // A heartbeat from the future: a clock that is far off proves nothing.
         (Some(at(fresh + 60_000)), false),
     ] {
         let world = World::new();
@@ -142,25 +143,25 @@ fn nothing_is_injected_unless_the_watchdogs_heartbeat_is_fresh() {
 
 #[test]
 fn what_closes_between_the_save_and_the_call_keeps_it_from_being_sent() {
-    type Decision = fn(&FakeStore);
-    let acts: [(&str, Decision); 5] = [
+    type Interference = fn(&FakeStore);
+    let interferences: [(&str, Interference); 5] = [
         ("kill switch", |table| table.switches.borrow_mut().push(switch(Scope::Account, None))),
         ("watchdog", |table| table.heartbeat.set(None)),
         ("watchdog", |table| table.heartbeat.set(Some(at(-200_000)))),
         ("stopped by ana", |table| {
-            let said = &mut *table.commands.borrow_mut();
-            let word = said.entry(id()).or_default();
-            word.number += 1;
-            word.stop = Some(Stop { by: "ana".to_owned(), reason: "enough".to_owned() });
+            let commands = &mut *table.commands.borrow_mut();
+            let commands = commands.entry(id()).or_default();
+            commands.number += 1;
+            commands.stop = Some(Stop { by: "ana".to_owned(), reason: "enough".to_owned() });
         }),
         ("stopped by ana", |table| {
             let stop = Stop { by: "ana".to_owned(), reason: "enough".to_owned() };
             table.application_stop.borrow_mut().insert("bookstore".to_owned(), (at(3_000), stop));
         }),
     ];
-    for (why, decision) in acts {
+    for (why, interference) in interferences {
         let world = World::new();
-        between_save_and_call(&world, decision);
+        between_save_and_call(&world, interference);
         let run = play(&world, nothing());
         assert!(is_untouched(&world), "{why}: it was sent");
         assert_eq!(run.outcome, Some(Outcome::Stopped), "{why}");
@@ -172,22 +173,22 @@ fn what_closes_between_the_save_and_the_call_keeps_it_from_being_sent() {
 #[test]
 fn an_unreadable_record_right_before_the_call_keeps_it_from_being_sent_until_it_can_be_read() {
     let world = World::new();
-    let unreadable_runs = Rc::new(Cell::new(false));
-    let first = Rc::clone(&unreadable_runs);
-    world.table.trouble(move |table, call| {
+    let was_unreadable = Rc::new(Cell::new(false));
+    let first = Rc::clone(&was_unreadable);
+    world.table.before_each_call(move |table, call| {
         let intended = table.heads().first().is_some_and(|run| run.phase == Phase::Injecting);
-        let hit = call == "orders" && intended && !first.replace(intended || first.get());
+        let hit = call == "control_state" && intended && !first.replace(intended || first.get());
         hit.then(|| StoreError::Unknown("away".to_owned()))
     });
     let run = play(&world, nothing());
-    assert!(unreadable_runs.get());
+    assert!(was_unreadable.get());
     let calls = run.injection.as_ref().unwrap().calls.len();
     assert_eq!((run.outcome, calls), (Some(Outcome::Recovered), 2), "the first was not sent, the second was");
     assert_eq!(world.targets.injected.borrow().len(), 1);
 }
 
 #[test]
-fn a_switch_engaged_while_the_failure_is_in_place_stops_the_run_and_rolls_it_back() {
+fn a_kill_switch_engaged_while_the_failure_is_in_place_stops_the_run_and_rolls_it_back() {
     for stop_takes in [0, 20] {
         let world = World::new();
         world.targets.served.set(Some(false));
@@ -204,51 +205,52 @@ fn a_switch_engaged_while_the_failure_is_in_place_stops_the_run_and_rolls_it_bac
     }
 }
 
-fn control_state() -> [Value; 2] {
+/// The two stops that an operator can give: of the run, and of its application.
+fn stop_orders() -> [Value; 2] {
     [
         json!({ "stop": { "runId": id(), "by": "ana", "reason": "enough" } }),
         json!({ "stop": { "application": "bookstore", "by": "ana", "reason": "enough" } }),
     ]
 }
 
-/// Plays a run whose application does not recover by itself, and says the word once it is in this phase.
+/// Plays a run and stops it once it is in this phase; returns the run, when it was stopped, and the answer.
 fn stop_in(world: &World, phase: Phase, order: &Value) -> (Run, u64, Value) {
-    let said = Cell::new(0);
+    let stopped_at = Cell::new(0);
     let answer = Cell::new(Value::Null);
     let run = play(world, async {
         world.until(phase).await;
         world.time.sleep(Duration::from_millis(700)).await;
         answer.set(world.dispatch("operator", order).await.unwrap());
-        said.set(world.time.now());
+        stopped_at.set(world.time.now());
     });
-    (run, said.get(), answer.take())
+    (run, stopped_at.get(), answer.take())
 }
 
 #[test]
 fn a_stop_before_the_intent_is_saved_skips_the_run() {
-    for order in control_state() {
+    for order in stop_orders() {
         let world = World::new();
         // No steady state: the run goes on checking.
         world.targets.served.set(None);
-        let (run, said, answer) = stop_in(&world, Phase::Checking, &order);
+        let (run, stopped_at, answer) = stop_in(&world, Phase::Checking, &order);
         assert!(is_untouched(&world));
         assert_eq!(run.outcome, Some(Outcome::Skipped));
         assert_eq!(reason(&run), "stopped by ana: enough");
-        assert!(world.table.first(Phase::Finished).unwrap() <= said + two_polls());
-        assert_eq!(answer["runs"][0]["then"], "nothing was touched: it is skipped");
+        assert!(world.table.first(Phase::Finished).unwrap() <= stopped_at + two_polls());
+        assert_eq!(answer["runs"][0]["then"], "nothing was touched: the run ends as skipped");
         assert_eq!(answer["runs"][0]["willBeUndone"], json!([]));
     }
 }
 
 #[test]
 fn a_stop_after_the_intent_is_saved_rolls_back_within_two_polls() {
-    for order in control_state() {
+    for order in stop_orders() {
         for phase in [Phase::Injecting, Phase::Recovering] {
             let world = World::new();
             world.targets.served.set(Some(false));
             world.targets.stop_takes.set(Duration::from_secs(if phase == Phase::Injecting { 20 } else { 0 }));
-            let (run, said, answer) = stop_in(&world, phase, &order);
-            stopped_and_rolled_back(&world, &run, said);
+            let (run, stopped_at, answer) = stop_in(&world, phase, &order);
+            stopped_and_rolled_back(&world, &run, stopped_at);
             assert_eq!(reason(&run), "stopped by ana: enough");
             let of = &answer["runs"][0];
             assert_eq!(answer["stop"], json!({ "by": "ana", "reason": "enough" }));
@@ -256,7 +258,7 @@ fn a_stop_after_the_intent_is_saved_rolls_back_within_two_polls() {
                 (of["runId"].as_str(), of["phase"].as_str()),
                 (Some(&*id().0), Some(&*phase.to_string()))
             );
-            assert_eq!(of["then"], "it stops, and is rolled back");
+            assert_eq!(of["then"], "the run stops and is rolled back");
             assert_eq!(of["willBeUndone"][0]["action"], "StartInstances");
             assert_eq!(of["willBeUndone"][0]["resources"], json!(["i-0123456789abcdef0"]));
         }
@@ -268,7 +270,7 @@ fn a_stop_during_the_rollback_is_recorded_and_changes_nothing_else() {
     let calm = World::new();
     calm.targets.start_takes.set(Duration::from_secs(20));
     let undisturbed = play(&calm, nothing());
-    for order in control_state() {
+    for order in stop_orders() {
         for phase in [Phase::RollingBack, Phase::Verifying] {
             let world = World::new();
             world.targets.start_takes.set(Duration::from_secs(20));
@@ -276,7 +278,7 @@ fn a_stop_during_the_rollback_is_recorded_and_changes_nothing_else() {
             assert_eq!(run.stop, Some(Stop { by: "ana".to_owned(), reason: "enough".to_owned() }), "{phase}");
             assert_eq!((run.verdict, run.outcome), (undisturbed.verdict, undisturbed.outcome), "{phase}");
             assert_eq!(world.targets.undone.borrow().len(), calm.targets.undone.borrow().len(), "{phase}");
-            assert_eq!(answer["runs"][0]["then"], "it is being rolled back already: nothing changes");
+            assert_eq!(answer["runs"][0]["then"], "the run is being rolled back already: nothing changes");
         }
     }
 }
@@ -284,13 +286,13 @@ fn a_stop_during_the_rollback_is_recorded_and_changes_nothing_else() {
 #[test]
 fn a_stop_of_a_finished_run_says_that_it_is_over_and_one_of_no_run_that_there_is_none() {
     let world = World::new();
-    let [by_run, by_application] = control_state();
+    let [by_run, by_application] = stop_orders();
     let refused = world.time.run(world.dispatch("operator", &by_run)).unwrap_err();
     assert_eq!(refused.name(), "NoSuchRun");
     let run = play(&world, nothing());
     let answer = world.time.run(world.dispatch("operator", &by_run)).unwrap();
-    assert_eq!(answer["runs"][0]["then"], "it is over: nothing follows");
-    assert!(world.table.commands.borrow().is_empty(), "nobody would ever hear it");
+    assert_eq!(answer["runs"][0]["then"], "the run is finished: nothing changes");
+    assert!(world.table.commands.borrow().is_empty(), "a finished run applies no command");
     let answer = world.time.run(world.dispatch("operator", &by_application)).unwrap();
     assert_eq!(answer["runs"], json!([]));
     assert_eq!(world.table.head(&id()), run);
@@ -306,14 +308,14 @@ fn a_stop_of_an_application_is_answered_though_a_head_cannot_be_read() {
     let answer = Cell::new(Value::Null);
     let run = play(&world, async {
         world.time.sleep(Duration::from_secs(3)).await;
-        answer.set(world.dispatch("operator", &control_state()[1]).await.unwrap());
+        answer.set(world.dispatch("operator", &stop_orders()[1]).await.unwrap());
     });
     let answer = answer.take();
     assert_eq!(run.outcome, Some(Outcome::Skipped));
     let runs = answer["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2);
-    let unreadable_runs = runs.iter().find(|of| of["runId"] == json!(other)).unwrap();
-    assert!(unreadable_runs["unreadable"].as_str().unwrap().contains("layout 2"), "{unreadable_runs}");
+    let unreadable = runs.iter().find(|of| of["runId"] == json!(other)).unwrap();
+    assert!(unreadable["unreadable"].as_str().unwrap().contains("layout 2"), "{unreadable}");
 }
 
 #[test]
@@ -328,7 +330,7 @@ fn a_stop_of_yesterday_never_stops_todays_run() {
 }
 
 #[test]
-fn a_stop_of_a_run_that_nobody_carries_on_is_heard_by_the_watchdog() {
+fn a_stop_of_an_abandoned_run_is_applied_by_the_watchdog() {
     let world = World::new();
     world.targets.served.set(Some(false));
     // The function dies while the failure is in place.
@@ -341,8 +343,8 @@ fn a_stop_of_a_run_that_nobody_carries_on_is_heard_by_the_watchdog() {
         });
         futures_util::future::select(function, dies).await;
     });
-    let answer = world.time.run(world.dispatch("operator", &control_state()[0])).unwrap();
-    assert_eq!(answer["runs"][0]["then"], "it stops, and is rolled back");
+    let answer = world.time.run(world.dispatch("operator", &stop_orders()[0])).unwrap();
+    assert_eq!(answer["runs"][0]["then"], "the run stops and is rolled back");
     world.time.run(world.tick_until_nothing_is_open());
     let run = world.table.head(&id());
     assert_eq!((run.outcome, reason(&run)), (Some(Outcome::Stopped), "stopped by ana: enough"));
@@ -379,7 +381,7 @@ fn nothing_that_is_engaged_closed_or_unreadable_ever_holds_a_rollback_back() {
             world.table.application_stop.borrow_mut().insert("bookstore".to_owned(), (at(3_600_000), stop));
             if unreadable {
                 let away = StoreError::Unknown("away".to_owned());
-                world.table.trouble(move |_, call| (call == "orders").then(|| away.clone()));
+                world.table.before_each_call(move |_, call| (call == "control_state").then(|| away.clone()));
             }
         });
         assert_eq!(run.outcome, Some(Outcome::Recovered));
@@ -388,7 +390,7 @@ fn nothing_that_is_engaged_closed_or_unreadable_ever_holds_a_rollback_back() {
 }
 
 #[test]
-fn a_switch_is_engaged_and_taken_away_by_the_same_word() {
+fn a_kill_switch_is_engaged_and_disengaged_by_one_operator_command() {
     let world = World::new();
     let order = |engage: bool| {
         json!({ "killSwitch": {
@@ -408,7 +410,7 @@ fn a_switch_is_engaged_and_taken_away_by_the_same_word() {
     assert_eq!(play(&again, nothing()).outcome, Some(Outcome::Recovered));
 }
 
-/// Engages a kill switch of everything, or takes it away.
+/// Engages or disengages the kill switch of the account.
 fn engage(world: &World, engage: bool, by: &str, until: Option<&str>) -> Result<Value, DispatchError> {
     let mut order = json!({ "killSwitch": { "engage": engage, "by": by, "reason": "sale" } });
     if let Some(until) = until {
@@ -423,10 +425,10 @@ fn a_switch_that_is_over_already_is_never_engaged() {
     let past = Some("2026-11-22T00:00:00Z");
     let error = engage(&world, true, "ana", past).unwrap_err();
     assert_eq!(error.name(), "InvalidRequest");
-    let said = error.to_string();
-    assert!(said.contains("`killSwitch.until` (2026-11-22T00:00:00.000Z) is over already"), "{said}");
+    let message = error.to_string();
+    assert!(message.contains("`killSwitch.until` (2026-11-22T00:00:00.000Z) is over already"), "{message}");
     assert!(world.table.switches.borrow().is_empty(), "it was written");
-    // Whoever takes one away with the same words may do so.
+    // Disengaging one with the same `until` is allowed.
     engage(&world, true, "ana", None).unwrap();
     assert_eq!(engage(&world, false, "ana", past).unwrap()["engaged"], false);
     assert!(world.table.switches.borrow().is_empty());
@@ -446,9 +448,9 @@ fn an_engaged_switch_is_never_shortened_by_another_one() {
         assert_eq!((&answer["engaged"], &answer["by"]), (&json!(true), &json!(by)), "{first:?} {second:?}");
         assert_eq!(answer["until"], json!(holds), "{first:?} {second:?}");
         assert_eq!(answer.get("note").is_some(), by == "ana", "{answer}");
-        let there = world.table.switches.borrow().clone();
-        assert_eq!((there.len(), there[0].by.as_str()), (1, by), "{there:?}");
+        let switches = world.table.switches.borrow().clone();
+        assert_eq!((switches.len(), switches[0].by.as_str()), (1, by), "{switches:?}");
         engage(&world, false, "ben", None).unwrap();
-        assert!(world.table.switches.borrow().is_empty(), "whoever takes it away does so");
+        assert!(world.table.switches.borrow().is_empty(), "any operator may disengage it");
     }
 }

@@ -1,4 +1,4 @@
-//! What is said to whoever sent something, when it went another way than was asked.
+//! Dispatch: what a caller is answered when a delivery could not be carried out as asked.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{document, injected, invocation, request, run, timing},
-    fakes::{Hands, Machine, World},
+    fakes::{FakeDrill, Machine, World},
 };
 
-/// A run that is held, and whoever has it.
+/// A run that is held, and its owner.
 fn held(world: &World, owner: Option<&str>) -> RunId {
     let mut run = run();
     run.phase = Phase::Held;
@@ -30,7 +30,7 @@ fn held(world: &World, owner: Option<&str>) -> RunId {
 }
 
 fn release(id: &RunId) -> Value {
-    json!({ "release": { "runId": id, "by": "ana", "reason": "it is well again", "failBack": true } })
+    json!({ "release": { "runId": id, "by": "ana", "reason": "the primary is healthy again", "failBack": true } })
 }
 
 #[test]
@@ -38,42 +38,42 @@ fn a_run_whose_store_is_lost_is_never_said_to_have_injected_nothing() {
     let world = World::new();
     world.targets.served.set(Some(false));
     let lost = Cell::new(false);
-    world.table.trouble(move |table, _| {
+    world.table.before_each_call(move |table, _| {
         let recovers = table.heads().first().is_some_and(|run| run.phase == Phase::Recovering);
         lost.set(lost.get() || recovers);
         lost.get().then(|| StoreError::Unknown("away".to_owned()))
     });
     let error = world.time.run(world.dispatch("starter", &document())).unwrap_err();
     assert_eq!(world.targets.injected.borrow().len(), 1);
-    let said = error.to_string();
-    assert_eq!(error.name(), "StoreLost", "{said}");
+    let message = error.to_string();
+    assert_eq!(error.name(), "StoreLost", "{message}");
     assert!(
-        said.contains("`staging/bookstore/d/r`") && said.contains("taken back by the watchdog"),
-        "{said}"
+        message.contains("`staging/bookstore/d/r`") && message.contains("rolled back by the watchdog"),
+        "{message}"
     );
-    assert!(said.contains("away") && !said.contains("nothing was injected"), "{said}");
+    assert!(message.contains("away") && !message.contains("nothing was injected"), "{message}");
 }
 
 #[test]
-fn a_word_sent_to_the_wrong_function_is_never_written_down() {
+fn a_release_sent_to_the_wrong_function_is_never_recorded() {
     let world = World::new();
     let id = held(&world, None);
     let before = world.table.head(&id);
-    let wrong = |_: &_, _: &_| -> Result<Hands, String> { Err("this is the CDN's".to_owned()) };
+    let wrong = |_: &_, _: &_| -> Result<FakeDrill, String> { Err("this is the CDN's".to_owned()) };
     let (machine, document, us) = (Machine::new(&world.time), release(&id), invocation("operator"));
     let error = world.time.run(dispatch(&machine, &world.table, wrong, &us, &document)).unwrap_err();
     assert_eq!(error.to_string(), "this is the CDN's; nothing was touched");
-    assert!(world.table.commands.borrow().is_empty(), "whoever carries the run on would hear it");
+    assert!(world.table.commands.borrow().is_empty(), "the run's owner would apply it");
     assert_eq!(world.table.head(&id), before);
     world.time.run(world.dispatch("operator", &document)).unwrap();
-    assert!(world.targets.down.borrow().is_empty(), "the right function hears it, and fails back");
+    assert!(world.targets.down.borrow().is_empty(), "the right function applies it, and fails back");
 }
 
 #[test]
-fn a_word_that_is_on_record_is_never_answered_as_if_it_were_not() {
+fn a_recorded_release_is_never_answered_as_if_it_were_not() {
     let world = World::new();
     let id = held(&world, Some("starter"));
-    // Its holder goes on saving, and does not come to hearing anything.
+    // Its holder keeps renewing the lease, and never applies a command.
     let holder = async {
         loop {
             world.time.sleep(timing().renew()).await;
@@ -91,24 +91,24 @@ fn a_word_that_is_on_record_is_never_answered_as_if_it_were_not() {
     });
     let error = answered.unwrap_err();
     assert_eq!(error.name(), "Busy");
-    let said = error.to_string();
+    let message = error.to_string();
     assert!(
-        said.contains("is being carried on by another invocation") && said.contains("is on record"),
-        "{said}"
+        message.contains("is owned by another invocation") && message.contains("is on record"),
+        "{message}"
     );
     assert!(world.table.commands.borrow()[&id].release.is_some());
-    // Without a word there is nothing on record.
+    // Without a command there is nothing on record.
     let busy = DispatchError::Busy(id.0.clone());
     assert!(!busy.to_string().contains("record"));
 }
 
 #[test]
-fn a_word_whose_consequences_cannot_be_read_is_said_to_be_on_record() {
+fn a_release_whose_effect_cannot_be_read_is_answered_as_recorded() {
     let world = World::new();
     let id = held(&world, Some("starter"));
-    let said = Rc::new(Cell::new(false));
-    world.table.trouble(move |_, call| {
-        let after = said.replace(said.get() || call == "say");
+    let is_recorded = Rc::new(Cell::new(false));
+    world.table.before_each_call(move |_, call| {
+        let after = is_recorded.replace(is_recorded.get() || call == "record_command");
         after.then(|| StoreError::Unknown("away".to_owned()))
     });
     let error = world.time.run(world.dispatch("operator", &release(&id))).unwrap_err();
@@ -118,7 +118,7 @@ fn a_word_whose_consequences_cannot_be_read_is_said_to_be_on_record() {
 }
 
 #[test]
-fn a_request_that_is_lost_never_keeps_a_word_from_being_heard() {
+fn a_lost_request_never_keeps_a_release_from_being_applied() {
     let world = World::new();
     let id = held(&world, None);
     world.table.requests.borrow_mut().clear();
@@ -126,5 +126,5 @@ fn a_request_that_is_lost_never_keeps_a_word_from_being_heard() {
     assert_eq!(error.name(), "StoreFailed");
     assert!(error.to_string().contains("is on record"), "{error}");
     world.time.run(world.tick_until_nothing_is_open());
-    assert!(world.targets.down.borrow().is_empty(), "the watchdog heard it");
+    assert!(world.targets.down.borrow().is_empty(), "the watchdog applied it");
 }

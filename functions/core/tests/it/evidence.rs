@@ -1,4 +1,4 @@
-//! Evidence is bounded, and what matters most is never what is cut.
+//! Evidence: it is bounded, and a flapping probe never displaces calls, phases and pages.
 
 use firedrill_core::{
     CallOutcome, Phase, Tristate,

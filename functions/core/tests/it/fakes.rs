@@ -1,11 +1,11 @@
-//! What the loop needs of the world, in memory: time that jumps, a table, targets that are up or down.
+//! Fakes of the ports, in memory: virtual time, a table, targets that are up or down.
 
 mod store;
 mod targets;
 mod time;
 
 pub use store::FakeStore;
-pub use targets::{Hands, OnlyUndoes, Targets};
+pub use targets::{FakeDrill, Targets, UndoOnlyDrill};
 pub use time::{Machine, Time};
 
 use std::{rc::Rc, time::Duration};
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::common::{invocation, timing};
 
-/// One account: its time, its table, its targets.
+/// One account: its time, its table and its targets.
 pub struct World {
     pub time: Rc<Time>,
     pub table: FakeStore,
@@ -37,21 +37,22 @@ impl World {
     /// Delivers a document to a function of this name, as an invocation of its own.
     pub async fn dispatch(&self, owner: &str, document: &Value) -> Result<Value, DispatchError> {
         let machine = Machine::new(&self.time);
-        let make = |_: &_, _: &_| Ok(Hands { targets: Rc::clone(&self.targets), machine: machine.clone() });
+        let make =
+            |_: &_, _: &_| Ok(FakeDrill { targets: Rc::clone(&self.targets), machine: machine.clone() });
         Box::pin(dispatch(&machine, &self.table, make, &invocation(owner), document)).await
     }
 
-    /// One tick of the watchdog, on a machine whose time of day is off by so many milliseconds.
+    /// One tick of the watchdog that may take `lasts`, on a machine whose time of day is off by `off` milliseconds.
     pub async fn tick(&self, owner: &str, lasts: Duration, off: i64) -> Result<TickSummary, StoreError> {
         let machine = Machine { off, ..Machine::new(&self.time) };
         let make = |_: &Run, _: Option<&_>| {
-            Ok(OnlyUndoes(Hands { targets: Rc::clone(&self.targets), machine: machine.clone() }))
+            Ok(UndoOnlyDrill(FakeDrill { targets: Rc::clone(&self.targets), machine: machine.clone() }))
         };
         let this = Tick { owner: OwnerId(owner.to_owned()), ends_at: lasts, timing: timing() };
         tick(&machine, &self.table, make, &this).await
     }
 
-    /// Ticks, one after the other, until nothing is open.
+    /// Ticks of the watchdog, one after the other, until no run is open.
     pub async fn tick_until_nothing_is_open(&self) {
         for number in 0..20 {
             self.tick(&format!("tick {number}"), Duration::from_secs(280), 0).await.unwrap();

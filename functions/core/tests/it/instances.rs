@@ -1,4 +1,4 @@
-//! Which instances may be stopped.
+//! Instance selection: which instances may be stopped.
 
 use std::collections::BTreeMap;
 
@@ -88,8 +88,11 @@ fn nothing_unfit_is_ever_stopped() {
         (Candidate { group: member("Warmed:Stopped"), ..fit(1) }, "not InService"),
         (Candidate { unreadable: Some("denied".to_owned()), ..fit(1) }, "could not be read"),
     ] {
-        let said = is_unfit(&candidate, &request, &[]);
-        assert!(said.as_ref().is_some_and(|said| said.contains(why)), "expected `{why}`, got {said:?}");
+        let reason = is_unfit(&candidate, &request, &[]);
+        assert!(
+            reason.as_ref().is_some_and(|reason| reason.contains(why)),
+            "expected `{why}`, got {reason:?}"
+        );
     }
     let keys = [KEY.to_owned()];
     assert_eq!(is_unfit(&Candidate { keys: key(Tristate::No), ..fit(1) }, &request, &keys), None, "granted");
@@ -117,10 +120,10 @@ fn the_last_healthy_member_is_never_chosen() {
             chosen(&candidates, &healthy, &request(&group, &json!({ "count": 3 })), &[], seed).unwrap_err();
         assert!(why.contains("last healthy instance of g"), "seed {seed}: {why}");
     }
-    let one_ill = Healthy::from([("g".to_owned(), vec![all[0].clone()])]);
+    let one_healthy = Healthy::from([("g".to_owned(), vec![all[0].clone()])]);
     for seed in 0..50 {
         let chosen =
-            chosen(&candidates, &one_ill, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
+            chosen(&candidates, &one_healthy, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
         assert_ne!(chosen.chosen, vec![all[0].clone()], "seed {seed}: the only healthy one was chosen");
     }
     let (why, _) =

@@ -1,4 +1,4 @@
-//! A recovery that takes an hour: longer than any function lives.
+//! A long recovery: it takes an hour, longer than any function lives.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 
 #[test]
-fn a_recovery_of_an_hour_is_timed_and_taken_back_by_one_tick_after_the_other() {
+fn a_recovery_of_an_hour_is_timed_and_rolled_back_by_successive_ticks() {
     let world = World::new();
     let mut run = run();
     run.phase = Phase::Recovering;

@@ -1,4 +1,4 @@
-//! The core, from outside.
+//! Tests of the core through its public interface, on fakes of its ports.
 
 mod common;
 mod control_state;

@@ -1,4 +1,4 @@
-//! When an application had recovered, and when the evidence cannot tell.
+//! Recovery: when an application recovered, and when the evidence cannot tell.
 
 use crate::common::{answer, at, run};
 use firedrill_core::{
@@ -7,7 +7,7 @@ use firedrill_core::{
     run::{Call, Injection, OwnerId, Phase},
 };
 
-/// Injected at 10 s, seen in place at 15 s; answered as told (milliseconds).
+/// A run injected at 10 s and seen in place at 15 s, with these answers (at milliseconds).
 fn injected(answers: impl IntoIterator<Item = (i64, Tristate)>) -> Run {
     let mut run = run();
     run.phase = Phase::Recovering;
@@ -101,7 +101,7 @@ fn a_streak_under_way_at_giving_up_is_waited_for() {
 
 #[test]
 fn lost_answers_around_a_limit_are_never_read_as_yes_or_no() {
-    // Down at 20 s, silence, well at 60 s: the objective (40 s) lies in between.
+    // Down at 20 s, silence, healthy at 60 s: the objective (40 s) lies in between.
     let run = injected(each_second(11..21, Tristate::No).chain(each_second(60..64, Tristate::Yes)));
     assert_eq!(decided(&run, at(64_000)), (Verdict::Inconclusive, None, None));
     // The same silence before the objective costs only resolution.

@@ -1,4 +1,4 @@
-//! The loop, on a store that takes its time.
+//! Run loop: how it behaves when the store is slow or does not answer.
 
 use std::{cell::Cell, time::Duration};
 
@@ -18,17 +18,17 @@ use firedrill_core::{
 };
 use futures_util::FutureExt as _;
 
-/// Time passes only where somebody waits.
+/// A clock that moves only where the loop waits.
 #[derive(Default)]
-struct Waiting(Cell<u64>);
+struct ManualClock(Cell<u64>);
 
-impl Waiting {
+impl ManualClock {
     fn pass(&self, ms: u64) {
         self.0.set(self.0.get() + ms);
     }
 }
 
-impl Clock for Waiting {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         at(i64::try_from(self.0.get()).unwrap())
     }
@@ -40,14 +40,14 @@ impl Clock for Waiting {
     }
 }
 
-/// A store whose first save takes so long; or one that does not answer at all.
-struct Slow<'a> {
-    clock: &'a Waiting,
+/// A store whose first save is slow, or that does not answer at all.
+struct SlowStore<'a> {
+    clock: &'a ManualClock,
     first_save_takes: Cell<u64>,
     answers: bool,
 }
 
-impl Slow<'_> {
+impl SlowStore<'_> {
     fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
         if self.answers {
             return Ok(answer);
@@ -57,7 +57,7 @@ impl Slow<'_> {
     }
 }
 
-impl Store for Slow<'_> {
+impl Store for SlowStore<'_> {
     async fn begin(&self, _: &Run, _: &Request) -> Result<Begun, StoreError> {
         unreachable!("it was begun")
     }
@@ -103,9 +103,9 @@ impl Store for Slow<'_> {
     }
 }
 
-/// Its primary is well whenever somebody looks. When the undo is asked for is noted, and how old the look is then.
+/// A drill whose primary is always healthy. It records when the undo was sent, and the age of the look at that moment.
 struct Primary<'a> {
-    clock: &'a Waiting,
+    clock: &'a ManualClock,
     looked: u64,
     ages: Vec<u64>,
     asked: Vec<u64>,
@@ -145,7 +145,7 @@ impl Inject for &mut Primary<'_> {
 
 #[test]
 fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
-    let clock = Waiting::default();
+    let clock = ManualClock::default();
     let timing = Timing {
         poll_ms: 1_000,
         aws_poll_ms: 2_000,
@@ -165,18 +165,18 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     run.verdict = Some(Verdict::Recovered);
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
     run.undo[0].moves_traffic = true;
-    let store = Slow { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
+    let store = SlowStore { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
     let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
-    let left = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
-    assert!(matches!(left, Some(LoopExit::HandedOver(_))), "{left:?}");
+    let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    assert!(matches!(exit, Some(LoopExit::HandedOver(_))), "{exit:?}");
     assert_eq!(primary.ages, [0], "{:?}: the look before the slow save was used", Decision::Undo(0));
 }
 
-/// With production's numbers, and the lease as old as it may be before it is renewed: a stop condition trips at the first
-/// look, the store does not answer any more, and the instances are started before half of the lease is over.
+/// With production's timing, and a lease about to be renewed: a stop condition trips at the first look, the store does not
+/// answer any more, and the instances are still started before half of the lease is over.
 #[test]
 fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
-    let clock = Waiting::default();
+    let clock = ManualClock::default();
     let timing = Timing::DEFAULT;
     clock.pass(timing.renew_ms);
     let owner = OwnerId("starter".to_owned());
@@ -188,9 +188,9 @@ fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     run.injection = Some(injected(&run).into());
     run.stop = Some(Stop { by: "stop condition checkout".to_owned(), reason: "it answered no".to_owned() });
     let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
-    let store = Slow { clock: &clock, first_save_takes: Cell::default(), answers: false };
-    let left = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
-    assert!(matches!(left, Some(LoopExit::StoreLost(..))), "{left:?}");
+    let store = SlowStore { clock: &clock, first_save_takes: Cell::default(), answers: false };
+    let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    assert!(matches!(exit, Some(LoopExit::StoreLost(..))), "{exit:?}");
     let at = *primary.asked.first().expect("the undo was never asked for");
     assert!(Duration::from_millis(at) < timing.half_lease(), "asked for after {at} ms");
 }

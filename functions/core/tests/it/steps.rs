@@ -1,4 +1,4 @@
-//! Random walks through `step`: whatever is seen, in whatever order, some things never happen.
+//! Step: random walks that never break an invariant, and single decisions.
 
 use crate::common::{at, intent, run};
 use fastrand::Rng;
@@ -101,7 +101,7 @@ fn any_outcome(rng: &mut Rng) -> CallOutcome {
     }
 }
 
-/// What must hold between a run and its successor state.
+/// What must hold between a head and the next one.
 fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u64) {
     let may_be_injected = run.injection_began().is_some();
     if let Decision::Inject(number) = decision {
@@ -135,7 +135,7 @@ fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u6
             assert_eq!(
                 (look.primary, look.foreign_alarm),
                 (Tristate::Yes, Tristate::No),
-                "seed {seed}: moves traffic onto something not known to be well"
+                "seed {seed}: moves traffic onto something not known to be healthy"
             );
         }
     }
@@ -158,10 +158,9 @@ fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u6
             by_name || next.injection_began().is_none() || undone,
             "seed {seed}: finished without having seen everything undone"
         );
-        let told = next.pages.iter().all(|page| page.attempts > 0);
-        assert!(told, "seed {seed}: finished, and people were not told");
-        let really = |run: &Run| run.injection_began().is_some();
-        if really(next) {
+        let paged = next.pages.iter().all(|page| page.attempts > 0);
+        assert!(paged, "seed {seed}: finished, and operators were not paged");
+        if next.injection_began().is_some() {
             assert!(
                 matches!(run.phase, Phase::Verifying | Phase::RollingBack),
                 "seed {seed}: {} went to finished with a failure in the world",
@@ -182,7 +181,7 @@ fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u6
 }
 
 #[test]
-fn whatever_is_seen_some_things_never_happen() {
+fn random_walks_through_step_never_break_an_invariant() {
     let mut finished = 0;
     for seed in 0..4_000 {
         let mut rng = Rng::with_seed(seed);
@@ -237,8 +236,8 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     }
 }
 
-/// Datapoints carry no name: as long as fewer of them are known to have been taken than the alarm needs, or if it went
-/// off before the last of these, whoever looks at it cannot tell whether the drill caused it or a real failure did.
+/// Datapoints carry no run id. If CloudWatch is known to have accepted fewer than the alarm needs, or the alarm changed before
+/// the last of those, nobody can tell whether the drill raised it or a real failure did.
 #[test]
 fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
     let done = Some(CallOutcome::Done);
@@ -280,9 +279,9 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
     }
 }
 
-/// The injecting call was lost, and lands while a real incident keeps the run held.
+/// The answer of the injecting call was lost, and it is executed while a real incident keeps the run held.
 #[test]
-fn what_lands_while_people_are_waited_for_is_never_left_as_it_is() {
+fn an_injection_that_lands_while_the_run_is_held_is_never_left_in_place() {
     let mut held = run();
     held.mode = Mode::Alarm;
     held.phase = Phase::Held;
@@ -300,10 +299,10 @@ fn what_lands_while_people_are_waited_for_is_never_left_as_it_is() {
     };
     let (next, decision) = step(&held, &seen, at(20_000));
     assert_eq!((next.phase, decision), (Phase::Held, Decision::Undo(0)));
-    assert_eq!(next.undo[1].progress.state, StepState::Done, "traffic is for people to move");
+    assert_eq!(next.undo[1].progress.state, StepState::Done, "traffic is for operators to move");
 }
 
-/// While nobody could look, the application may have recovered, and failed again for a reason of its own.
+/// While no probe answered, the application may have recovered, and failed again for a reason of its own.
 #[test]
 fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
     for (silence, verdict) in [(5_000, Verdict::NotRecovered), (60_000, Verdict::Inconclusive)] {
@@ -330,7 +329,7 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
     }
 }
 
-/// It was proven not executed; since then something really fails.
+/// The call was proven not executed; since then something really fails.
 #[test]
 fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
     for (answers, decision) in [
@@ -373,9 +372,9 @@ fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
     }
 }
 
-/// A person's word to fail back, while nothing is held, is used up: the next real incident is held all the same.
+/// A release to fail back that is given while nothing is held is discarded: the next real incident is held all the same.
 #[test]
-fn an_old_word_never_opens_a_later_hold() {
+fn an_old_release_never_ends_a_later_hold() {
     let mut run = run();
     run.mode = Mode::Alarm;
     run.phase = Phase::RollingBack;
@@ -402,10 +401,10 @@ fn an_old_word_never_opens_a_later_hold() {
     let (run, _) = step(&run, &look(Some(release), Tristate::No, 1_000), at(1_000));
     assert_eq!(run.phase, Phase::Held);
     let (run, decision) = step(&run, &look(None, Tristate::Yes, 2_000), at(2_000));
-    assert_eq!((run.phase, decision), (Phase::Held, Decision::Wait), "only a new word opens it");
+    assert_eq!((run.phase, decision), (Phase::Held, Decision::Wait), "only a new release ends the hold");
 }
 
-/// It did not leave us: the next attempt does not have to wait longer for it.
+/// A call that was never sent does not lengthen the back-off.
 #[test]
 fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
     let mut run = run();
@@ -434,7 +433,7 @@ fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
     assert!(pauses.len() > 5 && pauses.iter().all(|pause| *pause == pauses[0]), "{asked:?}");
 }
 
-/// It was proven not executed; what it was meant for is not what it was.
+/// The call was proven not executed; since then its target has changed.
 #[test]
 fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
     let undo_of = |id: &str| undo(&[id.to_owned()], "eu-west-2", "", "aws");
@@ -465,9 +464,10 @@ fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
     }
 }
 
-/// Said while the run is held, heard minutes later by whoever takes it over. What went off in between was not known.
+/// A release given while the run is held, and applied minutes later by its next owner: the operator did not know of alarms
+/// raised in between.
 #[test]
-fn a_word_that_is_heard_late_never_covers_an_alarm_that_went_off_since() {
+fn a_release_that_is_applied_late_never_covers_an_alarm_raised_since() {
     let mut held = run();
     held.mode = Mode::Alarm;
     held.phase = Phase::Held;

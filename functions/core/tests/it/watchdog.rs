@@ -1,4 +1,4 @@
-//! The watchdog's tick: it finishes what nobody carries on, and never injects.
+//! Watchdog: a tick finishes the runs whose owner is gone, and never injects.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,13 +21,13 @@ use futures_util::future::{join, join_all};
 
 use crate::{
     common::{at, injected, request, run, timing},
-    fakes::{Hands, Machine, OnlyUndoes, World},
+    fakes::{FakeDrill, Machine, UndoOnlyDrill, World},
 };
 
-const LASTS: Duration = Duration::from_secs(280);
+const TICK_TIME: Duration = Duration::from_secs(280);
 
-/// A run whose target is down and whose holder is gone, or said so.
-fn left_behind(world: &World, name: &str, owner: Option<&str>) -> RunId {
+/// A run whose target is down and whose owner died, or released the lease (`None`).
+fn abandoned_run(world: &World, name: &str, owner: Option<&str>) -> RunId {
     let id = RunId(format!("staging/bookstore/d/{name}"));
     let mut run = run();
     run.run_id = id.clone();
@@ -49,8 +49,8 @@ fn is_restored(world: &World, id: &RunId) -> bool {
 #[test]
 fn a_run_that_was_released_is_finished_from_its_undo_without_waiting() {
     let world = World::new();
-    let id = left_behind(&world, "released", None);
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    let id = abandoned_run(&world, "released", None);
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert_eq!((ticked.open, ticked.finished, ticked.busy), (1, 1, 0));
     assert!(is_restored(&world, &id));
     assert!(world.targets.undone.borrow()[0].0 < 1_000, "it waited");
@@ -63,8 +63,8 @@ fn a_run_that_was_released_is_finished_from_its_undo_without_waiting() {
 fn a_holder_that_died_is_waited_for_whatever_its_clock_or_ours_says() {
     for off in [-86_400_000, 0, 86_400_000] {
         let world = World::new();
-        let id = left_behind(&world, "dead", Some("starter"));
-        world.time.run(world.tick("watchdog", LASTS, off)).unwrap();
+        let id = abandoned_run(&world, "dead", Some("starter"));
+        world.time.run(world.tick("watchdog", TICK_TIME, off)).unwrap();
         assert!(is_restored(&world, &id), "{off}");
         let takeover = u64::try_from(timing().takeover().as_millis()).unwrap();
         let first = world.targets.undone.borrow()[0].0;
@@ -75,9 +75,9 @@ fn a_holder_that_died_is_waited_for_whatever_its_clock_or_ours_says() {
 #[test]
 fn a_run_that_somebody_saves_is_left_alone() {
     let world = World::new();
-    let id = left_behind(&world, "held", Some("starter"));
+    let id = abandoned_run(&world, "held", Some("starter"));
     let ticked = world.time.run(async {
-        let ticked = world.tick("watchdog", LASTS, 0);
+        let ticked = world.tick("watchdog", TICK_TIME, 0);
         let holder = async {
             for _ in 0..100 {
                 world.time.sleep(timing().renew()).await;
@@ -105,7 +105,7 @@ fn nothing_is_injected_by_the_watchdog_wherever_a_run_was_left() {
             (Some(CallOutcome::Unknown { message: "m".to_owned() }), true),
         ] {
             let world = World::new();
-            let id = left_behind(&world, "r", None);
+            let id = abandoned_run(&world, "r", None);
             let mut run = world.table.head(&id);
             run.phase = phase;
             run.verdict = None;
@@ -138,8 +138,8 @@ fn throttled() -> CallOutcome {
 fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
     for (owner, seed) in [(None, 0), (Some("starter"), 1)] {
         let world = World::new();
-        let ids: Vec<RunId> = (0..1_000).map(|n| left_behind(&world, &format!("{n:04}"), owner)).collect();
-        // Enough to take every place twice.
+        let ids: Vec<RunId> = (0..1_000).map(|n| abandoned_run(&world, &format!("{n:04}"), owner)).collect();
+        // Enough to fill every slot twice.
         let hangs = |n: usize| (n * 7 + seed).is_multiple_of(10);
         for (n, id) in ids.iter().enumerate().filter(|(n, _)| hangs(*n)) {
             let how = if n % 20 < 10 { &world.targets.blind } else { &world.targets.mute };
@@ -147,13 +147,13 @@ fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
         }
         let stuck = (0..ids.len()).filter(|n| hangs(*n)).count();
         assert!(stuck >= 2 * MAX_CONCURRENT_RUNS);
-        let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
-        let limit = LASTS + timing().call_deadline() * 4;
+        let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
+        let limit = TICK_TIME + timing().call_deadline() * 4;
         assert!(Duration::from_millis(world.time.now()) < limit, "the tick took {} ms", world.time.now());
         for (_, id) in ids.iter().enumerate().filter(|(n, _)| !hangs(*n)) {
             assert!(!world.targets.down.borrow().contains_key(id), "{id}");
         }
-        // Where the holder died, what it did last may land for a while: until then a run is handed from tick to tick.
+        // Where the holder died, its last call may still be executed for a while: until then each tick hands the run over.
         let came_to = if owner.is_some() { ticked.handed_over } else { ticked.finished };
         assert_eq!((came_to, ticked.failed.len()), (1_000 - stuck as u64, stuck));
     }
@@ -162,20 +162,23 @@ fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
 #[test]
 fn a_run_that_panics_keeps_no_other_from_being_finished() {
     let world = World::new();
-    let (bad, good) = (left_behind(&world, "bad", None), left_behind(&world, "good", None));
+    let (bad, good) = (abandoned_run(&world, "bad", None), abandoned_run(&world, "good", None));
     world.targets.poison.borrow_mut().insert(bad.clone());
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert!(is_restored(&world, &good) && !is_restored(&world, &bad));
-    assert_eq!(ticked.failed, [(bad, "carrying it on panicked".to_owned())]);
+    assert_eq!(
+        ticked.failed,
+        [(bad, "continuing it panicked: nothing more is done for it in this tick".to_owned())]
+    );
 }
 
 #[test]
 fn a_head_of_an_unknown_layout_is_never_touched_and_keeps_no_other_from_being_finished() {
     let world = World::new();
-    let (later, known) = (left_behind(&world, "later", None), left_behind(&world, "known", None));
+    let (later, known) = (abandoned_run(&world, "later", None), abandoned_run(&world, "known", None));
     world.table.later.borrow_mut().insert(later.clone());
     let before = world.table.head(&later);
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert!(is_restored(&world, &known));
     assert_eq!(world.table.head(&later), before);
     assert!(world.targets.undone.borrow().iter().all(|(_, _, id)| *id == known));
@@ -187,14 +190,14 @@ fn a_head_of_an_unknown_layout_is_never_touched_and_keeps_no_other_from_being_fi
 fn a_head_that_is_refused_never_makes_a_tick_last() {
     for (refusals, restored) in [(1, true), (u32::MAX, false)] {
         let world = World::new();
-        let id = left_behind(&world, "r", None);
+        let id = abandoned_run(&world, "r", None);
         let left = Cell::new(refusals);
-        world.table.trouble(move |_, call| {
+        world.table.before_each_call(move |_, call| {
             let refused = call == "load" && left.get() > 0;
             left.set(left.get().saturating_sub(u32::from(refused)));
             refused.then(|| StoreError::Refused("it is denied".to_owned()))
         });
-        let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+        let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
         assert_eq!(is_restored(&world, &id), restored, "one more look is worth it: {ticked:?}");
         let failed = u64::from(!restored);
         assert_eq!((ticked.failed.len() as u64, ticked.unreadable_runs), (failed, failed), "{ticked:?}");
@@ -209,22 +212,24 @@ fn a_head_that_is_refused_never_makes_a_tick_last() {
 fn the_heartbeat_is_never_kept_waiting_by_a_run() {
     let world = World::new();
     world.table.heartbeat.set(None);
-    left_behind(&world, "r", Some("starter"));
+    abandoned_run(&world, "r", Some("starter"));
     let calls = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&calls);
-    world.table.trouble(move |_, call| {
+    world.table.before_each_call(move |_, call| {
         seen.borrow_mut().push(call.to_owned());
         None
     });
     let round = world.time.run(begin_tick(&Machine::new(&world.time), &world.table)).unwrap();
     assert!(round.has_beaten() && world.table.heartbeat.get().is_some());
-    assert_eq!(*calls.borrow(), ["open", "beat"], "no run was looked at yet");
-    world.table.trouble(|_, call| (call == "beat").then(|| StoreError::Refused("no".to_owned())));
+    assert_eq!(*calls.borrow(), ["open", "write_heartbeat"], "no run was looked at yet");
+    world.table.before_each_call(|_, call| {
+        (call == "write_heartbeat").then(|| StoreError::Refused("no".to_owned()))
+    });
     assert!(!world.time.run(begin_tick(&Machine::new(&world.time), &world.table)).unwrap().has_beaten());
 }
 
-/// What an alarm on the runs that could not be carried on sees: the lowest and the highest count of each minute in which
-/// a tick ended. Ticks begin every minute, with the numbers that the stack has by default.
+/// What an alarm on the runs that could not be continued evaluates: the lowest and the highest count of each minute in which
+/// a tick ended. A tick begins every minute, with the stack's default timing.
 fn failed_by_minute(world: &World, meanwhile: impl Future<Output = ()>) -> BTreeMap<u64, (usize, usize)> {
     let seen = RefCell::new(BTreeMap::new());
     let ticks = (0..30_u64).map(|number| {
@@ -233,7 +238,7 @@ fn failed_by_minute(world: &World, meanwhile: impl Future<Output = ()>) -> BTree
             world.time.sleep(Duration::from_mins(number)).await;
             let machine = Machine::new(&world.time);
             let make = |_: &Run, _: Option<&_>| {
-                Ok(OnlyUndoes(Hands { targets: Rc::clone(&world.targets), machine: machine.clone() }))
+                Ok(UndoOnlyDrill(FakeDrill { targets: Rc::clone(&world.targets), machine: machine.clone() }))
             };
             let owner = OwnerId(format!("tick {number}"));
             let this = Tick { owner, ends_at: Duration::from_mins(4), timing: Timing::DEFAULT };
@@ -248,7 +253,7 @@ fn failed_by_minute(world: &World, meanwhile: impl Future<Output = ()>) -> BTree
     seen.into_inner()
 }
 
-/// `abandoned-runs` of the template: so many of so many minutes.
+/// The alarm `abandoned-runs` of the template: N of M minutes.
 const DATAPOINTS_TO_ALARM: usize = 3;
 const EVALUATION_PERIODS: u64 = 10;
 
@@ -260,10 +265,10 @@ fn most_of_ten(failed: &BTreeMap<u64, (usize, usize)>) -> usize {
 }
 
 #[test]
-fn a_run_whose_carrying_on_always_crashes_or_hangs_is_never_missed_by_its_alarm() {
+fn a_run_that_always_crashes_or_hangs_is_never_missed_by_the_abandoned_runs_alarm() {
     for hangs in [false, true] {
         let world = World::new();
-        let id = left_behind(&world, "bad", None);
+        let id = abandoned_run(&world, "bad", None);
         let how = if hangs { &world.targets.blind } else { &world.targets.poison };
         how.borrow_mut().insert(id);
         let failed = failed_by_minute(&world, async {});
@@ -273,10 +278,10 @@ fn a_run_whose_carrying_on_always_crashes_or_hangs_is_never_missed_by_its_alarm(
 }
 
 #[test]
-fn a_run_that_is_carried_on_after_one_crash_never_raises_the_alarm() {
+fn a_run_that_is_continued_after_one_crash_never_raises_the_abandoned_runs_alarm() {
     for hangs in [false, true] {
         let world = World::new();
-        let id = left_behind(&world, "bad", None);
+        let id = abandoned_run(&world, "bad", None);
         let how = if hangs { &world.targets.blind } else { &world.targets.poison };
         how.borrow_mut().insert(id.clone());
         let failed = failed_by_minute(&world, async {
@@ -291,15 +296,15 @@ fn a_run_that_is_carried_on_after_one_crash_never_raises_the_alarm() {
 #[test]
 fn a_request_that_cannot_be_read_keeps_no_run_from_being_rolled_back() {
     let world = World::new();
-    let gone = left_behind(&world, "gone", None);
-    let odd = left_behind(&world, "odd", None);
+    let gone = abandoned_run(&world, "gone", None);
+    let odd = abandoned_run(&world, "odd", None);
     world.table.requests.borrow_mut().remove(&gone);
     let mut first = true;
-    world.table.trouble(move |_, call| {
+    world.table.before_each_call(move |_, call| {
         let refused = call == "request" && std::mem::take(&mut first);
         refused.then(|| StoreError::Refused("it is of another version".to_owned()))
     });
-    world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert!(is_restored(&world, &gone) && is_restored(&world, &odd));
 }
 
@@ -307,16 +312,21 @@ fn a_request_that_cannot_be_read_keeps_no_run_from_being_rolled_back() {
 fn there_is_no_heartbeat_when_the_open_runs_cannot_be_listed() {
     let world = World::new();
     world.table.heartbeat.set(None);
-    left_behind(&world, "r", None);
-    world.table.trouble(|_, call| (call == "open").then(|| StoreError::Unknown("away".to_owned())));
-    assert_eq!(world.time.run(world.tick("watchdog", LASTS, 0)), Err(StoreError::Unknown("away".to_owned())));
+    abandoned_run(&world, "r", None);
+    world.table.before_each_call(|_, call| (call == "open").then(|| StoreError::Unknown("away".to_owned())));
+    assert_eq!(
+        world.time.run(world.tick("watchdog", TICK_TIME, 0)),
+        Err(StoreError::Unknown("away".to_owned()))
+    );
     assert_eq!(world.table.heartbeat.get(), None);
-    world.table.trouble(|_, call| (call == "beat").then(|| StoreError::Refused("no".to_owned())));
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    world.table.before_each_call(|_, call| {
+        (call == "write_heartbeat").then(|| StoreError::Refused("no".to_owned()))
+    });
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert_eq!(
         ticked.heartbeat_error,
         Some(StoreError::Refused("no".to_owned())),
-        "it says that it is silent"
+        "the summary tells that there is no heartbeat"
     );
     assert_eq!(ticked.finished, 1, "and rolls back all the same");
 }
@@ -324,12 +334,12 @@ fn there_is_no_heartbeat_when_the_open_runs_cannot_be_listed() {
 #[test]
 fn a_rollback_goes_on_while_the_store_is_away() {
     let world = World::new();
-    let id = left_behind(&world, "r", None);
+    let id = abandoned_run(&world, "r", None);
     world.targets.start_takes.set(Duration::from_secs(2));
     let claimed = Rc::new(Cell::new(false));
     let away_until = 12_000;
     let time = Rc::clone(&world.time);
-    world.table.trouble(move |_, call| {
+    world.table.before_each_call(move |_, call| {
         // The first save makes the run ours.
         if call == "save" && !claimed.replace(true) {
             return None;
@@ -337,7 +347,7 @@ fn a_rollback_goes_on_while_the_store_is_away() {
         let away = claimed.get() && time.now() < away_until;
         away.then(|| StoreError::Unknown("away".to_owned()))
     });
-    world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert!(world.targets.undone.borrow()[0].0 < 2_000, "it waited for the store");
     assert!(is_restored(&world, &id), "and recorded when it returned");
     assert!(world.table.first(Phase::Finished).unwrap() >= away_until);
@@ -348,25 +358,25 @@ fn a_store_that_fails_once_at_any_call_leaves_nothing_undone() {
     for lost_after in [false, true] {
         for nth in 0.. {
             let world = World::new();
-            let id = left_behind(&world, "r", Some("starter"));
+            let id = abandoned_run(&world, "r", Some("starter"));
             let seen = Rc::new(Cell::new(0));
             let count = Rc::clone(&seen);
-            world.table.trouble(move |table, call| {
+            world.table.before_each_call(move |table, call| {
                 let hit = count.replace(count.get() + 1) == nth;
                 if hit && lost_after && matches!(call, "save" | "finish") {
-                    // Somebody's answer is lost: what was saved is on record, and its sender does not know.
+                    // The answer is lost: the head is saved, and its sender does not know.
                     table.lose_the_answer();
                     return None;
                 }
                 hit.then(|| StoreError::Unknown("simulated".to_owned()))
             });
-            let first = world.time.run(world.tick("first", LASTS, 0));
+            let first = world.time.run(world.tick("first", TICK_TIME, 0));
             if seen.get() <= nth {
                 assert!(nth > 20, "only {nth} calls were failed");
                 break;
             }
             assert!(first.is_ok() || nth == 0, "call {nth} failed: {first:?}");
-            world.time.run(world.tick("next", LASTS, 0)).unwrap();
+            world.time.run(world.tick("next", TICK_TIME, 0)).unwrap();
             assert!(is_restored(&world, &id), "call {nth} failed, lost after: {lost_after}");
         }
     }
@@ -376,14 +386,14 @@ fn a_store_that_fails_once_at_any_call_leaves_nothing_undone() {
 fn two_ticks_that_overlap_never_both_act() {
     for (owner, apart) in [None, Some("starter")].into_iter().flat_map(|o| (0..40).map(move |ms| (o, ms))) {
         let world = World::new();
-        let ids: Vec<RunId> = (0..20).map(|n| left_behind(&world, &format!("{n}"), owner)).collect();
+        let ids: Vec<RunId> = (0..20).map(|n| abandoned_run(&world, &format!("{n}"), owner)).collect();
         world.targets.start_takes.set(Duration::from_secs(3));
         world.time.run(async {
             let second = async {
                 world.time.sleep(Duration::from_millis(apart)).await;
-                world.tick("second", LASTS, 0).await
+                world.tick("second", TICK_TIME, 0).await
             };
-            let (first, second) = join(world.tick("first", LASTS, 0), second).await;
+            let (first, second) = join(world.tick("first", TICK_TIME, 0), second).await;
             assert!(first.is_ok() && second.is_ok());
         });
         for id in &ids {
@@ -396,10 +406,10 @@ fn two_ticks_that_overlap_never_both_act() {
 }
 
 #[test]
-fn what_needs_people_is_counted_whoever_has_it() {
+fn held_runs_and_failed_rollbacks_are_counted_whichever_invocation_owns_them() {
     let world = World::new();
-    let held = left_behind(&world, "held", None);
-    let failed = left_behind(&world, "failed", None);
+    let held = abandoned_run(&world, "held", None);
+    let failed = abandoned_run(&world, "failed", None);
     let change = |id: &RunId, change: &dyn Fn(&mut Run)| {
         let mut run = world.table.head(id);
         change(&mut run);
@@ -411,20 +421,20 @@ fn what_needs_people_is_counted_whoever_has_it() {
     });
     change(&failed, &|run| run.outcome = Some(Outcome::RollbackFailed));
     world.targets.mute.borrow_mut().insert(failed.clone());
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert_eq!((ticked.held, ticked.rollback_failed), (1, 1));
-    // Its cause is gone: a restored run closes itself.
+    // Once its calls are answered again, the run restores itself and finishes.
     world.targets.mute.borrow_mut().clear();
-    let ticked = world.time.run(world.tick("watchdog", LASTS, 0)).unwrap();
+    let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert_eq!((ticked.held, ticked.rollback_failed, ticked.finished), (1, 0, 1));
     assert_eq!(world.table.head(&failed).outcome, Some(Outcome::RollbackFailed), "it never counts as a pass");
 }
 
-/// A rollback does not wait for the store, so its calls may not be on record.
+/// A rollback does not wait for the store, so calls of a dead holder may not be on record.
 #[test]
 fn a_run_whose_holder_died_is_never_finished_while_a_call_of_that_one_may_land() {
     let world = World::new();
-    let id = left_behind(&world, "dead", Some("starter"));
+    let id = abandoned_run(&world, "dead", Some("starter"));
     world.time.run(world.tick_until_nothing_is_open());
     let run = world.table.head(&id);
     let taken = timing().takeover().as_millis();

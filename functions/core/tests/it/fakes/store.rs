@@ -1,4 +1,4 @@
-//! The record, in memory. It fails where a test says so.
+//! Fake store: the record in memory, whose calls fail where a test says so.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,17 +17,18 @@ use firedrill_core::{
 
 use super::Time;
 
-/// A call takes so long.
+/// How long a call takes.
 const TAKES: Duration = Duration::from_millis(5);
 
-/// What goes wrong with a call of this name, if anything does. It may also change the table.
-type Trouble = Box<dyn FnMut(&FakeStore, &str) -> Option<StoreError>>;
+/// Called before each call, with the name of the port's method; returns the error of that call, if it fails. It may also
+/// change the table.
+type BeforeCall = Box<dyn FnMut(&FakeStore, &str) -> Option<StoreError>>;
 
 pub struct FakeStore {
     time: Rc<Time>,
     heads: RefCell<BTreeMap<RunId, Run>>,
     pub requests: RefCell<BTreeMap<RunId, Request>>,
-    /// Heads that a later version wrote.
+    /// Runs whose heads a later version wrote, in a layout that this one does not know.
     pub later: RefCell<BTreeSet<RunId>>,
     /// Every head that was ever on record, and when.
     pub history: RefCell<Vec<(u64, Run)>>,
@@ -36,7 +37,7 @@ pub struct FakeStore {
     pub application_stop: RefCell<BTreeMap<String, (Timestamp, Stop)>>,
     pub switches: RefCell<Vec<Switch>>,
     pub heartbeat: Cell<Option<Timestamp>>,
-    trouble: RefCell<Option<Trouble>>,
+    before_call: RefCell<Option<BeforeCall>>,
     answer_is_lost: Cell<bool>,
 }
 
@@ -53,22 +54,22 @@ impl FakeStore {
             application_stop: RefCell::default(),
             switches: RefCell::default(),
             heartbeat: Cell::new(Some(crate::common::at(0))),
-            trouble: RefCell::default(),
+            before_call: RefCell::default(),
             answer_is_lost: Cell::default(),
         }
     }
 
-    /// From now on, before every call.
-    pub fn trouble(&self, trouble: impl FnMut(&Self, &str) -> Option<StoreError> + 'static) {
-        *self.trouble.borrow_mut() = Some(Box::new(trouble));
+    /// From now on, calls this before every call.
+    pub fn before_each_call(&self, before_call: impl FnMut(&Self, &str) -> Option<StoreError> + 'static) {
+        *self.before_call.borrow_mut() = Some(Box::new(before_call));
     }
 
-    /// The answer of the call under way does not arrive.
+    /// Loses the answer of the current call, which is executed.
     pub fn lose_the_answer(&self) {
         self.answer_is_lost.set(true);
     }
 
-    /// Puts a head there, as an invocation that is gone left it.
+    /// Stores a head, as an earlier invocation left it.
     pub fn put(&self, run: &Run, request: Option<Request>) {
         if let Some(request) = request {
             self.requests.borrow_mut().insert(run.run_id.clone(), request);
@@ -84,7 +85,7 @@ impl FakeStore {
         self.heads.borrow()[id].clone()
     }
 
-    /// When the one run was first on record in this phase.
+    /// When a run was first on record in this phase, in milliseconds since the beginning.
     pub fn first(&self, phase: Phase) -> Option<u64> {
         self.history.borrow().iter().find(|(_, run)| run.phase == phase).map(|(at, _)| *at)
     }
@@ -96,10 +97,10 @@ impl FakeStore {
 
     async fn call<T>(&self, name: &str, work: impl FnOnce() -> T) -> Result<T, StoreError> {
         self.time.sleep(TAKES).await;
-        let trouble = self.trouble.borrow_mut().take();
-        if let Some(mut trouble) = trouble {
-            let error = trouble(self, name);
-            self.trouble.borrow_mut().get_or_insert(trouble);
+        let before_call = self.before_call.borrow_mut().take();
+        if let Some(mut before_call) = before_call {
+            let error = before_call(self, name);
+            self.before_call.borrow_mut().get_or_insert(before_call);
             if let Some(error) = error {
                 return Err(error);
             }
@@ -117,8 +118,8 @@ impl FakeStore {
 
     fn replace(&self, next: &Run, expected: u64) -> Saved {
         assert!(!self.later.borrow().contains(&next.run_id), "a head of an unknown layout was touched");
-        let there = self.heads.borrow().get(&next.run_id).map(|head| head.version);
-        if there != Some(expected) {
+        let version = self.heads.borrow().get(&next.run_id).map(|head| head.version);
+        if version != Some(expected) {
             return Saved::Conflict;
         }
         self.write(next);
@@ -129,8 +130,8 @@ impl FakeStore {
 impl Store for FakeStore {
     async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
         self.call("begin", || {
-            if let Some(there) = self.heads.borrow().get(&run.run_id) {
-                return Begun::Exists(Box::new(there.clone()));
+            if let Some(head) = self.heads.borrow().get(&run.run_id) {
+                return Begun::Exists(Box::new(head.clone()));
             }
             self.put(run, Some(request.clone()));
             Begun::Begun
@@ -163,7 +164,7 @@ impl Store for FakeStore {
         .await
     }
     async fn control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
-        self.call("orders", || {
+        self.call("control_state", || {
             let switches = self.switches.borrow().clone().into_iter();
             let switches = switches.filter(|switch| match &switch.scope {
                 Scope::Account => true,
@@ -180,7 +181,7 @@ impl Store for FakeStore {
         .await
     }
     async fn record_command(&self, id: &RunId, command: &OperatorCommand) -> Result<u64, StoreError> {
-        self.call("say", || {
+        self.call("record_command", || {
             let mut commands = self.commands.borrow_mut();
             let commands = commands.entry(id.clone()).or_default();
             commands.number += 1;
@@ -201,12 +202,12 @@ impl Store for FakeStore {
     async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
         self.call("switch", || {
             let mut switches = self.switches.borrow_mut();
-            let there = switches.iter().position(|there| there.scope == switch.scope);
-            let there = there.map(|index| switches.remove(index));
-            let stays = there.filter(|there| !switch.outlasts(there));
-            let holds = engaged.then(|| stays.unwrap_or_else(|| switch.clone()));
-            switches.extend(holds.clone());
-            holds
+            let earlier = switches.iter().position(|earlier| earlier.scope == switch.scope);
+            let earlier = earlier.map(|index| switches.remove(index));
+            let stays = earlier.filter(|earlier| !switch.outlasts(earlier));
+            let engaged = engaged.then(|| stays.unwrap_or_else(|| switch.clone()));
+            switches.extend(engaged.clone());
+            engaged
         })
         .await
     }
@@ -218,7 +219,7 @@ impl Store for FakeStore {
         .await
     }
     async fn write_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.call("beat", || self.heartbeat.set(Some(at))).await
+        self.call("write_heartbeat", || self.heartbeat.set(Some(at))).await
     }
     async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
         self.call("list", || self.heads()).await

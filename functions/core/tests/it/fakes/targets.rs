@@ -1,4 +1,4 @@
-//! Targets that are up or down, and the calls that were sent to them.
+//! Fake targets and drill: targets that are up or down, and the calls that were sent to them.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,30 +20,32 @@ use firedrill_core::{
 
 use super::{Machine, Time};
 
-/// A look or a call takes so long.
+/// How long a look or a call takes.
 const TAKES: Duration = Duration::from_millis(20);
 
-/// The targets of every run: one each.
+/// The targets of all runs, one each.
 pub struct Targets {
     time: Rc<Time>,
-    /// Of these runs they are down, from then on.
+    /// The runs whose target is down, and since when; the moment may be in the future.
     pub down: RefCell<BTreeMap<RunId, u64>>,
-    /// Stopping takes so long.
+    /// How long stopping takes.
     pub stop_takes: Cell<Duration>,
-    /// Starting takes so long.
+    /// How long starting takes.
     pub start_takes: Cell<Duration>,
     starting: RefCell<Vec<(u64, RunId)>>,
-    /// Whether users are served while a target is down; never, if there is none.
+    /// Whether users are served while a target is down; `None` if they never are.
     pub served: Cell<Option<bool>>,
     /// Looks at these runs never end.
     pub blind: RefCell<BTreeSet<RunId>>,
     /// Calls for these runs are never answered.
     pub mute: RefCell<BTreeSet<RunId>>,
-    /// A look at these runs ends the process that looks.
+    /// A look at these runs panics.
     pub poison: RefCell<BTreeSet<RunId>>,
-    /// What was sent: when, by whom, for which run.
+    /// The injecting calls: when, by which owner, for which run.
     pub injected: RefCell<Vec<(u64, String, RunId)>>,
+    /// The undo calls, likewise.
     pub undone: RefCell<Vec<(u64, String, RunId)>>,
+    /// The pages: for which run, and their cause.
     pub paged: RefCell<Vec<(RunId, String)>>,
 }
 
@@ -94,16 +96,16 @@ impl Targets {
     }
 }
 
-/// A drill function's hands on them.
-pub struct Hands {
+/// The drill of a drill function.
+pub struct FakeDrill {
     pub targets: Rc<Targets>,
     pub machine: Machine,
 }
 
-/// The watchdog's: there is no way to inject.
-pub struct OnlyUndoes(pub Hands);
+/// The drill of the watchdog: it cannot inject.
+pub struct UndoOnlyDrill(pub FakeDrill);
 
-impl Drill for Hands {
+impl Drill for FakeDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         assert!(!self.targets.poison.borrow().contains(&run.run_id), "this run cannot be looked at");
         if self.targets.blind.borrow().contains(&run.run_id) {
@@ -149,7 +151,7 @@ impl Drill for Hands {
     }
 }
 
-impl Inject for Hands {
+impl Inject for FakeDrill {
     async fn inject(&mut self, run: &Run, _: u32) -> CallOutcome {
         self.targets.note(&self.targets.injected, run);
         self.targets.time.sleep(TAKES).await;
@@ -163,7 +165,7 @@ impl Inject for Hands {
     }
 }
 
-impl Drill for OnlyUndoes {
+impl Drill for UndoOnlyDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         self.0.observe(run).await
     }

@@ -1,4 +1,4 @@
-//! Time that jumps to the next moment at which somebody wakes.
+//! Virtual time: it jumps to the next moment at which a sleeper wakes.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,7 +18,7 @@ use firedrill_core::{Timestamp, ports::Clock};
 
 use crate::common::at;
 
-/// Milliseconds since the beginning, and who sleeps until when.
+/// The milliseconds since the beginning, and the sleepers by the moment at which they wake.
 #[derive(Default)]
 pub struct Time {
     now: Cell<u64>,
@@ -39,7 +39,7 @@ impl Time {
         self.now.get()
     }
 
-    /// Runs this to its end.
+    /// Runs this future to its end.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
@@ -50,8 +50,11 @@ impl Time {
                     return value;
                 }
             }
-            let ((at, _), sleeper) =
-                self.sleepers.borrow_mut().pop_first().expect("everybody waits, and nobody sleeps");
+            let ((at, _), sleeper) = self
+                .sleepers
+                .borrow_mut()
+                .pop_first()
+                .expect("the future waits, and nothing wakes it: a deadlock");
             self.now.set(at.max(self.now.get()));
             sleeper.wake();
         }

@@ -1,0 +1,214 @@
+//! Database: how an RDS cluster or Multi-AZ instance is, and whether it may be failed over. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FailoverReadiness, check_opt_in};
+use crate::{StepObservation, Timestamp, Tristate};
+
+/// A database, as RDS describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseState {
+    /// Its ARN.
+    pub arn: String,
+    /// Its status, as RDS names it, such as `available`.
+    pub status: String,
+    /// Cluster: its members. Empty for an instance.
+    pub members: Vec<DatabaseMember>,
+    /// Instance: whether it has a standby.
+    pub multi_az: bool,
+    /// Instance: its Availability Zone and its standby's.
+    pub zones: Option<(String, String)>,
+    /// Its tags; `None` if they could not be read. Not kept in the head of a run.
+    #[serde(skip)]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// The latest failover in the events of RDS; `None` if there is none in the period that was read.
+    pub last_failover: Option<Timestamp>,
+}
+
+/// A member of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseMember {
+    /// Its identifier.
+    pub id: String,
+    /// Whether it is the writer.
+    pub writer: bool,
+    /// The status of its DB instance, as RDS names it, such as `available`.
+    pub status: String,
+}
+
+const AVAILABLE: &str = "available";
+
+impl DatabaseState {
+    /// The writer of a cluster, if there is exactly one.
+    #[must_use]
+    pub fn writer(&self) -> Option<&str> {
+        let mut writers = self.members.iter().filter(|member| member.writer);
+        match (writers.next(), writers.next()) {
+            (Some(writer), None) => Some(&writer.id),
+            _ => None,
+        }
+    }
+
+    fn available_readers(&self) -> impl Iterator<Item = &str> {
+        let is_available_reader = |member: &&DatabaseMember| !member.writer && member.status == AVAILABLE;
+        self.members.iter().filter(is_available_reader).map(|member| member.id.as_str())
+    }
+
+    /// Whether it may be failed over now, to `reader` if one is named.
+    #[must_use]
+    pub fn may_fail_over(
+        &self,
+        is_cluster: bool,
+        reader: Option<&str>,
+        cool_down_ms: u64,
+        now: Timestamp,
+    ) -> FailoverReadiness {
+        let arn = &self.arn;
+        if let Err(looked) = check_opt_in(self.tags.as_ref(), arn) {
+            return looked;
+        }
+        if matches!(self.status.as_str(), "failing-over" | "rebooting") {
+            return FailoverReadiness::Already(format!("{arn} is {}", self.status));
+        }
+        if self.status != AVAILABLE {
+            return FailoverReadiness::Unfit(format!("{arn} is {}, not available", self.status));
+        }
+        if is_cluster {
+            if self.writer().is_none() {
+                return FailoverReadiness::Unfit(format!("{arn} has not exactly one writer"));
+            }
+            if let Some(reader) = reader {
+                if self.writer() == Some(reader) {
+                    return FailoverReadiness::Already(format!("{reader} is the writer of {arn} already"));
+                }
+                if !self.available_readers().any(|id| id == reader) {
+                    return FailoverReadiness::Unfit(format!("{reader} is not an available reader of {arn}"));
+                }
+            } else if self.available_readers().next().is_none() {
+                return FailoverReadiness::Unfit(format!("{arn} has no available reader to fail over to"));
+            }
+        } else if !self.multi_az {
+            return FailoverReadiness::Unfit(format!("{arn} is not Multi-AZ: it has no standby"));
+        }
+        if let Some(last) = self.last_failover
+            && now.millis_since(last) < cool_down_ms
+        {
+            return FailoverReadiness::Unfit(format!(
+                "{arn} failed over at {last}: RDS may silently drop another one within {} s",
+                cool_down_ms / 1_000
+            ));
+        }
+        FailoverReadiness::Ready
+    }
+
+    /// Whether it is fully redundant again: one writer and an available reader, or an available Multi-AZ instance.
+    #[must_use]
+    pub fn is_whole(&self, is_cluster: bool) -> StepObservation {
+        let whole = if is_cluster {
+            self.writer().is_some() && self.available_readers().next().is_some()
+        } else {
+            self.multi_az
+        };
+        if whole && self.status == AVAILABLE { StepObservation::Done } else { StepObservation::Busy }
+    }
+
+    /// Whether it has failed over since `before`. An instance has no writer to look at: exchanged zones, an event since the
+    /// injection, or a status other than `available` prove a failover; without any of these it is unknown.
+    #[must_use]
+    pub fn failed_over(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
+        if is_cluster {
+            return match (self.writer(), before.writer()) {
+                (Some(now), Some(before)) => (now != before).into(),
+                _ => Tristate::Unknown,
+            };
+        }
+        let exchanged = match (&self.zones, &before.zones) {
+            (Some((zone, standby)), Some((was, was_standby))) => {
+                zone == was_standby && standby == was && zone != was
+            }
+            _ => false,
+        };
+        let has_event = self.last_failover.is_some_and(|at| at >= since);
+        if exchanged || has_event || self.status != AVAILABLE { Tristate::Yes } else { Tristate::Unknown }
+    }
+
+    /// The state of the undo step that makes the original writer writer again, by a second failover.
+    #[must_use]
+    pub fn writer_restored(&self, writer: &str, cool_down_ms: u64, now: Timestamp) -> StepObservation {
+        if self.writer() == Some(writer) {
+            return self.is_whole(true);
+        }
+        match self.may_fail_over(true, Some(writer), cool_down_ms, now) {
+            FailoverReadiness::Ready => StepObservation::Open,
+            FailoverReadiness::Already(_) | FailoverReadiness::Unfit(_) => StepObservation::Busy,
+            FailoverReadiness::Unknown(_) => StepObservation::Unknown,
+        }
+    }
+
+    /// For the record: `available, writer bookstore-1`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match (self.writer(), &self.zones) {
+            (Some(writer), _) => format!("{}, writer {writer}", self.status),
+            (None, Some((zone, standby))) => format!("{}, in {zone}, standby in {standby}", self.status),
+            (None, None) => self.status.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::tests::{tags, unfit};
+
+    fn cluster(reader: &str) -> DatabaseState {
+        let member = |id: &str, writer, status: &str| DatabaseMember {
+            id: id.to_owned(),
+            writer,
+            status: status.to_owned(),
+        };
+        DatabaseState {
+            arn: "c".to_owned(),
+            status: AVAILABLE.to_owned(),
+            members: vec![member("db-1", true, AVAILABLE), member("db-2", false, reader)],
+            tags: Some(tags()),
+            ..DatabaseState::default()
+        }
+    }
+
+    #[test]
+    fn a_database_without_a_place_to_go_is_never_failed_over() {
+        let now = Timestamp::from_millis(1_000_000);
+        let may =
+            |state: &DatabaseState, reader: Option<&str>| state.may_fail_over(true, reader, 600_000, now);
+        assert_eq!(may(&cluster(AVAILABLE), None), FailoverReadiness::Ready);
+        assert!(unfit(&may(&cluster("creating"), None)).contains("no available reader"));
+        assert!(unfit(&may(&cluster("creating"), Some("db-2"))).contains("db-2 is not an available reader"));
+        assert!(matches!(may(&cluster(AVAILABLE), Some("db-1")), FailoverReadiness::Already(_)));
+        let backing_up = DatabaseState { status: "backing-up".to_owned(), ..cluster(AVAILABLE) };
+        assert!(unfit(&may(&backing_up, None)).contains("backing-up"));
+        let recent =
+            DatabaseState { last_failover: Some(Timestamp::from_millis(500_000)), ..cluster(AVAILABLE) };
+        assert!(unfit(&may(&recent, None)).contains("silently drop"));
+        let single = DatabaseState { members: Vec::new(), multi_az: false, ..cluster(AVAILABLE) };
+        assert!(unfit(&single.may_fail_over(false, None, 0, now)).contains("not Multi-AZ"));
+    }
+
+    #[test]
+    fn of_an_instance_nobody_says_that_it_did_not_fail_over() {
+        let since = Timestamp::from_millis(5);
+        let zones = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        let before =
+            DatabaseState { multi_az: true, zones: zones("a", "b"), members: Vec::new(), ..cluster("") };
+        assert_eq!(before.failed_over(&before, false, since), Tristate::Unknown);
+        let moved = DatabaseState { zones: zones("b", "a"), ..before.clone() };
+        assert_eq!(moved.failed_over(&before, false, since), Tristate::Yes);
+        let with_event = DatabaseState { last_failover: Some(since), ..before.clone() };
+        assert_eq!(with_event.failed_over(&before, false, since), Tristate::Yes);
+        assert_eq!(cluster(AVAILABLE).failed_over(&cluster(AVAILABLE), true, since), Tristate::No);
+    }
+}

@@ -1,0 +1,196 @@
+//! Distribution: where a CloudFront distribution's behaviours point, and whether traffic may be moved. Pure.
+
+use std::collections::BTreeMap;
+
+use super::{Direction, FailoverReadiness, check_opt_in};
+use crate::{StepObservation, Tristate};
+
+/// The origin id of each cache behaviour, by its path pattern; the default behaviour is [`DEFAULT_BEHAVIOR`].
+pub type BehaviorOrigins = BTreeMap<String, String>;
+
+/// The key of the default cache behaviour, which has no path pattern.
+pub const DEFAULT_BEHAVIOR: &str = "default";
+
+/// A distribution, as CloudFront describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DistributionState {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether every edge location has the configuration (`Deployed`, not `InProgress`).
+    pub deployed: bool,
+    /// Whether it serves at all.
+    pub enabled: bool,
+    /// The ids of its origins.
+    pub origins: Vec<String>,
+    /// The origin of each cache behaviour.
+    pub origins_by_behavior: BehaviorOrigins,
+    /// Its tags; `None` if they could not be read.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// The default behaviour and these, all pointing to one origin.
+#[must_use]
+pub fn behavior_origins(behaviors: &[String], origin: &str) -> BehaviorOrigins {
+    let named = behaviors.iter().map(String::as_str);
+    std::iter::once(DEFAULT_BEHAVIOR)
+        .chain(named)
+        .map(|behavior| (behavior.to_owned(), origin.to_owned()))
+        .collect()
+}
+
+impl DistributionState {
+    /// Whether traffic may be moved from one origin to the other.
+    #[must_use]
+    pub fn may_move(
+        &self,
+        primary: &str,
+        standby: &str,
+        behaviors: &[String],
+        direction: Direction,
+    ) -> FailoverReadiness {
+        let arn = &self.arn;
+        if let Err(looked) = check_opt_in(self.tags.as_ref(), arn) {
+            return looked;
+        }
+        if !self.enabled {
+            return FailoverReadiness::Unfit(format!("{arn} is disabled"));
+        }
+        for origin in [primary, standby] {
+            if !self.origins.iter().any(|id| id == origin) {
+                let known = self.origins.join(", ");
+                return FailoverReadiness::Unfit(format!(
+                    "{arn} is not as configured: it has no origin `{origin}` (it has {known})"
+                ));
+            }
+        }
+        let (from, to) = match direction {
+            Direction::Over => (primary, standby),
+            Direction::Back => (standby, primary),
+        };
+        let mut moved_already = true;
+        for behavior in behavior_origins(behaviors, "").keys() {
+            match self.origins_by_behavior.get(behavior).map(String::as_str) {
+                Some(origin) if origin == to => {}
+                Some(origin) if origin == from => moved_already = false,
+                Some(origin) => {
+                    return FailoverReadiness::Unfit(format!(
+                        "{arn} is not as configured: `{behavior}` points to `{origin}`, neither to `{primary}` nor to \
+                         `{standby}`"
+                    ));
+                }
+                None => {
+                    return FailoverReadiness::Unfit(format!(
+                        "{arn} is not as configured: it has no behaviour `{behavior}`"
+                    ));
+                }
+            }
+        }
+        if moved_already {
+            FailoverReadiness::Already(format!("{arn} points to `{to}` already"))
+        } else {
+            FailoverReadiness::Ready
+        }
+    }
+
+    /// The state of the undo: whether each behaviour points again to the origin from before the run.
+    #[must_use]
+    pub fn undone(&self, before: &BehaviorOrigins, set: &BehaviorOrigins) -> StepObservation {
+        let now = |behavior: &String| self.origins_by_behavior.get(behavior);
+        let drifted = |(behavior, origin): (&String, &String)| {
+            now(behavior) != Some(origin) && now(behavior) != set.get(behavior)
+        };
+        if before.iter().any(drifted) {
+            let now: BehaviorOrigins = before
+                .keys()
+                .map(|behavior| (behavior.clone(), now(behavior).cloned().unwrap_or_default()))
+                .collect();
+            return StepObservation::Drifted(format!(
+                "it is now {}; the run set {}",
+                describe(&now),
+                describe(set)
+            ));
+        }
+        match (before.iter().all(|(behavior, origin)| now(behavior) == Some(origin)), self.deployed) {
+            (true, true) => StepObservation::Done,
+            (true, false) => StepObservation::Busy,
+            (false, _) => StepObservation::Open,
+        }
+    }
+
+    /// Whether every behaviour points to what the failover sets. That is configuration only: edges may not serve it yet.
+    #[must_use]
+    pub fn failed_over(&self, set: &BehaviorOrigins) -> Tristate {
+        set.iter().all(|(behavior, origin)| self.origins_by_behavior.get(behavior) == Some(origin)).into()
+    }
+
+    /// For the record: `default -> primary, Deployed`.
+    #[must_use]
+    pub fn describe(&self, of: &BehaviorOrigins) -> String {
+        let now: BehaviorOrigins = of
+            .keys()
+            .map(|behavior| {
+                (behavior.clone(), self.origins_by_behavior.get(behavior).cloned().unwrap_or_default())
+            })
+            .collect();
+        format!("{}, {}", describe(&now), if self.deployed { "Deployed" } else { "InProgress" })
+    }
+}
+
+fn describe(origins_by_behavior: &BehaviorOrigins) -> String {
+    origins_by_behavior
+        .iter()
+        .map(|(behavior, origin)| format!("{behavior} -> {origin}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::tests::{tags, unfit};
+
+    fn distribution(default: &str) -> DistributionState {
+        DistributionState {
+            arn: "E1".to_owned(),
+            deployed: true,
+            enabled: true,
+            origins: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+            origins_by_behavior: behavior_origins(&[], default),
+            tags: Some(tags()),
+        }
+    }
+
+    #[test]
+    fn a_distribution_that_is_not_as_configured_is_never_moved() {
+        let may = |state: &DistributionState| state.may_move("a", "b", &[], Direction::Over);
+        assert_eq!(may(&distribution("a")), FailoverReadiness::Ready);
+        assert!(matches!(may(&distribution("b")), FailoverReadiness::Already(_)));
+        assert!(unfit(&may(&distribution("c"))).contains("points to `c`"));
+        let untagged = DistributionState { tags: Some(BTreeMap::new()), ..distribution("a") };
+        assert!(unfit(&may(&untagged)).contains("opt-in"));
+        assert!(matches!(
+            may(&DistributionState { tags: None, ..distribution("a") }),
+            FailoverReadiness::Unknown(_)
+        ));
+        assert!(unfit(&may(&DistributionState { enabled: false, ..distribution("a") })).contains("disabled"));
+        let no_standby = DistributionState { origins: vec!["a".to_owned()], ..distribution("a") };
+        assert!(unfit(&may(&no_standby)).contains("no origin `b`"));
+        let pattern = ["/static/*".to_owned()];
+        let missing = distribution("a").may_move("a", "b", &pattern, Direction::Over);
+        assert!(unfit(&missing).contains("no behaviour `/static/*`"));
+        assert_eq!(distribution("b").may_move("a", "b", &[], Direction::Back), FailoverReadiness::Ready);
+    }
+
+    #[test]
+    fn what_somebody_else_set_is_drift_with_both_versions() {
+        let (before, set) = (behavior_origins(&[], "a"), behavior_origins(&[], "b"));
+        assert_eq!(distribution("a").undone(&before, &set), StepObservation::Done);
+        let deploying = DistributionState { deployed: false, ..distribution("a") };
+        assert_eq!(deploying.undone(&before, &set), StepObservation::Busy, "no edge can be told yet");
+        assert_eq!(distribution("b").undone(&before, &set), StepObservation::Open);
+        let StepObservation::Drifted(both) = distribution("c").undone(&before, &set) else {
+            panic!("overwritten")
+        };
+        assert!(both.contains("default -> c") && both.contains("default -> b"), "{both}");
+    }
+}
