@@ -127,7 +127,8 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
             ..Observation::default()
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-            observed.gates = gate::from_request(&self.request, &self.shared.settings.policy, self.clock.now());
+            observed.gates =
+                gate::from_request(&self.request, &self.shared.settings.policy, self.clock.now());
         }
         if checking {
             observed.gates.push(self.stop_conditions.gate());

@@ -173,9 +173,7 @@ mod database {
         pub fn of(arn: &Arn) -> Result<Self, WrongArn> {
             let id = |prefix| super::id_of(arn, "rds", prefix).map(str::to_owned);
             let found = id("cluster:").map(Self::Cluster).or_else(|| id("db:").map(Self::Instance));
-            found
-                .filter(|_| !arn.region().is_empty())
-                .ok_or_else(|| WrongArn::NotDatabase(arn.clone()))
+            found.filter(|_| !arn.region().is_empty()).ok_or_else(|| WrongArn::NotDatabase(arn.clone()))
         }
 
         /// Its identifier.

@@ -25,7 +25,7 @@ use crate::{
 pub struct Database {
     rds: Rds,
     arn: Arn,
-    database: resource_state::Database,
+    identifier: resource_state::Database,
     restore_writer: bool,
     cool_down: Duration,
 }
@@ -45,14 +45,14 @@ impl Database {
         restore_writer: bool,
         cool_down: Duration,
     ) -> Result<Self, WrongArn> {
-        let database = resource_state::Database::of(arn)?;
-        Ok(Self { rds, arn: arn.clone(), database, restore_writer, cool_down })
+        let identifier = resource_state::Database::of(arn)?;
+        Ok(Self { rds, arn: arn.clone(), identifier, restore_writer, cool_down })
     }
 
     async fn state(&self, run: &Run, now: Timestamp) -> Result<DatabaseState, Failure> {
         let since_injection = run.injection_began().map_or(0, |began| now.millis_since(began));
         let look_back = self.cool_down.max(Duration::from_millis(since_injection));
-        database_state(&self.rds, &self.database, look_back, now).await
+        database_state(&self.rds, &self.identifier, look_back, now).await
     }
 
     /// Checks that the cool-down and a second failover fit into `restoreWithinSeconds`, where the writer is restored.
@@ -101,7 +101,7 @@ impl AlarmDrillTarget for Database {
                 )));
             }
         };
-        let is_cluster = self.database.is_cluster();
+        let is_cluster = self.identifier.is_cluster();
         let readiness = state.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
         check_readiness(readiness, "there is nothing to fail over")?;
         self.check_time_to_restore(run)?;
@@ -119,7 +119,7 @@ impl AlarmDrillTarget for Database {
     fn failed_over(&self, run: &Run, state: &DatabaseState) -> Tristate {
         let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
         match (before, run.injection_began()) {
-            (Some(before), Some(began)) => state.failed_over(before, self.database.is_cluster(), began),
+            (Some(before), Some(began)) => state.failed_over(before, self.identifier.is_cluster(), began),
             _ => Tristate::Unknown,
         }
     }
@@ -128,7 +128,7 @@ impl AlarmDrillTarget for Database {
         if step.action == "FailoverDBCluster" {
             state.writer_restored(&step.before, millis(self.cool_down), now)
         } else {
-            state.is_whole(self.database.is_cluster())
+            state.is_whole(self.identifier.is_cluster())
         }
     }
 
@@ -154,8 +154,8 @@ impl AlarmDrillTarget for Database {
 
     async fn events(&self, run: &Run, now: Timestamp) -> Result<Vec<Evidence>, Failure> {
         let Some(began) = run.injection_began() else { return Ok(Vec::new()) };
-        let source = if self.database.is_cluster() { Source::Cluster } else { Source::Instance };
-        let events = self.rds.events(source, self.database.id(), began, now).await?;
+        let source = if self.identifier.is_cluster() { Source::Cluster } else { Source::Instance };
+        let events = self.rds.events(source, self.identifier.id(), began, now).await?;
         let evidence = events.into_iter().map(|event| Evidence::Event {
             at: event.at,
             clock: ClockName::Rds,
@@ -166,7 +166,8 @@ impl AlarmDrillTarget for Database {
     }
 
     fn call(&self) -> (&'static str, String) {
-        let action = if self.database.is_cluster() { "rds:FailoverDBCluster" } else { "rds:RebootDBInstance" };
+        let action =
+            if self.identifier.is_cluster() { "rds:FailoverDBCluster" } else { "rds:RebootDBInstance" };
         (action, self.arn.region().to_owned())
     }
 }

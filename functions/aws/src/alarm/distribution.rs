@@ -79,10 +79,7 @@ impl AlarmDrillTarget for Distribution {
                 let (key, value) = OPT_IN_TAG;
                 match &state.tags {
                     None => {
-                        return Err(NotReady::Unknown(format!(
-                            "the tags of {} could not be read",
-                            self.arn
-                        )));
+                        return Err(NotReady::Unknown(format!("the tags of {} could not be read", self.arn)));
                     }
                     Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Vec::new(),
                     Some(_) => {

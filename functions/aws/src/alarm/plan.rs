@@ -35,7 +35,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
                 (Some(format!("not everything could be read: {why}")), Vec::new(), None)
             }
         };
-        let stopped = stop.against_start(&self.stop_conditions).map(|stop| format!("{}: {}", stop.by, stop.reason));
+        let stopped =
+            stop.against_start(&self.stop_conditions).map(|stop| format!("{}: {}", stop.by, stop.reason));
         let on_ok = |action: String| Excluded {
             resource: action,
             why: "started when the alarm returns to OK, not by the failover".to_owned(),

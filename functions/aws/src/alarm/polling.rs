@@ -54,7 +54,8 @@ impl Polling {
 
     /// Begins a look if one is due; whether it is.
     pub(super) fn begin_if_due(&mut self, elapsed: Duration) -> bool {
-        let pause = if self.urgent && self.current_pause == self.pause { self.min_pause } else { self.current_pause };
+        let pause =
+            if self.urgent && self.current_pause == self.pause { self.min_pause } else { self.current_pause };
         let due = self.last.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last = Some(elapsed);
@@ -65,7 +66,8 @@ impl Polling {
 
     /// Ends a look, and sets the pause until the next one.
     pub(super) fn end(&mut self) {
-        self.current_pause = if self.throttled.take() { (self.current_pause * 2).min(MAX_PAUSE) } else { self.pause };
+        self.current_pause =
+            if self.throttled.take() { (self.current_pause * 2).min(MAX_PAUSE) } else { self.pause };
     }
 }
 

@@ -83,11 +83,15 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         self.check_alarm(&alarm)?;
         match holder {
             Ok(Some(id)) if id != run.run_id => {
-                return Err(NotReady::Refused(format!("alarm {arn} is held by run {id}, which is still open")));
+                return Err(NotReady::Refused(format!(
+                    "alarm {arn} is held by run {id}, which is still open"
+                )));
             }
             Ok(_) => {}
             Err(error) => {
-                return Err(NotReady::Unknown(format!("whether a run holds {arn} could not be read: {error}")));
+                return Err(NotReady::Unknown(format!(
+                    "whether a run holds {arn} could not be read: {error}"
+                )));
             }
         }
         let path = self.path(&alarm.state).await?;
@@ -142,7 +146,8 @@ fn check_primary(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(),
             )))
         }
         None => Err(NotReady::Refused(
-            "`target.primaryProbe` is missing: traffic is moved back only onto a primary that answers it".to_owned(),
+            "`target.primaryProbe` is missing: traffic is moved back only onto a primary that answers it"
+                .to_owned(),
         )),
     }
 }

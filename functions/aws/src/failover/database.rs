@@ -43,7 +43,11 @@ impl Failover for DatabaseFailover {
 }
 
 impl DatabaseFailover {
-    fn new(context: &FailoverContext, rule: &FailoverRule, target: &FailoverTarget) -> Result<Self, WrongRule> {
+    fn new(
+        context: &FailoverContext,
+        rule: &FailoverRule,
+        target: &FailoverTarget,
+    ) -> Result<Self, WrongRule> {
         let (arn, reader) = match target {
             FailoverTarget::Cluster { arn, reader } => (arn, reader.clone()),
             FailoverTarget::Instance { arn } => (arn, None),

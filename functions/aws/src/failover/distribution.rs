@@ -5,7 +5,8 @@ use std::time::Duration;
 use firedrill_core::{
     CallOutcome,
     failover::{
-        CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget, behavior_origins,
+        CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget,
+        behavior_origins,
     },
     request::Arn,
 };

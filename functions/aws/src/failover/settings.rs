@@ -119,7 +119,9 @@ mod tests {
         ])
     }
 
-    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<FailoverSettings, FailoverSettingsError> {
+    fn read(
+        environment: &BTreeMap<&'static str, &'static str>,
+    ) -> Result<FailoverSettings, FailoverSettingsError> {
         FailoverSettings::read(|name| environment.get(name).map(|value| (*value).to_owned()))
     }
 
