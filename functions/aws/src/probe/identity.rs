@@ -1,4 +1,4 @@
-//! Who serves: an answer that names the primary or the standby.
+//! Identity probe: whether an answer names the primary or the standby.
 
 use firedrill_core::{Tristate, request::IdentityProbe};
 use reqwest::{Client, header::HeaderMap};
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::{http, short};
 
-/// Whom an answer names.
+/// The one that an answer names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Primary,
     Standby,
-    /// Neither of them: users were not served by one that is known.
+    /// Neither of the two, or no answer.
     Nobody,
-    /// The answer says nothing about now, or our own fault kept it away.
+    /// The answer is from a cache, or a fault of ours kept it away.
     Unknown,
 }
 
@@ -71,8 +71,8 @@ pub(super) async fn ask(client: &Client, probe: &IdentityProbe) -> (Named, Strin
     }
 }
 
-/// By what an answer shows that it was not made for us. `RefreshHit` is CloudFront's word for a body from its
-/// cache that the origin, whichever it is by now, said has not changed.
+/// The header that shows that an answer is from a cache; none if it is not. `RefreshHit` is CloudFront's name for a body
+/// from its cache that the origin, which may be another one by now, confirmed as unchanged.
 fn cached(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     if let Some(age) = text("age").filter(|age| age.trim() != "0") {
@@ -80,11 +80,11 @@ fn cached(headers: &HeaderMap) -> Option<String> {
     }
     let hit = |word: &str| ["hit", "refreshhit"].iter().any(|hit| starts_with(word, hit));
     text("x-cache")
-        .filter(|said| said.split(',').any(|one| hit(one.trim())))
-        .map(|said| format!("X-Cache {}", short(said.into_owned())))
+        .filter(|value| value.split(',').any(|one| hit(one.trim())))
+        .map(|value| format!("X-Cache {}", short(value.into_owned())))
 }
 
-/// In any case.
+/// Whether `text` starts with `word`, whatever the case of its letters.
 fn starts_with(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
