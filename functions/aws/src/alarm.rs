@@ -75,8 +75,8 @@ pub struct AlarmDrill<R> {
     stop_conditions: StopConditions,
 }
 
-/// The evidence that this invocation has recorded, so that each item is recorded once, and the latest observations for
-/// a page.
+/// The evidence that this invocation has recorded, so that each item is recorded once, and the latest observations
+/// for a page.
 #[derive(Debug, Default)]
 struct RecordedEvidence {
     #[cfg(feature = "inject")]
@@ -110,7 +110,7 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
             findings.extend(self.prepare_and_note(run).await);
         }
         let this = &*self;
-        let (answers, looked, stopping) = tokio::join!(
+        let (answers, looked, stop_look) = tokio::join!(
             Box::pin(this.ask_probes()),
             when_due(ask_aws && !checking && !run.undo.is_empty(), this.look(run)),
             when_due(ask_aws && run.is_stoppable(), this.look_at_stop_conditions()),
@@ -123,7 +123,7 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
         let mut observed = Observation {
             answers,
             prepared: self.prepared.clone().filter(|_| untouched),
-            stop: stopping.and_then(|looked| self.stop_conditions.note(looked)),
+            stop: stop_look.and_then(|looked| self.stop_conditions.note(looked)),
             ..Observation::default()
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {

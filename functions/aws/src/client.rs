@@ -1,4 +1,5 @@
-//! Connection to AWS: one SDK configuration for reads, which may be retried, and one for mutating calls, which may not.
+//! Connection to AWS: one SDK configuration for reads, which may be retried, and one for mutating calls, which may
+//! not.
 
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ impl Connection {
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .timeout_config(timeouts(call_deadline, call_deadline * 2 / 5))
             .build();
-        // The SDK never sends a mutating call twice. The loop decides whether to send it again: it knows what a second
-        // one would do.
+        // The SDK never sends a mutating call twice. The loop decides whether to send it again: it knows what a
+        // second one would do.
         let mutating = reads
             .to_builder()
             .retry_config(RetryConfig::disabled())
@@ -67,7 +68,8 @@ impl Connection {
     }
 }
 
-/// Timeouts of an operation and of each of its attempts. An attempt shorter than the operation leaves time for another.
+/// Timeouts of an operation and of each of its attempts. An attempt shorter than the operation leaves time for
+/// another.
 fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(attempt.min(Duration::from_secs(2)))

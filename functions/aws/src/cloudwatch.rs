@@ -67,9 +67,9 @@ impl CloudWatch {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// Forces this alarm to ALARM. Sent once. The state lasts until the alarm is next evaluated, which may be seconds; after
-    /// that only the history shows it. CloudWatch starts the alarm's actions if the state changes (API reference,
-    /// `SetAlarmState`). A reason that is too long is cut at its end.
+    /// Forces this alarm to ALARM. Sent once. The state lasts until the alarm is next evaluated, which may be
+    /// seconds; after that only the history shows it. CloudWatch starts the alarm's actions if the state changes
+    /// (API reference, `SetAlarmState`). A reason that is too long is cut at its end.
     #[cfg(feature = "inject")]
     pub async fn force(&self, name: &str, reason: &str) -> CallOutcome {
         self.set_state(name, State::Alarm, reason).await

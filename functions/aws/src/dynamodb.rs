@@ -19,10 +19,10 @@
 //! | newest change | `alarm#ALARM_ARN` | `newest` | `at` and `state` of the newest change that is remembered |
 //! | journal entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `JournalEntry`: what a failover function did about this change; no `done` until an invocation has concluded it; `ttl` |
 //!
-//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; that of a plan ends in `#plan`, so that no list of a drill's runs and
-//! no cadence counts it. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by
-//! time; index `open` (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is
-//! read consistently before a run is changed.
+//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; that of a plan ends in `#plan`, so that no list of a drill's runs
+//! and no cadence counts it. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by time; index `open`
+//! (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is read consistently before a run
+//! is changed.
 //!
 //! A head holds its `layout`. A head of a layout that this version does not know is neither parsed nor changed.
 //! `ttl` (seconds since 1970) is for retention only: no lock and no deadline depends on it.

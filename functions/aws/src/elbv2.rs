@@ -29,7 +29,8 @@ pub enum Health {
     Healthy,
     /// It should get requests, and does not: any state but those of the other variants, an unknown one included.
     Unhealthy,
-    /// It need not serve: it is being deregistered (`draining`), or no load balancer uses the target group (`unused`).
+    /// It need not serve: it is being deregistered (`draining`), or no load balancer uses the target group
+    /// (`unused`).
     NotExpected,
 }
 

@@ -55,7 +55,7 @@ pub enum ReadError {
     #[error(transparent)]
     Failed(#[from] Failure),
     /// The deadline passed first.
-    #[error("no answer within {deadline_ms} ms")]
+    #[error("AWS did not answer within {deadline_ms} ms")]
     Late {
         /// The deadline, in milliseconds.
         deadline_ms: u128,

@@ -75,7 +75,9 @@ enum WrongRule {
     #[error("`failBackOnOk` is for distributions: {0} would fail over a second time within minutes")]
     FailsBack(Arn),
     #[cfg(feature = "failover-db")]
-    #[error("{0} stands under the wrong name: `clusterArn` or `instanceArn`")]
+    #[error(
+        "{0} is in the wrong field: a DB cluster belongs in `clusterArn`, a DB instance in `instanceArn`"
+    )]
     WrongField(Arn),
     #[error(transparent)]
     Arn(#[from] WrongArn),
@@ -103,7 +105,9 @@ impl From<CannotMove> for FailoverReadiness {
                 Proof::Denied | Proof::Refused => Self::Unfit(why),
                 Proof::Again | Proof::Nothing => Self::Unknown(why),
             },
-            _ => Self::Unfit(why),
+            CannotMove::WrongResource { .. } => Self::Unfit(why),
+            #[cfg(feature = "failover-db")]
+            CannotMove::NoFailback => Self::Unfit(why),
         }
     }
 }

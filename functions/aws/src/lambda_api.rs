@@ -54,8 +54,8 @@ impl LambdaApi {
         }
     }
 
-    /// The reserved concurrency of this function, if it is set. At zero, the function cannot be invoked (developer guide,
-    /// *Reserved concurrency*).
+    /// The reserved concurrency of this function, if it is set. At zero, the function cannot be invoked (developer
+    /// guide, *Reserved concurrency*).
     ///
     /// # Errors
     /// It could not be read, or the function does not exist.

@@ -1,7 +1,7 @@
 //! Probes of the application: each asks over a connection of its own, as a new user would.
 //!
-//! A failure that a user would have seen is *no*. A fault of ours is *unknown*: a probe of an address that we refuse, a
-//! body too large to read, a machine out of sockets.
+//! A failure that a user would have seen is *no*. A fault of ours is *unknown*: a probe of an address that we
+//! refuse, a body too large to read, a machine out of sockets.
 
 mod address;
 mod http;
@@ -48,7 +48,7 @@ impl Prober {
         let asked = clock.now();
         let (named, detail) = match tokio::time::timeout(deadline, identity::ask(&self.http, probe)).await {
             Ok(look) => look,
-            Err(_) => (identity::Named::Nobody, format!("no answer within {} ms", deadline.as_millis())),
+            Err(_) => (identity::Named::Neither, format!("no answer within {} ms", deadline.as_millis())),
         };
         let (answered, detail) = (clock.now(), Some(short(detail)));
         let answer = |seen| ProbeAnswer { seen, asked, answered, detail: detail.clone() };
@@ -91,7 +91,8 @@ fn next<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     error.source()
 }
 
-/// The result of a failed connection. The detail is short and stable, so that equal answers become one item of evidence.
+/// The result of a failed connection. The detail is short and stable, so that equal answers become one item of
+/// evidence.
 fn failed(error: &(dyn Error + 'static)) -> ProbeResult {
     let chain = || std::iter::successors(Some(error), next);
     if let Some(refused) = chain().find_map(<dyn Error>::downcast_ref::<address::Refused>) {

@@ -77,8 +77,9 @@ impl Rds {
     }
 
     /// The events of this cluster or instance between `since` and `until`, oldest first. Without an end,
-    /// `DescribeEvents` covers one hour of unstated begin (API reference): hence `until`. RDS keeps events for 14 days;
-    /// they come late, and some never do. They hold no number such as `RDS-EVENT-0071`, only a message and categories.
+    /// `DescribeEvents` covers one hour of unstated begin (API reference): hence `until`. RDS keeps events for 14
+    /// days; they come late, and some never do. They hold no number such as `RDS-EVENT-0071`, only a message and
+    /// categories.
     ///
     /// # Errors
     /// A page could not be read; or no id was given, which would mean everything.
@@ -104,8 +105,8 @@ impl Rds {
         Ok(found)
     }
 
-    /// Makes the reader `target` of this cluster its writer, or the one that RDS chooses. Sent once: a second call moves
-    /// the writer again. RDS answers when the failover has begun (API reference, `FailoverDBCluster`).
+    /// Makes the reader `target` of this cluster its writer, or the one that RDS chooses. Sent once: a second call
+    /// moves the writer again. RDS answers when the failover has begun (API reference, `FailoverDBCluster`).
     pub async fn fail_over_cluster(&self, id: &str, target: Option<&str>) -> CallOutcome {
         const ACTION: &str = "rds:FailoverDBCluster";
         if let Err(failure) = named(ACTION, id) {
@@ -116,8 +117,8 @@ impl Rds {
         sent.map_or_else(|error| Failure::of(ACTION, &error).into_outcome(), |_| CallOutcome::Done)
     }
 
-    /// Reboots this Multi-AZ instance with a failover to its standby. Sent once. RDS refuses the call for an instance in
-    /// one zone (API reference, `RebootDBInstance`), and answers when the reboot has begun.
+    /// Reboots this Multi-AZ instance with a failover to its standby. Sent once. RDS refuses the call for an
+    /// instance in one zone (API reference, `RebootDBInstance`), and answers when the reboot has begun.
     pub async fn reboot_with_failover(&self, id: &str) -> CallOutcome {
         const ACTION: &str = "rds:RebootDBInstance";
         if let Err(failure) = named(ACTION, id) {
@@ -141,8 +142,8 @@ fn named(action: &'static str, id: &str) -> Result<(), Failure> {
 /// The longest span of events that is asked for: RDS keeps them for 14 days, and clocks differ.
 const MAX_LOOK_BACK_MS: i64 = 13 * 86_400_000;
 
-/// Begin and end in whole seconds that enclose both times. RDS refuses an end before the begin, and a begin before the
-/// events that it keeps: neither is asked for.
+/// Begin and end in whole seconds that enclose both times. RDS refuses an end before the begin, and a begin before
+/// the events that it keeps: neither is asked for.
 fn seconds(since: Timestamp, until: Timestamp) -> (DateTime, DateTime) {
     let earliest = until.as_millis().saturating_sub(MAX_LOOK_BACK_MS);
     let from = since.as_millis().max(earliest).div_euclid(1000);

@@ -21,8 +21,8 @@ pub struct Subscription {
     pub protocol: String,
     /// The function's ARN, an address, a URL.
     pub endpoint: String,
-    /// Whether messages are delivered to it. An unconfirmed subscription has `PendingConfirmation` in place of its ARN
-    /// (API reference, `Subscribe`).
+    /// Whether messages are delivered to it. An unconfirmed subscription has `PendingConfirmation` in place of its
+    /// ARN (API reference, `Subscribe`).
     pub confirmed: bool,
 }
 

@@ -57,8 +57,8 @@ impl StopConditions {
         Self { alarms, in_a_row: vec![0; probes.len()], probes, gate }
     }
 
-    /// Whether a run may start, by the latest look. One answer that is not a yes keeps it from starting, though it takes
-    /// several to end a run: one may be a lost packet, and then the next look opens the gate.
+    /// Whether a run may start, by the latest look. One answer that is not a yes keeps it from starting, though it
+    /// takes several to end a run: one may be a lost packet, and then the next look opens the gate.
     pub(crate) fn gate(&self) -> GateAnswer {
         self.gate.clone()
     }

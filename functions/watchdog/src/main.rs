@@ -1,5 +1,5 @@
-//! Watchdog: every minute, it finishes the runs whose owner is gone, from the undo in their heads. It is built without
-//! the calls that inject a failure.
+//! Watchdog: every minute, it finishes the runs whose owner is gone, from the undo in their heads. It is built
+//! without the calls that inject a failure.
 
 use std::process::ExitCode;
 

@@ -98,7 +98,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
                 new.push(item(change.at, summary(change)));
             }
         }
-        // Actions while the alarm was in ALARM because of the run; those of its return to OK are no part of the failover.
+        // Actions while the alarm was in ALARM because of the run; those of its return to OK are no part of the
+        // failover.
         let raised = alarm_look.listed.iter().find(|change| change.at >= began && change.to == State::Alarm);
         let back = raised.and_then(|raised| alarm_look.listed.iter().find(|change| change.at > raised.at));
         let of_this_rise =

@@ -130,8 +130,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     }
 }
 
-/// Checks that the primary's own probe answers yes, where the undo moves traffic back onto the primary. With an unhealthy
-/// primary, or a wrong probe, the run would end up held.
+/// Checks that the primary's own probe answers yes, where the undo moves traffic back onto the primary. With an
+/// unhealthy primary, or a wrong probe, the run would end up held.
 fn check_primary(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(), NotReady> {
     if !undo.iter().any(|step| step.moves_traffic) {
         return Ok(());

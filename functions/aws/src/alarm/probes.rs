@@ -9,8 +9,8 @@ use super::{AlarmDrill, AlarmDrillTarget};
 pub(super) const PRIMARY: &str = "the primary itself";
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// The answers of all probes, each with its index in the run's limits: those of the steady state, then whether the
-    /// primary serves, then whether the standby does.
+    /// The answers of all probes, each with its index in the run's limits: those of the steady state, then whether
+    /// the primary serves, then whether the standby does.
     pub(super) async fn ask_probes(&self) -> Vec<(usize, ProbeAnswer)> {
         let probes = &self.request.steady_state.probes;
         let asked = join_all(probes.iter().map(|probe| self.ask(&probe.kind)));

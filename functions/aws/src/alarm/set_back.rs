@@ -27,8 +27,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         self.cloudwatch(&alarm).set_back(name, &reason).await
     }
 
-    /// What was observed of an undo step. While the alarm counts datapoints of the drill, it may go to ALARM again and
-    /// move traffic that was moved back: until then, steps that move traffic are busy.
+    /// What was observed of an undo step. While the alarm counts datapoints of the drill, it may go to ALARM again
+    /// and move traffic that was moved back: until then, steps that move traffic are busy.
     pub(super) fn observe_step(
         &self,
         run: &Run,

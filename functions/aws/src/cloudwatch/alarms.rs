@@ -84,8 +84,8 @@ pub struct MetricRule {
     pub comparison: String,
     /// `breaching`, `notBreaching`, `ignore` or `missing`, which is what an alarm that does not say does.
     pub treat_missing_data: String,
-    /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values above
-    /// determine its state.
+    /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values
+    /// above determine its state.
     pub special: Vec<Special>,
 }
 
@@ -114,7 +114,8 @@ impl CloudWatch {
         Ok(described.map(|(arn, state)| (arn, alarm(state))).collect())
     }
 
-    /// Those of these alarms that exist, by ARN, with their configuration. Log alarms are not asked for, and so not found.
+    /// Those of these alarms that exist, by ARN, with their configuration. Log alarms are not asked for, and so not
+    /// found.
     ///
     /// # Errors
     /// A page could not be read.

@@ -51,8 +51,8 @@ impl CloudWatch {
         Ok(first.map(|StateUpdate { at, summary, .. }| Raised { at, summary }))
     }
 
-    /// The changes of this alarm's state since then, oldest first. They include a forced state that lasted less than a
-    /// second.
+    /// The changes of this alarm's state since then, oldest first. They include a forced state that lasted less
+    /// than a second.
     ///
     /// # Errors
     /// A page could not be read.

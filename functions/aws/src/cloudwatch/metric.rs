@@ -41,8 +41,8 @@ pub struct Period {
 }
 
 impl CloudWatch {
-    /// Publishes one value. Sent once: a datapoint cannot be removed. `storage_resolution` is 1 or 60 seconds; an alarm with
-    /// periods shorter than a minute needs 1 (API reference, `PutMetricData` and `MetricDatum`).
+    /// Publishes one value. Sent once: a datapoint cannot be removed. `storage_resolution` is 1 or 60 seconds; an
+    /// alarm with periods shorter than a minute needs 1 (API reference, `PutMetricData` and `MetricDatum`).
     #[cfg(feature = "inject")]
     pub async fn publish(
         &self,
@@ -59,9 +59,9 @@ impl CloudWatch {
         )
     }
 
-    /// The periods between `from` and `to` that have values, oldest first; only values of the metric's unit, if it has one.
-    /// The answer has no further pages: AWS refuses more than 1,440 periods (API reference, `GetMetricStatistics`). A value
-    /// that was just published may be missing.
+    /// The periods between `from` and `to` that have values, oldest first; only values of the metric's unit, if it
+    /// has one. The answer has no further pages: AWS refuses more than 1,440 periods (API reference,
+    /// `GetMetricStatistics`). A value that was just published may be missing.
     ///
     /// # Errors
     /// It could not be read.
@@ -110,8 +110,8 @@ fn to_dimensions(of: &BTreeMap<String, String>) -> Vec<Dimension> {
     of.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
 }
 
-/// The periods of an answer, sorted: AWS answers in no order. Asked without a unit, AWS answers with one datapoint for each
-/// unit; an alarm without a unit counts them together, so they become one period.
+/// The periods of an answer, sorted: AWS answers in no order. Asked without a unit, AWS answers with one datapoint
+/// for each unit; an alarm without a unit counts them together, so they become one period.
 fn periods(datapoints: &[Datapoint]) -> Vec<Period> {
     let mut found: BTreeMap<Timestamp, Period> = BTreeMap::new();
     for one in datapoints {

@@ -116,8 +116,8 @@ impl RunTable {
     }
 }
 
-/// `Begun` if the head on record is the one of this call: an earlier attempt may have been executed though its answer was
-/// lost.
+/// `Begun` if the head on record is the one of this call: an earlier attempt may have been executed though its
+/// answer was lost.
 fn begun_or_exists(run: &Run, head: Run) -> Begun {
     if head.starter == run.starter && head.version == run.version && head.phase == run.phase {
         Begun::Begun

@@ -109,9 +109,9 @@ impl RunTable {
         self.put_whole(stopped).await
     }
 
-    /// Engages a switch, unless an engaged one lasts as long; returns the one that is engaged then. If somebody else changes
-    /// it at the same time, their switch is read and compared again. A put that the SDK sent twice may find its own item,
-    /// which lasts as long as itself.
+    /// Engages a switch, unless an engaged one lasts as long; returns the one that is engaged then. If somebody
+    /// else changes it at the same time, their switch is read and compared again. A put that the SDK sent twice may
+    /// find its own item, which lasts as long as itself.
     pub(super) async fn engage(&self, switch: &Switch) -> Result<Switch, StoreError> {
         let pk = switch_pk(&switch.scope);
         let mut written = item::fields(switch)?;

@@ -36,7 +36,7 @@ impl RunTable {
                 return Ok(Saved::Conflict);
             }
             // An operator deleted the lock or the registration by hand, and another run holds it now: it keeps it.
-            tracing::warn!(runId = %next.run_id, "another run holds the lock or the alarm of this run; they are left to it");
+            tracing::warn!(runId = %next.run_id, "another run holds the lock or the alarm of this run, and keeps it");
             let mut theirs = theirs.into_iter();
             parts.retain(|_| theirs.next() != Some(true));
         }

@@ -33,7 +33,7 @@ pub(super) enum Put {
 /// The result of replacing an entry.
 enum Replaced {
     Done,
-    /// Not replaced: the invocation of this name works on it, or concluded it.
+    /// Not replaced: why.
     Theirs(String),
 }
 
@@ -60,8 +60,8 @@ impl RunTable {
         }
     }
 
-    /// Writes an item if the condition holds. The SDK may send the call several times, so the caller must recognise its own
-    /// item.
+    /// Writes an item if the condition holds. The SDK may send the call several times, so the caller must recognise
+    /// its own item.
     pub(super) async fn put_if(
         &self,
         item: Item,
@@ -142,7 +142,9 @@ impl RunTable {
         };
         Ok(match there {
             Some(there) if there == *entry => Replaced::Done,
-            there => Replaced::Theirs(there.map_or("nobody".to_owned(), |there| there.by)),
+            there => Replaced::Theirs(there.map_or("the record holds no such entry".to_owned(), |there| {
+                format!("invocation {} works on it, or concluded it", there.by)
+            })),
         })
     }
 
@@ -158,8 +160,8 @@ impl RunTable {
     }
 }
 
-/// Why head and registration were not written. A head of another version comes first: the run may not need the alarm any
-/// more.
+/// Why head and registration were not written. A head of another version comes first: the run may not need the
+/// alarm any more.
 fn refused(reasons: &[CancellationReason], alarm_arn: &str) -> Result<Saved, StoreError> {
     if failed(reasons, 0) || !failed(reasons, 1) {
         return Ok(Saved::Conflict);
@@ -191,8 +193,8 @@ impl Journal for RunTable {
     async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
         match Box::pin(self.replace_entry(entry, &entry.by)).await? {
             Replaced::Done => Ok(()),
-            Replaced::Theirs(by) => Err(StoreError::Refused(format!(
-                "invocation {by} works on {} of {}, or concluded it",
+            Replaced::Theirs(why) => Err(StoreError::Refused(format!(
+                "journal entry {} of {} was not written: {why}",
                 entry.key(),
                 entry.alarm_arn
             ))),

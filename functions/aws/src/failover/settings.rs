@@ -36,7 +36,8 @@ pub struct FailoverSettings {
     pub failovers: Vec<(FailoverRule, FailoverTarget)>,
 }
 
-/// Why a failover function's settings cannot be used. The function answers every event with this and moves no traffic.
+/// Why a failover function's settings cannot be used. The function answers every event with this and moves no
+/// traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FailoverSettingsError {
     /// A variable is missing or cannot be read.

@@ -151,8 +151,8 @@ impl InstanceDrill {
         Ok(Resolved { chosen, candidates, undo, groups, lacks })
     }
 
-    /// The selected instances, the same as candidates with all that decides whether one may be stopped, and the healthy
-    /// members of their groups and target groups.
+    /// The selected instances, the same as candidates with all that decides whether one may be stopped, and the
+    /// healthy members of their groups and target groups.
     async fn candidates(&self) -> Result<(Vec<Instance>, Vec<Candidate>, Healthy), Failure> {
         let found = self.selected().await?;
         let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
@@ -236,7 +236,8 @@ impl InstanceDrill {
     }
 }
 
-/// A read that is denied or refused refuses the drill; any other failure leaves it unknown, and the next look reads again.
+/// A read that is denied or refused refuses the drill; any other failure leaves it unknown, and the next look reads
+/// again.
 fn not_ready(failure: &Failure) -> NotReady {
     match failure.proof {
         Proof::Denied | Proof::Refused => {

@@ -9,8 +9,8 @@ use crate::{
     elbv2::{Health, Target},
 };
 
-/// The target groups in which each instance is registered, by its id or one of its addresses, and the healthy targets of
-/// each target group.
+/// The target groups in which each instance is registered, by its id or one of its addresses, and the healthy
+/// targets of each target group.
 pub(super) fn registered_in(
     targets: &BTreeMap<String, Vec<Target>>,
     instances: &[Instance],

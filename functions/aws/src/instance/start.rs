@@ -9,7 +9,8 @@ use crate::ec2::Instance;
 impl InstanceDrill {
     /// Starts those of these instances that are stopped now.
     pub(super) async fn start(&self, ids: &[String]) -> CallOutcome {
-        // One call for each of many instances takes long. None is begun after this: an owner mutates for half a lease only.
+        // One call for each of many instances takes long. None is begun after this: an owner mutates for half a
+        // lease only.
         let until = self.clock.elapsed() + self.settings.timing.call_deadline() * 2;
         let stopped = match self.aws.ec2.by_ids(ids).await.map(|found| startable(&found)) {
             Ok(Startable::Start(stopped)) => stopped,
@@ -63,8 +64,8 @@ fn startable(found: &[Instance]) -> Startable {
     }
 }
 
-/// The outcome of one call for each instance after one call for all: done only if every call is. A call without an answer,
-/// that for all included, decides before any other: it may still be executed.
+/// The outcome of one call for each instance after one call for all: done only if every call is. A call without an
+/// answer, that for all included, decides before any other: it may still be executed.
 fn of_each(of_all: CallOutcome, each: Vec<(String, CallOutcome)>) -> CallOutcome {
     if let CallOutcome::Unknown { .. } = of_all {
         return of_all;

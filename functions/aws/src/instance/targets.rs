@@ -98,8 +98,8 @@ fn in_place(states: &BTreeMap<String, String>) -> Tristate {
     Tristate::all(states.values().map(|state| Tristate::from(down(state))))
 }
 
-/// What the states alone show of an undo step. `Done` means that no target is left to start; status checks and groups are
-/// checked after it.
+/// What the states alone show of an undo step. `Done` means that no target is left to start; status checks and
+/// groups are checked after it.
 fn undone_by_state(ids: &[String], states: &BTreeMap<String, String>) -> StepObservation {
     let state = |id: &String| states.get(id).map_or("gone", String::as_str);
     if ids.is_empty() {

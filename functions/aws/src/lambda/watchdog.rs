@@ -115,8 +115,8 @@ fn heartbeat(has_beaten: bool, stack: &str, at_ms: i64) -> Value {
 fn counts(ticked: &TickSummary, stack: &str, at_ms: i64) -> Value {
     let mut counts = vec![
         ("openRuns", ticked.open - ticked.finished),
-        // Runs that this tick failed to continue, for any reason. A run that crashed once counts once; the alarm needs
-        // several datapoints.
+        // Runs that this tick failed to continue, for any reason. A run that crashed once counts once; the alarm
+        // needs several datapoints.
         ("abandonedRuns", ticked.failed.len() as u64),
     ];
     for (name, count) in [("heldRuns", ticked.held), ("rollbackFailedRuns", ticked.rollback_failed)] {
