@@ -1,8 +1,8 @@
-//! Drills through an alarm: its state is forced, or its metric published, and the automation behind it fails a
-//! distribution or a database over.
+//! Drills through an alarm, the trigger: the drill forces its state, or publishes breaching datapoints of its metric,
+//! and the automation behind the alarm fails a distribution or a database over.
 //!
-//! What both share is here; what differs is a [`AlarmDrillTarget`]. Whether the trigger may be pulled, what the alarm's
-//! history means and what is undone is decided by `firedrill_core`; here it is read and sent.
+//! This module holds what both have in common; an [`AlarmDrillTarget`] holds what differs. `firedrill_core` decides
+//! whether the alarm may be used, what its history means and what is undone; this module reads and sends.
 
 mod clients;
 #[cfg(feature = "undo-db")]
@@ -56,33 +56,42 @@ use crate::{
 use clients::{RegionalClients, SharedClients};
 use polling::Polling;
 
-/// One drill through an alarm, as far as one invocation carries it.
+/// One drill through an alarm, for one invocation.
 #[derive(Debug)]
 pub struct AlarmDrill<R> {
     shared: SharedClients,
     /// Of the alarm's Region.
     clients: RegionalClients,
+    /// What fails over.
     resource: R,
     request: Request,
     target: AlarmTarget,
     clock: SystemClock,
     polling: Polling,
     last_phase: Option<Phase>,
+    /// The latest readiness; none until the first look.
     prepared: Option<Readiness>,
     recorded: RecordedEvidence,
     stop_conditions: StopConditions,
 }
 
-/// What the record has already, and what a message to people tells.
+/// The evidence that this invocation has recorded, so that each item is recorded once, and the latest observations
+/// for a page.
 #[derive(Debug, Default)]
 struct RecordedEvidence {
     #[cfg(feature = "inject")]
     wiring: bool,
+    /// The alarm's changes: when, and to which state.
     changes: BTreeSet<(Timestamp, &'static str)>,
+    /// The alarm's actions: when, and CloudWatch's summary.
     actions: BTreeSet<(Timestamp, String)>,
+    /// The failover function's entries, by key, and what it had done.
     journal: BTreeMap<String, Option<Done>>,
+    /// The service's events: when, and the message.
     events: BTreeSet<(Timestamp, String)>,
+    /// The latest state of what fails over.
     description: Option<String>,
+    /// The latest answer of the primary.
     primary: Option<(Tristate, Option<String>)>,
     last_change: Option<String>,
     last_identity: Option<String>,
@@ -93,7 +102,7 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
         if self.last_phase.replace(run.phase) != Some(run.phase) {
             self.polling.look_soon();
         }
-        let ask_aws = self.polling.take(self.clock.elapsed());
+        let ask_aws = self.polling.begin_if_due(self.clock.elapsed());
         let (checking, untouched) = (run.phase == Phase::Checking, run.is_untouched());
         let mut findings = Vec::new();
         #[cfg(feature = "inject")]
@@ -101,31 +110,32 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
             findings.extend(self.prepare_and_note(run).await);
         }
         let this = &*self;
-        let (answers, looked, stopping) = tokio::join!(
+        let (answers, looked, stop_look) = tokio::join!(
             Box::pin(this.ask_probes()),
             when_due(ask_aws && !checking && !run.undo.is_empty(), this.look(run)),
             when_due(ask_aws && run.is_stoppable(), this.look_at_stop_conditions()),
         );
         if ask_aws {
-            self.polling.looked();
+            self.polling.end();
         }
 
         self.note_identity(&answers);
         let mut observed = Observation {
             answers,
             prepared: self.prepared.clone().filter(|_| untouched),
-            stop: stopping.and_then(|looked| self.stop_conditions.note(looked)),
+            stop: stop_look.and_then(|looked| self.stop_conditions.note(looked)),
             ..Observation::default()
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-            observed.gates = gate::from_request(&self.request, &self.shared.config.policy, self.clock.now());
+            observed.gates =
+                gate::from_request(&self.request, &self.shared.settings.policy, self.clock.now());
         }
         if checking {
             observed.gates.push(self.stop_conditions.gate());
         }
         if let Some(look) = looked {
             findings.extend(self.note_look(run, &look));
-            look.put_into(&mut observed);
+            look.write_to(&mut observed);
         }
         (observed, findings)
     }
@@ -133,22 +143,22 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         self.polling.look_soon();
         let Some(step) = run.undo.get(step) else {
-            return target::not_now("NoSuchStep", "the record holds no such step; not sent");
+            return target::not_now("NoSuchStep", "the run's head holds no such undo step; not sent");
         };
         if step.awaited {
-            return target::not_now("Awaited", "nothing is called for it: it comes by itself");
+            return target::not_now("Awaited", "this step needs no call: it completes by itself");
         }
         if step.service == "cloudwatch" {
             return Box::pin(self.set_back(run, step)).await;
         }
         if step.moves_traffic && self.window_is_open(run) {
-            return target::not_now("WindowOpen", "datapoints of the drill still count; not sent");
+            return target::not_now("WindowOpen", "the alarm still counts datapoints of the drill; not sent");
         }
         Box::pin(self.resource.undo(run, step, self.clock.now())).await
     }
 
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
-        self.shared.pager.page(run, page, &self.stands()).await
+        self.shared.pager.page(run, page, &self.status_lines()).await.map_err(|error| error.to_string())
     }
 }
 
@@ -156,27 +166,26 @@ impl<R: AlarmDrillTarget> Drill for AlarmDrill<R> {
 impl<R: AlarmDrillTarget> Inject for AlarmDrill<R> {
     async fn inject(&mut self, run: &Run, _number: u32) -> CallOutcome {
         self.polling.look_soon();
-        Box::pin(self.pull(run)).await
+        Box::pin(self.set_off(run)).await
     }
 
     async fn plan(&mut self, run: &Run) -> Plan {
-        Box::pin(self.look_ahead(run)).await
+        Box::pin(self.plan_run(run)).await
     }
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
     fn new(
         shared: SharedClients,
-        clients: RegionalClients,
         resource: R,
         request: Request,
         target: AlarmTarget,
         clock: SystemClock,
     ) -> Self {
-        let polling = Polling::new(std::time::Duration::from_millis(shared.config.timing.aws_poll_ms));
+        let polling = Polling::new(std::time::Duration::from_millis(shared.settings.timing.aws_poll_ms));
         Self {
+            clients: shared.clients_in(target.alarm_arn.region()),
             shared,
-            clients,
             resource,
             stop_conditions: StopConditions::of(&request),
             request,
@@ -194,44 +203,45 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     }
 
     /// The clients for a Region.
-    fn there(&self, region: &str) -> RegionalClients {
+    fn clients_in(&self, region: &str) -> RegionalClients {
         if region == self.target.alarm_arn.region() {
             self.clients.clone()
         } else {
-            self.shared.there(region)
+            self.shared.clients_in(region)
         }
     }
 
-    /// Looks at what would end the run early.
+    /// Reads the alarms and asks the probes that would end the run early.
     async fn look_at_stop_conditions(&self) -> stop_conditions::StopLook {
-        let SharedClients { config, connection, prober, .. } = &self.shared;
-        self.stop_conditions.look(connection, prober, &self.clock, config.timing.call_deadline()).await
+        let SharedClients { settings, connection, prober, .. } = &self.shared;
+        self.stop_conditions.look(connection, prober, &self.clock, settings.timing.call_deadline()).await
     }
 
+    /// Keeps the latest answer of the identity probe, which follows those of the steady state.
     fn note_identity(&mut self, answers: &[(usize, ProbeAnswer)]) {
         if let Some((_, answer)) = answers.get(self.request.steady_state.probes.len()) {
             self.recorded.last_identity.clone_from(&answer.detail);
         }
     }
 
-    /// What people are told of how things stand.
-    fn stands(&self) -> Vec<String> {
+    /// The lines of a page that say what serves now and how the primary is.
+    fn status_lines(&self) -> Vec<String> {
         let recorded = &self.recorded;
         let mut lines = Vec::new();
         if let Some(detail) = &recorded.last_identity {
-            lines.push(format!("Users are answered: {detail}."));
+            lines.push(format!("The identity probe's latest answer: {detail}."));
         }
         if let Some(description) = &recorded.description {
-            lines.push(format!("AWS says of {}: {description}.", self.resource.arn()));
+            lines.push(format!("Latest state of {}: {description}.", self.resource.arn()));
         }
         if let Some((observed, detail)) = &recorded.primary {
-            let well = match observed {
+            let health = match observed {
                 Tristate::Yes => "is well",
                 Tristate::No => "is not well",
                 Tristate::Unknown => "could not be asked",
             };
             let detail = detail.as_deref().unwrap_or("no answer");
-            lines.push(format!("The primary itself {well}: {detail}."));
+            lines.push(format!("The primary itself {health}: {detail}."));
         }
         if let Some(change) = &recorded.last_change {
             lines.push(format!("Alarm {}: {change}.", self.target.alarm_arn));

@@ -1,4 +1,4 @@
-//! Auto Scaling: who belongs to which group, and how the groups are.
+//! Auto Scaling: groups, their members, and whether a group is whole.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use firedrill_core::instance::Membership;
 
 use crate::{client::Connection, error::Failure};
 
-/// As many ids as `DescribeAutoScalingInstances` takes.
+/// The most ids that `DescribeAutoScalingInstances` takes.
 const MAX_IDS: usize = 50;
-/// As many names as we put into one call.
+/// The most names in one of our calls.
 const MAX_NAMES: usize = 50;
 
 /// Auto Scaling in one Region.
@@ -23,11 +23,11 @@ pub struct AutoScaling {
 pub struct Group {
     /// Its name.
     pub name: String,
-    /// How many members it wants.
+    /// Its desired capacity.
     pub desired: usize,
     /// Its members.
     pub members: Vec<Member>,
-    /// The target groups it registers them with.
+    /// The ARNs of the target groups in which it registers its members.
     pub target_groups: Vec<String>,
 }
 
@@ -38,12 +38,12 @@ pub struct Member {
     pub id: String,
     /// `InService`, `Terminating`, …
     pub lifecycle: String,
-    /// Whether the group takes it for healthy.
+    /// Whether Auto Scaling counts it as healthy.
     pub healthy: bool,
 }
 
 impl Member {
-    /// In service and healthy.
+    /// Whether it is in service and healthy.
     #[must_use]
     pub fn serves(&self) -> bool {
         self.healthy && self.lifecycle == LifecycleState::InService.as_str()
@@ -57,8 +57,7 @@ impl Group {
         self.members.iter().filter(|member| member.serves()).count()
     }
 
-    /// What keeps it from being whole; nothing if it has as many members as it wants, and none that is coming,
-    /// going or ill.
+    /// What it lacks to be whole; none if it has its desired capacity, and every member is in service and healthy.
     #[must_use]
     pub fn lacks(&self) -> Option<String> {
         if let Some(Member { id, lifecycle, healthy }) = self.members.iter().find(|member| !member.serves()) {
@@ -77,7 +76,7 @@ impl AutoScaling {
         Self { reads: Client::new(connection.reads()) }
     }
 
-    /// Which of these instances belong to a group, and where they stand in it.
+    /// The group of each of these instances that is in one, and its lifecycle state there, by instance id.
     ///
     /// # Errors
     /// A page could not be read.

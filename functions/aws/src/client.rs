@@ -1,11 +1,11 @@
-//! How AWS is spoken to: two configurations, because a read may be repeated and a change may not.
+//! Connection to AWS: one SDK configuration for reads, which may be retried, and one for mutating calls, which may
+//! not.
 
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-/// Two loaded configurations of the SDK. Endpoint, credentials and home Region come from the
-/// environment.
+/// Two configurations of the SDK. Endpoint, credentials and home Region come from the environment.
 #[derive(Clone, Debug)]
 pub struct Connection {
     reads: SdkConfig,
@@ -13,23 +13,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Loads them. Every operation ends within `call_deadline`.
+    /// Loads both from the environment. Every operation, retries included, ends within `call_deadline`.
     pub async fn load(call_deadline: Duration) -> Self {
         let loaded = aws_config::defaults(BehaviorVersion::latest()).load().await;
         Self::over(&loaded, call_deadline)
     }
 
-    /// Over a configuration that was loaded elsewhere.
+    /// Both, from a configuration that was loaded elsewhere.
     #[must_use]
     pub fn over(loaded: &SdkConfig, call_deadline: Duration) -> Self {
         let reads = loaded
             .to_builder()
-            // Never adaptive: after one throttle it holds back for longer than a drill can wait.
+            // Not adaptive: after one throttled call, that mode delays others for longer than a drill can wait.
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .timeout_config(timeouts(call_deadline, call_deadline * 2 / 5))
             .build();
-        // Nothing that changes something is ever sent twice by itself: whether to send it again is
-        // for the loop to decide, which knows what a second one would do.
+        // The SDK never sends a mutating call twice. The loop decides whether to send it again: it knows what a
+        // second one would do.
         let mutating = reads
             .to_builder()
             .retry_config(RetryConfig::disabled())
@@ -38,26 +38,27 @@ impl Connection {
         Self { reads, mutating }
     }
 
-    /// For calls that may be repeated.
+    /// The configuration for calls that the SDK may send again.
     #[must_use]
     pub const fn reads(&self) -> &SdkConfig {
         &self.reads
     }
 
-    /// For calls that are sent once.
+    /// The configuration for calls that are sent once.
     #[must_use]
     pub const fn mutating(&self) -> &SdkConfig {
         &self.mutating
     }
 
-    /// The same, to another Region. An empty name means the home Region.
+    /// The same connection to another Region. An empty name means the home Region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
         if region.is_empty() {
             return self.clone();
         }
-        let there = |config: &SdkConfig| config.to_builder().region(Region::new(region.to_owned())).build();
-        Self { reads: there(&self.reads), mutating: there(&self.mutating) }
+        let in_region =
+            |config: &SdkConfig| config.to_builder().region(Region::new(region.to_owned())).build();
+        Self { reads: in_region(&self.reads), mutating: in_region(&self.mutating) }
     }
 
     /// The home Region; empty if there is none.
@@ -67,7 +68,8 @@ impl Connection {
     }
 }
 
-/// One attempt is cut off early enough that another one fits into the operation.
+/// Timeouts of an operation and of each of its attempts. An attempt shorter than the operation leaves time for
+/// another.
 fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(attempt.min(Duration::from_secs(2)))

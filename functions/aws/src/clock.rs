@@ -1,4 +1,4 @@
-//! The clocks. Nothing else in the functions reads one.
+//! Clocks of the machine: the only place in the functions that reads one.
 
 use std::{
     future::Future,
@@ -7,14 +7,14 @@ use std::{
 
 use firedrill_core::{Timestamp, ports::Clock};
 
-/// The clocks of this machine, as one invocation sees them.
+/// The machine's clocks for one invocation: the time of day, and the time since the invocation began.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     began: Instant,
 }
 
 impl SystemClock {
-    /// An invocation begins now.
+    /// Starts the clock of an invocation, which begins now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn start() -> Self {
@@ -22,7 +22,7 @@ impl SystemClock {
     }
 }
 
-/// Milliseconds since the Unix epoch as a moment.
+/// A system time as a timestamp; the Unix epoch for one before it.
 pub(crate) fn moment(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! CloudFront: where a distribution's behaviours point, and pointing them elsewhere.
+//! CloudFront: reads a distribution's origins by behaviour, and changes them.
 
 use std::collections::BTreeMap;
 
@@ -6,50 +6,51 @@ use aws_sdk_cloudfront::{
     Client,
     types::{CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins},
 };
+use thiserror::Error;
 
 use crate::{
     client::Connection,
     error::{Failure, Proof},
 };
 
-/// What CloudFront says when all of its edges have a configuration. Else it says `InProgress` (API
-/// reference, `Distribution`).
+/// The status of a distribution whose configuration all edges have; until then it is `InProgress` (API reference,
+/// `Distribution`).
 const DEPLOYED: &str = "Deployed";
 
-/// CloudFront. It is one for all Regions: the SDK resolves its one endpoint, and signs for the Region
-/// that this one lies in (`us-east-1`), whatever the Region of the connection; with an endpoint that was
-/// set, it signs for the connection's Region (`aws-sdk-cloudfront`, `config/endpoint.rs`).
+/// CloudFront, which is global: the SDK resolves its one endpoint and signs for the Region of that endpoint
+/// (`us-east-1`), whatever the Region of the connection. With a custom endpoint it signs for the connection's
+/// Region (`aws-sdk-cloudfront`, `config/endpoint.rs`).
 #[derive(Clone, Debug)]
 pub struct CloudFront {
     reads: Client,
     mutating: Client,
 }
 
-/// One distribution as it is configured, which need not be what its edges serve.
+/// One distribution as it is configured. Until it is deployed, edges may serve an older configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
     /// `arn:aws:cloudfront::…:distribution/…`
     pub arn: String,
     /// Such as `E2EXAMPLE`.
     pub id: String,
-    /// The version of the configuration, which a change of it must name.
+    /// The version of the configuration; a change must send it back.
     pub etag: String,
     /// Whether all edges have this configuration.
     pub deployed: bool,
-    /// Whether it answers at all.
+    /// Whether it is enabled: a disabled distribution answers no request.
     pub enabled: bool,
     /// Such as `d111111abcdef8.cloudfront.net`.
     pub domain: String,
-    /// The ids of its origins. Those of origin groups are not among them.
+    /// The ids of its origins, without those of origin groups.
     pub origins: Vec<String>,
-    /// Where the default behaviour points. May be an origin group; empty if the answer does not say.
+    /// The origin, or origin group, of the default behaviour; empty if the answer does not say.
     pub default_origin: String,
-    /// Where the other behaviours point, by their path pattern.
+    /// The origin, or origin group, of each other behaviour, by path pattern.
     pub behaviors: BTreeMap<String, String>,
 }
 
-/// The whole configuration of a distribution, to be sent back with a change. A field that this version
-/// of the SDK does not know is lost on the way.
+/// The whole configuration of a distribution, to be sent back with a change. A field that this version of the SDK
+/// does not know is lost when it is sent back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DistributionSettings {
     id: String,
@@ -57,17 +58,17 @@ pub struct DistributionSettings {
 }
 
 impl CloudFront {
-    /// CloudFront, as this connection reaches it.
+    /// A client over this connection.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// This distribution, and its configuration of the same moment: `GetDistribution` answers with
-    /// version, status and configuration at once.
+    /// This distribution and its configuration, of one read: `GetDistribution` answers with version, status and
+    /// configuration together.
     ///
     /// # Errors
-    /// It could not be read, or is not there (`NoSuchDistribution`).
+    /// It could not be read, or does not exist (`NoSuchDistribution`).
     pub async fn distribution(&self, id: &str) -> Result<(Distribution, DistributionSettings), Failure> {
         let answer = self.reads.get_distribution().id(id).send().await;
         let answer = answer.map_err(|error| Failure::of("cloudfront:GetDistribution", &error))?;
@@ -80,13 +81,13 @@ impl CloudFront {
         })
     }
 
-    /// Points the default behaviour (no pattern) and others (by path pattern) to these origins, and
-    /// changes nothing else. Sent once. `UpdateDistribution` replaces the whole configuration, and only
-    /// if it still has this version: else the answer is `PreconditionFailed` and nothing was changed
-    /// (API reference, `UpdateDistribution`). It is deployed to the edges minutes later.
+    /// Sets the origins of the default behaviour (no pattern) and of others (by path pattern), and changes nothing
+    /// else. Sent once. `UpdateDistribution` replaces the whole configuration, and only if it still has this
+    /// version; otherwise AWS answers `PreconditionFailed` and changes nothing (API reference,
+    /// `UpdateDistribution`). Edges get the new configuration minutes later.
     ///
     /// # Errors
-    /// It was refused, or not answered; or not sent, because the configuration has no such behaviour.
+    /// The call was refused or not answered; or not sent, because the configuration has no such behaviour.
     pub async fn point(
         &self,
         config: DistributionSettings,
@@ -94,18 +95,18 @@ impl CloudFront {
         changes: &BTreeMap<Option<String>, String>,
     ) -> Result<(), Failure> {
         let DistributionSettings { id, config } = config;
-        let config = pointed(config, changes).map_err(|message| Failure {
+        let config = with_origins(config, changes).map_err(|error| Failure {
             action: "cloudfront:UpdateDistribution",
             proof: Proof::Refused,
             code: String::new(),
-            message: format!("{id}: {message}; not sent"),
+            message: format!("{id}: {error}; not sent"),
         })?;
         let call = self.mutating.update_distribution().id(id).if_match(etag).distribution_config(config);
         let sent = call.send().await;
         sent.map(|_| ()).map_err(|error| Failure::of("cloudfront:UpdateDistribution", &error))
     }
 
-    /// The tags of this distribution. One page is all there is.
+    /// The tags of this distribution. The answer has no further pages (API reference, `ListTagsForResource`).
     ///
     /// # Errors
     /// They could not be read.
@@ -121,9 +122,9 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
     let config = distribution.distribution_config.filter(|_| !etag.is_empty())?;
     let default = config.default_cache_behavior.as_ref();
     let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
-    let pointing = others.iter().map(|one| (one.path_pattern.clone(), one.target_origin_id.clone()));
+    let behaviors = others.iter().map(|one| (one.path_pattern.clone(), one.target_origin_id.clone()));
     let origins = config.origins.as_ref().map(Origins::items).unwrap_or_default();
-    let seen = Distribution {
+    let read = Distribution {
         arn: distribution.arn,
         id: distribution.id.clone(),
         etag,
@@ -132,18 +133,28 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
         domain: distribution.domain_name,
         origins: origins.iter().map(|origin| origin.id.clone()).collect(),
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
-        behaviors: pointing.collect(),
+        behaviors: behaviors.collect(),
     };
-    Some((seen, DistributionSettings { id: distribution.id, config }))
+    Some((read, DistributionSettings { id: distribution.id, config }))
 }
 
-/// The configuration with these changes, or what it lacks.
-fn pointed(
+/// Why origins cannot be set in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+enum WrongChange {
+    #[error("no behaviour was named")]
+    NothingNamed,
+    /// By its path pattern, or `default`.
+    #[error("there is no behaviour {0}")]
+    NoSuchBehavior(String),
+}
+
+/// The configuration with the origins of these behaviours replaced.
+fn with_origins(
     mut config: DistributionConfig,
     changes: &BTreeMap<Option<String>, String>,
-) -> Result<DistributionConfig, String> {
+) -> Result<DistributionConfig, WrongChange> {
     if changes.is_empty() {
-        return Err("no behaviour was named".to_owned());
+        return Err(WrongChange::NothingNamed);
     }
     for (pattern, origin) in changes {
         let target = match pattern {
@@ -155,8 +166,8 @@ fn pointed(
                 .and_then(|all| all.iter_mut().find(|one| one.path_pattern == *pattern))
                 .map(|one| &mut one.target_origin_id),
         };
-        let name = || pattern.as_deref().unwrap_or("default").to_owned();
-        origin.clone_into(target.ok_or_else(|| format!("there is no behaviour {}", name()))?);
+        let missing = || WrongChange::NoSuchBehavior(pattern.as_deref().unwrap_or("default").to_owned());
+        origin.clone_into(target.ok_or_else(missing)?);
     }
     Ok(config)
 }
@@ -203,17 +214,17 @@ mod tests {
     #[test]
     fn only_the_named_behaviours_are_pointed_elsewhere() {
         let before = config("primary", "primary", "primary");
-        let after = pointed(before.clone(), &to("standby", &[None, Some("/static/*")])).unwrap();
+        let after = with_origins(before.clone(), &to("standby", &[None, Some("/static/*")])).unwrap();
         assert_eq!(after, config("standby", "standby", "primary"), "and nothing else has changed");
-        let back = pointed(after, &to("primary", &[None, Some("/static/*")])).unwrap();
+        let back = with_origins(after, &to("primary", &[None, Some("/static/*")])).unwrap();
         assert_eq!(back, before);
     }
 
     #[test]
     fn a_behaviour_that_is_not_there_is_not_passed_over() {
-        let missing = pointed(config("a", "b", "c"), &to("standby", &[None, Some("/gone/*")]));
-        assert_eq!(missing, Err("there is no behaviour /gone/*".to_owned()));
-        assert!(pointed(config("a", "b", "c"), &BTreeMap::new()).is_err());
+        let missing = with_origins(config("a", "b", "c"), &to("standby", &[None, Some("/gone/*")]));
+        assert_eq!(missing, Err(WrongChange::NoSuchBehavior("/gone/*".to_owned())));
+        assert_eq!(with_origins(config("a", "b", "c"), &BTreeMap::new()), Err(WrongChange::NothingNamed));
     }
 
     #[test]

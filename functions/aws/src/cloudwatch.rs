@@ -1,4 +1,4 @@
-//! `CloudWatch`: how alarms are set up and stand, what their history says, and what moves one.
+//! CloudWatch: reads alarms and their history, sets an alarm's state, publishes and reads datapoints.
 
 mod alarms;
 mod history;
@@ -13,7 +13,7 @@ pub use metric::{Metric, Period};
 
 use crate::{client::Connection, error::Failure};
 
-/// As many characters as a `StateReason` takes (API reference, `SetAlarmState`).
+/// The most characters of a `StateReason` (API reference, `SetAlarmState`).
 const MAX_REASON: usize = 1023;
 
 /// `CloudWatch` in one Region.
@@ -45,7 +45,7 @@ impl State {
         }
     }
 
-    /// From what `CloudWatch` writes; none if it is none of the three.
+    /// The state that CloudWatch writes as `text`; none if it is none of the three.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.as_str() == text)
@@ -67,15 +67,15 @@ impl CloudWatch {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// Forces this alarm to ALARM, sent once. It lasts only until the alarm is next evaluated, which may be
-    /// seconds, and is then seen in the history alone; the actions are started if the state changes (API
-    /// reference, `SetAlarmState`). A reason that is too long is cut at its end.
+    /// Forces this alarm to ALARM. Sent once. The state lasts until the alarm is next evaluated, which may be
+    /// seconds; after that only the history shows it. CloudWatch starts the alarm's actions if the state changes
+    /// (API reference, `SetAlarmState`). A reason that is too long is cut at its end.
     #[cfg(feature = "inject")]
     pub async fn force(&self, name: &str, reason: &str) -> CallOutcome {
         self.set_state(name, State::Alarm, reason).await
     }
 
-    /// Sets this alarm to OK, sent once.
+    /// Sets this alarm to OK. Sent once.
     pub async fn set_back(&self, name: &str, reason: &str) -> CallOutcome {
         self.set_state(name, State::Ok, reason).await
     }
@@ -90,7 +90,7 @@ impl CloudWatch {
     }
 }
 
-/// The first so many characters.
+/// The first `most` characters.
 fn cut(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).map_or(text, |(at, _)| &text[..at])
 }

@@ -1,4 +1,4 @@
-//! The environment of a function, read once.
+//! Settings of a function, read once from its environment variables.
 
 use std::time::Duration;
 
@@ -9,49 +9,49 @@ use firedrill_core::{
 };
 use thiserror::Error;
 
-/// What the stack says to its functions.
+/// The settings of a drill function or the watchdog, as the stack's template sets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrillSettings {
-    /// The table that holds every run.
+    /// The name of the DynamoDB table that holds every run.
     pub table: String,
-    /// Who may be drilled where.
+    /// Which applications may be drilled in which environments.
     pub policy: Policy,
-    /// Customer managed keys that the function may use to start an instance again. None for functions that
-    /// start no instances.
+    /// ARNs of the customer managed KMS keys that the function may use to start an instance. Empty for functions
+    /// that start no instances.
     pub kms_key_arns: Vec<String>,
-    /// Where messages to people go, if anywhere.
+    /// The SNS topic that pages are sent to; none if the stack has none.
     pub topic_arn: Option<Arn>,
-    /// RDS may silently drop a failover that comes sooner after another one.
+    /// The shortest time between two failovers of one database: RDS may silently drop one that comes sooner.
     pub cool_down: Duration,
-    /// For so long a finished run is kept.
+    /// How long a finished run is kept.
     pub retention: Duration,
-    /// How fast we look and how long we wait.
+    /// Polling intervals, deadlines and the lease.
     pub timing: Timing,
 }
 
-/// Unless the stack says otherwise.
+/// The cool-down unless the stack sets one.
 const COOL_DOWN_SECONDS: u64 = 600;
 
-/// A function that was set up wrongly. It answers every invocation with this and touches nothing.
+/// Why a function's settings cannot be used. The function answers every invocation with this and touches nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// A variable is not there.
+    /// A variable is not set.
     #[error("the environment variable {0} is missing: the function was not deployed by its template")]
     Missing(&'static str),
-    /// A variable holds something else than it should.
+    /// A variable holds a value of the wrong form.
     #[error("the environment variable {name} is `{value}`, which is not {expected}")]
     Unreadable {
-        /// Which.
+        /// The variable.
         name: &'static str,
-        /// What it holds.
+        /// Its value.
         value: String,
-        /// What it should hold.
+        /// The form that its value should have.
         expected: &'static str,
     },
-    /// Each number can be read, but they cannot all be meant.
+    /// The times contradict each other.
     #[error(transparent)]
     Timing(#[from] TimingError),
-    /// There would be no time left to do anything in.
+    /// The function's timeout leaves no time to drill in.
     #[error(
         "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) leaves no time to drill in: twice \
          FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS ({reserve_ms} ms together) are kept for handing over"
@@ -61,6 +61,20 @@ pub enum ConfigError {
         timeout_ms: u64,
         /// What is kept for handing over.
         reserve_ms: u64,
+    },
+    /// The watchdog's timeout is too short to take a run over: it would write heartbeats, and finish nothing.
+    #[error(
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) is too short for the watchdog: seeing that a lease has \
+         lapsed takes {takeover_ms} ms (FIREDRILL_LEASE_MS, FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS \
+         together), and {kept_ms} ms are kept for handing over"
+    )]
+    TooShortToTakeOver {
+        /// The function's timeout.
+        timeout_ms: u64,
+        /// How long the watchdog must see the same version of a head before it may take the run over.
+        takeover_ms: u64,
+        /// What is kept for handing over.
+        kept_ms: u64,
     },
 }
 
@@ -73,7 +87,7 @@ impl DrillSettings {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads whatever environment `lookup` stands for.
+    /// Reads the variables through `lookup`.
     ///
     /// # Errors
     /// See [`DrillSettings::from_env`].
@@ -114,12 +128,12 @@ impl DrillSettings {
     }
 }
 
-/// What an invocation keeps of its time for handing over: a look that is under way, and a save.
+/// What an invocation keeps of its time for handing over: to end the look under way, and to save.
 pub(crate) const fn reserve_ms(timing: &Timing) -> u64 {
     timing.call_deadline_ms * 2 + timing.margin_ms
 }
 
-/// Variables, by name; and those that every kind of function has.
+/// Environment variables by name, and those that every kind of function has.
 pub(crate) struct Variables<L>(pub L);
 
 impl<L: Fn(&str) -> Option<String>> Variables<L> {
@@ -138,7 +152,7 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
         number.map_err(|_| ConfigError::Unreadable { name, value, expected })
     }
 
-    /// One that need not be there.
+    /// A number, or `otherwise` if the variable is not set.
     pub(crate) fn number_or(&self, name: &'static str, otherwise: u64) -> Result<u64, ConfigError> {
         if self.get(name).is_none() { Ok(otherwise) } else { self.number(name) }
     }
@@ -161,7 +175,7 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
         Ok(Duration::from_secs(seconds))
     }
 
-    /// An empty one is none: a stack need not have a topic, but it has to say so.
+    /// The topic; none if the variable is empty. A stack without a topic must set the variable all the same.
     pub(crate) fn topic(&self) -> Result<Option<Arn>, ConfigError> {
         let name = "FIREDRILL_TOPIC_ARN";
         let value = self.text(name)?;

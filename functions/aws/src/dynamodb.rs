@@ -1,31 +1,31 @@
-//! The record: core's `Store` on one `DynamoDB` table.
+//! Record of runs: core's `Store` and `Journal` on one `DynamoDB` table.
 //!
 //! # Item layout
 //!
-//! Keys `pk` and `sk`, both strings. Moments are RFC 3339 in UTC.
+//! Keys `pk` and `sk`, both strings. Times are RFC 3339 in UTC.
 //!
 //! | item | `pk` | `sk` | attributes |
 //! |---|---|---|---|
-//! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until it is finished; `ttl` from then on |
+//! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until the run is finished; `ttl` once it is |
 //! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
 //! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
-//! | word | `run#RUN_ID` | `said` | `number`, which grows with every word; `release`, `stop`: what people last said about the run; `ttl` |
-//! | stop | `application#APPLICATION` | `stop` | `at`, `by`, `reason`: every run of the application that had begun by then ends early; `ttl` |
-//! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (none: until a person takes it away), `engagedAt`. It is there: it is engaged |
-//! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last could list the open runs |
+//! | operator commands | `run#RUN_ID` | `said` | `number`, which grows with every command; `release`, `stop`: the latest of each; `ttl` |
+//! | stop | `application#APPLICATION` | `stop` | `at`, `by`, `reason`: every run of the application that began before `at` ends early; `ttl` |
+//! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (without it: until an operator deletes the item), `engagedAt`. The switch is engaged while the item exists |
+//! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last listed the open runs |
 //! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
 //! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
-//! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run that pulls this alarm, from its intent until it is finished |
+//! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run whose trigger this alarm is, from its intent until it is finished |
 //! | newest change | `alarm#ALARM_ARN` | `newest` | `at` and `state` of the newest change that is remembered |
-//! | entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `JournalEntry`: what a failover function did about this change; no `done` as long as an invocation has it in hand; `ttl` |
+//! | journal entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `JournalEntry`: what a failover function did about this change; no `done` until an invocation has concluded it; `ttl` |
 //!
-//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; a plan's ends in `#plan`, so that it is in no drill's
-//! list and counts in no cadence. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by
-//! time; index `open` (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is
-//! read consistently before anyone acts on it.
+//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; that of a plan ends in `#plan`, so that no list of a drill's runs
+//! and no cadence counts it. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by time; index `open`
+//! (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is read consistently before a run
+//! is changed.
 //!
-//! A head names its `layout`. One that this version does not know is not parsed, let alone touched.
-//! `ttl` (seconds since 1970) is retention only; no lock and no deadline rests on it.
+//! A head holds its `layout`. A head of a layout that this version does not know is neither parsed nor changed.
+//! `ttl` (seconds since 1970) is for retention only: no lock and no deadline depends on it.
 
 mod begin;
 mod control_state;
@@ -52,7 +52,7 @@ use firedrill_core::{
 
 use crate::{client::Connection, error::Failure};
 
-/// One item, as the SDK has it.
+/// One item, in the SDK's type.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The table that holds every run.
@@ -66,8 +66,7 @@ pub struct RunTable {
 }
 
 impl RunTable {
-    /// The table of this name in the home Region. `deadline` bounds every call, what is tried again
-    /// included.
+    /// The table of this name in the home Region. `deadline` bounds every method, retries included.
     #[must_use]
     pub fn new(connection: &Connection, name: &str, retention: Duration, deadline: Duration) -> Self {
         Self {
@@ -79,21 +78,21 @@ impl RunTable {
         }
     }
 
-    /// A put of this item, to be completed by a condition.
+    /// A put of this item, to which the caller adds a condition.
     fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
         Put::builder().table_name(&self.name).set_item(Some(item))
     }
 
-    /// Bounds what is done in several calls.
+    /// Awaits several calls until the table's deadline.
     async fn within<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.deadline, Box::pin(work)).await {
             Ok(done) => done,
-            Err(_) => Err(StoreError::Unknown(format!("not within {} ms", self.deadline.as_millis()))),
+            Err(_) => Err(StoreError::Unknown(format!("no answer within {} ms", self.deadline.as_millis()))),
         }
     }
 }
 
-/// The loop goes on and tries again, so nobody else says so.
+/// Logs a failed write: the loop tries again, and does not log it.
 fn not_written(id: &RunId, error: &StoreError) {
     tracing::warn!(runId = %id, %error, "the record was not written; tried again at the next look");
 }
@@ -115,7 +114,7 @@ impl Store for RunTable {
         Box::pin(self.load_request(id)).await
     }
 
-    /// Sent once. If its answer is lost, the loop looks at the head before it writes again.
+    /// Sent once. If the answer is lost, the loop reads the head before it writes again.
     async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
         if next.phase == Phase::Injecting
             && let Some(trigger) = &next.trigger

@@ -1,4 +1,4 @@
-//! EC2: instances, their volumes and status checks; stop and start.
+//! EC2: reads instances, their volumes and status checks; stops and starts instances.
 
 mod read;
 
@@ -18,9 +18,9 @@ use crate::{
     error::{Failure, Proof},
 };
 
-/// As many ids as `DescribeInstanceStatus` takes.
+/// The most ids that `DescribeInstanceStatus` takes.
 const MAX_STATUS_IDS: usize = 100;
-/// A page: one target that is missed for want of its page would be worse than a few calls more.
+/// Instances on one page of `DescribeInstances`.
 const PAGE: i32 = 100;
 
 /// EC2 in one Region.
@@ -30,24 +30,24 @@ pub struct Ec2 {
     mutating: Client,
 }
 
-/// What `DryRun` said.
+/// The answer to a call with `DryRun`.
 #[cfg(feature = "inject")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DryRun {
-    /// We may.
+    /// Our role may send the call.
     Allowed,
-    /// We may not.
+    /// Our role may not: AWS's message.
     Denied(String),
-    /// It could not be told.
+    /// The answer shows neither: why.
     Unknown(String),
 }
 
-/// What both status checks of a running instance say.
+/// The status checks of a running instance, system and instance, together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
     /// Both passed.
     Ok,
-    /// Not both of them, so far.
+    /// One of them failed, or has not passed yet.
     NotOk,
 }
 
@@ -58,8 +58,7 @@ impl Ec2 {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// Those of these instances that exist. By filter, not by id: one that is gone is then missing
-    /// from the answer and does not fail it.
+    /// Those of these instances that exist. Asked for by filter, not by id: a call by id fails if one is gone.
     ///
     /// # Errors
     /// A page could not be read.
@@ -71,7 +70,7 @@ impl Ec2 {
         Ok(found)
     }
 
-    /// The instances that carry all of these tags, terminated ones left out.
+    /// The instances that carry all of these tags, without terminated ones.
     ///
     /// # Errors
     /// A page could not be read; or no tag was given, which would mean all instances.
@@ -138,7 +137,7 @@ impl Ec2 {
         Ok(answer.disable_api_stop.and_then(|value| value.value))
     }
 
-    /// The status checks of these running instances. One that the answer lacks is not in it.
+    /// The status checks of these running instances, by instance id; none for one that the answer lacks.
     ///
     /// # Errors
     /// A page could not be read; or one of the instances is gone.
@@ -161,8 +160,7 @@ impl Ec2 {
         Ok(found)
     }
 
-    /// Stops all of these instances with one call, sent once. Never with force: their file systems
-    /// are flushed.
+    /// Stops all of these instances with one call, sent once. Never with `Force`, so that file systems are flushed.
     #[cfg(feature = "inject")]
     pub async fn stop(&self, ids: &[String]) -> CallOutcome {
         if ids.is_empty() {
@@ -187,7 +185,7 @@ impl Ec2 {
         )
     }
 
-    /// Whether we may stop these instances. Touches nothing.
+    /// Whether our role may stop these instances. A dry run: changes nothing.
     #[cfg(feature = "inject")]
     pub async fn may_stop(&self, ids: &[String]) -> DryRun {
         if ids.is_empty() {
@@ -198,7 +196,7 @@ impl Ec2 {
         dry_run(sent.err().map(|error| Failure::of("ec2:StopInstances", &error)))
     }
 
-    /// Whether we may start these instances. Touches nothing.
+    /// Whether our role may start these instances. A dry run: changes nothing.
     #[cfg(feature = "inject")]
     pub async fn may_start(&self, ids: &[String]) -> DryRun {
         if ids.is_empty() {
@@ -210,7 +208,7 @@ impl Ec2 {
     }
 }
 
-/// A dry run that is allowed is answered with an error, which says so.
+/// AWS answers an allowed dry run with the error `DryRunOperation` (API reference, `DryRun`).
 #[cfg(feature = "inject")]
 fn dry_run(failure: Option<Failure>) -> DryRun {
     match failure {
@@ -221,7 +219,7 @@ fn dry_run(failure: Option<Failure>) -> DryRun {
     }
 }
 
-/// No ids at all means *all instances* to EC2's reads, and nothing good to its other calls.
+/// The outcome without ids, which EC2's reads take for *all instances*: not sent.
 fn nothing_named() -> CallOutcome {
     CallOutcome::NotExecuted {
         code: "NothingNamed".to_owned(),

@@ -1,4 +1,4 @@
-//! Elastic Load Balancing: target groups and the health of their targets.
+//! Elastic Load Balancing: target groups, and the health of their targets.
 
 use aws_sdk_elasticloadbalancingv2::{
     Client,
@@ -18,18 +18,19 @@ pub struct LoadBalancing {
 pub struct Target {
     /// An instance id or an address.
     pub id: String,
-    /// How it is.
+    /// Its health.
     pub health: Health,
 }
 
-/// How a target is.
+/// The health of a target, as far as a drill needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It gets traffic.
+    /// The load balancer sends it requests (`healthy`).
     Healthy,
-    /// It does not, though it should.
+    /// It should get requests, and does not: any state but those of the other variants, an unknown one included.
     Unhealthy,
-    /// It is being taken out, or no load balancer uses the target group: nobody expects it to serve.
+    /// It need not serve: it is being deregistered (`draining`), or no load balancer uses the target group
+    /// (`unused`).
     NotExpected,
 }
 
@@ -40,7 +41,7 @@ impl LoadBalancing {
         Self { reads: Client::new(connection.reads()) }
     }
 
-    /// The target groups of these VPCs whose targets are instances or addresses.
+    /// The ARNs of the target groups of these VPCs whose targets are instances or addresses.
     ///
     /// # Errors
     /// A page could not be read.
@@ -62,7 +63,7 @@ impl LoadBalancing {
         Ok(found)
     }
 
-    /// The targets of a target group. One page is all there is.
+    /// The targets of a target group. The answer has no further pages.
     ///
     /// # Errors
     /// It could not be read.

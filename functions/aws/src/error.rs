@@ -1,34 +1,34 @@
-//! What an error of AWS proves.
+//! Errors of AWS calls, and what each proves: whether the call was executed.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use firedrill_core::{CallOutcome, ports::StoreError};
 
-/// What is known of a call that was not answered well.
+/// What the error of a call proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// It was not executed, and may be if sent again.
+    /// The call was not executed; sent again, it may be (throttled, out of capacity).
     Again,
-    /// It was not executed: we may not.
+    /// The call was not executed: our role has no permission for it.
     Denied,
-    /// It was not executed, and will not be.
+    /// The call was not executed, and sent again it would be refused again.
     Refused,
-    /// Nothing. It may have been executed.
+    /// Nothing: the call may have been executed.
     Nothing,
 }
 
-/// A call to AWS that was not answered well.
+/// A failed call to AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Such as `ec2:StopInstances`.
+    /// The IAM action, such as `ec2:StopInstances`.
     pub action: &'static str,
-    /// What it proves.
+    /// What the error proves.
     pub proof: Proof,
-    /// AWS's error code; empty without an answer.
+    /// AWS's error code; empty if AWS did not answer.
     pub code: String,
-    /// What AWS, or the SDK, said.
+    /// The message of AWS, or of the SDK if AWS did not answer; cut after 600 characters.
     pub message: String,
 }
 
@@ -48,7 +48,36 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Codes by which AWS says "not now". Some come with a status of 5xx, want of capacity among them.
+/// Why a read, bounded by a deadline, gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// AWS, or the SDK, answered with an error.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The deadline passed first.
+    #[error("AWS did not answer within {deadline_ms} ms")]
+    Late {
+        /// The deadline, in milliseconds.
+        deadline_ms: u128,
+    },
+}
+
+/// Awaits this read until the deadline.
+///
+/// # Errors
+/// The read failed, or the deadline passed.
+pub async fn read_within<T>(
+    deadline: Duration,
+    read: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, ReadError> {
+    match tokio::time::timeout(deadline, read).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(ReadError::Late { deadline_ms: deadline.as_millis() }),
+    }
+}
+
+/// Codes that prove that a call was not executed and may be later: throttling, want of capacity, conflicts. Some
+/// of them come with a status of 5xx.
 const NOT_NOW: [&str; 20] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -72,18 +101,19 @@ const NOT_NOW: [&str; 20] = [
     "ReplicatedWriteConflictException",
 ];
 
+/// Codes that prove that our role has no permission.
 const DENIED: [&str; 7] = [
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
-    // SNS's word.
+    // SNS's code.
     "AuthorizationError",
     "NotAuthorized",
     "UnauthorizedException",
     "UnauthorizedOperation",
 ];
 
-/// What an answer with this code and status proves.
+/// What an answer with this error code and HTTP status proves.
 #[must_use]
 pub fn proof(code: &str, status: u16) -> Proof {
     if NOT_NOW.contains(&code) {
@@ -98,7 +128,7 @@ pub fn proof(code: &str, status: u16) -> Proof {
 }
 
 impl Failure {
-    /// Reads an error of the SDK.
+    /// The failure that this error of the SDK means. The request's id, if AWS sent one, ends the message.
     pub fn of<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -108,14 +138,14 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 proof(answer.err().code().unwrap_or_default(), answer.raw().status().as_u16())
             }
-            // Not sent, not answered in time, or answered in a way that nobody can read.
+            // Not sent, not answered in time, or answered in a form that the SDK cannot read.
             _ => Proof::Nothing,
         };
-        let (code, said, request) = match error.as_service_error().map(ProvideErrorMetadata::meta) {
+        let (code, text, request) = match error.as_service_error().map(ProvideErrorMetadata::meta) {
             Some(meta) => (meta.code(), meta.message(), meta.extra("aws_request_id")),
             None => (None, None, None),
         };
-        let mut message = said.map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned);
+        let mut message = text.map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned);
         if let Some(cut) = message.char_indices().nth(600).map(|(at, _)| at) {
             message.truncate(cut);
             message.push('…');
@@ -128,7 +158,7 @@ impl Failure {
         Self { action, proof, code: code.unwrap_or_default().to_owned(), message }
     }
 
-    /// For a mutating call.
+    /// The outcome, if the call was a mutating one.
     #[must_use]
     pub fn into_outcome(self) -> CallOutcome {
         match self.proof {
@@ -146,7 +176,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure.proof {
             Proof::Denied | Proof::Refused => Self::Refused(failure.to_string()),
-            // Throttled: not done, but worth another try, which the loop makes of an unknown only.
+            // Throttled is `Unknown` too: the loop tries again only what is unknown.
             Proof::Again | Proof::Nothing => Self::Unknown(failure.to_string()),
         }
     }

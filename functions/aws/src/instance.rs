@@ -1,4 +1,4 @@
-//! The instance drill: EC2 instances are stopped, and started again.
+//! Instance drill: stops EC2 instances, and starts them again.
 
 mod clients;
 mod detection;
@@ -33,7 +33,6 @@ use clients::SharedClients;
 pub use clients::{InstanceDrills, RegionalClients};
 
 use crate::{
-    client::Connection,
     clock::SystemClock,
     config::DrillSettings,
     interval::when_due,
@@ -42,29 +41,30 @@ use crate::{
     stop_conditions::{self, StopConditions},
 };
 
-/// One instance drill, as far as one invocation carries it.
+/// One instance drill, for one invocation.
 #[derive(Debug)]
 pub struct InstanceDrill {
     aws: RegionalClients,
-    connection: Connection,
-    config: DrillSettings,
+    settings: DrillSettings,
     prober: Prober,
     pager: Pager,
     request: Request,
     target: InstanceTarget,
     clock: SystemClock,
-    /// When AWS was last asked; none when it should be asked at once.
+    /// When AWS was last polled, in time since the invocation began; none if it is to be polled at once.
     last_aws: Option<Duration>,
     last_phase: Option<Phase>,
+    /// The latest readiness; none until the first look.
     prepared: Option<Readiness>,
     #[cfg(feature = "inject")]
     choice: prepare::Choice,
-    /// The Auto Scaling groups of the targets, as far as they were ever seen.
+    /// Every Auto Scaling group that a target was seen in.
     known_groups: BTreeSet<String>,
-    /// What the record knows of the targets' states.
+    /// The recorded states of the targets, by instance id.
     states: BTreeMap<String, String>,
-    /// Steps that were on their way at the last look: not asked for again before the next one.
+    /// Undo steps that were under way at the last look; they are not called again before the next look.
     busy: Vec<StepObservation>,
+    /// When the detection alarm went to ALARM.
     detected: Option<Timestamp>,
     stop_conditions: StopConditions,
 }
@@ -84,28 +84,28 @@ impl Drill for InstanceDrill {
                 when_due(ask_aws, this.detection(run)),
             )
         };
-        // Again at each look: what was true of an instance when the baseline began may be so no more when it holds.
+        // At every look: an instance may have changed since the baseline began.
         #[cfg(feature = "inject")]
         let (looks, found) =
             tokio::join!(looks, when_due(untouched && ask_aws && !run.has_successor(), this.prepare()));
         #[cfg(not(feature = "inject"))]
         let looks = looks.await;
-        let (answers, looked, stopping, raised) = looks;
+        let (answers, looked, stop_look, raised) = looks;
         #[cfg(feature = "inject")]
         findings.extend(found.and_then(|found| self.note_prepared(found)));
 
         let mut observed = Observation {
             answers,
             prepared: self.prepared.clone().filter(|_| untouched),
-            stop: stopping.and_then(|looked| self.stop_conditions.note(looked)),
-            // Starting an instance moves no traffic: nobody asks for these two.
+            stop: stop_look.and_then(|looked| self.stop_conditions.note(looked)),
+            // Starting an instance moves no traffic, so these two decide nothing.
             primary: Tristate::Yes,
             foreign_alarm: Tristate::No,
             undone: self.busy.clone(),
             ..Observation::default()
         };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-            observed.gates = gate::from_request(&self.request, &self.config.policy, self.clock.now());
+            observed.gates = gate::from_request(&self.request, &self.settings.policy, self.clock.now());
         }
         if checking {
             observed.gates.push(self.stop_conditions.gate());
@@ -115,10 +115,10 @@ impl Drill for InstanceDrill {
             self.known_groups.extend(look.groups);
             observed.looked = Some(look.at);
             observed.in_place = look.in_place;
-            let on_its_way = |step: &StepObservation| {
+            let only_busy = |step: &StepObservation| {
                 if *step == StepObservation::Busy { StepObservation::Busy } else { StepObservation::Unknown }
             };
-            self.busy = look.undone.iter().map(on_its_way).collect();
+            self.busy = look.undone.iter().map(only_busy).collect();
             observed.undone = look.undone;
         }
         if let Some(raised) = raised.flatten() {
@@ -138,7 +138,7 @@ impl Drill for InstanceDrill {
 
     async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
         let states = self.states.iter().map(|(id, state)| format!("{id}: {state}."));
-        self.pager.page(run, page, &states.collect::<Vec<_>>()).await
+        self.pager.page(run, page, &states.collect::<Vec<_>>()).await.map_err(|error| error.to_string())
     }
 }
 
@@ -148,31 +148,29 @@ impl Inject for InstanceDrill {
         self.last_aws = None;
         self.busy.clear();
         match run.undo.first() {
-            // What the record says is taken back is what is done: never anything else.
+            // Exactly the instances that the undo on record starts again.
             Some(step) => self.aws.ec2.stop(&step.resources).await,
             None => self.aws.ec2.stop(&[]).await,
         }
     }
 
     async fn plan(&mut self, _run: &Run) -> Plan {
-        Box::pin(self.look_ahead()).await
+        Box::pin(self.plan_run()).await
     }
 }
 
 impl InstanceDrill {
     fn new(
         aws: RegionalClients,
-        connection: Connection,
         shared: SharedClients,
         request: Request,
         target: InstanceTarget,
         clock: SystemClock,
     ) -> Self {
-        let SharedClients { config, prober, pager } = shared;
+        let SharedClients { settings, prober, pager } = shared;
         Self {
             aws,
-            connection,
-            config,
+            settings,
             prober,
             pager,
             stop_conditions: StopConditions::of(&request),
@@ -191,25 +189,25 @@ impl InstanceDrill {
         }
     }
 
-    /// Looks at what would end the run early.
+    /// Reads the alarms and asks the probes that would end the run early.
     async fn look_at_stop_conditions(&self) -> stop_conditions::StopLook {
         self.stop_conditions
-            .look(&self.connection, &self.prober, &self.clock, self.config.timing.call_deadline())
+            .look(&self.aws.connection, &self.prober, &self.clock, self.settings.timing.call_deadline())
             .await
     }
 
-    /// AWS is asked now and then, at once after an act and when a phase begins.
+    /// Whether AWS is to be polled now: after its interval, and at once after an act or when a phase begins.
     fn is_aws_due(&mut self, phase: Phase) -> bool {
-        let (now, pause) = (self.clock.elapsed(), Duration::from_millis(self.config.timing.aws_poll_ms));
-        let began = self.last_phase.replace(phase) != Some(phase);
-        let due = began || self.last_aws.is_none_or(|last| now.saturating_sub(last) >= pause);
+        let (now, pause) = (self.clock.elapsed(), Duration::from_millis(self.settings.timing.aws_poll_ms));
+        let is_new_phase = self.last_phase.replace(phase) != Some(phase);
+        let due = is_new_phase || self.last_aws.is_none_or(|last| now.saturating_sub(last) >= pause);
         if due {
             self.last_aws = Some(now);
         }
         due
     }
 
-    /// Which states the record does not know yet.
+    /// The targets' states as evidence, where they differ from the recorded ones.
     fn note_states(&mut self, look: &targets::Look) -> Option<Evidence> {
         let changed: BTreeMap<String, String> = look
             .states

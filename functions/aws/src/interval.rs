@@ -1,6 +1,6 @@
-//! What is not asked at every look.
+//! Reads that are not made at every look, because they are polled at an interval of their own.
 
-/// Does it only if it is due. Boxed: each of these futures holds several calls.
+/// Awaits this work if it is due. Boxed, because each of these futures holds those of several calls.
 pub(crate) async fn when_due<T>(due: bool, work: impl Future<Output = T>) -> Option<T> {
     if due { Some(Box::pin(work).await) } else { None }
 }

@@ -1,4 +1,4 @@
-//! KMS: whose a key is.
+//! KMS: whether AWS or the customer manages a key.
 
 use aws_sdk_kms::{Client, types::KeyManagerType};
 use firedrill_core::Tristate;
@@ -21,10 +21,10 @@ impl Kms {
         Self { reads: Client::new(connection.reads()) }
     }
 
-    /// Whether AWS manages this key. Unknown if we may not read it, or it is not there.
+    /// Whether AWS manages this key. Unknown if our role may not read it, it does not exist, or `arn` is empty.
     ///
     /// # Errors
-    /// It could not be read this time.
+    /// The call failed in a way that a later one need not.
     pub async fn aws_managed(&self, arn: &str) -> Result<Tristate, Failure> {
         if arn.is_empty() {
             return Ok(Tristate::Unknown);

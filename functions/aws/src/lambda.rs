@@ -1,4 +1,4 @@
-//! Functions: each reads its configuration, then answers one invocation after the other.
+//! Lambda handlers: each reads its settings once, then answers one invocation after the other.
 
 #[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
 mod drill;
@@ -19,20 +19,21 @@ use tracing_subscriber::EnvFilter;
 #[cfg(feature = "watchdog")]
 pub use watchdog::serve_watchdog;
 
-/// Why an invocation was not answered. The name becomes the `errorType` that callers and alarms see.
+/// Why an invocation failed.
 #[derive(Clone)]
 struct Failed {
+    /// A stable name: the `errorType` that callers and alarms see.
     name: &'static str,
     text: String,
 }
 
 impl Failed {
-    const fn wrong_configuration(text: String) -> Self {
-        Self { name: "WrongConfiguration", text }
+    fn wrong_configuration(error: impl fmt::Display) -> Self {
+        Self { name: "WrongConfiguration", text: error.to_string() }
     }
 }
 
-/// As the runtime logs it, once.
+/// The form in which the runtime logs it, once.
 impl fmt::Debug for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.text)
@@ -45,13 +46,13 @@ impl From<Failed> for Diagnostic {
     }
 }
 
-/// A name of this invocation alone: a retry keeps the request id and is another one all the same.
+/// The name of this invocation: a retry by Lambda keeps the request id, so a random part is added.
 fn owner(context: &Context) -> String {
     format!("{}/{:08x}", context.request_id, fastrand::u32(..))
 }
 
-/// Serves invocations until Lambda ends the process. A function that is set up wrongly answers every one
-/// with what is wrong.
+/// Serves invocations until Lambda ends the process. A function with wrong settings fails every invocation, with what
+/// is wrong.
 fn run<H>(
     set_up: impl Future<Output = Result<H, Failed>>,
     answer: &impl AsyncFn(&H, LambdaEvent<Value>) -> Result<Value, Failed>,

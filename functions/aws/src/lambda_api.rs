@@ -1,4 +1,4 @@
-//! AWS Lambda as a service that is asked: how a function behind an alarm is configured.
+//! Lambda's API: reads the configuration of a function behind an alarm.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use crate::{
     error::{Failure, proof},
 };
 
-/// AWS Lambda in one Region: that of the functions.
+/// Lambda's API in one Region: that of the functions.
 #[derive(Clone, Debug)]
 pub struct LambdaApi {
     reads: Client,
 }
 
-/// How a function is configured.
+/// The configuration of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionConfiguration {
     /// Its ARN.
     pub arn: String,
-    /// How long one invocation may take; none if the answer does not say.
+    /// The timeout of one invocation; none if the answer does not say.
     pub timeout_seconds: Option<u32>,
     /// Whether it can be invoked. An idle function is `Inactive`, and its first invocation fails
     /// (developer guide, *Lambda function states*).
@@ -38,11 +38,11 @@ impl LambdaApi {
         Self { reads: Client::new(connection.reads()) }
     }
 
-    /// How this function, or this version or alias of it, is configured; none if there is none.
+    /// The configuration of this function, or of this version or alias of it; none if it does not exist.
     ///
     /// # Errors
-    /// It could not be read; or its environment could not be decrypted, which Lambda says inside an
-    /// answer that is otherwise good (API reference, `EnvironmentResponse`).
+    /// It could not be read; or its environment could not be decrypted, which Lambda reports inside an answer that is
+    /// otherwise complete (API reference, `EnvironmentResponse`).
     pub async fn configuration(&self, function_arn: &str) -> Result<Option<FunctionConfiguration>, Failure> {
         let call = self.reads.get_function_configuration().function_name(function_arn);
         match call.send().await {
@@ -54,11 +54,11 @@ impl LambdaApi {
         }
     }
 
-    /// How many invocations this function may have at a time, if that is set. Zero means that nobody
-    /// can invoke it (developer guide, *Reserved concurrency*).
+    /// The reserved concurrency of this function, if it is set. At zero, the function cannot be invoked (developer
+    /// guide, *Reserved concurrency*).
     ///
     /// # Errors
-    /// It could not be read, or there is no such function.
+    /// It could not be read, or the function does not exist.
     pub async fn reserved_concurrency(&self, function_arn: &str) -> Result<Option<i32>, Failure> {
         let call = self.reads.get_function_concurrency().function_name(unqualified(function_arn));
         let answer = call.send().await;

@@ -1,13 +1,12 @@
-//! Everything that Firedrill asks of AWS, and the only crate that names `aws_sdk_*`.
+//! AWS adapters of Firedrill: the only crate that names `aws_sdk_*`.
 //!
-//! One file and one feature per service. An adapter has only the calls that are needed, reads every
-//! page, and never sends an empty list of ids: to EC2 that would mean *all instances*. What a call
-//! failed with becomes a `Failure`, which says what the answer proves. Decisions are
-//! `firedrill_core`'s.
+//! One file and one feature per service. An adapter has only the calls that Firedrill needs, reads every
+//! page of an answer, and never sends an empty list of ids: EC2 takes one for *all instances*. A failed
+//! call becomes a `Failure`, which says what the answer proves. `firedrill_core` makes the decisions.
 //!
-//! What causes a failure is behind the feature `inject`, which the watchdog is built without.
+//! The calls that inject a failure are behind the feature `inject`. The watchdog is built without it.
 //!
-//! **Absences.** No adapter repeats a mutating call, none spawns a task that is not awaited, and only
+//! **Absences.** No adapter sends a mutating call twice, none spawns a task that nobody awaits, and only
 //! [`clock`] reads a clock.
 
 pub mod clock;
@@ -43,6 +42,8 @@ pub mod kms;
 pub mod lambda;
 #[cfg(feature = "lambda-api")]
 pub mod lambda_api;
+#[cfg(any(feature = "undo-cdn", feature = "undo-db", all(feature = "undo-instance", feature = "inject")))]
+mod not_ready;
 #[cfg(feature = "sns")]
 pub mod pager;
 #[cfg(feature = "http")]
@@ -59,3 +60,5 @@ pub mod sns;
 mod stop_conditions;
 #[cfg(feature = "watchdog")]
 pub mod watchdog_drill;
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
+pub mod wrong_drill;

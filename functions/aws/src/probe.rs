@@ -1,7 +1,7 @@
-//! Probes that ask the application itself, as a new user would: with a connection of their own.
+//! Probes of the application: each asks over a connection of its own, as a new user would.
 //!
-//! What a user would have seen as a failure is *no*. What is our own fault is *unknown*: a probe that
-//! means an address we refuse, a document too large to read, a machine out of sockets.
+//! A failure that a user would have seen is *no*. A fault of ours is *unknown*: a probe of an address that we
+//! refuse, a body too large to read, a machine out of sockets.
 
 mod address;
 mod http;
@@ -18,17 +18,17 @@ use firedrill_core::{
 
 use crate::clock::SystemClock;
 
-/// What a probe saw: yes, no or unknown, and what exactly.
+/// The result of a probe: yes, no or unknown, and the detail that the record holds.
 pub(crate) type ProbeResult = (Tristate, String);
 
-/// Asks applications.
+/// Asks the probes of applications.
 #[derive(Clone, Debug)]
 pub struct Prober {
     http: reqwest::Client,
 }
 
 impl Prober {
-    /// One for a whole function; reads the root certificates.
+    /// The one prober of a function. Reads the root certificates.
     ///
     /// # Errors
     /// TLS cannot be set up.
@@ -36,19 +36,19 @@ impl Prober {
         Ok(Self { http: http::client()? })
     }
 
-    /// Asks over HTTP.
+    /// Asks an HTTP probe.
     pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> ProbeAnswer {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         timed(clock, deadline, http::ask(&self.http, probe)).await
     }
 
-    /// Asks who serves: whether the primary does, and whether the standby does.
+    /// Asks an identity probe: whether the primary serves, and whether the standby does.
     pub async fn identity(&self, clock: &SystemClock, probe: &IdentityProbe) -> (ProbeAnswer, ProbeAnswer) {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         let asked = clock.now();
         let (named, detail) = match tokio::time::timeout(deadline, identity::ask(&self.http, probe)).await {
             Ok(look) => look,
-            Err(_) => (identity::Named::Nobody, format!("no answer within {} ms", deadline.as_millis())),
+            Err(_) => (identity::Named::Neither, format!("no answer within {} ms", deadline.as_millis())),
         };
         let (answered, detail) = (clock.now(), Some(short(detail)));
         let answer = |seen| ProbeAnswer { seen, asked, answered, detail: detail.clone() };
@@ -63,7 +63,7 @@ impl Prober {
     }
 }
 
-/// Asks, until the deadline: whoever has not answered by then is down for its users.
+/// Awaits an answer until the deadline. No answer by then is a *no*: users would not wait longer.
 async fn timed(
     clock: &SystemClock,
     deadline: Duration,
@@ -77,7 +77,7 @@ async fn timed(
     ProbeAnswer { seen, asked, answered: clock.now(), detail: Some(short(detail)) }
 }
 
-/// At most 200 characters: details are compared and kept.
+/// Cuts a detail after 200 characters: details are compared and recorded.
 pub(crate) fn short(mut text: String) -> String {
     if let Some((cut, _)) = text.char_indices().nth(200) {
         text.truncate(cut);
@@ -91,7 +91,8 @@ fn next<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     error.source()
 }
 
-/// What a connection failed with. Short and stable, so that equal answers become one item.
+/// The result of a failed connection. The detail is short and stable, so that equal answers become one item of
+/// evidence.
 fn failed(error: &(dyn Error + 'static)) -> ProbeResult {
     let chain = || std::iter::successors(Some(error), next);
     if let Some(refused) = chain().find_map(<dyn Error>::downcast_ref::<address::Refused>) {
@@ -101,7 +102,7 @@ fn failed(error: &(dyn Error + 'static)) -> ProbeResult {
         return (Tristate::No, "the name does not resolve".to_owned());
     }
     if let Some(error) = chain().find_map(<dyn Error>::downcast_ref::<io::Error>) {
-        // Out of file descriptors or ports: ours.
+        // Out of file descriptors (23 `ENFILE`, 24 `EMFILE`) or ports: a fault of ours.
         if matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == io::ErrorKind::AddrNotAvailable {
             return (Tristate::Unknown, format!("this machine could not connect: {error}"));
         }

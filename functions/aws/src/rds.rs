@@ -1,4 +1,4 @@
-//! RDS: clusters and instances of databases, what RDS says about them, and failing one over.
+//! RDS: reads clusters, instances and events; fails a database over.
 
 mod read;
 
@@ -26,7 +26,7 @@ impl Rds {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// This cluster; none if there is none. Asked for by its id, it is all that the answer can hold.
+    /// This cluster; none if it does not exist. Asked for by its id, so the answer has one page.
     ///
     /// # Errors
     /// It could not be read; or no id was given, which would mean all clusters.
@@ -42,7 +42,7 @@ impl Rds {
         }
     }
 
-    /// This instance; none if there is none. Asked for by its id, it is all that the answer can hold.
+    /// This instance; none if it does not exist. Asked for by its id, so the answer has one page.
     ///
     /// # Errors
     /// It could not be read; or no id was given, which would mean all instances.
@@ -59,8 +59,7 @@ impl Rds {
         }
     }
 
-    /// The instances of this cluster, by the filter `db-cluster-id`. Which of them is the writer, only
-    /// the cluster says.
+    /// The instances of this cluster, by the filter `db-cluster-id`. Only the cluster's description names the writer.
     ///
     /// # Errors
     /// A page could not be read; or no id was given, which would mean all instances.
@@ -77,10 +76,10 @@ impl Rds {
         Ok(found)
     }
 
-    /// What RDS says happened to this cluster or instance from then to then, the first one first. With
-    /// neither an end nor a length, `DescribeEvents` means one hour, and does not say from when (API
-    /// reference): hence `until`. Events are kept for 14 days, come late, and some never do; they carry
-    /// no number such as `RDS-EVENT-0071`, only the sentence and its categories.
+    /// The events of this cluster or instance between `since` and `until`, oldest first. Without an end,
+    /// `DescribeEvents` covers one hour of unstated begin (API reference): hence `until`. RDS keeps events for 14
+    /// days; they come late, and some never do. They hold no number such as `RDS-EVENT-0071`, only a message and
+    /// categories.
     ///
     /// # Errors
     /// A page could not be read; or no id was given, which would mean everything.
@@ -106,9 +105,8 @@ impl Rds {
         Ok(found)
     }
 
-    /// Makes a reader of this cluster its writer: this one, or the one that RDS chooses. Sent once: a
-    /// second one moves the writer again. The answer says that it was begun (API reference,
-    /// `FailoverDBCluster`).
+    /// Makes the reader `target` of this cluster its writer, or the one that RDS chooses. Sent once: a second call
+    /// moves the writer again. RDS answers when the failover has begun (API reference, `FailoverDBCluster`).
     pub async fn fail_over_cluster(&self, id: &str, target: Option<&str>) -> CallOutcome {
         const ACTION: &str = "rds:FailoverDBCluster";
         if let Err(failure) = named(ACTION, id) {
@@ -119,8 +117,8 @@ impl Rds {
         sent.map_or_else(|error| Failure::of(ACTION, &error).into_outcome(), |_| CallOutcome::Done)
     }
 
-    /// Reboots this Multi-AZ instance by a failover to its standby, sent once. RDS refuses it for an
-    /// instance in one zone (API reference, `RebootDBInstance`). The answer says that it was begun.
+    /// Reboots this Multi-AZ instance with a failover to its standby. Sent once. RDS refuses the call for an
+    /// instance in one zone (API reference, `RebootDBInstance`), and answers when the reboot has begun.
     pub async fn reboot_with_failover(&self, id: &str) -> CallOutcome {
         const ACTION: &str = "rds:RebootDBInstance";
         if let Err(failure) = named(ACTION, id) {
@@ -132,7 +130,7 @@ impl Rds {
     }
 }
 
-/// Without an id, reads would mean everything there is.
+/// Refuses an empty id, which reads would take for *all databases*.
 fn named(action: &'static str, id: &str) -> Result<(), Failure> {
     if id.is_empty() {
         let message = "no database was named; not sent".to_owned();
@@ -141,13 +139,13 @@ fn named(action: &'static str, id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// So far back events are asked for: RDS keeps them for 14 days, and clocks differ.
-const LONGEST_LOOK_BACK_MS: i64 = 13 * 86_400_000;
+/// The longest span of events that is asked for: RDS keeps them for 14 days, and clocks differ.
+const MAX_LOOK_BACK_MS: i64 = 13 * 86_400_000;
 
-/// Whole seconds around them, as the API reference writes them; never an end before the beginning, nor a
-/// beginning before what RDS keeps, which are refused.
+/// Begin and end in whole seconds that enclose both times. RDS refuses an end before the begin, and a begin before
+/// the events that it keeps: neither is asked for.
 fn seconds(since: Timestamp, until: Timestamp) -> (DateTime, DateTime) {
-    let earliest = until.as_millis().saturating_sub(LONGEST_LOOK_BACK_MS);
+    let earliest = until.as_millis().saturating_sub(MAX_LOOK_BACK_MS);
     let from = since.as_millis().max(earliest).div_euclid(1000);
     let to = until.max(since).as_millis().div_euclid(1000) + 1;
     (DateTime::from_secs(from), DateTime::from_secs(to))

@@ -1,14 +1,29 @@
-//! How a distribution or a database stands, gathered for core to decide on: the failover functions and the
-//! drills look at them in the same way.
+//! State of a distribution or a database, as core needs it to decide. Drills and failover functions read it here,
+//! so that both see the same.
 
 use firedrill_core::request::Arn;
+use thiserror::Error;
 
 #[cfg(feature = "rds")]
 pub use database::{Database, database_state};
 #[cfg(feature = "cloudfront")]
 pub use distribution::{distribution_id, distribution_state, point};
 
-/// What follows this prefix in the ARN of a resource of this service.
+/// An ARN names a resource of another kind than the one that can fail over.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WrongArn {
+    /// A distribution's ARN was expected.
+    #[error("{0} is not a distribution (arn:aws:cloudfront::ACCOUNT:distribution/ID)")]
+    NotDistribution(Arn),
+    /// A database's ARN was expected.
+    #[error(
+        "{0} is neither a DB cluster (arn:aws:rds:REGION:ACCOUNT:cluster:ID) nor a DB instance \
+         (arn:aws:rds:REGION:ACCOUNT:db:ID)"
+    )]
+    NotDatabase(Arn),
+}
+
+/// What follows `prefix` in the resource part of this ARN; none if the ARN is of another service or kind.
 fn id_of<'a>(arn: &'a Arn, service: &str, prefix: &str) -> Option<&'a str> {
     let id = arn.resource().strip_prefix(prefix)?;
     (arn.service() == service && !id.is_empty()).then_some(id)
@@ -24,28 +39,28 @@ mod distribution {
         request::Arn,
     };
 
+    use super::WrongArn;
     use crate::{
         cloudfront::{CloudFront, Distribution, DistributionSettings},
         error::Failure,
     };
 
-    /// Somebody else changed the distribution since it was looked at.
+    /// Codes that prove that somebody else changed the distribution after our read.
     const LOST_RACE: [&str; 2] = ["PreconditionFailed", "InvalidIfMatchVersion"];
 
     /// The id in the ARN of a distribution.
     ///
     /// # Errors
-    /// It is the ARN of something else.
-    pub fn distribution_id(arn: &Arn) -> Result<&str, String> {
-        super::id_of(arn, "cloudfront", "distribution/").ok_or_else(|| {
-            format!("{arn} is not a distribution (arn:aws:cloudfront::ACCOUNT:distribution/ID)")
-        })
+    /// The ARN is not that of a distribution.
+    pub fn distribution_id(arn: &Arn) -> Result<&str, WrongArn> {
+        super::id_of(arn, "cloudfront", "distribution/").ok_or_else(|| WrongArn::NotDistribution(arn.clone()))
     }
 
-    /// How this distribution stands, and, of the same moment, the configuration to change and its version.
+    /// The state of this distribution with the configuration and the version (`ETag`) of the same read, which a
+    /// change must send back. Tags that could not be read are `None`, which never counts as the opt-in.
     ///
     /// # Errors
-    /// It could not be read. Tags that could not be read are none: nobody may take them for the opt-in.
+    /// The distribution could not be read.
     pub async fn distribution_state(
         cloudfront: &CloudFront,
         id: &str,
@@ -60,8 +75,8 @@ mod distribution {
         Ok((DistributionState { arn, deployed, enabled, origins, origins_by_behavior, tags }, config, etag))
     }
 
-    /// Points these places elsewhere, in the configuration of the look that `etag` is the version of. Sent
-    /// once. A race that was lost changed nothing, and may be won after another look.
+    /// Sets the origins of these behaviours in the configuration whose version is `etag`. Sent once. If somebody
+    /// else changed the distribution first, nothing is changed, and the call may be tried again after another read.
     pub async fn point(
         cloudfront: &CloudFront,
         config: DistributionSettings,
@@ -73,15 +88,15 @@ mod distribution {
     }
 
     fn changes(origins_by_behavior: &BehaviorOrigins) -> BTreeMap<Option<String>, String> {
-        let pattern = |place: &String| (place != DEFAULT_BEHAVIOR).then(|| place.clone());
-        origins_by_behavior.iter().map(|(place, origin)| (pattern(place), origin.clone())).collect()
+        let pattern = |behavior: &String| (behavior != DEFAULT_BEHAVIOR).then(|| behavior.clone());
+        origins_by_behavior.iter().map(|(behavior, origin)| (pattern(behavior), origin.clone())).collect()
     }
 
     fn outcome(failure: Failure) -> CallOutcome {
-        let has_lost = LOST_RACE.contains(&failure.code.as_str());
+        let lost_race = LOST_RACE.contains(&failure.code.as_str());
         match failure.into_outcome() {
             CallOutcome::NotExecuted { code, message, again } => {
-                CallOutcome::NotExecuted { code, message, again: again || has_lost }
+                CallOutcome::NotExecuted { code, message, again: again || lost_race }
             }
             other => other,
         }
@@ -132,12 +147,13 @@ mod database {
         request::Arn,
     };
 
+    use super::WrongArn;
     use crate::{
         error::{Failure, Proof},
         rds::{Event, Rds, Source},
     };
 
-    /// The category of RDS's events about failovers.
+    /// The category of RDS's events about failovers (user guide, *Amazon RDS event categories*).
     const FAILOVER: &str = "failover";
 
     /// A database, by its identifier.
@@ -153,16 +169,11 @@ mod database {
         /// The one with this ARN.
         ///
         /// # Errors
-        /// It is the ARN of something else.
-        pub fn of(arn: &Arn) -> Result<Self, String> {
+        /// The ARN is neither that of a DB cluster nor that of a DB instance, or names no Region.
+        pub fn of(arn: &Arn) -> Result<Self, WrongArn> {
             let id = |prefix| super::id_of(arn, "rds", prefix).map(str::to_owned);
             let found = id("cluster:").map(Self::Cluster).or_else(|| id("db:").map(Self::Instance));
-            found.filter(|_| !arn.region().is_empty()).ok_or_else(|| {
-                format!(
-                    "{arn} is neither a DB cluster (arn:aws:rds:REGION:ACCOUNT:cluster:ID) nor a DB instance \
-                     (arn:aws:rds:REGION:ACCOUNT:db:ID)"
-                )
-            })
+            found.filter(|_| !arn.region().is_empty()).ok_or_else(|| WrongArn::NotDatabase(arn.clone()))
         }
 
         /// Its identifier.
@@ -180,11 +191,11 @@ mod database {
         }
     }
 
-    /// How this database stands. Failovers are looked for in the last `look_back`: the cool-down, or the
+    /// The state of this database. `last_failover` is searched for in the last `look_back`: the cool-down, or the
     /// time since the injection if that is longer.
     ///
     /// # Errors
-    /// A part of it could not be read, or there is no such database.
+    /// A call failed, or no such database exists.
     pub async fn database_state(
         rds: &Rds,
         database: &Database,
@@ -239,20 +250,20 @@ mod database {
     }
 
     fn missing(action: &'static str, code: &str, id: &str) -> Failure {
-        let message = format!("there is no {id}");
+        let message = format!("no database {id} exists");
         Failure { action, proof: Proof::Refused, code: code.to_owned(), message }
     }
 
-    /// When RDS last told of a failover that began or ended. One that it abandoned (RDS-EVENT-0034) or
-    /// that failed (0069) moved nothing; their numbers are not in the answer, only their sentences.
+    /// When RDS last reported a failover that began or ended. One that it abandoned (RDS-EVENT-0034) or that failed
+    /// (RDS-EVENT-0069) moved no writer. The answer holds no event numbers, so the message tells them apart.
     fn last_failover(events: &[Event]) -> Option<Timestamp> {
-        let told = |event: &&Event| {
+        let reported = |event: &&Event| {
             let message = event.message.to_ascii_lowercase();
             event.categories.iter().any(|category| category == FAILOVER)
                 && !message.contains("abandon")
                 && !message.contains("failed")
         };
-        events.iter().filter(told).map(|event| event.at).max()
+        events.iter().filter(reported).map(|event| event.at).max()
     }
 
     #[cfg(test)]
@@ -285,7 +296,7 @@ mod database {
             for wrong in
                 ["arn:aws:rds::1:db:d", "arn:aws:rds:eu-west-2:1:cluster:", "arn:aws:ec2:eu-west-2:1:db:d"]
             {
-                assert!(of(wrong).unwrap_err().contains(wrong));
+                assert!(of(wrong).unwrap_err().to_string().contains(wrong));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Route 53: which health checks watch an alarm.
+//! Route 53: the health checks that watch an alarm.
 
 use aws_sdk_route53::{
     Client,
@@ -7,23 +7,22 @@ use aws_sdk_route53::{
 
 use crate::{client::Connection, error::Failure};
 
-/// Route 53. Like CloudFront it is one for all Regions.
+/// Route 53, which is global, like CloudFront.
 #[derive(Clone, Debug)]
 pub struct Route53 {
     reads: Client,
 }
 
 impl Route53 {
-    /// Route 53, as this connection reaches it.
+    /// A client over this connection.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()) }
     }
 
-    /// The ids of the health checks that watch this alarm. They watch the metric data that it is
-    /// computed from, and not its state: forcing the state does not move them (developer guide, *How
-    /// Route 53 determines the status of health checks that monitor CloudWatch alarms*). There is no
-    /// filter: all health checks of the account are read.
+    /// The ids of the health checks that watch this alarm. They watch the metric data of the alarm, not its state:
+    /// forcing the state does not change them (developer guide, *How Route 53 determines the status of health checks
+    /// that monitor CloudWatch alarms*). The API has no filter, so all health checks of the account are read.
     ///
     /// # Errors
     /// A page could not be read.

@@ -1,10 +1,10 @@
-//! SNS: a page to people, and who is subscribed to a topic.
+//! SNS: publishes pages, and lists the subscriptions of a topic.
 
 use aws_sdk_sns::Client;
 
 use crate::{client::Connection, error::Failure};
 
-/// A subject must have fewer than 100 characters (API reference, `Publish`).
+/// The most characters of a subject: fewer than 100 (API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
 
 /// SNS in one Region: that of the topics.
@@ -14,15 +14,15 @@ pub struct Sns {
     mutating: Client,
 }
 
-/// Who gets what is published to a topic.
+/// A subscription to a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// `lambda`, `email`, `https`, …
     pub protocol: String,
     /// The function's ARN, an address, a URL.
     pub endpoint: String,
-    /// Whether anything is sent there yet. Until somebody confirms a subscription it has
-    /// `PendingConfirmation` in the place of an ARN (API reference, `Subscribe`).
+    /// Whether messages are delivered to it. An unconfirmed subscription has `PendingConfirmation` in place of its
+    /// ARN (API reference, `Subscribe`).
     pub confirmed: bool,
 }
 
@@ -33,12 +33,11 @@ impl Sns {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
 
-    /// Publishes one message, sent once. The subject is made to fit: without line breaks or control
-    /// characters, and short (API reference, `Publish`), and in ASCII, as older versions of that
-    /// reference ask.
+    /// Publishes one message. Sent once. The subject is cut and cleaned of line breaks and control characters (API
+    /// reference, `Publish`), and of characters outside ASCII, which older versions of that reference forbid.
     ///
     /// # Errors
-    /// It was refused, or not answered.
+    /// The call was refused, or not answered.
     pub async fn publish(&self, topic_arn: &str, subject: &str, text: &str) -> Result<(), Failure> {
         let call = self.mutating.publish().topic_arn(topic_arn).set_subject(fitting(subject));
         let sent = call.message(text).send().await;
@@ -66,7 +65,7 @@ impl Sns {
     }
 }
 
-/// The subject as SNS takes it; none if nothing is left of it.
+/// The subject in the form that SNS accepts; none if no character of it is left.
 fn fitting(subject: &str) -> Option<String> {
     let plain = |character: char| match character {
         ' '..='~' => character,

@@ -1,4 +1,4 @@
-//! What ends a run early: alarms and probes that the request names.
+//! Stop conditions: alarms and probes, named in the request, that end a run early.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,30 +14,31 @@ use crate::{
     client::Connection,
     clock::SystemClock,
     cloudwatch::{Alarm, CloudWatch},
+    error::{ReadError, read_within},
     probe::Prober,
 };
 
-/// The stop conditions of one run, as far as one invocation has looked at them.
+/// The stop conditions of one run, with what one invocation has observed of them.
 #[derive(Debug)]
 pub(crate) struct StopConditions {
     alarms: Vec<Arn>,
     probes: Vec<Probe>,
     /// For each probe, how many answers in a row were not a yes.
     in_a_row: Vec<u32>,
-    /// What the latest look says of beginning.
+    /// Whether the run may start, by the latest look.
     gate: GateAnswer,
 }
 
-/// What one look showed.
+/// The observations of one look.
 pub(crate) struct StopLook {
     alarm: Option<Stop>,
     answers: Vec<ProbeAnswer>,
 }
 
 impl StopLook {
-    /// What speaks against beginning: one answer is enough.
+    /// A reason not to start a run: an alarm in ALARM, or one answer of a probe that is not a yes.
     #[cfg(feature = "inject")]
-    pub(crate) fn against(self, stops: &StopConditions) -> Option<Stop> {
+    pub(crate) fn against_start(self, stops: &StopConditions) -> Option<Stop> {
         let Self { alarm, answers } = self;
         alarm.or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
     }
@@ -51,17 +52,18 @@ impl StopConditions {
         let gate = if alarms.is_empty() && probes.is_empty() {
             gate(Tristate::Yes, "the request names none")
         } else {
-            gate(Tristate::Unknown, "nobody has looked at them yet")
+            gate(Tristate::Unknown, "they were not read yet")
         };
         Self { alarms, in_a_row: vec![0; probes.len()], probes, gate }
     }
 
-    /// Whether a drill may begin, by the latest look. Not yet while one answer is not a yes, though it takes
-    /// more of them to end a run: it may be a packet that was lost, and then the next look opens the gate.
+    /// Whether a run may start, by the latest look. One answer that is not a yes keeps it from starting, though it
+    /// takes several to end a run: one may be a lost packet, and then the next look opens the gate.
     pub(crate) fn gate(&self) -> GateAnswer {
         self.gate.clone()
     }
 
+    /// Reads the alarms and asks the probes.
     pub(crate) async fn look(
         &self,
         connection: &Connection,
@@ -74,7 +76,7 @@ impl StopConditions {
         StopLook { alarm, answers }
     }
 
-    /// The first reason to end the run early, with what was seen before.
+    /// Adds a look to the earlier ones; the first reason to end the run early, if there is one.
     pub(crate) fn note(&mut self, looked: StopLook) -> Option<Stop> {
         let Self { probes, in_a_row, .. } = self;
         let StopLook { alarm, answers } = looked;
@@ -86,9 +88,9 @@ impl StopConditions {
             }
         }
         self.gate = match (&alarm, first_bad(probes, &answers, in_a_row)) {
-            (Some(stop), _) => against(Tristate::No, stop),
-            (None, Some(stop)) => against(Tristate::Unknown, &stop),
-            (None, None) => gate(Tristate::Yes, "none speaks against it"),
+            (Some(stop), _) => gate_for(Tristate::No, stop),
+            (None, Some(stop)) => gate_for(Tristate::Unknown, &stop),
+            (None, None) => gate(Tristate::Yes, "no stop condition holds"),
         };
         alarm.or(tripped)
     }
@@ -98,11 +100,11 @@ fn gate(open: Tristate, why: impl Into<String>) -> GateAnswer {
     GateAnswer { gate: "stop conditions".to_owned(), open, why: why.into() }
 }
 
-fn against(open: Tristate, stop: &Stop) -> GateAnswer {
+fn gate_for(open: Tristate, stop: &Stop) -> GateAnswer {
     gate(open, format!("{}: {}", stop.by, stop.reason))
 }
 
-/// The first answer that is not a yes, and how many there were in a row.
+/// The first probe whose answer is not a yes, as a reason to stop.
 fn first_bad(probes: &[Probe], answers: &[ProbeAnswer], in_a_row: &[u32]) -> Option<Stop> {
     let mut all = probes.iter().zip(answers).zip(in_a_row);
     all.find(|((_, answer), _)| answer.seen != Tristate::Yes)
@@ -110,17 +112,17 @@ fn first_bad(probes: &[Probe], answers: &[ProbeAnswer], in_a_row: &[u32]) -> Opt
 }
 
 fn describe(probe: &Probe, answer: &ProbeAnswer, times: u32) -> Stop {
-    let said = if answer.seen == Tristate::No { "answered no" } else { "could not be asked" };
+    let answered = if answer.seen == Tristate::No { "answered no" } else { "could not be asked" };
     let often = if times > 1 { format!(" {times} times in a row") } else { String::new() };
     let detail = answer.detail.as_deref().unwrap_or("no answer");
-    Stop { by: format!("stop condition {}", probe.name), reason: format!("it {said}{often}: {detail}") }
+    Stop { by: format!("stop condition {}", probe.name), reason: format!("it {answered}{often}: {detail}") }
 }
 
 async fn ask(prober: &Prober, clock: &SystemClock, kind: &ProbeKind) -> ProbeAnswer {
     match kind {
         ProbeKind::Http(probe) => prober.http(clock, probe).await,
         ProbeKind::Tcp(probe) => prober.tcp(clock, probe).await,
-        // No request of this kind gets here: of AWS's own state an alarm tells.
+        // The parser refuses such probes here: a stop condition on AWS's state is an alarm.
         ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
             let now = firedrill_core::ports::Clock::now(clock);
             let detail = Some("a stop condition asks the application, not AWS".to_owned());
@@ -129,7 +131,7 @@ async fn ask(prober: &Prober, clock: &SystemClock, kind: &ProbeKind) -> ProbeAns
     }
 }
 
-/// The first alarm that is raised. One that cannot be read is.
+/// The first alarm that is in ALARM. An alarm that cannot be read, or does not exist, counts as in ALARM.
 async fn raised(connection: &Connection, deadline: Duration, alarms: &[Arn]) -> Option<Stop> {
     let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
     for arn in alarms {
@@ -138,10 +140,7 @@ async fn raised(connection: &Connection, deadline: Duration, alarms: &[Arn]) -> 
     let looks = by_region.into_iter().map(async |(region, arns)| {
         let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
         let cloudwatch = CloudWatch::new(&connection.in_region(region));
-        match tokio::time::timeout(deadline, cloudwatch.alarms(&names)).await {
-            Ok(alarms) => (arns, alarms.map_err(|failure| failure.to_string())),
-            Err(_) => (arns, Err(format!("no answer within {} ms", deadline.as_millis()))),
-        }
+        (arns, read_within(deadline, cloudwatch.alarms(&names)).await)
     });
     let looked = join_all(looks).await;
     looked.iter().find_map(|(arns, alarms)| arns.iter().find_map(|arn| stop(arn, alarms.as_ref())))
@@ -151,14 +150,14 @@ fn name(arn: &Arn) -> &str {
     arn.alarm_name().unwrap_or_default()
 }
 
-fn stop(arn: &Arn, alarms: Result<&BTreeMap<String, Alarm>, &String>) -> Option<Stop> {
+fn stop(arn: &Arn, alarms: Result<&BTreeMap<String, Alarm>, &ReadError>) -> Option<Stop> {
     let reason = match alarms {
         Ok(alarms) => match alarms.get(arn.as_str()) {
             Some(Alarm { raised: false, .. }) => return None,
             Some(Alarm { raised: true, reason }) => format!("it is in ALARM: {reason}"),
-            None => "there is no such alarm".to_owned(),
+            None => "the alarm does not exist".to_owned(),
         },
-        Err(why) => format!("it cannot be read: {why}"),
+        Err(error) => format!("it cannot be read: {error}"),
     };
     Some(Stop { by: format!("stop condition {}", name(arn)), reason })
 }
@@ -186,7 +185,7 @@ mod tests {
             ("stop condition raised", "it is in ALARM: threshold crossed")
         );
         assert!(stop(&arn("missing"), Ok(&alarms)).is_some());
-        assert!(stop(&arn("calm"), Err(&"denied".to_owned())).is_some());
+        assert!(stop(&arn("calm"), Err(&ReadError::Late { deadline_ms: 10_000 })).is_some());
     }
 
     /// The stop conditions of a request that names one probe, which trips after so many answers.

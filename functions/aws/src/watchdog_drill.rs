@@ -1,4 +1,4 @@
-//! A run of any kind, in the hands of the watchdog: looked at and taken back, never begun.
+//! Drill of any kind for the watchdog: it observes and undoes a run, and never begins one.
 
 use firedrill_core::{
     CallOutcome, Observation, Request, Run,
@@ -13,23 +13,24 @@ use crate::{
     clock::SystemClock,
     instance::{self, InstanceDrill},
     lambda::FunctionContext,
+    wrong_drill::WrongDrill,
 };
 
-/// What runs of every kind need for as long as the function lives.
+/// Builds drills of every kind, one for each open run.
 #[derive(Debug)]
 pub struct WatchdogDrills {
     instances: instance::InstanceDrills,
     alarms: alarm::AlarmDrills,
 }
 
-/// A run of any kind.
+/// The drill of one run, of any kind.
 #[derive(Debug)]
 pub enum WatchdogDrill {
-    /// Instances were stopped.
+    /// It stopped instances.
     Instances(Box<InstanceDrill>),
-    /// A distribution was failed over.
+    /// It failed a distribution over.
     Distribution(Box<AlarmDrill<Distribution>>),
-    /// A database was failed over.
+    /// It failed a database over.
     Database(Box<AlarmDrill<Database>>),
 }
 
@@ -40,21 +41,21 @@ impl WatchdogDrills {
         Self { instances: instance::InstanceDrills::new(context), alarms: alarm::AlarmDrills::new(context) }
     }
 
-    /// What carries this run on. Where its request cannot be read, the head alone says what is taken back.
+    /// The drill of this run. If its request cannot be read (`None`), the target is taken from the head.
     ///
     /// # Errors
-    /// It means what this version does not know.
+    /// The head does not hold enough, or the target is of a kind that this version does not know.
     pub fn drill_for(
         &self,
         clock: SystemClock,
         run: &Run,
         request: Option<&Request>,
-    ) -> Result<WatchdogDrill, String> {
+    ) -> Result<WatchdogDrill, WrongDrill> {
         let of_head;
         let request = if let Some(request) = request {
             request
         } else {
-            of_head = request::of_head(run)?;
+            of_head = request::of_head(run).map_err(WrongDrill::Head)?;
             &of_head
         };
         Ok(match request.target {

@@ -1,5 +1,5 @@
-//! The CDN drill: makes an alarm fail a distribution over to its standby, proves who serves, fails it back and
-//! keeps the record.
+//! CDN drill: sets off the alarm that fails a distribution over to its standby, checks which origin serves, times the
+//! recovery, and moves traffic back.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The database drill: makes an alarm fail a database over, times its return and keeps the record.
+//! Database drill: sets off the alarm that fails a database over, and times the recovery.
 
 use std::process::ExitCode;
 

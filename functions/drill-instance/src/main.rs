@@ -1,5 +1,4 @@
-//! The instance drill: stops EC2 instances of an application, times its recovery, starts them again
-//! and keeps the record.
+//! Instance drill: stops EC2 instances of an application, times its recovery, and starts the instances again.
 
 use std::process::ExitCode;
 

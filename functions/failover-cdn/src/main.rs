@@ -1,5 +1,5 @@
-//! The playbook's automated step for a CDN: when an alarm goes off, points a CloudFront distribution from
-//! its primary origin to the standby, and writes down what it did, when and why.
+//! Failover function for a CDN, the playbook's automated step: when an alarm goes to ALARM, it moves a CloudFront
+//! distribution from its primary origin to the standby, and records what it did, when and why.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The playbook's automated step for a database: when an alarm goes off, fails a cluster over to a reader or
-//! a Multi-AZ instance to its standby, and writes down what it did, when and why.
+//! Failover function for a database, the playbook's automated step: when an alarm goes to ALARM, it fails a cluster
+//! over to a reader, or a Multi-AZ instance to its standby, and records what it did, when and why.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The watchdog: every minute, finishes the runs that nobody carries on, from the undo that their heads hold. It is
-//! built without what injects.
+//! Watchdog: every minute, it finishes the runs whose owner is gone, from the undo in their heads. It is built
+//! without the calls that inject a failure.
 
 use std::process::ExitCode;
 

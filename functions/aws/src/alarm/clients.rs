@@ -1,4 +1,4 @@
-//! What drills through an alarm share: clients that are built before anyone waits for them.
+//! Clients that drills through an alarm share: built once, before the first delivery.
 
 use firedrill_core::{
     Request,
@@ -16,7 +16,7 @@ use crate::cloudfront::CloudFront;
 use crate::rds::Rds;
 use crate::{
     client::Connection, clock::SystemClock, cloudwatch::CloudWatch, config::DrillSettings,
-    dynamodb::RunTable, lambda::FunctionContext, pager::Pager, probe::Prober,
+    dynamodb::RunTable, lambda::FunctionContext, pager::Pager, probe::Prober, wrong_drill::WrongDrill,
 };
 #[cfg(feature = "inject")]
 use crate::{lambda_api::LambdaApi, route53::Route53, sns::Sns};
@@ -43,13 +43,13 @@ impl RegionalClients {
     }
 }
 
-/// What does not depend on the alarm's Region.
+/// Settings and clients that do not depend on the alarm's Region.
 #[derive(Clone, Debug)]
 pub(super) struct SharedClients {
-    pub config: DrillSettings,
+    pub settings: DrillSettings,
     pub connection: Connection,
     /// Of the function's own Region.
-    pub here: RegionalClients,
+    pub home: RegionalClients,
     #[cfg(feature = "inject")]
     pub route53: Route53,
     pub table: RunTable,
@@ -58,17 +58,17 @@ pub(super) struct SharedClients {
 }
 
 impl SharedClients {
-    /// The clients for a Region, which often is our own.
-    pub(super) fn there(&self, region: &str) -> RegionalClients {
+    /// The clients for a Region; those of the function's own Region exist already.
+    pub(super) fn clients_in(&self, region: &str) -> RegionalClients {
         if self.connection.region() == region {
-            self.here.clone()
+            self.home.clone()
         } else {
             RegionalClients::new(&self.connection.in_region(region))
         }
     }
 }
 
-/// What drills through an alarm need for as long as the function lives.
+/// Builds drills through an alarm, one for each request.
 #[derive(Clone, Debug)]
 pub struct AlarmDrills {
     shared: SharedClients,
@@ -85,9 +85,9 @@ impl AlarmDrills {
         let connection = &context.connection;
         let partition = partition(connection.region());
         let shared = SharedClients {
-            config: context.config.clone(),
+            settings: context.config.clone(),
             connection: connection.clone(),
-            here: RegionalClients::new(connection),
+            home: RegionalClients::new(connection),
             #[cfg(feature = "inject")]
             route53: Route53::new(&connection.in_region(home_of_global(partition))),
             table: context.table.clone(),
@@ -106,11 +106,11 @@ impl AlarmDrills {
     /// The drill of a distribution.
     ///
     /// # Errors
-    /// The request means something else.
+    /// The request's target is no distribution.
     #[cfg(feature = "undo-cdn")]
-    pub fn cdn(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Distribution>, String> {
+    pub fn cdn(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Distribution>, WrongDrill> {
         let Target::Distribution(target) = &request.target else {
-            return Err(elsewhere(request, "distributionArn"));
+            return Err(wrong_target(request, "`target.distributionArn`"));
         };
         let resource = Distribution::new(self.cloudfront.clone(), target.distribution_arn.clone());
         Ok(self.drill(clock, request, resource, &target.alarm))
@@ -119,16 +119,16 @@ impl AlarmDrills {
     /// The drill of a database.
     ///
     /// # Errors
-    /// The request means something else.
+    /// The request's target is no database.
     #[cfg(feature = "undo-db")]
-    pub fn db(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Database>, String> {
+    pub fn db(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Database>, WrongDrill> {
         let Target::Database(target) = &request.target else {
-            return Err(elsewhere(request, "clusterArn` or `target.instanceArn"));
+            return Err(wrong_target(request, "`target.clusterArn` or `target.instanceArn`"));
         };
         let (arn, connection) = (target.database.arn(), &self.shared.connection);
-        let context = arn.region() == connection.region();
-        let rds = if context { self.rds.clone() } else { Rds::new(&connection.in_region(arn.region())) };
-        let resource = Database::new(rds, arn, target.restore_writer, self.shared.config.cool_down)?;
+        let is_home = arn.region() == connection.region();
+        let rds = if is_home { self.rds.clone() } else { Rds::new(&connection.in_region(arn.region())) };
+        let resource = Database::new(rds, arn, target.restore_writer, self.shared.settings.cool_down)?;
         Ok(self.drill(clock, request, resource, &target.alarm))
     }
 
@@ -139,13 +139,12 @@ impl AlarmDrills {
         resource: R,
         target: &AlarmTarget,
     ) -> AlarmDrill<R> {
-        let clients = self.shared.there(target.alarm_arn.region());
-        AlarmDrill::new(self.shared.clone(), clients, resource, request.clone(), target.clone(), clock)
+        AlarmDrill::new(self.shared.clone(), resource, request.clone(), target.clone(), clock)
     }
 }
 
-fn elsewhere(request: &Request, field: &str) -> String {
-    format!("drill {} has no `target.{field}`: another drill function carries it out", request.drill)
+fn wrong_target(request: &Request, field: &'static str) -> WrongDrill {
+    WrongDrill::Target { drill: request.drill.to_string(), field }
 }
 
 /// The partition that a Region belongs to.
@@ -159,7 +158,7 @@ fn partition(region: &str) -> &'static str {
     }
 }
 
-/// Where the control planes of services that are one for all Regions lie.
+/// The Region of the control planes of global services (CloudFront, Route 53) in this partition.
 pub(super) fn home_of_global(partition: &str) -> &'static str {
     match partition {
         "aws-cn" => "cn-northwest-1",

@@ -1,28 +1,31 @@
-//! A database that fails over to its standby.
+//! Target database: a cluster that fails over to a reader, or a Multi-AZ instance to its standby.
 
 use std::time::Duration;
 
 use firedrill_core::{
-    CallOutcome, ClockName, Readiness, Run, StepObservation, Timestamp, Tristate, UndoStep,
+    CallOutcome, ClockName, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{self, DatabaseState},
     request::Arn,
     trigger::{FailoverPath, whole_step, writer_step},
 };
 
-use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, not_now, ready, without_a_call};
+use super::target::{
+    AlarmDrillTarget, FailoverPlan, UnreadableStep, arn_of, check_readiness, not_now, without_a_call,
+};
 use crate::{
     error::Failure,
+    not_ready::NotReady,
     rds::{Rds, Source},
-    resource_state::{self, database_state},
+    resource_state::{self, WrongArn, database_state},
 };
 
-/// A database, as a drill fails it over.
+/// A database that a drill fails over.
 #[derive(Clone, Debug)]
 pub struct Database {
     rds: Rds,
     arn: Arn,
-    named: resource_state::Database,
+    identifier: resource_state::Database,
     restore_writer: bool,
     cool_down: Duration,
 }
@@ -32,34 +35,34 @@ fn millis(span: Duration) -> u64 {
 }
 
 impl Database {
-    /// The one with this ARN, in its Region.
+    /// The database with this ARN; `rds` must be of its Region.
     ///
     /// # Errors
-    /// It is the ARN of something else.
+    /// The ARN is not that of a database.
     pub(super) fn new(
         rds: Rds,
         arn: &Arn,
         restore_writer: bool,
         cool_down: Duration,
-    ) -> Result<Self, String> {
-        let named = resource_state::Database::of(arn)?;
-        Ok(Self { rds, arn: arn.clone(), named, restore_writer, cool_down })
+    ) -> Result<Self, WrongArn> {
+        let identifier = resource_state::Database::of(arn)?;
+        Ok(Self { rds, arn: arn.clone(), identifier, restore_writer, cool_down })
     }
 
     async fn state(&self, run: &Run, now: Timestamp) -> Result<DatabaseState, Failure> {
         let since_injection = run.injection_began().map_or(0, |began| now.millis_since(began));
         let look_back = self.cool_down.max(Duration::from_millis(since_injection));
-        database_state(&self.rds, &self.named, look_back, now).await
+        database_state(&self.rds, &self.identifier, look_back, now).await
     }
 
-    /// A second failover must fit into the time to restore, with the cool-down before it.
-    fn fits(&self, run: &Run) -> Result<(), Readiness> {
+    /// Checks that the cool-down and a second failover fit into `restoreWithinSeconds`, where the writer is restored.
+    fn check_time_to_restore(&self, run: &Run) -> Result<(), NotReady> {
         let (needed, within) =
             (millis(self.cool_down).saturating_add(run.limits.consistency_ms), run.limits.restore_within_ms);
         if !self.restore_writer || needed <= within {
             return Ok(());
         }
-        Err(Readiness::Refused(format!(
+        Err(NotReady::Refused(format!(
             "`target.restoreWriter` needs a second failover, {} s after the first at the soonest (the stack's \
              cool-down and margin); `objective.restoreWithinSeconds` allows {} s",
             needed.div_ceil(1_000),
@@ -85,23 +88,23 @@ impl AlarmDrillTarget for Database {
         state: &DatabaseState,
         path: &FailoverPath,
         now: Timestamp,
-    ) -> Result<FailoverPlan, Readiness> {
+    ) -> Result<FailoverPlan, NotReady> {
         let reader = match path {
             FailoverPath::Function { resource: failover::FailoverTarget::Cluster { reader, .. }, .. } => {
                 reader.as_deref()
             }
             FailoverPath::Function { .. } => None,
             FailoverPath::HealthCheck(id) => {
-                return Err(Readiness::Refused(format!(
+                return Err(NotReady::Refused(format!(
                     "no trigger: Route 53 health check {id} moves names, not the writer of {}",
                     self.arn
                 )));
             }
         };
-        let is_cluster = self.named.is_cluster();
-        let may = state.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
-        ready(may, "there is nothing to fail over")?;
-        self.fits(run)?;
+        let is_cluster = self.identifier.is_cluster();
+        let readiness = state.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
+        check_readiness(readiness, "there is nothing to fail over")?;
+        self.check_time_to_restore(run)?;
         let undo = match state.writer().filter(|_| self.restore_writer) {
             Some(writer) => writer_step(&self.arn, writer),
             None => whole_step(&self.arn, is_cluster),
@@ -116,7 +119,7 @@ impl AlarmDrillTarget for Database {
     fn failed_over(&self, run: &Run, state: &DatabaseState) -> Tristate {
         let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
         match (before, run.injection_began()) {
-            (Some(before), Some(began)) => state.failed_over(before, self.named.is_cluster(), began),
+            (Some(before), Some(began)) => state.failed_over(before, self.identifier.is_cluster(), began),
             _ => Tristate::Unknown,
         }
     }
@@ -125,19 +128,18 @@ impl AlarmDrillTarget for Database {
         if step.action == "FailoverDBCluster" {
             state.writer_restored(&step.before, millis(self.cool_down), now)
         } else {
-            state.is_whole(self.named.is_cluster())
+            state.is_whole(self.identifier.is_cluster())
         }
     }
 
-    /// A second failover, to the original writer, once a fresh look says that it can be and is needed.
+    /// Fails the cluster over a second time, to its original writer, if a fresh read shows that this is possible and
+    /// needed.
     async fn undo(&self, run: &Run, step: &UndoStep, now: Timestamp) -> CallOutcome {
-        let named = match arn_of(step).map(|arn| resource_state::Database::of(&arn)) {
-            Ok(Ok(named)) => named,
-            Ok(Err(message)) => {
-                let code = "UnreadableRecord".to_owned();
-                return CallOutcome::NotExecuted { code, message, again: false };
-            }
-            Err(outcome) => return outcome,
+        let recorded =
+            arn_of(step).and_then(|arn| resource_state::Database::of(&arn).map_err(UnreadableStep::from));
+        let database = match recorded {
+            Ok(database) => database,
+            Err(error) => return error.into(),
         };
         let state = match self.state(run, now).await {
             Ok(state) => state,
@@ -146,14 +148,14 @@ impl AlarmDrillTarget for Database {
         if let Some(outcome) = without_a_call(self.undone(&state, step, now)) {
             return outcome;
         }
-        // Only a cluster has a writer to restore: the step of an instance is awaited, never asked for.
-        self.rds.fail_over_cluster(named.id(), Some(&step.before)).await
+        // Always a cluster: the step of an instance is awaited, and no call is sent for it.
+        self.rds.fail_over_cluster(database.id(), Some(&step.before)).await
     }
 
     async fn events(&self, run: &Run, now: Timestamp) -> Result<Vec<Evidence>, Failure> {
         let Some(began) = run.injection_began() else { return Ok(Vec::new()) };
-        let source = if self.named.is_cluster() { Source::Cluster } else { Source::Instance };
-        let events = self.rds.events(source, self.named.id(), began, now).await?;
+        let source = if self.identifier.is_cluster() { Source::Cluster } else { Source::Instance };
+        let events = self.rds.events(source, self.identifier.id(), began, now).await?;
         let evidence = events.into_iter().map(|event| Evidence::Event {
             at: event.at,
             clock: ClockName::Rds,
@@ -164,7 +166,8 @@ impl AlarmDrillTarget for Database {
     }
 
     fn call(&self) -> (&'static str, String) {
-        let action = if self.named.is_cluster() { "rds:FailoverDBCluster" } else { "rds:RebootDBInstance" };
+        let action =
+            if self.identifier.is_cluster() { "rds:FailoverDBCluster" } else { "rds:RebootDBInstance" };
         (action, self.arn.region().to_owned())
     }
 }

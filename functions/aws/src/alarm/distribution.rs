@@ -1,7 +1,7 @@
-//! A distribution that fails over from one origin to another.
+//! Target distribution: it fails over from its primary origin to its standby.
 
 use firedrill_core::{
-    CallOutcome, Readiness, Run, StepObservation, Timestamp, Tristate, UndoStep,
+    CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{self, BehaviorOrigins, DEFAULT_BEHAVIOR, Direction, DistributionState, behavior_origins},
     request::{Arn, OPT_IN_TAG},
@@ -10,16 +10,19 @@ use firedrill_core::{
 
 use super::{
     clients::home_of_global,
-    target::{AlarmDrillTarget, FailoverPlan, arn_of, not_now, ready, without_a_call},
+    target::{
+        AlarmDrillTarget, FailoverPlan, UnreadableStep, arn_of, check_readiness, not_now, without_a_call,
+    },
 };
 use crate::{
     client::Connection,
     cloudfront::CloudFront,
     error::{Failure, Proof},
+    not_ready::NotReady,
     resource_state::{distribution_id, distribution_state, point},
 };
 
-/// A distribution, as a drill fails it over.
+/// A distribution that a drill fails over.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     cloudfront: CloudFront,
@@ -32,10 +35,17 @@ impl Distribution {
     }
 }
 
-/// The step that points it back, if the run has one.
-fn own_step(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
+/// The origins before and after the failover, from the run's undo step for the distribution; none if it has none.
+fn recorded_origins(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
     let step = run.undo.iter().find(|step| step.service == "cloudfront")?;
     origins_of_step(step).ok()
+}
+
+/// The id of an undo step's distribution, and its origins before and after the failover.
+fn read_step(step: &UndoStep) -> Result<(String, BehaviorOrigins, BehaviorOrigins), UnreadableStep> {
+    let arn = arn_of(step)?;
+    let (before, set) = origins_of_step(step).map_err(UnreadableStep::NoOrigins)?;
+    Ok((distribution_id(&arn)?.to_owned(), before, set))
 }
 
 impl AlarmDrillTarget for Distribution {
@@ -46,11 +56,11 @@ impl AlarmDrillTarget for Distribution {
     }
 
     async fn read(&self, _run: &Run, _now: Timestamp) -> Result<DistributionState, Failure> {
-        let id = distribution_id(&self.arn).map_err(|message| Failure {
+        let id = distribution_id(&self.arn).map_err(|error| Failure {
             action: "cloudfront:GetDistribution",
             proof: Proof::Refused,
             code: String::new(),
-            message,
+            message: error.to_string(),
         })?;
         distribution_state(&self.cloudfront, id).await.map(|(state, ..)| state)
     }
@@ -61,18 +71,15 @@ impl AlarmDrillTarget for Distribution {
         state: &DistributionState,
         path: &FailoverPath,
         _now: Timestamp,
-    ) -> Result<FailoverPlan, Readiness> {
-        let refused = |why: String| Err(Readiness::Refused(why));
+    ) -> Result<FailoverPlan, NotReady> {
+        let refused = |why: String| Err(NotReady::Refused(why));
         let undo = match path {
-            // It is DNS that moves: nothing of the distribution is touched.
+            // The health check moves DNS names: the distribution is not changed, so nothing of it is undone.
             FailoverPath::HealthCheck(_) => {
                 let (key, value) = OPT_IN_TAG;
                 match &state.tags {
                     None => {
-                        return Err(Readiness::Unknown(format!(
-                            "the tags of {} could not be read",
-                            self.arn
-                        )));
+                        return Err(NotReady::Unknown(format!("the tags of {} could not be read", self.arn)));
                     }
                     Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Vec::new(),
                     Some(_) => {
@@ -84,7 +91,7 @@ impl AlarmDrillTarget for Distribution {
                 resource: failover::FailoverTarget::Distribution { primary, standby, behaviors, .. },
                 ..
             } => {
-                ready(
+                check_readiness(
                     state.may_move(primary, standby, behaviors, Direction::Over),
                     "the standby serves now, so there is nothing to fail over from",
                 )?;
@@ -95,12 +102,12 @@ impl AlarmDrillTarget for Distribution {
                 )]
             }
             FailoverPath::Function { function, .. } => {
-                return refused(format!("{} fails over no distribution", function.arn));
+                return refused(format!("function {} fails over no distribution", function.arn));
             }
         };
         if !state.deployed {
             return refused(format!(
-                "{} is still being deployed (InProgress): who serves cannot be told",
+                "{} is still being deployed (InProgress): edges may serve either configuration",
                 self.arn
             ));
         }
@@ -109,33 +116,24 @@ impl AlarmDrillTarget for Distribution {
 
     fn describe(&self, run: &Run, state: &DistributionState) -> String {
         let all = || BehaviorOrigins::from([(DEFAULT_BEHAVIOR.to_owned(), String::new())]);
-        state.describe(&own_step(run).map_or_else(all, |(before, _)| before))
+        state.describe(&recorded_origins(run).map_or_else(all, |(before, _)| before))
     }
 
     fn failed_over(&self, run: &Run, state: &DistributionState) -> Tristate {
-        own_step(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
+        recorded_origins(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
     }
 
     fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {
         origins_of_step(step).map_or(StepObservation::Unknown, |(before, set)| state.undone(&before, &set))
     }
 
-    /// On a fresh look and its version, changing our places alone.
+    /// Sets the origins of the behaviours in the step back, in the version of a fresh read, and changes nothing else.
     async fn undo(&self, _run: &Run, step: &UndoStep, _now: Timestamp) -> CallOutcome {
-        let unreadable = |message: String| CallOutcome::NotExecuted {
-            code: "UnreadableRecord".to_owned(),
-            message,
-            again: false,
+        let (id, before, set) = match read_step(step) {
+            Ok(recorded) => recorded,
+            Err(error) => return error.into(),
         };
-        let arn = match arn_of(step) {
-            Ok(arn) => arn,
-            Err(outcome) => return outcome,
-        };
-        let (id, (before, set)) = match (distribution_id(&arn), origins_of_step(step)) {
-            (Ok(id), Ok(both)) => (id, both),
-            (Err(what), _) | (_, Err(what)) => return unreadable(what),
-        };
-        let (state, config, etag) = match distribution_state(&self.cloudfront, id).await {
+        let (state, config, etag) = match distribution_state(&self.cloudfront, &id).await {
             Ok(read) => read,
             Err(failure) => return not_now("Unreadable", failure.to_string()),
         };
@@ -145,7 +143,7 @@ impl AlarmDrillTarget for Distribution {
         point(&self.cloudfront, config, &etag, &before).await
     }
 
-    /// CloudFront tells of none.
+    /// None: CloudFront has no API for events.
     async fn events(&self, _run: &Run, _now: Timestamp) -> Result<Vec<Evidence>, Failure> {
         Ok(Vec::new())
     }
@@ -155,7 +153,7 @@ impl AlarmDrillTarget for Distribution {
     }
 }
 
-/// CloudFront, reached where it is signed for.
+/// CloudFront over a connection to the Region of its control plane, for which its requests are signed.
 pub(super) fn cloudfront(connection: &Connection, partition: &str) -> CloudFront {
     CloudFront::new(&connection.in_region(home_of_global(partition)))
 }

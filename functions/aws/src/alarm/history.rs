@@ -1,4 +1,4 @@
-//! Watches the trigger's alarm: its state now, and its history, which keeps what lasted a second.
+//! State and history of the trigger's alarm. Only the history shows a forced state, which may last a second.
 
 use firedrill_core::{
     ClockName, Phase, Run, Timestamp,
@@ -18,21 +18,21 @@ use crate::{
 #[derive(Default)]
 pub(super) struct AlarmLook {
     pub history: AlarmHistory,
-    /// The same changes, with what CloudWatch says about them.
+    /// The same changes, with CloudWatch's reasons and summaries.
     listed: Vec<StateUpdate>,
-    /// What the alarm started, or tried to.
+    /// The actions that the alarm started, or tried to start.
     actions: Vec<ActionRecord>,
 }
 
 impl AlarmLook {
-    /// What CloudWatch says about an action that it could not carry out, if the last one was such.
+    /// CloudWatch's summary of the last action, if it failed.
     pub(super) fn failed_action(&self) -> Option<String> {
-        let last = self.actions.last().filter(|acted| acted.summary.starts_with("Failed"))?;
+        let last = self.actions.last().filter(|action| action.summary.starts_with("Failed"))?;
         Some(format!("the alarm's action: {}", last.summary))
     }
 }
 
-/// As core has it.
+/// The state as core's type.
 pub(super) fn state(of: State) -> failover::AlarmState {
     match of {
         State::Ok => failover::AlarmState::Ok,
@@ -42,17 +42,18 @@ pub(super) fn state(of: State) -> failover::AlarmState {
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// Since a little before the injection: CloudWatch's clock need not be ours.
+    /// The injection's time less the clock margin: CloudWatch's clock may differ from ours.
     pub(super) fn since(&self, began: Timestamp) -> Timestamp {
-        let margin = i64::try_from(self.shared.config.timing.margin_ms).unwrap_or(i64::MAX);
+        let margin = i64::try_from(self.shared.settings.timing.margin_ms).unwrap_or(i64::MAX);
         Timestamp::from_millis(began.as_millis().saturating_sub(margin))
     }
 
-    pub(super) async fn watch(&self, run: &Run) -> AlarmLook {
+    /// Reads the alarm's state, changes and actions since the injection.
+    pub(super) async fn look_at_alarm(&self, run: &Run) -> AlarmLook {
         let Some(began) = run.injection_began() else { return AlarmLook::default() };
         let (names, since) = ([self.alarm_name().to_owned()], self.since(began));
         let cloudwatch = &self.clients.cloudwatch;
-        // Actions before changes: whatever set an action off is then in the history that was read.
+        // Actions first: the change that started an action is then among the changes that are read after it.
         let history = async {
             let actions = self.actions(run, cloudwatch.actions(&names[0], since)).await;
             (actions, self.bounded("the alarm's history", cloudwatch.changes(&names[0], since)).await)
@@ -68,7 +69,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
     }
 
-    /// Whether the alarm started anything is asked until the automation tells of itself.
+    /// The alarm's actions. Read until the failover function's journal has a concluded entry, which tells more.
     async fn actions(
         &self,
         run: &Run,
@@ -81,7 +82,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         self.bounded("the alarm's actions", read).await.unwrap_or_default()
     }
 
-    /// What the record does not have yet of this run's time.
+    /// The changes and actions of this run's time that are not recorded yet.
     pub(super) fn note_changes(&mut self, run: &Run, alarm_look: &AlarmLook) -> Vec<Evidence> {
         let Some(began) = run.injection_began() else { return Vec::new() };
         let item = |at, summary| Evidence::Alarm {
@@ -97,14 +98,15 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
                 new.push(item(change.at, summary(change)));
             }
         }
-        // What it set off when it was raised; what follows from its falling back is no part of the way.
+        // Actions while the alarm was in ALARM because of the run; those of its return to OK are no part of the
+        // failover.
         let raised = alarm_look.listed.iter().find(|change| change.at >= began && change.to == State::Alarm);
         let back = raised.and_then(|raised| alarm_look.listed.iter().find(|change| change.at > raised.at));
         let of_this_rise =
-            |acted: &&ActionRecord| acted.at >= began && back.is_none_or(|back| acted.at < back.at);
-        for acted in alarm_look.actions.iter().filter(of_this_rise) {
-            if self.recorded.actions.insert((acted.at, acted.summary.clone())) {
-                new.push(item(acted.at, acted.summary.clone()));
+            |action: &&ActionRecord| action.at >= began && back.is_none_or(|back| action.at < back.at);
+        for action in alarm_look.actions.iter().filter(of_this_rise) {
+            if self.recorded.actions.insert((action.at, action.summary.clone())) {
+                new.push(item(action.at, action.summary.clone()));
             }
         }
         if let Some(last) = alarm_look.listed.last() {
@@ -118,7 +120,7 @@ fn change(of: &StateUpdate) -> trigger::HistoryChange {
     trigger::HistoryChange { at: of.at, to: state(of.to), reason: of.reason.clone() }
 }
 
-/// By the run's own name, whatever the clocks say; else by time.
+/// Whether this change is of the run's time: it names the run, whatever the clocks say, or came after the injection.
 fn belongs(change: &StateUpdate, run: &RunId, began: Timestamp) -> bool {
     change.at >= began || run_of(&change.reason).as_ref() == Some(run)
 }

@@ -1,4 +1,4 @@
-//! Pulls the trigger.
+//! Injection through an alarm: forces its state, or publishes a datapoint.
 
 use firedrill_core::{
     CallOutcome, Run,
@@ -22,17 +22,17 @@ fn metric(points: &Datapoints) -> Metric {
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// Sends the one injecting call of this number. What the record holds is what is done.
-    pub(super) async fn pull(&self, run: &Run) -> CallOutcome {
-        let never = |message: &str| CallOutcome::NotExecuted {
+    /// Sends one injecting call, as the run's head describes the trigger.
+    pub(super) async fn set_off(&self, run: &Run) -> CallOutcome {
+        let refused = |message: &str| CallOutcome::NotExecuted {
             code: "UnreadableRecord".to_owned(),
             message: message.to_owned(),
             again: false,
         };
-        let Some(trigger) = &run.trigger else { return never("the record holds no trigger; not sent") };
+        let Some(trigger) = &run.trigger else { return refused("the run's head holds no trigger; not sent") };
         let alarm = match Arn::try_from(trigger.alarm_arn.clone()) {
             Ok(arn) if arn.alarm_name().is_some() => arn,
-            Ok(_) | Err(_) => return never("the record holds no alarm's ARN; not sent"),
+            Ok(_) | Err(_) => return refused("the run's head holds no ARN of an alarm; not sent"),
         };
         let cloudwatch = self.cloudwatch(&alarm);
         match (run.mode, &trigger.datapoints) {
@@ -43,13 +43,13 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             }
             (Mode::Metric, Some(points)) => {
                 let Some(value) = points.value.as_f64() else {
-                    return never("the record holds no number to publish; not sent");
+                    return refused("the run's head holds no number to publish; not sent");
                 };
                 let now = self.clock.now();
                 cloudwatch.publish(&metric(points), value, points.storage_resolution, now).await
             }
-            (Mode::Metric, None) => never("the record holds no datapoints; not sent"),
-            (Mode::Stop, _) => never("mode stop pulls no alarm; not sent"),
+            (Mode::Metric, None) => refused("the run's head holds no datapoints; not sent"),
+            (Mode::Stop, _) => refused("mode `stop` sets off no alarm; not sent"),
         }
     }
 }

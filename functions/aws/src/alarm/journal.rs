@@ -1,4 +1,4 @@
-//! What the failover function wrote about the changes of this alarm: it ties the effect to its cause.
+//! Journal entries of the failover function about this alarm: they tie the failover to the change that caused it.
 
 use firedrill_core::{
     ClockName, Measured, Run,
@@ -10,19 +10,19 @@ use firedrill_core::{
 use super::{AlarmDrill, AlarmDrillTarget};
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// The entries since the injection; none if they could not be read.
+    /// The entries since the injection; none if they could not be read or nothing was injected.
     pub(super) async fn journal(&self, run: &Run) -> Option<Vec<JournalEntry>> {
         let since = self.since(run.injection_began()?);
         match self.shared.table.journal(self.target.alarm_arn.as_str(), since).await {
             Ok(journal) => Some(journal),
             Err(error) => {
-                tracing::warn!(runId = %run.run_id, %error, "the failover function's entries cannot be read");
+                tracing::warn!(runId = %run.run_id, %error, "the failover function's journal cannot be read");
                 None
             }
         }
     }
 
-    /// What the record does not have yet: each entry, and what came of one that was in hand.
+    /// The evidence not recorded yet: each new entry, and each that was concluded since it was recorded.
     pub(super) fn note_journal(&mut self, run: &Run, journal: &[JournalEntry]) -> Vec<Evidence> {
         let began = run.injection_began();
         let of_this_run = journal
@@ -39,7 +39,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     }
 }
 
-/// Whether it is about the change to ALARM that this run caused.
+/// Whether this entry is about the change to ALARM that this run caused.
 fn is_ours(run: &Run, entry: &JournalEntry) -> bool {
     entry.state == AlarmState::Alarm && is_caused_by_run(run, entry.run_id.as_ref(), entry.at, 0)
 }
@@ -48,12 +48,12 @@ fn newest<'a>(run: &Run, journal: &'a [JournalEntry]) -> Option<&'a JournalEntry
     journal.iter().filter(|entry| is_ours(run, entry)).max_by_key(|entry| entry.at)
 }
 
-/// What the failover function last said about our change.
-pub(super) fn said(run: &Run, journal: &[JournalEntry]) -> Option<String> {
+/// What the failover function wrote last about this run's change to ALARM.
+pub(super) fn report(run: &Run, journal: &[JournalEntry]) -> Option<String> {
     newest(run, journal).map(JournalEntry::describe)
 }
 
-/// When the function saw our change, by CloudWatch's clock: it proves the change as the history does.
+/// When the alarm changed because of this run, by CloudWatch's clock: an entry proves the change as the history does.
 pub(super) fn in_place(run: &Run, journal: &[JournalEntry]) -> Option<Measured> {
     let first = journal.iter().filter(|entry| is_ours(run, entry)).min_by_key(|entry| entry.at)?;
     Some(Measured { at: first.at, clock: ClockName::CloudWatch, resolution_ms: 1_000 })
@@ -93,10 +93,10 @@ mod tests {
             entry(3_000, None, AlarmState::Alarm, Some(Done::FailedOver)),
             entry(4_000, None, AlarmState::Ok, Some(Done::Ignored)),
         ];
-        assert_eq!((said(&run, &foreign), in_place(&run, &foreign)), (None, None));
+        assert_eq!((report(&run, &foreign), in_place(&run, &foreign)), (None, None));
         let ours = entry(1_000, Some(&run.run_id), AlarmState::Alarm, Some(Done::Failed));
         let all: Vec<JournalEntry> = foreign.into_iter().chain([ours]).collect();
-        assert_eq!(said(&run, &all).as_deref(), Some("the failover function failed: as it was asked"));
+        assert_eq!(report(&run, &all).as_deref(), Some("the failover function failed: as it was asked"));
         let at = in_place(&run, &all).map(|at| (at.at, at.clock));
         assert_eq!(at, Some((Timestamp::from_millis(1_000), ClockName::CloudWatch)));
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn an_entry_in_hand_says_so() {
         let run = run("alarm");
-        let text = said(&run, &[entry(1_000, Some(&run.run_id), AlarmState::Alarm, None)]).unwrap();
+        let text = report(&run, &[entry(1_000, Some(&run.run_id), AlarmState::Alarm, None)]).unwrap();
         assert!(text.contains("has not concluded"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! One look at AWS: the alarm, what fails over, what the automation says of itself, and the primary.
+//! One look at AWS: the alarm, what fails over, the failover function's journal, and the primary.
 
 use firedrill_core::{
     Measured, Observation, ProbeAnswer, Run, StepObservation, Timestamp, Tristate, evidence::Evidence,
@@ -6,9 +6,9 @@ use firedrill_core::{
 };
 
 use super::{AlarmDrill, AlarmDrillTarget, history::AlarmLook, journal, probes::is_primary_needed};
-use crate::error::Failure;
+use crate::error::{Failure, ReadError, read_within};
 
-/// What one look at AWS showed.
+/// The observations of one look at AWS.
 pub(super) struct Look {
     asked: Timestamp,
     answered: Timestamp,
@@ -22,16 +22,17 @@ pub(super) struct Look {
     failed_over: Tristate,
     undone: Vec<StepObservation>,
     detected: Option<Timestamp>,
-    said: Option<String>,
-    /// Whether the failover was known before this look.
-    known_failed_over: bool,
+    automation_report: Option<String>,
+    /// Whether the failover was on record before this look.
+    was_failed_over: bool,
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
+    /// Reads everything at once.
     pub(super) async fn look(&self, run: &Run) -> Look {
         let asked = self.clock.now();
         let (alarm, state, journal, events, primary) = tokio::join!(
-            Box::pin(self.watch(run)),
+            Box::pin(self.look_at_alarm(run)),
             Box::pin(self.bounded("what fails over", self.resource.read(run, asked))),
             Box::pin(self.journal(run)),
             Box::pin(self.bounded("its events", self.resource.events(run, asked))),
@@ -51,13 +52,13 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             answered,
             foreign_alarm: history.foreign_alarm(run, answered),
             failed_over: state.map_or(Tristate::Unknown, |state| self.resource.failed_over(run, state)),
-            undone: run.undo.iter().map(|step| self.step_seen(run, step, history, state)).collect(),
+            undone: run.undo.iter().map(|step| self.observe_step(run, step, history, state)).collect(),
             description: state.map(|state| self.resource.describe(run, state)),
             detected: in_place.1.filter(|_| run.mode == Mode::Metric).map(|at| at.at),
-            said: journal
+            automation_report: journal
                 .as_deref()
-                .and_then(|journal| journal::said(run, journal).or_else(|| alarm.failed_action())),
-            known_failed_over: run.times.failed_over.is_some(),
+                .and_then(|journal| journal::report(run, journal).or_else(|| alarm.failed_action())),
+            was_failed_over: run.times.failed_over.is_some(),
             events: events.unwrap_or_default(),
             alarm,
             journal,
@@ -66,7 +67,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
     }
 
-    /// What the record does not have yet.
+    /// The evidence of this look that is not recorded yet.
     pub(super) fn note_look(&mut self, run: &Run, look: &Look) -> Vec<Evidence> {
         let mut new = self.note_changes(run, &look.alarm);
         new.extend(self.note_journal(run, look.journal.as_deref().unwrap_or_default()));
@@ -82,7 +83,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         new
     }
 
-    /// How what fails over is, whenever that changed.
+    /// The state of what fails over as evidence, if it differs from the recorded one.
     pub(super) fn note_state(&mut self, at: Timestamp, description: String) -> Option<Evidence> {
         if self.recorded.description.as_ref() == Some(&description) {
             return None;
@@ -91,40 +92,38 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         Some(Evidence::Effect { at, resource: self.resource.arn().to_string(), state: description })
     }
 
-    /// A read, until the call deadline. What cannot be read is unknown, and logged.
+    /// Awaits a read until the call deadline; logs why it gave nothing.
     pub(super) async fn bounded<T>(
         &self,
         what: &str,
         read: impl Future<Output = Result<T, Failure>>,
     ) -> Option<T> {
-        let deadline = self.shared.config.timing.call_deadline();
-        let failed = match tokio::time::timeout(deadline, read).await {
-            Ok(Ok(read)) => return Some(read),
-            Ok(Err(failure)) => {
-                self.polling.note_failure(&failure);
-                failure.to_string()
-            }
-            Err(_) => format!("no answer within {} ms", deadline.as_millis()),
+        let error = match read_within(self.shared.settings.timing.call_deadline(), read).await {
+            Ok(read) => return Some(read),
+            Err(error) => error,
         };
-        tracing::warn!(drill = %self.request.drill, error = failed, "{what} cannot be read");
+        if let ReadError::Failed(failure) = &error {
+            self.polling.note_failure(failure);
+        }
+        tracing::warn!(drill = %self.request.drill, %error, "{what} cannot be read");
         None
     }
 }
 
 impl Look {
-    /// What is so was so when the answer came; what is not yet so was not when it was asked for.
+    /// The time of the look: of its answer for what has happened, of its question for what has not happened yet.
     fn at(&self) -> Timestamp {
-        let first_seen = self.failed_over == Tristate::Yes && !self.known_failed_over;
+        let has_just_failed_over = self.failed_over == Tristate::Yes && !self.was_failed_over;
         let open = |step: &StepObservation| {
             matches!(step, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_))
         };
         let not_yet = self.failed_over == Tristate::No
             || self.in_place.0 == Tristate::No
             || self.undone.iter().any(open);
-        if not_yet && !first_seen { self.asked } else { self.answered }
+        if not_yet && !has_just_failed_over { self.asked } else { self.answered }
     }
 
-    pub(super) fn put_into(self, observed: &mut Observation) {
+    pub(super) fn write_to(self, observed: &mut Observation) {
         observed.looked = Some(self.at());
         observed.in_place = self.in_place.0;
         observed.in_place_at = self.in_place.1;
@@ -133,6 +132,6 @@ impl Look {
         observed.undone = self.undone;
         observed.primary = self.primary.map_or(Tristate::Unknown, |answer| answer.seen);
         observed.foreign_alarm = self.foreign_alarm;
-        observed.automation_report = self.said;
+        observed.automation_report = self.automation_report;
     }
 }

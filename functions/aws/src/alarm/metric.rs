@@ -1,88 +1,119 @@
-//! Mode `metric`: what is published, and whether the alarm can go off by it.
+//! Datapoints of mode `metric`: what is published, and whether it can bring the alarm to ALARM.
 
 use firedrill_core::{
-    Readiness, Run,
+    Run, Timestamp,
     ports::Clock,
     run::Datapoints,
     trigger::{Comparison, MetricAlarm, Period, Statistic, plan},
 };
 
+use thiserror::Error;
+
 use super::{AlarmDrill, AlarmDrillTarget};
-use crate::cloudwatch::{AlarmSetup, Kind, MetricRule, Special};
+use crate::{
+    cloudwatch::{AlarmSetup, Kind, MetricRule, Special},
+    not_ready::NotReady,
+};
+
+/// Why datapoints are not known to bring an alarm to ALARM, or would take too long.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+enum WrongAlarm {
+    #[error("it is composite and has no metric to publish on; use mode `alarm`")]
+    Composite,
+    #[error("`target.metric` is missing: the value to publish is not known")]
+    NoValue,
+    #[error("it evaluates a query: which datapoints raise it cannot be computed")]
+    Query,
+    #[error("its periods are bound to the clock: when datapoints raise it cannot be computed")]
+    ClockWindow,
+    #[error("it has no threshold: whether datapoints breach cannot be computed")]
+    NoThreshold,
+    #[error("CloudWatch's answer does not hold its {0}")]
+    Missing(&'static str),
+    /// Core's reason.
+    #[error("{0}")]
+    Unplannable(String),
+    #[error(
+        "{datapoints} datapoints, one every {every_ms} ms, take {needed_seconds} s; \
+         `objective.injectWithinSeconds` allows {allowed_seconds} s"
+    )]
+    PublishingTooLong { datapoints: u32, every_ms: u64, needed_seconds: u64, allowed_seconds: u64 },
+    #[error(
+        "it counts a datapoint for {needed_seconds} s, and nothing is restored before; \
+         `objective.restoreWithinSeconds` allows {allowed_seconds} s"
+    )]
+    WindowTooLong { needed_seconds: u64, allowed_seconds: u64 },
+}
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// The datapoints that raise this alarm, among those that the application publishes itself.
-    pub(super) async fn datapoints(&self, run: &Run, setup: &AlarmSetup) -> Result<Datapoints, Readiness> {
-        let refused = |why: String| Readiness::Refused(format!("alarm {}: {why}", setup.name));
+    /// The datapoints that bring this alarm to ALARM, mixed with those that the application publishes itself.
+    pub(super) async fn datapoints(&self, run: &Run, setup: &AlarmSetup) -> Result<Datapoints, NotReady> {
+        let refused = |why: WrongAlarm| NotReady::Refused(format!("alarm {}: {why}", setup.name));
         let Kind::Metric(rule) = &setup.kind else {
-            return Err(refused(
-                "it is composite and has no metric to publish on; use mode `alarm`".to_owned(),
-            ));
+            return Err(refused(WrongAlarm::Composite));
         };
         let Some(value) = &self.target.metric else {
-            return Err(refused("`target.metric` is missing: what to publish is not known".to_owned()));
+            return Err(refused(WrongAlarm::NoValue));
         };
+        let unplannable = |why| refused(WrongAlarm::Unplannable(why));
         let alarm = evaluated(rule).map_err(refused)?;
-        // Before anything is read: what can never work.
-        plan(&alarm, &[], value).map_err(refused)?;
+        // First without the application's datapoints: what can never work is refused before they are read.
+        plan(&alarm, &[], value).map_err(unplannable)?;
         let now = self.clock.now();
         let period_ms = u64::from(alarm.period_seconds) * 1_000;
         let span =
             i64::try_from(period_ms.saturating_mul(u64::from(alarm.evaluation_periods.max(1)))).unwrap_or(0);
-        let from = firedrill_core::Timestamp::from_millis(now.as_millis().saturating_sub(span));
+        let from = Timestamp::from_millis(now.as_millis().saturating_sub(span));
         let read = self.clients.cloudwatch.statistics(&rule.metric, alarm.period_seconds, from, now).await;
         let own: Vec<Period> = read
             .map_err(|failure| self.note_failure(&failure))?
             .into_iter()
             .map(|one| Period { count: one.count, sum: one.sum, min: one.min, max: one.max })
             .collect();
-        let points = plan(&alarm, &own, value).map_err(refused)?;
-        fits(&points, run.limits.inject_within_ms, run.limits.restore_within_ms).map_err(refused)?;
+        let points = plan(&alarm, &own, value).map_err(unplannable)?;
+        check_times(&points, run.limits.inject_within_ms, run.limits.restore_within_ms).map_err(refused)?;
         Ok(points)
     }
 }
 
-/// Whether there is time to publish all of them, and to wait until the last one counts no more.
-fn fits(points: &Datapoints, inject_within_ms: u64, restore_within_ms: u64) -> Result<(), String> {
+/// Checks that all datapoints can be published in time, and that the last one stops counting in time.
+fn check_times(points: &Datapoints, inject_within_ms: u64, restore_within_ms: u64) -> Result<(), WrongAlarm> {
     let publishing_ms = points.every_ms.saturating_mul(points.planned.into());
     if publishing_ms > inject_within_ms {
-        return Err(format!(
-            "{} datapoints, one every {} ms, take {} s; `objective.injectWithinSeconds` allows {} s",
-            points.planned,
-            points.every_ms,
-            publishing_ms.div_ceil(1_000),
-            inject_within_ms / 1_000
-        ));
+        return Err(WrongAlarm::PublishingTooLong {
+            datapoints: points.planned,
+            every_ms: points.every_ms,
+            needed_seconds: publishing_ms.div_ceil(1_000),
+            allowed_seconds: inject_within_ms / 1_000,
+        });
     }
     if points.window_ms >= restore_within_ms {
-        return Err(format!(
-            "its datapoints count for {} s after the last one, and nothing is restored before; \
-             `objective.restoreWithinSeconds` allows {} s",
-            points.window_ms.div_ceil(1_000),
-            restore_within_ms / 1_000
-        ));
+        return Err(WrongAlarm::WindowTooLong {
+            needed_seconds: points.window_ms.div_ceil(1_000),
+            allowed_seconds: restore_within_ms / 1_000,
+        });
     }
     Ok(())
 }
 
-/// The alarm, as far as it decides when it goes off.
-fn evaluated(rule: &MetricRule) -> Result<MetricAlarm, String> {
+/// The part of the alarm that decides when it goes to ALARM.
+fn evaluated(rule: &MetricRule) -> Result<MetricAlarm, WrongAlarm> {
     let has = |special| rule.special.contains(&special);
     if has(Special::Query) {
-        return Err("it evaluates a query: which datapoints raise it cannot be computed".to_owned());
+        return Err(WrongAlarm::Query);
     }
     if has(Special::Window) {
-        return Err(
-            "its periods are bound to the clock: when datapoints raise it cannot be computed".to_owned()
-        );
+        return Err(WrongAlarm::ClockWindow);
     }
     let (math, anomaly) = (has(Special::Math), has(Special::Anomaly));
     let threshold = rule.threshold.as_ref().and_then(serde_json::Number::as_f64);
     if threshold.is_none() && !math && !anomaly {
-        return Err("it says no threshold: whether datapoints breach cannot be computed".to_owned());
+        return Err(WrongAlarm::NoThreshold);
     }
-    let said = |number: Option<u32>| if math { Ok(number.unwrap_or(1)) } else { number.ok_or(()) };
-    let periods = |number, name| said(number).map_err(|()| format!("it does not say its {name}"));
+    // Metric math has none of these numbers; core refuses it by name.
+    let periods = |number: Option<u32>, name| {
+        if math { Ok(number.unwrap_or(1)) } else { number.ok_or(WrongAlarm::Missing(name)) }
+    };
     Ok(MetricAlarm {
         namespace: rule.metric.namespace.clone(),
         metric: rule.metric.name.clone(),
@@ -161,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_computed_is_refused_by_name() {
-        let why = |special| evaluated(&rule(vec![special])).unwrap_err();
+        let why = |special| evaluated(&rule(vec![special])).unwrap_err().to_string();
         assert!(why(Special::Query).contains("query"));
         assert!(why(Special::Window).contains("clock"));
         // An expression has no metric, period or threshold of its own, and is still called what it is.
@@ -169,17 +200,18 @@ mod tests {
         assert!(plan(&evaluated(&math).unwrap(), &[], &value()).unwrap_err().contains("metric math"));
         let anomaly = MetricRule { threshold: None, ..rule(vec![Special::Anomaly]) };
         assert!(plan(&evaluated(&anomaly).unwrap(), &[], &value()).unwrap_err().contains("anomalies"));
-        let unsaid = MetricRule { period_seconds: None, ..rule(Vec::new()) };
-        assert!(evaluated(&unsaid).unwrap_err().contains("period"));
-        let unsaid = MetricRule { threshold: None, ..rule(Vec::new()) };
-        assert!(evaluated(&unsaid).unwrap_err().contains("threshold"));
+        let missing = MetricRule { period_seconds: None, ..rule(Vec::new()) };
+        assert!(evaluated(&missing).unwrap_err().to_string().contains("period"));
+        let missing = MetricRule { threshold: None, ..rule(Vec::new()) };
+        assert!(evaluated(&missing).unwrap_err().to_string().contains("threshold"));
     }
 
     #[test]
     fn there_must_be_time_to_publish_and_to_wait() {
         let points = plan(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
-        assert_eq!(fits(&points, 180_000, 300_001), Ok(()));
-        assert!(fits(&points, 179_999, 900_000).unwrap_err().contains("injectWithinSeconds"));
-        assert!(fits(&points, 180_000, 300_000).unwrap_err().contains("restoreWithinSeconds"));
+        assert_eq!(check_times(&points, 180_000, 300_001), Ok(()));
+        let why = |inject, restore| check_times(&points, inject, restore).unwrap_err().to_string();
+        assert!(why(179_999, 900_000).contains("injectWithinSeconds"));
+        assert!(why(180_000, 300_000).contains("restoreWithinSeconds"));
     }
 }

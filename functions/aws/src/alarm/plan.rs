@@ -1,4 +1,4 @@
-//! Looks at everything a run would need, without touching anything.
+//! Plan of a drill through an alarm: reads everything that a run would need, and changes nothing.
 
 use firedrill_core::{
     Readiness, Run, UndoStep,
@@ -6,17 +6,17 @@ use firedrill_core::{
     request::Mode,
 };
 
-use super::{AlarmDrill, AlarmDrillTarget, prepare::Preparation, probes::PRIMARY, wiring::Leads};
+use super::{AlarmDrill, AlarmDrillTarget, prepare::Preparation, probes::PRIMARY, wiring::ActionTarget};
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    pub(super) async fn look_ahead(&self, run: &Run) -> Plan {
+    pub(super) async fn plan_run(&self, run: &Run) -> Plan {
         let (answers, found, stop) =
             tokio::join!(self.ask_probes(), self.prepare(run), self.look_at_stop_conditions());
         let names = run.limits.probes.iter().map(|rule| rule.probe.clone());
         let standby = self.request.steady_state.probes.len() + 1;
         let mut probes: Vec<PlannedProbe> = names
             .zip(answers)
-            // That the standby does not serve yet is as it should be.
+            // Before a failover the standby does not serve: its no is expected, and left out.
             .filter(|(_, (index, _))| *index != standby)
             .map(|(probe, (_, answer))| PlannedProbe { probe, seen: answer.seen, detail: answer.detail })
             .collect();
@@ -27,22 +27,25 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }));
         let Preparation { prepared, hops, actions, ok_actions, .. } = found;
         let (refused, undo, automation) = match prepared {
-            Readiness::Ready(ready) => (None, ready.undo, ready.trigger.map(|trigger| trigger.automation)),
+            Readiness::Ready(injection) => {
+                (None, injection.undo, injection.trigger.map(|trigger| trigger.automation))
+            }
             Readiness::Refused(why) => (Some(why), Vec::new(), None),
             Readiness::Unknown(why) => {
                 (Some(format!("not everything could be read: {why}")), Vec::new(), None)
             }
         };
-        let stopped = stop.against(&self.stop_conditions).map(|stop| format!("{}: {}", stop.by, stop.reason));
-        let back = |action: String| Excluded {
+        let stopped =
+            stop.against_start(&self.stop_conditions).map(|stop| format!("{}: {}", stop.by, stop.reason));
+        let on_ok = |action: String| Excluded {
             resource: action,
-            why: "set off when the alarm is back in OK, not by the failover".to_owned(),
+            why: "started when the alarm returns to OK, not by the failover".to_owned(),
         };
         let is_ready = refused.is_none();
         Plan {
             probes,
             targets: vec![self.target.alarm_arn.to_string(), self.resource.arn().to_string()],
-            excluded: ok_actions.into_iter().map(back).collect(),
+            excluded: ok_actions.into_iter().map(on_ok).collect(),
             refused: refused.or(stopped),
             wiring: hops,
             exercises: self.request.mode.exercises().to_owned(),
@@ -53,12 +56,12 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
     }
 
-    /// The trigger, everything that the alarm then sets off, and the way back.
+    /// The steps of a run: the trigger, every action that the alarm then starts, the failover, and the undo.
     fn steps(&self, actions: &[String], automation: Option<&str>, undo: &[UndoStep]) -> Vec<PlannedStep> {
         let alarm = &self.target.alarm_arn;
         let (action, plane) = match self.request.mode {
             Mode::Metric => ("cloudwatch:PutMetricData", "data plane".to_owned()),
-            Mode::Alarm | Mode::Stop => ("cloudwatch:SetAlarmState", control(alarm.region())),
+            Mode::Alarm | Mode::Stop => ("cloudwatch:SetAlarmState", control_plane(alarm.region())),
         };
         let step = |action: &str, resource: &str, plane: String| PlannedStep {
             action: action.to_owned(),
@@ -66,37 +69,37 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             plane,
         };
         let mut steps = vec![step(action, alarm.as_str(), plane)];
-        steps.extend(actions.iter().map(|action| match Leads::of(action) {
-            Leads::Topic(_) => step("sns:Publish", action, "data plane".to_owned()),
-            Leads::Function(_) => step("lambda:InvokeFunction", action, "data plane".to_owned()),
-            Leads::Elsewhere => step("an action of the alarm", action, control(alarm.region())),
+        steps.extend(actions.iter().map(|action| match ActionTarget::of(action) {
+            ActionTarget::Topic(_) => step("sns:Publish", action, "data plane".to_owned()),
+            ActionTarget::Function(_) => step("lambda:InvokeFunction", action, "data plane".to_owned()),
+            ActionTarget::Other => step("an action of the alarm", action, control_plane(alarm.region())),
         }));
-        // A function calls; a health check moves names by itself.
+        // Only a function sends a call; a health check moves DNS names by itself.
         if automation.is_some_and(|automation| automation.starts_with("arn:")) {
             let (action, region) = self.resource.call();
-            steps.push(step(action, self.resource.arn().as_str(), control(&region)));
+            steps.push(step(action, self.resource.arn().as_str(), control_plane(&region)));
         }
-        steps.extend(undo.iter().filter(|step| !step.awaited).map(|back| {
-            // A global service's ARN has no Region; its control plane lies in one.
-            let region = if back.region.is_empty() { self.resource.call().1 } else { back.region.clone() };
+        steps.extend(undo.iter().filter(|step| !step.awaited).map(|undo| {
+            // A global service's ARN has no Region, but its control plane lies in one.
+            let region = if undo.region.is_empty() { self.resource.call().1 } else { undo.region.clone() };
             PlannedStep {
-                action: action_of(back),
-                resources: back.resources.clone(),
-                plane: control(&region),
+                action: action_of(undo),
+                resources: undo.resources.clone(),
+                plane: control_plane(&region),
             }
         }));
         steps
     }
 
-    /// None of these calls has a dry run.
+    /// The permissions that a run needs. None of these calls has a dry run, so none is checked.
     fn permissions(&self, undo: &[UndoStep]) -> Vec<Permission> {
-        let why = "there is no dry run of this call";
+        let why = "AWS has no dry run of this call";
         let mut needed = vec!["cloudwatch:DescribeAlarmHistory".to_owned()];
         if self.request.mode == Mode::Metric {
             needed.push("cloudwatch:PutMetricData".to_owned());
         }
         needed.extend(undo.iter().filter(|step| !step.awaited).map(action_of));
-        if self.shared.config.topic_arn.is_some() {
+        if self.shared.settings.topic_arn.is_some() {
             needed.push("sns:Publish".to_owned());
         }
         let not_checked =
@@ -109,6 +112,6 @@ fn action_of(step: &UndoStep) -> String {
     format!("{}:{}", step.service, step.action)
 }
 
-fn control(region: &str) -> String {
+fn control_plane(region: &str) -> String {
     format!("control plane ({region})")
 }

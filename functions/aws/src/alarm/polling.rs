@@ -1,27 +1,28 @@
-//! How often AWS is asked: now and then, soon after something happened, and less often while it says that
-//! it is too often.
+//! Polling interval of the reads of AWS: shorter after an act or a new phase, longer while AWS throttles.
 
 use std::{cell::Cell, time::Duration};
 
 use crate::error::{Failure, Proof};
 
-/// The history of alarms may be asked for three times a second by a whole account.
+/// `DescribeAlarmHistory` is throttled at three calls a second for a whole account.
 const MIN_PAUSE: Duration = Duration::from_secs(2);
-/// Nobody real looks more often than this: what does is AWS on this machine, which throttles nobody.
+/// A shorter interval is set only for AWS on this machine, which throttles nobody.
 const MIN_REAL_POLL: Duration = Duration::from_secs(1);
-/// The pause grows up to this.
+/// The longest pause under throttling.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Polling {
-    /// Between two looks.
+    /// The pause between two looks.
     pause: Duration,
-    /// Between two looks, however urgent.
+    /// The shortest pause, for an urgent look.
     min_pause: Duration,
-    /// The pause now: longer than `pause` while AWS throttles.
-    now: Duration,
+    /// The pause until the next look: longer than `pause` while AWS throttles.
+    current_pause: Duration,
+    /// When the last look began, in time since the invocation began.
     last: Option<Duration>,
     urgent: bool,
+    /// Whether a read of the look under way was throttled.
     throttled: Cell<bool>,
 }
 
@@ -29,25 +30,33 @@ impl Polling {
     pub(super) fn new(aws_poll: Duration) -> Self {
         let min_pause = if aws_poll < MIN_REAL_POLL { Duration::ZERO } else { MIN_PAUSE };
         let pause = aws_poll.max(min_pause);
-        Self { pause, min_pause, now: pause, last: None, urgent: false, throttled: Cell::new(false) }
+        Self {
+            pause,
+            min_pause,
+            current_pause: pause,
+            last: None,
+            urgent: false,
+            throttled: Cell::new(false),
+        }
     }
 
-    /// Something happened: the next look is wanted soon.
+    /// Makes the next look urgent: after an act, or when a phase begins.
     pub(super) fn look_soon(&mut self) {
         self.urgent = true;
     }
 
-    /// A read failed. One that was throttled makes the next pause longer.
+    /// Notes a failed read. If AWS throttled it, the next pause is longer.
     pub(super) fn note_failure(&self, failure: &Failure) {
         if failure.proof == Proof::Again {
             self.throttled.set(true);
         }
     }
 
-    /// Whether it is time for a look, which then begins.
-    pub(super) fn take(&mut self, elapsed: Duration) -> bool {
-        let wanted = if self.urgent && self.now == self.pause { self.min_pause } else { self.now };
-        let due = self.last.is_none_or(|last| elapsed.saturating_sub(last) >= wanted);
+    /// Begins a look if one is due; whether it is.
+    pub(super) fn begin_if_due(&mut self, elapsed: Duration) -> bool {
+        let pause =
+            if self.urgent && self.current_pause == self.pause { self.min_pause } else { self.current_pause };
+        let due = self.last.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {
             self.last = Some(elapsed);
             self.urgent = false;
@@ -55,9 +64,10 @@ impl Polling {
         due
     }
 
-    /// A look is over.
-    pub(super) fn looked(&mut self) {
-        self.now = if self.throttled.take() { (self.now * 2).min(MAX_PAUSE) } else { self.pause };
+    /// Ends a look, and sets the pause until the next one.
+    pub(super) fn end(&mut self) {
+        self.current_pause =
+            if self.throttled.take() { (self.current_pause * 2).min(MAX_PAUSE) } else { self.pause };
     }
 }
 
@@ -81,40 +91,40 @@ mod tests {
     #[test]
     fn what_is_urgent_waits_for_two_seconds_at_most_and_at_least() {
         let mut polling = Polling::new(at(5));
-        assert!(polling.take(at(0)));
-        assert!(!polling.take(at(4)));
+        assert!(polling.begin_if_due(at(0)));
+        assert!(!polling.begin_if_due(at(4)));
         polling.look_soon();
-        assert!(polling.take(at(4)));
+        assert!(polling.begin_if_due(at(4)));
         polling.look_soon();
-        assert!(!polling.take(at(5)), "the history is asked for every two seconds at most");
-        assert!(polling.take(at(6)));
-        assert!(!polling.take(at(8)), "an urgent look is one look");
-        assert!(polling.take(at(11)));
+        assert!(!polling.begin_if_due(at(5)), "the history is asked for every two seconds at most");
+        assert!(polling.begin_if_due(at(6)));
+        assert!(!polling.begin_if_due(at(8)), "an urgent look is one look");
+        assert!(polling.begin_if_due(at(11)));
     }
 
     #[test]
     fn throttling_doubles_the_pause_up_to_half_a_minute_and_a_good_look_ends_it() {
         let mut polling = Polling::new(at(5));
         let mut last = at(0);
-        assert!(polling.take(last));
+        assert!(polling.begin_if_due(last));
         for pause in [10, 20, 30, 30] {
             polling.note_failure(&failure(Proof::Again));
-            polling.looked();
+            polling.end();
             polling.look_soon();
-            assert!(!polling.take(last + at(pause - 1)), "not even when it is urgent");
+            assert!(!polling.begin_if_due(last + at(pause - 1)), "not even when it is urgent");
             last += at(pause);
-            assert!(polling.take(last));
+            assert!(polling.begin_if_due(last));
         }
         polling.note_failure(&failure(Proof::Denied));
-        polling.looked();
-        assert!(polling.take(last + at(5)));
+        polling.end();
+        assert!(polling.begin_if_due(last + at(5)));
     }
 
     #[test]
     fn aws_on_this_machine_is_asked_as_often_as_it_is_told() {
         let mut polling = Polling::new(Duration::from_millis(500));
-        assert!(polling.take(at(0)));
+        assert!(polling.begin_if_due(at(0)));
         polling.look_soon();
-        assert!(polling.take(Duration::from_millis(10)));
+        assert!(polling.begin_if_due(Duration::from_millis(10)));
     }
 }

@@ -1,4 +1,4 @@
-//! Finds out whether the trigger may be pulled and what it leads to, before it is.
+//! Readiness of a drill through an alarm: whether the alarm may be set off, what it leads to, and the undo.
 
 use firedrill_core::{
     PreparedInjection, ProbeAnswer, Readiness, Run, Tristate, UndoStep,
@@ -11,19 +11,23 @@ use firedrill_core::{
 };
 
 use super::{AlarmDrill, AlarmDrillTarget, probes::PRIMARY, wiring::Alarm};
+use crate::not_ready::NotReady;
 
-/// What came of preparing once: also what was found before it ended.
+/// The result of one check of readiness, with everything that was found before it ended.
 pub(super) struct Preparation {
     pub prepared: Readiness,
     pub hops: Vec<Hop>,
+    /// What the alarm starts when it goes to ALARM.
     pub actions: Vec<String>,
+    /// What the alarm starts when it goes to OK.
     pub ok_actions: Vec<String>,
+    /// The state of what fails over.
     pub description: Option<String>,
     pub primary: Option<ProbeAnswer>,
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// Finds it out; what was found is kept, and written down once.
+    /// Checks readiness and keeps the result; returns the evidence that is not recorded yet.
     pub(super) async fn prepare_and_note(&mut self, run: &Run) -> Vec<Evidence> {
         let found = Box::pin(self.prepare(run)).await;
         let at = self.clock.now();
@@ -41,26 +45,28 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         new
     }
 
+    /// Checks readiness, within twice the call deadline.
     pub(super) async fn prepare(&self, run: &Run) -> Preparation {
         let mut found = Preparation {
-            prepared: Readiness::Unknown("nothing was read".to_owned()),
+            prepared: Readiness::Unknown("nothing was read yet".to_owned()),
             hops: Vec::new(),
             actions: Vec::new(),
             ok_actions: Vec::new(),
             description: None,
             primary: None,
         };
-        // Several hops, one after the other, each with a deadline of its own.
-        let within = self.shared.config.timing.call_deadline() * 2;
-        found.prepared = match tokio::time::timeout(within, Box::pin(self.ready(run, &mut found))).await {
-            Ok(Ok(ready)) => Readiness::Ready(Box::new(ready)),
-            Ok(Err(prepared)) => prepared,
+        // Several hops are read one after the other, each within a call deadline of its own.
+        let within = self.shared.settings.timing.call_deadline() * 2;
+        let checked = tokio::time::timeout(within, Box::pin(self.check(run, &mut found))).await;
+        found.prepared = match checked {
+            Ok(Ok(injection)) => Readiness::Ready(Box::new(injection)),
+            Ok(Err(not_ready)) => not_ready.into(),
             Err(_) => Readiness::Unknown(format!("AWS did not answer within {} ms", within.as_millis())),
         };
         found
     }
 
-    async fn ready(&self, run: &Run, found: &mut Preparation) -> Result<PreparedInjection, Readiness> {
+    async fn check(&self, run: &Run, found: &mut Preparation) -> Result<PreparedInjection, NotReady> {
         let arn = &self.target.alarm_arn;
         let now = self.clock.now();
         let (alarm, state, holder, primary) = tokio::join!(
@@ -74,44 +80,49 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         let alarm = alarm?;
         found.actions.clone_from(&alarm.state.actions);
         found.ok_actions.clone_from(&alarm.setup.ok_actions);
-        self.may_pull(&alarm)?;
+        self.check_alarm(&alarm)?;
         match holder {
             Ok(Some(id)) if id != run.run_id => {
-                return Err(Readiness::Refused(format!(
+                return Err(NotReady::Refused(format!(
                     "alarm {arn} is held by run {id}, which is still open"
                 )));
             }
             Ok(_) => {}
-            Err(error) => return Err(Readiness::Unknown(format!("whether a run holds {arn}: {error}"))),
+            Err(error) => {
+                return Err(NotReady::Unknown(format!(
+                    "whether a run holds {arn} could not be read: {error}"
+                )));
+            }
         }
         let path = self.path(&alarm.state).await?;
         found.hops = hops(&alarm.state, Some(&path));
         let (trigger_step, trigger) = self.trigger(run, &alarm, &path).await?;
         let state = state.map_err(|failure| self.note_failure(&failure))?;
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;
-        may_fail_back(&failover_plan.undo, found.primary.as_ref())?;
+        check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();
         Ok(PreparedInjection { trigger: Some(Trigger { database: failover_plan.database, ..trigger }), undo })
     }
 
+    /// The trigger, and the undo step that belongs to it.
     async fn trigger(
         &self,
         run: &Run,
         alarm: &Alarm,
         path: &FailoverPath,
-    ) -> Result<(UndoStep, Trigger), Readiness> {
+    ) -> Result<(UndoStep, Trigger), NotReady> {
         let (arn, mode) = (&self.target.alarm_arn, self.request.mode);
         let datapoints = match mode {
             Mode::Metric => Some(self.datapoints(run, &alarm.setup).await?),
             Mode::Alarm | Mode::Stop => None,
         };
-        let margin_ms = self.shared.config.timing.margin_ms;
+        let margin_ms = self.shared.settings.timing.margin_ms;
         let acts_for = path.acts_for_ms(mode, self.target.automation_deadline_seconds, margin_ms);
         let step = datapoints.as_ref().map_or_else(|| alarm_step(arn), |points| metric_step(arn, points));
         let trigger = Trigger {
             alarm_arn: arn.to_string(),
             automation: path.automation().to_owned(),
-            automation_ms: acts_for.map_err(Readiness::Refused)?,
+            automation_ms: acts_for.map_err(NotReady::Refused)?,
             datapoints,
             database: None,
         };
@@ -119,9 +130,9 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     }
 }
 
-/// What moves traffic back needs a yes from the primary itself: one that is not well now, or is asked
-/// wrongly, would leave the run held.
-fn may_fail_back(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(), Readiness> {
+/// Checks that the primary's own probe answers yes, where the undo moves traffic back onto the primary. With an
+/// unhealthy primary, or a wrong probe, the run would end up held.
+fn check_primary(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(), NotReady> {
     if !undo.iter().any(|step| step.moves_traffic) {
         return Ok(());
     }
@@ -129,13 +140,14 @@ fn may_fail_back(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(),
         Some(answer) if answer.seen == Tristate::Yes => Ok(()),
         Some(answer) => {
             let detail = answer.detail.as_deref().unwrap_or("no answer");
-            Err(Readiness::Unknown(format!(
+            Err(NotReady::Unknown(format!(
                 "{PRIMARY} is not known to be well (`target.primaryProbe`: {detail}): traffic could not be \
                  moved back onto it"
             )))
         }
-        None => Err(Readiness::Refused(
-            "`target.primaryProbe` is missing: traffic is moved back only onto what answers".to_owned(),
+        None => Err(NotReady::Refused(
+            "`target.primaryProbe` is missing: traffic is moved back only onto a primary that answers it"
+                .to_owned(),
         )),
     }
 }

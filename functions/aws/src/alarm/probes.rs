@@ -1,16 +1,16 @@
-//! Asks the application: whether it is well, who serves, and whether the primary itself is well.
+//! Probes of a drill through an alarm: steady state, identity (who serves), and the primary itself.
 
 use firedrill_core::{ProbeAnswer, Run, Tristate, evidence::Evidence, ports::Clock, request::ProbeKind};
 use futures_util::future::join_all;
 
 use super::{AlarmDrill, AlarmDrillTarget};
 
-/// What the record calls the probe that is aimed at the primary.
+/// The name, in the record, of the probe that asks the primary itself.
 pub(super) const PRIMARY: &str = "the primary itself";
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// The answers of all probes, with their place in the run's limits: those of the request, then whether the
-    /// primary serves and whether the standby does.
+    /// The answers of all probes, each with its index in the run's limits: those of the steady state, then whether
+    /// the primary serves, then whether the standby does.
     pub(super) async fn ask_probes(&self) -> Vec<(usize, ProbeAnswer)> {
         let probes = &self.request.steady_state.probes;
         let asked = join_all(probes.iter().map(|probe| self.ask(&probe.kind)));
@@ -32,7 +32,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         match kind {
             ProbeKind::Http(probe) => self.shared.prober.http(&self.clock, probe).await,
             ProbeKind::Tcp(probe) => self.shared.prober.tcp(&self.clock, probe).await,
-            // No request of this kind gets here.
+            // The parser refuses such probes in this kind of request.
             ProbeKind::InstancesRunning(_)
             | ProbeKind::GroupAtStrength(_)
             | ProbeKind::TargetGroupHealthy(_) => {
@@ -43,18 +43,18 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
     }
 
-    /// Whether what traffic would be moved back to is well; none without a probe of it.
+    /// Whether the primary is healthy, to which the undo moves traffic back; none without a probe of it.
     pub(super) async fn ask_primary(&self) -> Option<ProbeAnswer> {
         Some(self.ask(self.request.target.primary_probe()?).await)
     }
 
-    /// What the record does not know yet of the primary.
+    /// The primary's answer as evidence, if it differs from the recorded one.
     pub(super) fn note_primary(&mut self, answer: &ProbeAnswer) -> Option<Evidence> {
-        let said = (answer.seen, answer.detail.clone());
-        if self.recorded.primary.as_ref() == Some(&said) {
+        let latest = (answer.seen, answer.detail.clone());
+        if self.recorded.primary.as_ref() == Some(&latest) {
             return None;
         }
-        self.recorded.primary = Some(said);
+        self.recorded.primary = Some(latest);
         Some(Evidence::Probe {
             probe: PRIMARY.to_owned(),
             seen: answer.seen,
@@ -66,7 +66,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     }
 }
 
-/// Whether anybody needs to know how the primary is: only what moves traffic onto it.
+/// Whether the primary's own probe is needed: only while an undo step may move traffic onto the primary.
 pub(super) fn is_primary_needed(run: &Run) -> bool {
     run.is_rolling_back() && run.undo.iter().any(|step| step.moves_traffic)
 }

@@ -1,4 +1,4 @@
-//! Sets the trigger back.
+//! Undo of the trigger: sets the alarm back to OK, or waits until its datapoints no longer count.
 
 use firedrill_core::{
     CallOutcome, Run, StepObservation, UndoStep,
@@ -12,13 +12,13 @@ use super::{AlarmDrill, AlarmDrillTarget, target};
 use crate::cloudwatch::CloudWatch;
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    /// Sets the alarm back, if it was read again to be up because of this run.
+    /// Sets the alarm back to OK, if a fresh read shows that it is in ALARM because of this run.
     pub(super) async fn set_back(&self, run: &Run, step: &UndoStep) -> CallOutcome {
         let alarm = match target::arn_of(step) {
             Ok(arn) => arn,
-            Err(outcome) => return outcome,
+            Err(error) => return error.into(),
         };
-        let alarm_look = self.watch(run).await;
+        let alarm_look = self.look_at_alarm(run).await;
         if let Some(outcome) = target::without_a_call(alarm_look.history.set_back(run)) {
             return outcome;
         }
@@ -27,9 +27,9 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         self.cloudwatch(&alarm).set_back(name, &reason).await
     }
 
-    /// How a step of the undo stands. While datapoints count, the alarm may fail over again: traffic moved
-    /// back before that would be moved away once more.
-    pub(super) fn step_seen(
+    /// What was observed of an undo step. While the alarm counts datapoints of the drill, it may go to ALARM again
+    /// and move traffic that was moved back: until then, steps that move traffic are busy.
+    pub(super) fn observe_step(
         &self,
         run: &Run,
         step: &UndoStep,
@@ -45,11 +45,13 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
     }
 
+    /// Whether the alarm still counts datapoints that this run published (mode `metric`).
     pub(super) fn window_is_open(&self, run: &Run) -> bool {
         run.mode == Mode::Metric && AlarmHistory::window_over(run, self.clock.now()) == StepObservation::Busy
     }
 
+    /// The CloudWatch client for this alarm's Region.
     pub(super) fn cloudwatch(&self, alarm: &Arn) -> CloudWatch {
-        self.there(alarm.region()).cloudwatch
+        self.clients_in(alarm.region()).cloudwatch
     }
 }

@@ -1,109 +1,128 @@
-//! What fails over: the little in which a distribution and a database differ.
+//! Target of a drill through an alarm: what a distribution and a database do differently.
 
 use firedrill_core::{
-    CallOutcome, Readiness, Run, StepObservation, Timestamp, Tristate, UndoStep,
+    CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{DatabaseState, FailoverReadiness},
     request::Arn,
     trigger::FailoverPath,
 };
+use thiserror::Error;
 
-use crate::error::Failure;
+use crate::{error::Failure, not_ready::NotReady, resource_state::WrongArn};
 
-/// What a failover may do, and how it is taken back.
+/// How a failover is undone.
 #[derive(Debug)]
 pub struct FailoverPlan {
-    /// What takes the failover back, beside the trigger's own step.
+    /// The undo steps, without that of the trigger.
     pub undo: Vec<UndoStep>,
-    /// The database before, if it is one.
+    /// The state of the database before the failover; none if the target is a distribution.
     pub database: Option<DatabaseState>,
 }
 
-/// Something that an alarm fails over.
+/// A resource that an alarm's automation fails over.
 pub trait AlarmDrillTarget {
-    /// What AWS says of it.
+    /// The state of the resource, as AWS describes it.
     type State;
 
-    /// Which it is.
+    /// Its ARN.
     fn arn(&self) -> &Arn;
 
-    /// Looks at it.
+    /// Reads its state.
     fn read(&self, run: &Run, now: Timestamp) -> impl Future<Output = Result<Self::State, Failure>>;
 
-    /// Whether it may fail over along this way.
+    /// Checks that it may fail over along this path, and plans the undo.
     ///
     /// # Errors
-    /// Refused, or unknown, and why.
+    /// It must not fail over, or whether it may is unknown: why.
     fn prepare(
         &self,
         run: &Run,
         state: &Self::State,
         path: &FailoverPath,
         now: Timestamp,
-    ) -> Result<FailoverPlan, Readiness>;
+    ) -> Result<FailoverPlan, NotReady>;
 
-    /// How it is, for the record.
+    /// Its state in a sentence, for the record and for pages.
     fn describe(&self, run: &Run, state: &Self::State) -> String;
 
-    /// Whether the failover is seen in what AWS says.
+    /// Whether this state shows the run's failover.
     fn failed_over(&self, run: &Run, state: &Self::State) -> Tristate;
 
-    /// How this step of the undo stands.
+    /// What this state shows of an undo step.
     fn undone(&self, state: &Self::State, step: &UndoStep, now: Timestamp) -> StepObservation;
 
-    /// Carries this step of the undo out, if a fresh look says that it is open.
+    /// Carries an undo step out, if a fresh read shows that it is open.
     fn undo(&self, run: &Run, step: &UndoStep, now: Timestamp) -> impl Future<Output = CallOutcome>;
 
-    /// What the service says happened to it since the injection.
+    /// The service's events about the resource since the injection.
     fn events(&self, run: &Run, now: Timestamp) -> impl Future<Output = Result<Vec<Evidence>, Failure>>;
 
-    /// The call that fails it over, and the Region whose control plane carries it out.
+    /// The IAM action of the call that fails it over, and the Region whose control plane executes that call.
     fn call(&self) -> (&'static str, String);
 }
 
-/// What came of asking whether it may fail over.
-pub(super) fn ready(looked: FailoverReadiness, already: &str) -> Result<(), Readiness> {
-    match looked {
+/// Checks that the resource can fail over; `already` says why one that has failed over is refused.
+///
+/// # Errors
+/// It has failed over already, must not be moved, or could not be read.
+pub(super) fn check_readiness(readiness: FailoverReadiness, already: &str) -> Result<(), NotReady> {
+    match readiness {
         FailoverReadiness::Ready => Ok(()),
-        FailoverReadiness::Already(what) => Err(Readiness::Refused(format!("{what}: {already}"))),
-        FailoverReadiness::Unfit(why) => Err(Readiness::Refused(why)),
-        FailoverReadiness::Unknown(why) => Err(Readiness::Unknown(why)),
+        FailoverReadiness::Already(what) => Err(NotReady::Refused(format!("{what}: {already}"))),
+        FailoverReadiness::Unfit(why) => Err(NotReady::Refused(why)),
+        FailoverReadiness::Unknown(why) => Err(NotReady::Unknown(why)),
     }
 }
 
-/// Not sent, and may be later.
+/// The outcome of a call that was not sent, and may be sent later.
 pub(super) fn not_now(code: &str, message: impl Into<String>) -> CallOutcome {
     CallOutcome::NotExecuted { code: code.to_owned(), message: message.into(), again: true }
 }
 
-/// What follows from a fresh look at a step that was asked for: none if it is to be called.
-pub(super) fn without_a_call(seen: StepObservation) -> Option<CallOutcome> {
-    match seen {
+/// The outcome of an undo step that a fresh read shows to need no call now; none if its call is to be sent.
+pub(super) fn without_a_call(observed: StepObservation) -> Option<CallOutcome> {
+    match observed {
         StepObservation::Open => None,
         StepObservation::Done => Some(CallOutcome::Done),
         StepObservation::Busy => {
-            Some(not_now("Busy", "it is on its way, or cannot be asked for yet; not sent"))
+            Some(not_now("Busy", "the step is under way, or cannot be done yet; not sent"))
         }
-        StepObservation::Unknown => Some(not_now("Unknown", "how it stands could not be read; not sent")),
+        StepObservation::Unknown => Some(not_now("Unknown", "its state could not be read; not sent")),
         StepObservation::Drifted(both) => Some(CallOutcome::NotExecuted {
             code: "Drifted".to_owned(),
-            message: format!("somebody else changed it meanwhile: {both}; not sent"),
+            message: format!("somebody else changed it during the run: {both}; not sent"),
             again: false,
         }),
     }
 }
 
-/// What a step of the undo is about.
+/// Why an undo step, as the run's head holds it, cannot be carried out. Nothing is sent for it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum UnreadableStep {
+    #[error("the undo step names no resource: {0}; not sent")]
+    NoArn(String),
+    #[error("the undo step names a wrong resource: {0}; not sent")]
+    WrongArn(#[from] WrongArn),
+    /// The origins before and after the failover, in a distribution's step.
+    #[cfg(feature = "undo-cdn")]
+    #[error("the undo step holds no origins: {0}; not sent")]
+    NoOrigins(String),
+}
+
+impl From<UnreadableStep> for CallOutcome {
+    fn from(error: UnreadableStep) -> Self {
+        Self::NotExecuted { code: "UnreadableRecord".to_owned(), message: error.to_string(), again: false }
+    }
+}
+
+/// The resource of an undo step: its first one.
 ///
 /// # Errors
-/// The record holds no ARN there.
-pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, CallOutcome> {
+/// The step holds no ARN.
+pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, UnreadableStep> {
     let text = step.resources.first().cloned().unwrap_or_default();
-    Arn::try_from(text).map_err(|what| CallOutcome::NotExecuted {
-        code: "UnreadableRecord".to_owned(),
-        message: format!("the undo names no resource: {what}"),
-        again: false,
-    })
+    Arn::try_from(text).map_err(UnreadableStep::NoArn)
 }
 
 #[cfg(test)]
@@ -114,7 +133,7 @@ mod tests {
     fn only_what_a_fresh_look_shows_open_is_called() {
         assert_eq!(without_a_call(StepObservation::Open), None);
         assert_eq!(without_a_call(StepObservation::Done), Some(CallOutcome::Done));
-        let again = |seen| match without_a_call(seen) {
+        let again = |observed| match without_a_call(observed) {
             Some(CallOutcome::NotExecuted { again, .. }) => again,
             other => panic!("{other:?}"),
         };

@@ -1,7 +1,7 @@
-//! Follows the wires from the alarm to what fails over, hop by hop: nothing is assumed that was not read.
+//! Wiring: reads the path from the alarm to what fails over, hop by hop, and assumes nothing that was not read.
 
 use firedrill_core::{
-    Readiness, Tristate,
+    Tristate,
     request::Arn,
     trigger::{
         AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, TriggerAlarm, find, refuse,
@@ -13,26 +13,27 @@ use super::{AlarmDrill, AlarmDrillTarget, history};
 use crate::{
     cloudwatch::{AlarmSetup, Kind},
     error::{Failure, Proof},
+    not_ready::NotReady,
 };
 
-/// The alarm, as it was found.
+/// The trigger's alarm, as CloudWatch describes it.
 pub(super) struct Alarm {
     pub state: TriggerAlarm,
     pub setup: AlarmSetup,
-    /// Why nobody knows whether it is muted.
-    unread: Option<Failure>,
+    /// Why the mute rules could not be read; none if they were.
+    mute_failure: Option<Failure>,
 }
 
-/// Where an action of an alarm leads.
+/// The target of an action of an alarm.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Leads {
+pub(super) enum ActionTarget {
     Topic(Arn),
     Function(Arn),
-    /// To nothing that can be followed. Not every action is an ARN like others.
-    Elsewhere,
+    /// Something that leads to no function: another service's resource, or no ARN of the usual form.
+    Other,
 }
 
-impl Leads {
+impl ActionTarget {
     pub(super) fn of(action: &str) -> Self {
         match Arn::try_from(action.to_owned()) {
             Ok(arn) if arn.service() == "sns" && !arn.region().is_empty() => Self::Topic(arn),
@@ -43,39 +44,42 @@ impl Leads {
             {
                 Self::Function(arn)
             }
-            Ok(_) | Err(_) => Self::Elsewhere,
+            Ok(_) | Err(_) => Self::Other,
         }
     }
 }
 
-/// What was found at the end of some wires.
+/// The consumers at the end of some hops.
 #[derive(Default)]
-struct Ends {
+struct Found {
     consumers: Vec<Consumer>,
-    /// Whether something there could not be read this time.
-    unread: bool,
+    /// Whether a read failed: another look may find more.
+    is_incomplete: bool,
 }
 
-impl Ends {
-    fn unreadable(failure: &Failure) -> Self {
-        Self { consumers: vec![Consumer::Unreadable(failure.to_string())], unread: true }
+impl Found {
+    /// A read failed.
+    fn unread(failure: &Failure) -> Self {
+        Self { consumers: vec![Consumer::Unreadable(failure.to_string())], is_incomplete: true }
     }
 
-    fn nothing(why: String) -> Self {
-        Self { consumers: vec![Consumer::Unreadable(why)], unread: false }
+    /// Everything was read, and no consumer can act: why.
+    fn none(why: String) -> Self {
+        Self { consumers: vec![Consumer::Unreadable(why)], is_incomplete: false }
     }
 
-    fn all(ends: impl IntoIterator<Item = Self>) -> Self {
-        ends.into_iter().fold(Self::default(), |mut all, one| {
+    fn all(found: impl IntoIterator<Item = Self>) -> Self {
+        found.into_iter().fold(Self::default(), |mut all, one| {
             all.consumers.extend(one.consumers);
-            all.unread |= one.unread;
+            all.is_incomplete |= one.is_incomplete;
             all
         })
     }
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
-    pub(super) async fn read_alarm(&self) -> Result<Alarm, Readiness> {
+    /// Reads the trigger's alarm, its mute rules and its tags.
+    pub(super) async fn read_alarm(&self) -> Result<Alarm, NotReady> {
         let arn = &self.target.alarm_arn;
         let names = [self.alarm_name().to_owned()];
         let cloudwatch = &self.clients.cloudwatch;
@@ -86,10 +90,10 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         );
         let mut described = described.map_err(|failure| self.note_failure(&failure))?;
         let Some(setup) = described.remove(arn.as_str()) else {
-            return Err(Readiness::Refused(format!("there is no alarm {arn}")));
+            return Err(NotReady::Refused(format!("alarm {arn} does not exist")));
         };
         let tags = tags.map_err(|failure| self.note_failure(&failure))?;
-        let (mut muted_by, unread) = match mutes {
+        let (mut muted_by, mute_failure) = match mutes {
             Ok(rules) => (Some(rules), None),
             Err(failure) => (None, Some(failure)),
         };
@@ -112,104 +116,106 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             actions: setup.alarm_actions.clone(),
             muted_by,
         };
-        Ok(Alarm { state, setup, unread })
+        Ok(Alarm { state, setup, mute_failure })
     }
 
-    /// Whether the alarm may be pulled.
-    pub(super) fn may_pull(&self, alarm: &Alarm) -> Result<(), Readiness> {
+    /// Checks that the alarm may be set off.
+    pub(super) fn check_alarm(&self, alarm: &Alarm) -> Result<(), NotReady> {
         let allowed = &self.target.allowed_actions;
-        let Some(failure) = &alarm.unread else {
-            return refuse(&alarm.state, allowed).map_or(Ok(()), |why| Err(Readiness::Refused(why)));
+        let Some(failure) = &alarm.mute_failure else {
+            return refuse(&alarm.state, allowed).map_or(Ok(()), |why| Err(NotReady::Refused(why)));
         };
-        // What speaks against it for certain counts more than what could not be read.
-        let otherwise = TriggerAlarm { muted_by: Some(Vec::new()), ..alarm.state.clone() };
-        match refuse(&otherwise, allowed) {
-            Some(why) => Err(Readiness::Refused(why)),
+        // A certain reason to refuse comes before mute rules that could not be read.
+        let unmuted = TriggerAlarm { muted_by: Some(Vec::new()), ..alarm.state.clone() };
+        match refuse(&unmuted, allowed) {
+            Some(why) => Err(NotReady::Refused(why)),
             None => Err(self.note_failure(failure)),
         }
     }
 
-    /// The way from the alarm to what fails over.
-    pub(super) async fn path(&self, alarm: &TriggerAlarm) -> Result<FailoverPath, Readiness> {
-        let mut ends = Ends::all(join_all(alarm.actions.iter().map(|action| self.follow(action))).await);
+    /// The path from the alarm to what fails over.
+    pub(super) async fn path(&self, alarm: &TriggerAlarm) -> Result<FailoverPath, NotReady> {
+        let Found { consumers, mut is_incomplete } =
+            Found::all(join_all(alarm.actions.iter().map(|action| self.follow(action))).await);
         let (resource, mode) = (self.resource.arn(), self.request.mode);
-        let mut found = AlarmConsumers { consumers: ends.consumers, health_checks: Some(Vec::new()) };
+        let mut found = AlarmConsumers { consumers, health_checks: Some(Vec::new()) };
         if let Ok(path) = find(alarm, &found, resource, mode) {
             return Ok(path);
         }
-        // All health checks of the account have to be read for this, so only if nothing else leads there.
+        // Last, because it reads all health checks of the account.
         let checks = self.shared.route53.health_checks_on(self.alarm_name(), alarm.arn.region()).await;
         found.health_checks = match checks {
             Ok(checks) => Some(checks),
             Err(failure) => {
                 self.polling.note_failure(&failure);
-                ends.unread = true;
+                is_incomplete = true;
                 found.consumers.push(Consumer::Unreadable(failure.to_string()));
                 None
             }
         };
-        let refused = |why| if ends.unread { Readiness::Unknown(why) } else { Readiness::Refused(why) };
-        find(alarm, &found, resource, mode).map_err(refused)
+        let not_ready = |why| if is_incomplete { NotReady::Unknown(why) } else { NotReady::Refused(why) };
+        find(alarm, &found, resource, mode).map_err(not_ready)
     }
 
-    async fn follow(&self, action: &str) -> Ends {
-        match Leads::of(action) {
-            Leads::Elsewhere => Ends::default(),
-            Leads::Function(arn) => self.function(&arn, None).await,
-            Leads::Topic(topic) => self.topic(&topic).await,
+    /// The functions that this action of the alarm starts.
+    async fn follow(&self, action: &str) -> Found {
+        match ActionTarget::of(action) {
+            ActionTarget::Other => Found::default(),
+            ActionTarget::Function(arn) => self.function(&arn, None).await,
+            ActionTarget::Topic(topic) => self.topic(&topic).await,
         }
     }
 
     /// The functions that are subscribed to this topic.
-    async fn topic(&self, topic: &Arn) -> Ends {
-        let subscriptions = match self.there(topic.region()).sns.subscriptions(topic.as_str()).await {
+    async fn topic(&self, topic: &Arn) -> Found {
+        let subscriptions = match self.clients_in(topic.region()).sns.subscriptions(topic.as_str()).await {
             Ok(subscriptions) => subscriptions,
             Err(failure) => {
                 self.polling.note_failure(&failure);
-                return Ends::unreadable(&failure);
+                return Found::unread(&failure);
             }
         };
         let functions = subscriptions.into_iter().filter(|one| one.protocol == "lambda");
-        Ends::all(
+        Found::all(
             join_all(functions.map(async |one| match Arn::try_from(one.endpoint) {
                 Ok(arn) if one.confirmed => self.function(&arn, Some(topic)).await,
-                Ok(arn) => Ends::nothing(format!("the subscription of {arn} to {topic} is not confirmed")),
-                Err(what) => Ends::nothing(format!("a subscription to {topic}: {what}")),
+                Ok(arn) => Found::none(format!("the subscription of {arn} to {topic} is not confirmed")),
+                Err(what) => Found::none(format!("a subscription to {topic} cannot be read: {what}")),
             }))
             .await,
         )
     }
 
-    /// How a function is set up, and whether it can be started.
-    async fn function(&self, arn: &Arn, topic: Option<&Arn>) -> Ends {
-        let functions = self.there(arn.region()).lambda;
+    /// The configuration of a function, and whether it can be started.
+    async fn function(&self, arn: &Arn, topic: Option<&Arn>) -> Found {
+        let lambda = self.clients_in(arn.region()).lambda;
         let (configuration, reserved) =
-            tokio::join!(functions.configuration(arn.as_str()), functions.reserved_concurrency(arn.as_str()));
+            tokio::join!(lambda.configuration(arn.as_str()), lambda.reserved_concurrency(arn.as_str()));
         let configuration = match configuration {
             Ok(Some(configuration)) => configuration,
-            Ok(None) => return Ends::nothing(format!("there is no function {arn}")),
+            Ok(None) => return Found::none(format!("function {arn} does not exist")),
             Err(failure) => {
                 self.polling.note_failure(&failure);
-                return Ends::unreadable(&failure);
+                return Found::unread(&failure);
             }
         };
         let Some(timeout) = configuration.timeout_seconds else {
-            return Ends::nothing(format!("{arn} does not say its timeout"));
+            return Found::none(format!("Lambda's answer holds no timeout of {arn}"));
         };
-        let mut ends = Ends::default();
+        let mut found = Found::default();
         let can_start = match reserved {
             _ if !configuration.active => Tristate::No,
             Ok(Some(0)) => Tristate::No,
             Ok(_) => Tristate::Yes,
             Err(failure) => {
                 self.polling.note_failure(&failure);
-                ends = Ends::unreadable(&failure);
+                found = Found::unread(&failure);
                 Tristate::Unknown
             }
         };
         let variable = |name: &str| configuration.environment.get(name);
         let age = variable("FIREDRILL_MAX_EVENT_AGE_SECONDS").and_then(|text| text.trim().parse().ok());
-        ends.consumers.push(Consumer::Function(FailoverFunction {
+        found.consumers.push(Consumer::Function(FailoverFunction {
             arn: arn.to_string(),
             topic: topic.map(Arn::to_string),
             failovers: variable("FIREDRILL_FAILOVERS").cloned(),
@@ -217,21 +223,21 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             timeout_seconds: timeout.into(),
             can_start,
         }));
-        ends
+        found
     }
 
-    /// A read failed: for now, or for good.
-    pub(super) fn note_failure(&self, failure: &Failure) -> Readiness {
+    /// Notes a failed read for the polling; returns why the drill is not ready.
+    pub(super) fn note_failure(&self, failure: &Failure) -> NotReady {
         self.polling.note_failure(failure);
-        unreadable(failure)
+        not_ready(failure)
     }
 }
 
-/// Nothing may be said about it by whoever could not look. What is not there is not there for good.
-fn unreadable(failure: &Failure) -> Readiness {
+/// A refused read (what was asked for does not exist) refuses the drill; any other failure leaves it unknown.
+fn not_ready(failure: &Failure) -> NotReady {
     match failure.proof {
-        Proof::Refused => Readiness::Refused(failure.to_string()),
-        Proof::Denied | Proof::Again | Proof::Nothing => Readiness::Unknown(failure.to_string()),
+        Proof::Refused => NotReady::Refused(failure.to_string()),
+        Proof::Denied | Proof::Again | Proof::Nothing => NotReady::Unknown(failure.to_string()),
     }
 }
 
@@ -239,30 +245,30 @@ fn unreadable(failure: &Failure) -> Readiness {
 mod tests {
     use super::*;
 
-    fn prepared(proof: Proof) -> Readiness {
+    fn failed(proof: Proof) -> NotReady {
         let (action, code) = ("lambda:GetFunctionConfiguration", String::new());
-        unreadable(&Failure { action, proof, code, message: "said AWS".to_owned() })
+        not_ready(&Failure { action, proof, code, message: "said AWS".to_owned() })
     }
 
     #[test]
     fn who_could_not_look_knows_nothing_and_names_what_was_denied() {
-        let Readiness::Unknown(why) = prepared(Proof::Denied) else { panic!("decided without a look") };
+        let NotReady::Unknown(why) = failed(Proof::Denied) else { panic!("decided without a look") };
         assert!(why.contains("lambda:GetFunctionConfiguration is denied"), "{why}");
-        assert!(matches!(prepared(Proof::Again), Readiness::Unknown(_)));
-        assert!(matches!(prepared(Proof::Nothing), Readiness::Unknown(_)));
-        assert!(matches!(prepared(Proof::Refused), Readiness::Refused(_)));
+        assert!(matches!(failed(Proof::Again), NotReady::Unknown(_)));
+        assert!(matches!(failed(Proof::Nothing), NotReady::Unknown(_)));
+        assert!(matches!(failed(Proof::Refused), NotReady::Refused(_)));
     }
 
     #[test]
     fn an_action_leads_to_a_topic_to_a_function_or_nowhere_that_can_be_followed() {
         let arn = |text: &str| Arn::try_from(text.to_owned()).unwrap();
         let topic = "arn:aws:sns:us-east-1:123456789012:cdn";
-        assert_eq!(Leads::of(topic), Leads::Topic(arn(topic)));
+        assert_eq!(ActionTarget::of(topic), ActionTarget::Topic(arn(topic)));
         for function in [
             "arn:aws:lambda:us-east-1:123456789012:function:failover-cdn",
             "arn:aws:lambda:us-east-1:123456789012:function:failover-cdn:live",
         ] {
-            assert_eq!(Leads::of(function), Leads::Function(arn(function)));
+            assert_eq!(ActionTarget::of(function), ActionTarget::Function(arn(function)));
         }
         for other in [
             "arn:aws:automate:us-east-1:ec2:stop",
@@ -271,7 +277,7 @@ mod tests {
             "arn:aws:sns",
             "",
         ] {
-            assert_eq!(Leads::of(other), Leads::Elsewhere, "{other}");
+            assert_eq!(ActionTarget::of(other), ActionTarget::Other, "{other}");
         }
     }
 }

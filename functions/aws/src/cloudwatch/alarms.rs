@@ -1,4 +1,4 @@
-//! How alarms are set up and how they stand: what a wiring check asks.
+//! Alarms: their configuration, state, tags and mute rules.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +11,36 @@ use serde_json::Number;
 use super::{CloudWatch, Metric, State, metric::dimensions, moment};
 use crate::error::Failure;
 
-/// As many names as `DescribeAlarms` takes.
+/// The most names that `DescribeAlarms` takes.
 const MAX_NAMES: usize = 100;
 
-/// How an alarm stands.
+/// The state of an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// Whether it is in ALARM. In any other state it says that nothing is known to be wrong.
+    /// Whether it is in ALARM. In any other state, nothing is known to be wrong.
     pub raised: bool,
     /// Why, in `CloudWatch`'s words.
     pub reason: String,
 }
 
-/// How an alarm is set up and how it stands, as `DescribeAlarms` shows it.
+/// The configuration and state of an alarm, as `DescribeAlarms` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmSetup {
     /// Its name.
     pub name: String,
-    /// Its state; none if the answer does not say, or says what we do not know.
+    /// Its state; none if the answer holds none, or one that this version does not know.
     pub state: Option<State>,
     /// Why it is in this state, in `CloudWatch`'s words.
     pub reason: String,
-    /// When state or reason were last written.
+    /// When its state or reason was last written.
     pub updated: Option<Timestamp>,
-    /// Whether a change of state starts its actions. An answer that does not say counts as no.
+    /// Whether a change of state starts its actions (`ActionsEnabled`); no if the answer does not say.
     pub actions_enabled: bool,
-    /// What a change to ALARM starts.
+    /// The actions that a change to ALARM starts.
     pub alarm_actions: Vec<String>,
-    /// What a change to OK starts.
+    /// The actions that a change to OK starts.
     pub ok_actions: Vec<String>,
-    /// What a change to `INSUFFICIENT_DATA` starts.
+    /// The actions that a change to `INSUFFICIENT_DATA` starts.
     pub insufficient_data_actions: Vec<String>,
     /// What it watches.
     pub kind: Kind,
@@ -63,7 +63,7 @@ pub enum Kind {
     },
 }
 
-/// When a metric alarm goes off (API reference, `PutMetricAlarm`).
+/// When a metric alarm goes to ALARM (API reference, `PutMetricAlarm`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricRule {
     /// The metric. Without names if the alarm is computed from several, or from a query.
@@ -74,22 +74,22 @@ pub struct MetricRule {
     pub extended_statistic: Option<String>,
     /// The length of a period; none for a query.
     pub period_seconds: Option<u32>,
-    /// N: so many periods are looked at. None for a query.
+    /// N: the number of periods that are evaluated; none for a query.
     pub evaluation_periods: Option<u32>,
-    /// M: so many of them must breach. All of them if the alarm does not say.
+    /// M: the number of them that must breach; N if the alarm does not say.
     pub datapoints_to_alarm: Option<u32>,
-    /// What is compared with; none with anomaly detection.
+    /// The threshold; none with anomaly detection.
     pub threshold: Option<Number>,
     /// Such as `LessThanThreshold`.
     pub comparison: String,
     /// `breaching`, `notBreaching`, `ignore` or `missing`, which is what an alarm that does not say does.
     pub treat_missing_data: String,
-    /// What makes it more than one metric against a fixed threshold in sliding periods. Empty for an
-    /// alarm whose outcome follows from the values above.
+    /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values
+    /// above determine its state.
     pub special: Vec<Special>,
 }
 
-/// What an alarm has beyond one metric and a threshold.
+/// What an alarm evaluates beyond one metric and a fixed threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// `Metrics`: metric math, a Metrics Insights query, or another account's metric.
@@ -98,7 +98,7 @@ pub enum Special {
     Anomaly,
     /// `EvaluationCriteria`: a `PromQL` query.
     Query,
-    /// An `EvaluationWindow` that does not slide: bound to the clock, or something we do not know.
+    /// An `EvaluationWindow` that does not slide: bound to the clock, or of a kind that this version does not know.
     Window,
 }
 
@@ -114,8 +114,8 @@ impl CloudWatch {
         Ok(described.map(|(arn, state)| (arn, alarm(state))).collect())
     }
 
-    /// Those of these alarms that exist, by ARN, with all that a wiring check asks. Log alarms are not
-    /// asked for, and so not found.
+    /// Those of these alarms that exist, by ARN, with their configuration. Log alarms are not asked for, and so not
+    /// found.
     ///
     /// # Errors
     /// A page could not be read.
@@ -142,7 +142,7 @@ impl CloudWatch {
     /// The tags of an alarm.
     ///
     /// # Errors
-    /// They could not be read, or there is no such alarm.
+    /// They could not be read, or the alarm does not exist.
     pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
         let sent = self.reads.list_tags_for_resource().resource_arn(arn).send().await;
         let answer = sent.map_err(|error| Failure::of("cloudwatch:ListTagsForResource", &error))?;

@@ -1,4 +1,4 @@
-//! What the history of an alarm says. It is kept for 30 days (user guide, *Alarms*).
+//! History of an alarm, which CloudWatch keeps for 30 days (user guide, *Alarms*).
 
 use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
 use firedrill_core::Timestamp;
@@ -16,18 +16,18 @@ pub struct StateUpdate {
     pub from: Option<State>,
     /// The state since.
     pub to: State,
-    /// Why: whoever forced the state wrote it. Empty if the history does not say.
+    /// The reason: CloudWatch's, or that of the caller who forced the state. Empty if the history does not say.
     pub reason: String,
-    /// What the history says in a sentence.
+    /// The summary, a sentence.
     pub summary: String,
 }
 
-/// What an alarm started, or tried to.
+/// An action that an alarm started, or tried to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionRecord {
     /// When, by `CloudWatch`'s clock.
     pub at: Timestamp,
-    /// What the history says, such as `Successfully executed action arn:…`.
+    /// The summary, such as `Successfully executed action arn:…`.
     pub summary: String,
 }
 
@@ -36,7 +36,7 @@ pub struct ActionRecord {
 pub struct Raised {
     /// When, by `CloudWatch`'s clock.
     pub at: Timestamp,
-    /// What the history says.
+    /// The summary.
     pub summary: String,
 }
 
@@ -51,8 +51,8 @@ impl CloudWatch {
         Ok(first.map(|StateUpdate { at, summary, .. }| Raised { at, summary }))
     }
 
-    /// The changes of this alarm's state since then, the first one first. A state that was forced and
-    /// lasted less than a second is among them.
+    /// The changes of this alarm's state since then, oldest first. They include a forced state that lasted less
+    /// than a second.
     ///
     /// # Errors
     /// A page could not be read.
@@ -64,7 +64,7 @@ impl CloudWatch {
         Ok(changes)
     }
 
-    /// What this alarm started, or tried to, since then, the first one first.
+    /// The actions that this alarm started, or tried to start, since then, oldest first.
     ///
     /// # Errors
     /// A page could not be read.
@@ -83,7 +83,7 @@ impl CloudWatch {
         since: Timestamp,
     ) -> Result<Vec<AlarmHistoryItem>, Failure> {
         let call = self.reads.describe_alarm_history().alarm_name(name).history_item_type(kind);
-        // Without types, only metric alarms are found.
+        // Without types, the answer holds metric alarms only.
         let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
         let call = call.start_date(time(since)).scan_by(ScanBy::TimestampAscending);
         let mut pages = call.into_paginator().send();
@@ -96,18 +96,18 @@ impl CloudWatch {
     }
 }
 
-/// From the data, or else from the summary: `Alarm updated from OK to ALARM`.
+/// The change in an item: from its data, or else from its summary, `Alarm updated from OK to ALARM`.
 fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
     let summary = item.history_summary().unwrap_or_default();
     let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
-    let said = |pointer: &str| data.as_ref()?.pointer(pointer)?.as_str();
+    let field = |pointer: &str| data.as_ref()?.pointer(pointer)?.as_str();
     let (from, to) = summary.rsplit_once(" to ").unwrap_or_default();
     let from = from.rsplit_once(' ').map(|(_, from)| from);
     Some(StateUpdate {
         at: moment(item.timestamp()?)?,
-        from: said("/oldState/stateValue").or(from).and_then(State::read),
-        to: State::read(said("/newState/stateValue").unwrap_or(to))?,
-        reason: said("/newState/stateReason").unwrap_or_default().to_owned(),
+        from: field("/oldState/stateValue").or(from).and_then(State::read),
+        to: State::read(field("/newState/stateValue").unwrap_or(to))?,
+        reason: field("/newState/stateReason").unwrap_or_default().to_owned(),
         summary: summary.to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! Datapoints: one is published, and what has been published is read.
+//! Datapoints of a metric: publishes one, and reads the statistics of those published.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use firedrill_core::Timestamp;
 use super::{CloudWatch, moment, time};
 use crate::error::Failure;
 
-/// A metric. Each set of dimensions makes another one (user guide, *Dimensions*).
+/// A metric. The same name with other dimensions is another metric (user guide, *Dimensions*).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metric {
     /// Its namespace.
@@ -21,16 +21,16 @@ pub struct Metric {
     pub name: String,
     /// All of its dimensions.
     pub dimensions: BTreeMap<String, String>,
-    /// Its unit, such as `Count`. An alarm that has one sees no datapoint of another.
+    /// Its unit, such as `Count`. An alarm with a unit does not count datapoints of another unit.
     pub unit: Option<String>,
 }
 
-/// What was published in one period.
+/// The statistics of one period.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Period {
-    /// When it begins.
+    /// Its begin.
     pub start: Timestamp,
-    /// How many values.
+    /// The number of values.
     pub count: f64,
     /// Their sum.
     pub sum: f64,
@@ -41,9 +41,8 @@ pub struct Period {
 }
 
 impl CloudWatch {
-    /// Publishes one value, sent once: a datapoint cannot be taken back. `storage_resolution` is 1 or
-    /// 60 seconds; an alarm with shorter periods than a minute needs 1 (API reference, `PutMetricData`
-    /// and `MetricDatum`).
+    /// Publishes one value. Sent once: a datapoint cannot be removed. `storage_resolution` is 1 or 60 seconds; an
+    /// alarm with periods shorter than a minute needs 1 (API reference, `PutMetricData` and `MetricDatum`).
     #[cfg(feature = "inject")]
     pub async fn publish(
         &self,
@@ -60,9 +59,9 @@ impl CloudWatch {
         )
     }
 
-    /// The periods from then to then that have values, the first one first; of the metric's unit alone
-    /// if it has one. There are no pages: more than 1,440 periods are refused (API reference,
-    /// `GetMetricStatistics`). What was published a moment ago may still be missing.
+    /// The periods between `from` and `to` that have values, oldest first; only values of the metric's unit, if it
+    /// has one. The answer has no further pages: AWS refuses more than 1,440 periods (API reference,
+    /// `GetMetricStatistics`). A value that was just published may be missing.
     ///
     /// # Errors
     /// It could not be read.
@@ -101,7 +100,7 @@ fn unit(metric: &Metric) -> Option<StandardUnit> {
     metric.unit.as_deref().map(StandardUnit::from)
 }
 
-/// From what the SDK says.
+/// The dimensions in the SDK's type, by name.
 pub(super) fn dimensions(of: Vec<Dimension>) -> BTreeMap<String, String> {
     let pair = |one: Dimension| (one.name.unwrap_or_default(), one.value.unwrap_or_default());
     of.into_iter().map(pair).collect()
@@ -111,8 +110,8 @@ fn to_dimensions(of: &BTreeMap<String, String>) -> Vec<Dimension> {
     of.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
 }
 
-/// In their order: the answer has none. Without a unit, the values of each unit are a datapoint of
-/// their own, which an alarm without a unit does not tell apart: they become one period.
+/// The periods of an answer, sorted: AWS answers in no order. Asked without a unit, AWS answers with one datapoint
+/// for each unit; an alarm without a unit counts them together, so they become one period.
 fn periods(datapoints: &[Datapoint]) -> Vec<Period> {
     let mut found: BTreeMap<Timestamp, Period> = BTreeMap::new();
     for one in datapoints {

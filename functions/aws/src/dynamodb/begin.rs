@@ -1,4 +1,4 @@
-//! Beginning a run: head, request and lock in one transaction.
+//! Begin of a run: head, request and lock in one transaction.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use super::{RunTable, finish, item};
 use crate::error::{Failure, Proof, proof};
 
 const ACTION: &str = "dynamodb:TransactWriteItems";
-/// Two invocations that begin at once may each find the other in the way.
+/// The number of tries: two invocations that begin at once may cancel each other's transaction.
 const MAX_TRIES: u32 = 8;
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// What came of a transaction.
+/// The result of a transaction.
 pub(super) enum Transacted {
     Done,
-    /// At least one condition was not met; one reason for each part.
+    /// Not executed, because a condition was not met; holds one reason for each part.
     Cancelled(Vec<CancellationReason>),
 }
 
@@ -34,7 +34,8 @@ pub(super) fn failed(reasons: &[CancellationReason], part: usize) -> bool {
 }
 
 impl RunTable {
-    /// Sends a transaction. The SDK gives each call a token, so its own retries count once.
+    /// Sends a transaction, again if it met another one. The SDK gives each call a token, so that its own retries are
+    /// executed once.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         let mut conflict = String::new();
         for tried in 0..MAX_TRIES {
@@ -54,7 +55,7 @@ impl RunTable {
                         conflict = cancelled_for(reasons)?;
                     }
                     TransactWriteItemsError::TransactionInProgressException(_) => {
-                        "another one of the same token is in progress".clone_into(&mut conflict);
+                        "another transaction with the same token is in progress".clone_into(&mut conflict);
                     }
                     _ => return Err(Failure::of(ACTION, &error).into()),
                 },
@@ -82,18 +83,18 @@ impl RunTable {
             Transacted::Done => return Ok(Begun::Begun),
             Transacted::Cancelled(reasons) => reasons,
         };
-        // The same identity is answered with its own head, whoever holds the lock.
+        // A run of the same identity comes before the lock: the caller gets that run's head.
         if failed(&reasons, 0)
-            && let Some(there) = self.load_run(&run.run_id).await?
+            && let Some(head) = self.load_run(&run.run_id).await?
         {
-            return Ok(ours_or_theirs(run, there));
+            return Ok(begun_or_exists(run, head));
         }
         let holder = reasons.get(2).and_then(CancellationReason::item).and_then(|lock| lock.get("runId"));
         match holder {
             Some(AttributeValue::S(id)) => Ok(Begun::Locked(RunId(id.clone()))),
             _ => match self.lock_holder(run).await? {
                 Some(id) => Ok(Begun::Locked(id)),
-                None => Err(StoreError::Unknown(format!("{ACTION}: the lock was given back meanwhile"))),
+                None => Err(StoreError::Unknown(format!("{ACTION}: another run released the lock just now"))),
             },
         }
     }
@@ -108,19 +109,20 @@ impl RunTable {
         match self.transact(parts).await? {
             Transacted::Done => Ok(Begun::Begun),
             Transacted::Cancelled(_) => match self.load_run(&run.run_id).await? {
-                Some(there) => Ok(ours_or_theirs(run, there)),
+                Some(head) => Ok(begun_or_exists(run, head)),
                 None => Err(StoreError::Unknown(format!("{ACTION}: the head exists, and cannot be read"))),
             },
         }
     }
 }
 
-/// An earlier attempt of this very call may have been carried out though its answer was lost.
-fn ours_or_theirs(run: &Run, there: Run) -> Begun {
-    if there.starter == run.starter && there.version == run.version && there.phase == run.phase {
+/// `Begun` if the head on record is the one of this call: an earlier attempt may have been executed though its
+/// answer was lost.
+fn begun_or_exists(run: &Run, head: Run) -> Begun {
+    if head.starter == run.starter && head.version == run.version && head.phase == run.phase {
         Begun::Begun
     } else {
-        Begun::Exists(Box::new(there))
+        Begun::Exists(Box::new(head))
     }
 }
 
@@ -131,7 +133,10 @@ pub(super) fn put(
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// Why it was cancelled without a condition being at fault; an error if trying again is no use.
+/// Why a transaction was cancelled although every condition was met.
+///
+/// # Errors
+/// The reason does not pass: another try would be cancelled too.
 fn cancelled_for(reasons: &[CancellationReason]) -> Result<String, StoreError> {
     let mut texts = Vec::new();
     for reason in reasons {

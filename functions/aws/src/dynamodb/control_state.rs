@@ -1,4 +1,4 @@
-//! What the record says to whoever carries a run on, and who says it: people's words, kill switches, the watchdog.
+//! Control state of a run: operator commands, kill switches and the watchdog's heartbeat, read and written.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::{clock::SystemClock, error::Failure};
 
 const READ: &str = "dynamodb:BatchGetItem";
 const HEARTBEAT: (&str, &str) = ("watchdog", "heartbeat");
-/// So often somebody else may be faster.
+/// The number of tries to change a kill switch that others change at the same time.
 const MAX_TRIES: u32 = 8;
 
 fn switch_pk(scope: &Scope) -> String {
@@ -36,7 +36,7 @@ fn scopes(run: &Run) -> [Scope; 3] {
 }
 
 impl RunTable {
-    /// All of it in one call, each item read consistently.
+    /// Reads all of it with one call, each item consistently.
     pub(super) async fn read_control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
         let switches = scopes(run).map(|scope| item::keys(switch_pk(&scope), "switch"));
         let others = [
@@ -59,7 +59,7 @@ impl RunTable {
         )
     }
 
-    /// Sent once: a second one would be another word.
+    /// Sent once: a second call would be another command, with a number of its own.
     pub(super) async fn write_command(
         &self,
         id: &RunId,
@@ -70,7 +70,7 @@ impl RunTable {
             OperatorCommand::Release(release) => {
                 ("release", item::fields(release)?, "SET #word = :word, #ttl = :ttl ADD #number :one")
             }
-            // It takes an earlier release back, which would be heard a second time.
+            // A stop removes an earlier release: the loop would apply that release a second time.
             OperatorCommand::Stop(stop) => {
                 names.push(("#release", "release"));
                 let update = "SET #word = :word, #ttl = :ttl REMOVE #release ADD #number :one";
@@ -109,8 +109,9 @@ impl RunTable {
         self.put_whole(stopped).await
     }
 
-    /// Engages a switch, unless one is there that lasts as long; answers the one that is engaged then. Whoever is
-    /// faster is read, and judged again. A resent put may find its own item, which lasts as long as itself.
+    /// Engages a switch, unless an engaged one lasts as long; returns the one that is engaged then. If somebody
+    /// else changes it at the same time, their switch is read and compared again. A put that the SDK sent twice may
+    /// find its own item, which lasts as long as itself.
     pub(super) async fn engage(&self, switch: &Switch) -> Result<Switch, StoreError> {
         let pk = switch_pk(&switch.scope);
         let mut written = item::fields(switch)?;
@@ -129,24 +130,24 @@ impl RunTable {
                     self.put_if(written.clone(), condition, names.clone(), ends)
                 }
             };
-            let there = match put.await? {
+            let found = match put.await? {
                 Put::Done => return Ok(switch.clone()),
-                Put::Found(Some(there)) => Some(there),
+                Put::Found(Some(item)) => Some(item),
                 Put::Found(None) => self.get(pk.clone(), "switch").await?,
             };
-            // None: it was taken away meanwhile.
-            let Some(there) = there else { continue };
-            let holds = switch_in(&there, switch.scope.clone());
-            if !switch.outlasts(&holds) {
-                return Ok(holds);
+            // None: somebody removed it after the put.
+            let Some(item) = found else { continue };
+            let engaged = switch_in(&item, switch.scope.clone());
+            if !switch.outlasts(&engaged) {
+                return Ok(engaged);
             }
-            outlasted = there.get("until").cloned();
+            outlasted = item.get("until").cloned();
         }
         let what = format!("others change the kill switch of {} at the same time", switch.scope);
         Err(StoreError::Unknown(format!("dynamodb:PutItem: {what}, {MAX_TRIES} times")))
     }
 
-    /// Takes away whatever switch there is.
+    /// Removes the switch of this scope, if there is one.
     pub(super) async fn disengage(&self, scope: &Scope) -> Result<(), StoreError> {
         let key = item::keys(switch_pk(scope), "switch");
         let sent = self.reads.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
@@ -159,7 +160,7 @@ impl RunTable {
         self.put_whole(beat).await
     }
 
-    /// Whatever was there before. Sending it twice writes the same.
+    /// Writes an item over any earlier one. Sent twice, it writes the same.
     async fn put_whole(&self, item: Item) -> Result<(), StoreError> {
         let sent = self.reads.put_item().table_name(&self.name).set_item(Some(item)).send().await;
         sent.map(|_| ()).map_err(|error| Failure::of("dynamodb:PutItem", &error).into())
@@ -199,7 +200,8 @@ fn switch_of(item: &Item, run: &Run) -> Option<Switch> {
     Some(switch_in(item, scope))
 }
 
-/// People write these by hand, too: what says less than it should still counts as engaged.
+/// A switch as its item holds it. Operators write items by hand too: one with missing or unreadable fields counts as
+/// engaged.
 fn switch_in(item: &Item, scope: Scope) -> Switch {
     let text = |name: &str| string(item, name).unwrap_or("?").to_owned();
     let until = match item.get("until") {
@@ -207,14 +209,14 @@ fn switch_in(item: &Item, scope: Scope) -> Switch {
         Some(_) => match moment(item, "until") {
             Some(until) => Some(until),
             None => {
-                return Switch::unreadable(scope, "`until` is no moment, such as 2026-12-24T18:00:00Z");
+                return Switch::unreadable(scope, "`until` is no time, such as 2026-12-24T18:00:00Z");
             }
         },
     };
     Switch { scope, by: text("by"), reason: text("reason"), until }
 }
 
-/// One whose moment cannot be read was said to every run.
+/// The stop of an application. If its time cannot be read, it stops every run.
 fn application_stop_of(item: &Item) -> (Timestamp, Stop) {
     let text = |name: &str| string(item, name).unwrap_or("?").to_owned();
     let at = moment(item, "at").unwrap_or(Timestamp::from_millis(i64::MAX));
@@ -223,7 +225,7 @@ fn application_stop_of(item: &Item) -> (Timestamp, Stop) {
 
 fn run_commands_of(mut item: Item, id: &RunId) -> Result<RunCommands, StoreError> {
     let unreadable =
-        |what: String| StoreError::Refused(format!("what people said about {id} cannot be read: {what}"));
+        |what: String| StoreError::Refused(format!("the operator commands on {id} cannot be read: {what}"));
     let number = match item.get("number") {
         Some(AttributeValue::N(number)) => number.parse().ok(),
         _ => None,

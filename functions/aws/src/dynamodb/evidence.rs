@@ -1,4 +1,4 @@
-//! Evidence is written in batches. Its keys are the caller's, so writing it twice writes it once.
+//! Evidence, written in batches. The caller sets the keys, so that evidence written twice is recorded once.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,7 +8,7 @@ use firedrill_core::{evidence::Evidence, ports::StoreError, run::RunId};
 use super::{RunTable, item};
 use crate::error::Failure;
 
-/// As many as one call takes.
+/// The most items that one `BatchWriteItem` takes.
 const BATCH: usize = 25;
 const MAX_TRIES: u32 = 8;
 
@@ -31,7 +31,7 @@ impl RunTable {
         Ok(())
     }
 
-    /// Writes one batch, and what was left over of it, until nothing is.
+    /// Writes one batch, and sends what DynamoDB left unprocessed again, with a growing pause.
     async fn write(&self, mut requests: Vec<WriteRequest>) -> Result<(), StoreError> {
         for tried in 0..MAX_TRIES {
             if tried > 0 {
@@ -47,6 +47,9 @@ impl RunTable {
                 return Ok(());
             }
         }
-        Err(StoreError::Unknown(format!("dynamodb:BatchWriteItem: {} items were not taken", requests.len())))
+        Err(StoreError::Unknown(format!(
+            "dynamodb:BatchWriteItem: {} items were left unprocessed",
+            requests.len()
+        )))
     }
 }

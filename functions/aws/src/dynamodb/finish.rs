@@ -1,4 +1,4 @@
-//! Finishing a run: its head, its lock and its drill's summary in one transaction.
+//! Finish of a run: head, lock, registration of the alarm and the drill's summary in one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update, builders::PutBuilder};
 use firedrill_core::{
@@ -16,16 +16,16 @@ fn unbuildable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Refused(error.to_string())
 }
 
-/// The head comes first.
+/// The index of the head among the transaction's parts.
 const HEAD: usize = 0;
 
 impl RunTable {
     pub(super) async fn finish_run(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
         let head = put(self.head_after(next, expected)?)?;
         let mut parts = vec![head, summary(&self.name, next)?];
-        parts.push(self.give_back(item::keys(item::lock_pk(next), "lock"), next)?);
+        parts.push(self.release(item::keys(item::lock_pk(next), "lock"), next)?);
         if let Some(trigger) = &next.trigger {
-            parts.push(self.give_back(item::keys(item::alarm_pk(&trigger.alarm_arn), "run"), next)?);
+            parts.push(self.release(item::keys(item::alarm_pk(&trigger.alarm_arn), "run"), next)?);
         }
         loop {
             let Transacted::Cancelled(reasons) = self.transact(parts.clone()).await? else {
@@ -35,14 +35,14 @@ impl RunTable {
             if theirs[HEAD] || !theirs.contains(&true) {
                 return Ok(Saved::Conflict);
             }
-            // Somebody took the lock or the alarm away by hand and another run holds it now: it stays theirs.
-            tracing::warn!(runId = %next.run_id, "the lock or the alarm of this run is held by another one");
+            // An operator deleted the lock or the registration by hand, and another run holds it now: it keeps it.
+            tracing::warn!(runId = %next.run_id, "another run holds the lock or the alarm of this run, and keeps it");
             let mut theirs = theirs.into_iter();
             parts.retain(|_| theirs.next() != Some(true));
         }
     }
 
-    /// The head, if the one there is still of this version.
+    /// A put of the head, on the condition that the recorded one still has this version.
     pub(super) fn head_after(&self, next: &Run, expected: u64) -> Result<PutBuilder, StoreError> {
         Ok(self
             .put(item::head(next, self.retention)?)
@@ -51,8 +51,8 @@ impl RunTable {
             .expression_attribute_values(":expected", AttributeValue::N(expected.to_string())))
     }
 
-    /// Deletes what this run holds, unless another one holds it.
-    fn give_back(&self, key: Item, run: &Run) -> Result<TransactWriteItem, StoreError> {
+    /// Deletes a lock or registration, on the condition that no other run holds it.
+    fn release(&self, key: Item, run: &Run) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(key))

@@ -1,4 +1,4 @@
-//! Runs as items, and back.
+//! Items: runs, requests, evidence and journal entries as `DynamoDB` items, and read back.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::Item;
 
-/// `DynamoDB` takes 400 KB; names and numbers count a little differently there than in JSON.
+/// The most bytes of an item, as JSON. DynamoDB takes 400 KB, and counts names and numbers a little differently.
 const MAX_BYTES: usize = 350_000;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
@@ -27,7 +27,7 @@ pub(super) fn run_pk(id: &RunId) -> String {
     format!("run#{id}")
 }
 
-/// The run that an item is of, by its key.
+/// The run that an item belongs to, by its key.
 pub(super) fn id_of(item: &Item) -> Option<RunId> {
     let Some(AttributeValue::S(pk)) = item.get("pk") else { return None };
     pk.strip_prefix("run#").map(|id| RunId(id.to_owned()))
@@ -49,7 +49,7 @@ fn unwritable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Refused(format!("the record cannot be written: {error}"))
 }
 
-/// Fields of a value as attributes.
+/// The fields of a value as attributes.
 pub(super) fn fields(value: impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::to_item(value).map_err(unwritable)
 }
@@ -58,13 +58,13 @@ pub(super) fn expires(at: Timestamp, retention: Duration) -> AttributeValue {
     AttributeValue::N(((at + retention).as_millis() / 1_000).to_string())
 }
 
-/// Where `run` is listed. A plan is in no drill's list.
+/// The key under which `run` is listed. A plan has one of its own, so that it is in no drill's list.
 pub(super) fn drill_key(run: &Run) -> String {
     let key = run.drill_key();
     if run.outcome == Some(Outcome::Planned) { format!("{key}#plan") } else { key }
 }
 
-/// When the run began, which is when the items beside its head were first written.
+/// When the run began: the items beside its head were first written then.
 fn started(run: &Run) -> Timestamp {
     run.times.started.or(run.times.scheduled).unwrap_or(Timestamp::from_millis(0))
 }
@@ -111,7 +111,7 @@ pub(super) fn evidence(
     Ok(fields)
 }
 
-/// What a failover function did about a change of an alarm.
+/// A journal entry as an item.
 pub(super) fn entry(entry: &JournalEntry, retention: Duration) -> Result<Item, StoreError> {
     let mut item = fields(entry)?;
     item.extend(keys(alarm_pk(&entry.alarm_arn), entry.key()));
@@ -119,13 +119,13 @@ pub(super) fn entry(entry: &JournalEntry, retention: Duration) -> Result<Item, S
     Ok(item)
 }
 
-/// An entry as it was written.
+/// A journal entry, read from its item.
 pub(super) fn entry_of(item: Item) -> Result<JournalEntry, StoreError> {
     serde_dynamo::from_item(item)
-        .map_err(|error| StoreError::Refused(format!("an entry of an alarm cannot be read: {error}")))
+        .map_err(|error| StoreError::Refused(format!("a journal entry cannot be read: {error}")))
 }
 
-/// When it was written down, near enough to keep it for as long as the run.
+/// The time from which this evidence is kept: near enough to when it was recorded.
 fn moment(item: &Evidence) -> Timestamp {
     match item {
         Evidence::Probe { to: at, .. }
@@ -146,7 +146,7 @@ fn moment(item: &Evidence) -> Timestamp {
     }
 }
 
-/// A head as it was written. Its layout is looked at before anything else is.
+/// A head, read from its item. Its layout is checked first.
 pub(super) fn run(item: Item) -> Result<Run, StoreError> {
     let run_id = || match item.get("runId").or_else(|| item.get("pk")) {
         Some(AttributeValue::S(id)) => RunId(id.trim_start_matches("run#").to_owned()),
@@ -164,11 +164,11 @@ pub(super) fn run(item: Item) -> Result<Run, StoreError> {
         .map_err(|error| StoreError::Refused(format!("the head of {id} cannot be read: {error}")))
 }
 
-/// A request as it was written, by this version or another one.
+/// A request, read from its item, which this version or another one wrote.
 pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreError> {
     let unreadable =
         |what: String| StoreError::Refused(format!("the request of {id} cannot be read: {what}"));
-    let value = item.remove("request").ok_or_else(|| unreadable("the item has none".to_owned()))?;
+    let value = item.remove("request").ok_or_else(|| unreadable("its item holds none".to_owned()))?;
     let value: Value = serde_dynamo::from_attribute_value(value).map_err(|e| unreadable(e.to_string()))?;
     read_leniently(value).map_err(unreadable)
 }

@@ -1,4 +1,4 @@
-//! Beside an alarm: the run that pulls it, and what the failover functions did about its changes.
+//! Journal of an alarm: the run whose trigger it is, and what failover functions did about its changes.
 
 use std::collections::HashMap;
 
@@ -23,22 +23,22 @@ use crate::error::Failure;
 
 const ACTION: &str = "dynamodb:PutItem";
 
-/// What came of a put with a condition.
+/// The result of a put with a condition.
 pub(super) enum Put {
     Done,
-    /// The condition was not met; what is there.
+    /// Not written, because the condition was not met; holds the recorded item, if DynamoDB returned it.
     Found(Option<Item>),
 }
 
-/// What came of replacing an entry.
+/// The result of replacing an entry.
 enum Replaced {
     Done,
-    /// Somebody else has it in hand, or concluded it.
+    /// Not replaced: why.
     Theirs(String),
 }
 
 impl RunTable {
-    /// Replaces the head and says that the trigger's alarm is this run's, or does neither.
+    /// Replaces the head and registers the trigger's alarm for this run, or does neither.
     pub(super) async fn save_registered(
         &self,
         next: &Run,
@@ -60,8 +60,8 @@ impl RunTable {
         }
     }
 
-    /// Writes an item if the condition holds. The SDK may send it several times, so the caller knows its own
-    /// item again.
+    /// Writes an item if the condition holds. The SDK may send the call several times, so the caller must recognise
+    /// its own item.
     pub(super) async fn put_if(
         &self,
         item: Item,
@@ -114,12 +114,12 @@ impl RunTable {
         match there {
             Some(there) if there == *entry => Ok(Claimed::New),
             Some(there) => Ok(Claimed::Exists(Box::new(there))),
-            None => Err(StoreError::Unknown(format!("{ACTION}: the entry is there, and cannot be read"))),
+            None => Err(StoreError::Unknown(format!("{ACTION}: the entry exists, and cannot be read"))),
         }
     }
 
-    /// Replaces an entry that `holder` still has in hand; if it has not, what is there. Neither a write that
-    /// was held up somewhere nor an invocation that was thought dead may change what another one concluded.
+    /// Replaces an entry that is not concluded, and that `holder` still works on. So neither a delayed write nor an
+    /// invocation that was taken for dead changes what another one concluded.
     async fn replace_entry(&self, entry: &JournalEntry, holder: &str) -> Result<Replaced, StoreError> {
         let item = item::entry(entry, self.retention)?;
         let condition = "attribute_not_exists(#done) AND #by = :by";
@@ -129,7 +129,7 @@ impl RunTable {
             Ok(Put::Done) => return Ok(Replaced::Done),
             Ok(Put::Found(there)) => there.map(item::entry_of).transpose()?,
             Err(failure) => match StoreError::from(failure) {
-                // It may have been written though its answer was lost; if it was not, it still may be.
+                // It may have been written though the answer was lost, or may still be written.
                 lost @ StoreError::Unknown(_) => {
                     let there = self.entry(entry).await?;
                     if there.as_ref() != Some(entry) {
@@ -142,7 +142,9 @@ impl RunTable {
         };
         Ok(match there {
             Some(there) if there == *entry => Replaced::Done,
-            there => Replaced::Theirs(there.map_or("nobody".to_owned(), |there| there.by)),
+            there => Replaced::Theirs(there.map_or("the record holds no such entry".to_owned(), |there| {
+                format!("invocation {} works on it, or concluded it", there.by)
+            })),
         })
     }
 
@@ -152,14 +154,14 @@ impl RunTable {
         item.insert("state".to_owned(), item::text(entry.state.to_string()));
         let names = HashMap::from([("#at".to_owned(), "at".to_owned())]);
         let values = HashMap::from([(":at".to_owned(), item::text(entry.at.to_string()))]);
-        // One that is newer, or the same, is there already.
+        // If the condition is not met, a newer change, or this one, is recorded already.
         self.put_if(item, "attribute_not_exists(#at) OR #at < :at", names, values).await?;
         Ok(())
     }
 }
 
-/// Why head and registration were not written. A head that is not as expected comes first: then nobody
-/// knows whose the alarm should be.
+/// Why head and registration were not written. A head of another version comes first: the run may not need the
+/// alarm any more.
 fn refused(reasons: &[CancellationReason], alarm_arn: &str) -> Result<Saved, StoreError> {
     if failed(reasons, 0) || !failed(reasons, 1) {
         return Ok(Saved::Conflict);
@@ -178,7 +180,7 @@ fn newest(item: &Item) -> Result<Timestamp, StoreError> {
     at.ok_or_else(|| StoreError::Refused("the newest change of an alarm cannot be read".to_owned()))
 }
 
-/// Each is one call, or two, and each call is bounded. Boxed: the futures of the SDK are deep.
+/// Each method sends one call or two, each bounded in time. Boxed, because the futures of the SDK are large.
 impl Journal for RunTable {
     async fn claim(&self, entry: &JournalEntry) -> Result<Claimed, StoreError> {
         Box::pin(self.claim_entry(entry)).await
@@ -191,8 +193,8 @@ impl Journal for RunTable {
     async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
         match Box::pin(self.replace_entry(entry, &entry.by)).await? {
             Replaced::Done => Ok(()),
-            Replaced::Theirs(by) => Err(StoreError::Refused(format!(
-                "{} of {} is in the hand of {by}",
+            Replaced::Theirs(why) => Err(StoreError::Refused(format!(
+                "journal entry {} of {} was not written: {why}",
                 entry.key(),
                 entry.alarm_arn
             ))),

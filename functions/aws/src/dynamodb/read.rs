@@ -1,4 +1,4 @@
-//! Reading what was recorded.
+//! Reads of the record: heads, requests, locks, journals and lists of runs.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_core::{Request, Run, Timestamp, failover::JournalEntry, ports::StoreError, run::RunId};
@@ -37,12 +37,12 @@ impl RunTable {
         item.map(|item| item::request_of(item, id)).transpose()
     }
 
-    /// The run that holds the lock this run needs.
+    /// The run that holds the lock that this run needs; none if no run does.
     pub(super) async fn lock_holder(&self, run: &Run) -> Result<Option<RunId>, StoreError> {
         Ok(self.get(item::lock_pk(run), "lock").await?.and_then(|mut lock| run_id(&mut lock)))
     }
 
-    /// The run that says that this alarm is its own, read consistently.
+    /// The run for which this alarm is registered as the trigger, read consistently; none if for no run.
     ///
     /// # Errors
     /// It could not be read.
@@ -50,8 +50,7 @@ impl RunTable {
         Ok(self.get(item::alarm_pk(alarm_arn), "run").await?.and_then(|mut held| run_id(&mut held)))
     }
 
-    /// What the failover functions did about changes of this alarm since then, the first one first, read
-    /// consistently.
+    /// The journal entries about changes of this alarm since then, oldest first, read consistently.
     ///
     /// # Errors
     /// They could not be read, or not within the table's deadline.
@@ -81,7 +80,7 @@ impl RunTable {
         Ok(journal)
     }
 
-    /// The open runs, the oldest first. The index lags behind: a hint.
+    /// The open runs, oldest first. A hint: the index may lag behind the heads.
     pub(super) async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
         let mut pages = self
             .reads
@@ -124,9 +123,9 @@ impl RunTable {
                 match item::run(found) {
                     Ok(run) if runs.len() < most => runs.push(run),
                     Ok(_) => {}
-                    // Written by a later version: it has its reader, which is not this one.
+                    // A later version wrote it, and only that version can read it.
                     Err(error @ StoreError::UnknownLayout { .. }) => {
-                        tracing::warn!(%error, "left out of a list");
+                        tracing::warn!(%error, "a run is left out of the list");
                     }
                     Err(error) => return Err(error),
                 }

@@ -1,12 +1,12 @@
-//! What `DescribeInstances` says, and how it is asked.
+//! Filters of `DescribeInstances`, and its answer in our types.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceLifecycleType};
 
-/// As many values as one filter takes.
+/// The most values that one filter takes.
 const MAX_FILTER_VALUES: usize = 200;
-/// The tag by which Auto Scaling marks its members; terminated ones still carry it.
+/// The tag that Auto Scaling puts on its members; terminated ones still carry it.
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 /// One instance, as `DescribeInstances` shows it.
@@ -28,21 +28,21 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
     /// Its EBS volumes.
     pub volumes: Vec<String>,
-    /// Its private addresses: a target group may know it by one of them.
+    /// Its private addresses, one of which may be registered in a target group.
     pub addresses: Vec<String>,
     /// Its VPC.
     pub vpc: String,
 }
 
 impl Instance {
-    /// The Auto Scaling group it is, or was, a member of.
+    /// The Auto Scaling group that it is, or was, a member of.
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.tags.get(GROUP_TAG).map(String::as_str)
     }
 }
 
-/// One filter for every so many values; none at all for none.
+/// Filters of at most `MAX_FILTER_VALUES` values each; no filter for no values.
 pub(super) fn filters(name: &str, values: &[String]) -> Vec<Filter> {
     let chunks = values.chunks(MAX_FILTER_VALUES);
     chunks.map(|chunk| Filter::builder().name(name).set_values(Some(chunk.to_vec())).build()).collect()

@@ -1,4 +1,4 @@
-//! A database: a cluster to a reader, or a Multi-AZ instance to its standby.
+//! Failover of a database: of a cluster to a reader, or of a Multi-AZ instance to its standby.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use firedrill_core::{
     request::Arn,
 };
 
-use super::{Failover, FailoverContext, tell, within};
+use super::{CannotMove, Failover, FailoverContext, WrongRule, read_state, tell};
 use crate::{
     clock::SystemClock,
     pager::Pager,
@@ -16,7 +16,7 @@ use crate::{
     resource_state::{Database, database_state},
 };
 
-/// Fails a database over. There is no way back but another failover, which is for people to decide.
+/// Fails a database over, and never back: that would be a second failover, which an operator decides on.
 #[derive(Clone, Debug)]
 pub struct DatabaseFailover {
     rds: Rds,
@@ -35,24 +35,32 @@ impl Failover for DatabaseFailover {
 
     fn configured(
         context: &FailoverContext,
-        config: &FailoverRule,
-        resource: &FailoverTarget,
+        rule: &FailoverRule,
+        target: &FailoverTarget,
     ) -> Result<Self, String> {
-        let (arn, reader) = match resource {
+        Self::new(context, rule, target).map_err(|error| error.to_string())
+    }
+}
+
+impl DatabaseFailover {
+    fn new(
+        context: &FailoverContext,
+        rule: &FailoverRule,
+        target: &FailoverTarget,
+    ) -> Result<Self, WrongRule> {
+        let (arn, reader) = match target {
             FailoverTarget::Cluster { arn, reader } => (arn, reader.clone()),
             FailoverTarget::Instance { arn } => (arn, None),
             FailoverTarget::Distribution { arn, .. } => {
-                return Err(format!("this function fails over databases, and {arn} is none"));
+                return Err(WrongRule::NotADatabase(arn.clone()));
             }
         };
-        if config.fail_back_on_ok {
-            return Err(format!(
-                "`failBackOnOk` is for distributions: {arn} would fail over a second time within minutes"
-            ));
+        if rule.fail_back_on_ok {
+            return Err(WrongRule::FailsBack(arn.clone()));
         }
         let database = Database::of(arn)?;
-        if database.is_cluster() != matches!(resource, FailoverTarget::Cluster { .. }) {
-            return Err(format!("{arn} stands under the wrong name: `clusterArn` or `instanceArn`"));
+        if database.is_cluster() != matches!(target, FailoverTarget::Cluster { .. }) {
+            return Err(WrongRule::WrongField(arn.clone()));
         }
         Ok(Self {
             rds: Rds::new(&context.connection.in_region(arn.region())),
@@ -65,28 +73,25 @@ impl Failover for DatabaseFailover {
             reader,
         })
     }
+
+    async fn readiness(&self, direction: Direction) -> Result<FailoverReadiness, CannotMove> {
+        if direction == Direction::Back {
+            return Err(CannotMove::NoFailback);
+        }
+        let now = self.clock.now();
+        let read = database_state(&self.rds, &self.database, self.cool_down, now);
+        let state = read_state(self.deadline, read).await?;
+        if state.arn != self.arn.as_str() {
+            return Err(CannotMove::WrongResource { found: state.arn, configured: self.arn.clone() });
+        }
+        let cool_down_ms = u64::try_from(self.cool_down.as_millis()).unwrap_or(u64::MAX);
+        Ok(state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), cool_down_ms, now))
+    }
 }
 
 impl FailoverAction for DatabaseFailover {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        if direction == Direction::Back {
-            return FailoverReadiness::Unfit("a database is not failed back by itself".to_owned());
-        }
-        let now = self.clock.now();
-        let looked =
-            within(self.deadline, database_state(&self.rds, &self.database, self.cool_down, now)).await;
-        let state = match looked {
-            Ok(state) => state,
-            Err(looked) => return looked,
-        };
-        if state.arn != self.arn.as_str() {
-            return FailoverReadiness::Unfit(format!(
-                "{} is not the {} that is configured",
-                state.arn, self.arn
-            ));
-        }
-        let cool_down_ms = u64::try_from(self.cool_down.as_millis()).unwrap_or(u64::MAX);
-        state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), cool_down_ms, now)
+        self.readiness(direction).await.unwrap_or_else(FailoverReadiness::from)
     }
 
     async fn call(&mut self, _: Direction) -> CallResult {
@@ -103,7 +108,7 @@ impl FailoverAction for DatabaseFailover {
         }
     }
 
-    /// A second one would move the writer back.
+    /// No: a second failover would move the writer back.
     fn is_repeatable(&self) -> bool {
         false
     }

@@ -1,23 +1,24 @@
-//! A distribution, from one origin to the other.
+//! Failover of a distribution: from its primary origin to its standby, or back.
 
 use std::time::Duration;
 
 use firedrill_core::{
     CallOutcome,
     failover::{
-        self, CallResult, Direction, FailoverAction, FailoverReadiness, FailoverTarget, behavior_origins,
+        CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget,
+        behavior_origins,
     },
     request::Arn,
 };
 
-use super::{Failover, FailoverContext, tell, within};
+use super::{CannotMove, Failover, FailoverContext, WrongRule, read_state, tell};
 use crate::{
     cloudfront::{CloudFront, DistributionSettings},
     pager::Pager,
     resource_state::{distribution_id, distribution_state, point},
 };
 
-/// Points a distribution to its standby, or back.
+/// Sets a distribution's origins to its standby, or back to its primary.
 #[derive(Clone, Debug)]
 pub struct DistributionFailover {
     cloudfront: CloudFront,
@@ -28,8 +29,8 @@ pub struct DistributionFailover {
     primary: String,
     standby: String,
     behaviors: Vec<String>,
-    /// The configuration of the last look, and its version.
-    seen: Option<(DistributionSettings, String)>,
+    /// The configuration of the last look and its version, for the call that follows the look.
+    last_read: Option<(DistributionSettings, String)>,
 }
 
 impl Failover for DistributionFailover {
@@ -38,11 +39,17 @@ impl Failover for DistributionFailover {
 
     fn configured(
         context: &FailoverContext,
-        _: &failover::FailoverRule,
-        resource: &FailoverTarget,
+        _: &FailoverRule,
+        target: &FailoverTarget,
     ) -> Result<Self, String> {
-        let FailoverTarget::Distribution { arn, primary, standby, behaviors } = resource else {
-            return Err(format!("this function fails over distributions, and {} is none", resource.arn()));
+        Self::new(context, target).map_err(|error| error.to_string())
+    }
+}
+
+impl DistributionFailover {
+    fn new(context: &FailoverContext, target: &FailoverTarget) -> Result<Self, WrongRule> {
+        let FailoverTarget::Distribution { arn, primary, standby, behaviors } = target else {
+            return Err(WrongRule::NotADistribution(target.arn().clone()));
         };
         Ok(Self {
             cloudfront: CloudFront::new(&context.connection),
@@ -53,54 +60,51 @@ impl Failover for DistributionFailover {
             primary: primary.clone(),
             standby: standby.clone(),
             behaviors: behaviors.clone(),
-            seen: None,
+            last_read: None,
         })
     }
-}
 
-impl DistributionFailover {
-    fn ends(&self, direction: Direction) -> (&str, &str) {
+    /// The origin that traffic leaves, and the one that it moves to.
+    fn origins(&self, direction: Direction) -> (&str, &str) {
         match direction {
             Direction::Over => (&self.primary, &self.standby),
             Direction::Back => (&self.standby, &self.primary),
         }
     }
+
+    async fn readiness(&mut self, direction: Direction) -> Result<FailoverReadiness, CannotMove> {
+        self.last_read = None;
+        let read = distribution_state(&self.cloudfront, &self.id);
+        let (state, config, etag) = read_state(self.deadline, read).await?;
+        if state.arn != self.arn.as_str() {
+            return Err(CannotMove::WrongResource { found: state.arn, configured: self.arn.clone() });
+        }
+        self.last_read = Some((config, etag));
+        Ok(state.may_move(&self.primary, &self.standby, &self.behaviors, direction))
+    }
 }
 
 impl FailoverAction for DistributionFailover {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        self.seen = None;
-        let looked = within(self.deadline, distribution_state(&self.cloudfront, &self.id)).await;
-        let (state, config, etag) = match looked {
-            Ok(found) => found,
-            Err(looked) => return looked,
-        };
-        if state.arn != self.arn.as_str() {
-            return FailoverReadiness::Unfit(format!(
-                "{} is not the {} that is configured",
-                state.arn, self.arn
-            ));
-        }
-        self.seen = Some((config, etag));
-        state.may_move(&self.primary, &self.standby, &self.behaviors, direction)
+        self.readiness(direction).await.unwrap_or_else(FailoverReadiness::from)
     }
 
     async fn call(&mut self, direction: Direction) -> CallResult {
-        let (from, to) = self.ends(direction);
+        let (from, to) = self.origins(direction);
         let what = format!("cloudfront:UpdateDistribution of {}: {from} to {to}", self.id);
         let to = behavior_origins(&self.behaviors, to);
-        let outcome = match self.seen.take() {
+        let outcome = match self.last_read.take() {
             Some((config, etag)) => Box::pin(point(&self.cloudfront, config, &etag, &to)).await,
             None => CallOutcome::NotExecuted {
                 code: "NotLooked".to_owned(),
-                message: "nobody looked at the distribution since the last call".to_owned(),
+                message: "the distribution was not read since the last call; not sent".to_owned(),
                 again: true,
             },
         };
         CallResult { outcome, what }
     }
 
-    /// It takes effect only on the version that was looked at.
+    /// Yes: the call takes effect only on the version that was read.
     fn is_repeatable(&self) -> bool {
         true
     }

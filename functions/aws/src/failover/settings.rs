@@ -1,4 +1,4 @@
-//! The environment of a failover function, read once.
+//! Settings of a failover function, read once from its environment variables.
 
 use std::time::Duration;
 
@@ -6,33 +6,60 @@ use firedrill_core::{
     failover::{self, FailoverRule, FailoverTarget, configured},
     request::Arn,
 };
+use thiserror::Error;
 
 use crate::config::{ConfigError, Variables};
 
-/// Unless the stack says otherwise.
+/// The greatest age of a change that is acted on, in seconds, unless the stack sets one.
 const MAX_EVENT_AGE_SECONDS: u64 = 300;
-/// Clocks of machines differ: an invocation is dead for certain so long after its timeout, in milliseconds.
+/// How long after its timeout an invocation is certainly dead, in milliseconds: clocks of machines differ.
 const MARGIN_MS: u64 = 10_000;
-/// One to claim a change, one to look, one to move traffic, one to write that down.
+/// Calls of the shortest failover: claim the change, read the state, move traffic, write the entry.
 const MIN_CALLS: u64 = 4;
 
-/// What the stack says to a failover function.
+/// The settings of a failover function, as the stack's template sets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailoverSettings {
-    /// The table that holds what was done.
+    /// The name of the DynamoDB table that holds the journal.
     pub table: String,
-    /// For so long it is kept.
+    /// How long an entry of the journal is kept.
     pub retention: Duration,
-    /// Every call ends within this.
+    /// The deadline of every call to AWS.
     pub call_deadline: Duration,
-    /// How old a change may be, and when an invocation is dead.
+    /// How old a change may be, and after how long an invocation is dead.
     pub handling: failover::ChangeLimits,
-    /// Where messages to people go, if anywhere.
+    /// The SNS topic that pages are sent to; none if the stack has none.
     pub topic_arn: Option<Arn>,
-    /// RDS may silently drop a failover that comes sooner after another one.
+    /// The shortest time between two failovers of one database: RDS may silently drop one that comes sooner.
     pub cool_down: Duration,
     /// Which alarm fails over what.
     pub failovers: Vec<(FailoverRule, FailoverTarget)>,
+}
+
+/// Why a failover function's settings cannot be used. The function answers every event with this and moves no
+/// traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FailoverSettingsError {
+    /// A variable is missing or cannot be read.
+    #[error(transparent)]
+    Variable(#[from] ConfigError),
+    /// The function's timeout is shorter than the calls of one failover may take.
+    #[error(
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {MIN_CALLS} times \
+         FIREDRILL_CALL_DEADLINE_MS ({call_deadline_ms} ms), which must not be 0: a failover takes that many calls"
+    )]
+    TooShort {
+        /// The function's timeout.
+        timeout_ms: u64,
+        /// The deadline of one call.
+        call_deadline_ms: u64,
+    },
+    /// `FIREDRILL_FAILOVERS` cannot be read: where, and why.
+    #[error("{0}")]
+    Failovers(String),
+    /// An entry of `FIREDRILL_FAILOVERS` configures something that this function cannot fail over.
+    #[error("FIREDRILL_FAILOVERS: {0}")]
+    Rule(String),
 }
 
 impl FailoverSettings {
@@ -40,39 +67,35 @@ impl FailoverSettings {
     ///
     /// # Errors
     /// Names the first variable that is missing or cannot be read.
-    pub fn from_env() -> Result<Self, String> {
+    pub fn from_env() -> Result<Self, FailoverSettingsError> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads whatever environment `lookup` stands for.
+    /// Reads the variables through `lookup`.
     ///
     /// # Errors
     /// See [`FailoverSettings::from_env`].
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let wrong = |error: ConfigError| error.to_string();
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, FailoverSettingsError> {
         let variables = Variables(lookup);
-        let table = variables.table().map_err(wrong)?;
-        let call_deadline_ms = variables.number("FIREDRILL_CALL_DEADLINE_MS").map_err(wrong)?;
-        let timeout_ms = variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS").map_err(wrong)? * 1_000;
+        let table = variables.table()?;
+        let call_deadline_ms = variables.number("FIREDRILL_CALL_DEADLINE_MS")?;
+        let timeout_ms = variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")? * 1_000;
         if call_deadline_ms == 0 || timeout_ms <= call_deadline_ms * MIN_CALLS {
-            return Err(format!(
-                "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {MIN_CALLS} times \
-                 FIREDRILL_CALL_DEADLINE_MS ({call_deadline_ms} ms), which must not be 0: a failover takes that \
-                 many calls"
-            ));
+            return Err(FailoverSettingsError::TooShort { timeout_ms, call_deadline_ms });
         }
         let max_event_age = variables.number_or("FIREDRILL_MAX_EVENT_AGE_SECONDS", MAX_EVENT_AGE_SECONDS);
         Ok(Self {
             table,
-            retention: variables.retention().map_err(wrong)?,
+            retention: variables.retention()?,
             call_deadline: Duration::from_millis(call_deadline_ms),
             handling: failover::ChangeLimits {
-                max_event_age_ms: max_event_age.map_err(wrong)? * 1_000,
+                max_event_age_ms: max_event_age? * 1_000,
                 function_timeout_ms: timeout_ms + MARGIN_MS,
             },
-            topic_arn: variables.topic().map_err(wrong)?,
-            cool_down: variables.cool_down().map_err(wrong)?,
-            failovers: configured(&variables.text("FIREDRILL_FAILOVERS").map_err(wrong)?)?,
+            topic_arn: variables.topic()?,
+            cool_down: variables.cool_down()?,
+            failovers: configured(&variables.text("FIREDRILL_FAILOVERS")?)
+                .map_err(FailoverSettingsError::Failovers)?,
         })
     }
 }
@@ -97,14 +120,16 @@ mod tests {
         ])
     }
 
-    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<FailoverSettings, String> {
+    fn read(
+        environment: &BTreeMap<&'static str, &'static str>,
+    ) -> Result<FailoverSettings, FailoverSettingsError> {
         FailoverSettings::read(|name| environment.get(name).map(|value| (*value).to_owned()))
     }
 
     fn wrong(name: &'static str, value: &'static str) -> String {
         let mut environment = whole();
         environment.insert(name, value);
-        let text = read(&environment).unwrap_err();
+        let text = read(&environment).unwrap_err().to_string();
         assert!(text.contains(name), "{text}");
         text
     }
@@ -119,7 +144,7 @@ mod tests {
         for name in whole().keys() {
             let mut environment = whole();
             environment.remove(name);
-            assert!(read(&environment).unwrap_err().contains(name));
+            assert!(read(&environment).unwrap_err().to_string().contains(name));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What instance drills share: clients that are built before anyone waits for them.
+//! Clients that instance drills share: built once, before the first delivery.
 
 use firedrill_core::Request;
 
@@ -7,12 +7,13 @@ use super::InstanceDrill;
 use crate::kms::Kms;
 use crate::{
     autoscaling::AutoScaling, client::Connection, clock::SystemClock, config::DrillSettings, ec2::Ec2,
-    elbv2::LoadBalancing, lambda::FunctionContext, pager::Pager, probe::Prober,
+    elbv2::LoadBalancing, lambda::FunctionContext, pager::Pager, probe::Prober, wrong_drill::WrongDrill,
 };
 
 /// The clients for one Region.
 #[derive(Clone, Debug)]
 pub struct RegionalClients {
+    pub(super) connection: Connection,
     pub(super) ec2: Ec2,
     pub(super) groups: AutoScaling,
     pub(super) balancing: LoadBalancing,
@@ -21,10 +22,11 @@ pub struct RegionalClients {
 }
 
 impl RegionalClients {
-    /// Builds them.
+    /// Clients for the Region of this connection.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self {
+            connection: connection.clone(),
             ec2: Ec2::new(connection),
             groups: AutoScaling::new(connection),
             balancing: LoadBalancing::new(connection),
@@ -34,20 +36,19 @@ impl RegionalClients {
     }
 }
 
-/// What does not depend on the Region.
+/// Settings and clients that do not depend on the Region.
 #[derive(Clone, Debug)]
 pub(super) struct SharedClients {
-    pub config: DrillSettings,
+    pub settings: DrillSettings,
     pub prober: Prober,
     pub pager: Pager,
 }
 
-/// What instance drills need for as long as the function lives.
+/// Builds instance drills, one for each request.
 #[derive(Clone, Debug)]
 pub struct InstanceDrills {
-    connection: Connection,
-    /// Most drills run in the function's own Region: its clients are built before anyone waits.
-    here: RegionalClients,
+    /// Of the function's own Region, in which most drills run.
+    home: RegionalClients,
     shared: SharedClients,
 }
 
@@ -56,32 +57,28 @@ impl InstanceDrills {
     #[must_use]
     pub fn new(context: &FunctionContext) -> Self {
         let shared = SharedClients {
-            config: context.config.clone(),
+            settings: context.config.clone(),
             prober: context.prober.clone(),
             pager: Pager::new(&context.connection, context.config.topic_arn.as_ref()),
         };
-        Self {
-            here: RegionalClients::new(&context.connection),
-            connection: context.connection.clone(),
-            shared,
-        }
+        Self { home: RegionalClients::new(&context.connection), shared }
     }
 
     /// The drill for one request.
     ///
     /// # Errors
-    /// The request means something else than instances.
-    pub fn drill(&self, clock: SystemClock, request: &Request) -> Result<InstanceDrill, String> {
+    /// The request's target is no set of instances.
+    pub fn drill(&self, clock: SystemClock, request: &Request) -> Result<InstanceDrill, WrongDrill> {
         let Some(target) = request.target.instances() else {
-            return Err(format!(
-                "drill {} has no `target.instances`: another drill function carries it out",
-                request.drill
-            ));
+            let drill = request.drill.to_string();
+            return Err(WrongDrill::Target { drill, field: "`target.instances`" });
         };
-        let region = &target.region;
-        let context = self.connection.region() == region;
-        let connection = if context { self.connection.clone() } else { self.connection.in_region(region) };
-        let aws = if context { self.here.clone() } else { RegionalClients::new(&connection) };
-        Ok(InstanceDrill::new(aws, connection, self.shared.clone(), request.clone(), target.clone(), clock))
+        let home = &self.home.connection;
+        let aws = if home.region() == target.region {
+            self.home.clone()
+        } else {
+            RegionalClients::new(&home.in_region(&target.region))
+        };
+        Ok(InstanceDrill::new(aws, self.shared.clone(), request.clone(), target.clone(), clock))
     }
 }

@@ -1,4 +1,4 @@
-//! Groups and target groups of the targets: who in them serves, and whether they are back.
+//! Auto Scaling groups and target groups of the targets: whether they are whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::{
     error::Failure,
 };
 
-/// So many calls at once.
+/// The number of calls that may be under way at once.
 pub(super) const MAX_CONCURRENT_CALLS: usize = 10;
 
-/// The targets of these target groups.
+/// The targets of these target groups, by the group's ARN.
 pub(super) async fn targets_of(
     aws: &RegionalClients,
     arns: impl IntoIterator<Item = String>,
@@ -26,7 +26,8 @@ pub(super) async fn targets_of(
     asked.buffer_unordered(MAX_CONCURRENT_CALLS).try_collect().await
 }
 
-/// Whether these groups are back: at their desired size, all members in service, all targets healthy.
+/// Whether these Auto Scaling groups are whole again: at their desired size, all members in service, all targets
+/// healthy.
 pub(super) async fn are_back(aws: &RegionalClients, names: &BTreeSet<String>) -> StepObservation {
     match lacks(aws, names).await {
         Ok(None) => StepObservation::Done,
@@ -35,8 +36,8 @@ pub(super) async fn are_back(aws: &RegionalClients, names: &BTreeSet<String>) ->
     }
 }
 
-/// What keeps the first of these groups that is not whole from it; nothing if all of them are. The same is asked
-/// before a drill and after it: a group that is not whole before would never be seen to be back.
+/// What the first of these groups that is not whole lacks; none if all are whole. Asked before and after a drill: a
+/// group that is not whole before would not be seen to return to it.
 pub(super) async fn lacks(
     aws: &RegionalClients,
     names: &BTreeSet<String>,
@@ -49,20 +50,20 @@ pub(super) async fn lacks(
     if let Some((name, what)) = first {
         return Ok(Some(format!("Auto Scaling group {name} is not whole: {what}")));
     }
-    let wanting = groups.iter().filter(|group| group.desired > 0);
-    let arns: BTreeSet<String> = wanting.flat_map(|group| group.target_groups.clone()).collect();
+    let in_use = groups.iter().filter(|group| group.desired > 0);
+    let arns: BTreeSet<String> = in_use.flat_map(|group| group.target_groups.clone()).collect();
     let found = targets_of(aws, arns).await?;
     let first = found.iter().find_map(|(arn, targets)| Some((arn, lacks_target(targets)?)));
     Ok(first.map(|(arn, what)| format!("target group {arn} is not whole: {what}")))
 }
 
-/// Whether a target that should serve does not, or none is registered yet.
+/// What a target group lacks: a target that should serve is unhealthy, or none is registered yet.
 fn lacks_target(targets: &[Target]) -> Option<String> {
     if targets.is_empty() {
         return Some("no target is registered".to_owned());
     }
-    let ill = targets.iter().find(|target| target.health == Health::Unhealthy)?;
-    Some(format!("target {} is not healthy", ill.id))
+    let unhealthy = targets.iter().find(|target| target.health == Health::Unhealthy)?;
+    Some(format!("target {} is not healthy", unhealthy.id))
 }
 
 #[cfg(test)]
@@ -77,8 +78,8 @@ mod tests {
     fn a_target_that_is_taken_out_does_not_count_against_its_group() {
         let taken_out = [target("i-1", Health::Healthy), target("i-2", Health::NotExpected)];
         assert_eq!(lacks_target(&taken_out), None);
-        let ill = [target("i-1", Health::Healthy), target("i-2", Health::Unhealthy)];
-        assert_eq!(lacks_target(&ill).unwrap(), "target i-2 is not healthy");
+        let unhealthy = [target("i-1", Health::Healthy), target("i-2", Health::Unhealthy)];
+        assert_eq!(lacks_target(&unhealthy).unwrap(), "target i-2 is not healthy");
         assert!(lacks_target(&[]).is_some(), "the replacement is not registered yet");
     }
 }

@@ -1,16 +1,15 @@
-//! Looks at everything a run would need, without touching anything.
+//! Plan of an instance drill: reads everything that a run would need, and changes nothing.
 
 use firedrill_core::{
-    Readiness,
     instance::Candidate,
     plan::{Permission, Plan, PlannedProbe, PlannedStep, Proof},
 };
 
 use super::{InstanceDrill, prepare::bounded};
-use crate::ec2::DryRun;
+use crate::{ec2::DryRun, not_ready::NotReady};
 
 impl InstanceDrill {
-    pub(super) async fn look_ahead(&self) -> Plan {
+    pub(super) async fn plan_run(&self) -> Plan {
         let (answers, resolved, stop) =
             tokio::join!(self.ask_probes(true), self.resolve(), self.look_at_stop_conditions());
         let probes = answers.into_iter().map(|(index, answer)| PlannedProbe {
@@ -21,11 +20,10 @@ impl InstanceDrill {
         let mut plan = Plan { probes: probes.collect(), ..Plan::default() };
         let mut candidates = Vec::new();
         match resolved {
-            Err(Readiness::Refused(why)) => plan.refused = Some(why),
-            Err(Readiness::Unknown(why)) => {
+            Err(NotReady::Refused(why)) => plan.refused = Some(why),
+            Err(NotReady::Unknown(why)) => {
                 plan.refused = Some(format!("the targets could not be read: {why}"));
             }
-            Err(Readiness::Ready(_)) => {}
             Ok(found) => {
                 candidates = found.candidates;
                 plan.undo = found.undo;
@@ -42,7 +40,7 @@ impl InstanceDrill {
                 }
             }
         }
-        if let Some(stop) = stop.against(&self.stop_conditions) {
+        if let Some(stop) = stop.against_start(&self.stop_conditions) {
             plan.refused.get_or_insert(format!("{}: {}", stop.by, stop.reason));
         }
         plan.steps = self.steps(&plan.targets);
@@ -65,10 +63,10 @@ impl InstanceDrill {
     async fn permissions(&self, targets: &[String], candidates: &[Candidate]) -> Vec<Permission> {
         let (stop, start) = tokio::join!(self.aws.ec2.may_stop(targets), self.aws.ec2.may_start(targets));
         let mut permissions = vec![asked("ec2:StopInstances", stop), asked("ec2:StartInstances", start)];
-        let granted = &self.config.kms_key_arns;
+        let granted = &self.settings.kms_key_arns;
         let mut chosen = candidates.iter().filter(|candidate| targets.contains(&candidate.id));
         if chosen.any(|candidate| candidate.keys.iter().any(|key| granted.contains(&key.arn))) {
-            let why = "no dry run shows whether the key lets EC2 start the instance";
+            let why = "AWS has no dry run that shows whether the key's policy lets EC2 start the instance";
             permissions.push(not_checked("kms:CreateGrant", Some(why)));
         }
         if self.request.detection.is_some() {

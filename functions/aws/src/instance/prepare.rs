@@ -1,4 +1,4 @@
-//! Finds out what may be stopped, before anything is.
+//! Readiness of an instance drill: reads the candidates, and chooses the targets among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,37 +16,38 @@ use super::{InstanceDrill, groups, registrations};
 use crate::{
     ec2::Instance,
     error::{Failure, Proof},
+    not_ready::NotReady,
 };
 
-/// So many of those left out the record names.
-const MAX_LEFT_OUT: usize = 250;
+/// The number of excluded instances that the record names.
+const MAX_EXCLUDED: usize = 250;
 
-/// What one invocation keeps from one choice to the next.
+/// The state that one invocation keeps from one choice of targets to the next.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// The same at each: what has not changed is chosen again.
+    /// The same for every choice, so that unchanged candidates give the same targets.
     seed: u64,
-    /// The latest, which the record has.
+    /// The latest choice, which is on record.
     latest: Option<Selection>,
-    /// Whose stop protection was read, and what it said.
+    /// The stop protection of each instance that was asked for it.
     protections: BTreeMap<String, Tristate>,
 }
 
 impl Choice {
     pub(super) fn of(target: &InstanceTarget) -> Self {
-        // Half a number's width, so that a request can name it again.
+        // 32 bits: the type of the request's field, which can so name a recorded seed again.
         let seed = u64::from(target.seed.unwrap_or_else(|| fastrand::u32(..)));
         Self { seed, latest: None, protections: BTreeMap::new() }
     }
 
-    /// What is known of this instance's stop protection. For those chosen it is asked again each time, for the
-    /// others not: one call each for a whole fleet would be too many, and EC2 itself stops nothing protected.
+    /// The known stop protection of this instance; none if it is to be read. It is read again for chosen instances
+    /// only: a call for each instance of a fleet would be too many, and EC2 itself stops no protected instance.
     fn protection(&self, id: &String) -> Option<Tristate> {
         let is_chosen = self.latest.iter().any(|selection| selection.chosen.contains(id));
         self.protections.get(id).copied().filter(|_| !is_chosen)
     }
 
-    /// Takes the latest choice; whether it is another one than before.
+    /// Keeps this choice as the latest; whether it differs from the one before.
     fn note(&mut self, selection: &Selection) -> bool {
         let is_new = self.latest.as_ref() != Some(selection);
         if is_new {
@@ -56,7 +57,7 @@ impl Choice {
     }
 }
 
-/// What came of resolving the targets once.
+/// The result of one check of readiness.
 pub(super) struct TargetPreparation {
     prepared: Readiness,
     selection: Option<Selection>,
@@ -64,21 +65,21 @@ pub(super) struct TargetPreparation {
     protections: BTreeMap<String, Tristate>,
 }
 
-/// What the choice was made of.
+/// The chosen targets, and what they were chosen from.
 pub(super) struct Resolved {
     pub chosen: Result<Selection, (String, Vec<Excluded>)>,
     pub candidates: Vec<Candidate>,
     pub undo: Vec<UndoStep>,
-    /// The groups of those chosen.
+    /// The Auto Scaling groups of the chosen instances.
     groups: BTreeSet<String>,
-    /// What keeps one of them from being whole.
+    /// What one of these groups lacks; none if all are whole.
     pub lacks: Option<String>,
 }
 
 impl InstanceDrill {
-    /// Keeps what came of preparing; the choice is written down when it is another one.
+    /// Keeps the result of a check; returns the choice as evidence, if it differs from the recorded one.
     pub(super) fn note_prepared(&mut self, found: TargetPreparation) -> Option<Evidence> {
-        // Nothing was stopped yet: groups of an earlier choice do not matter any more.
+        // Nothing was stopped yet, so groups of an earlier choice need no look.
         self.known_groups = found.groups;
         self.prepared = Some(found.prepared);
         self.choice.protections.extend(found.protections);
@@ -87,17 +88,22 @@ impl InstanceDrill {
         Some(Evidence::Selection { at: self.clock.now(), seed, fitting, chosen, excluded })
     }
 
-    /// Resolves the targets.
+    /// Checks readiness: chooses the targets, and refuses what may not be stopped.
     pub(super) async fn prepare(&self) -> TargetPreparation {
         let Resolved { chosen, candidates, undo, groups, lacks } = match self.resolve().await {
             Ok(resolved) => resolved,
-            Err(prepared) => {
+            Err(not_ready) => {
                 let (groups, protections) = Default::default();
-                return TargetPreparation { prepared, selection: None, groups, protections };
+                return TargetPreparation {
+                    prepared: not_ready.into(),
+                    selection: None,
+                    groups,
+                    protections,
+                };
             }
         };
         let (prepared, selection) = match (chosen, lacks) {
-            // It may be scaling at the moment.
+            // Unknown, not refused: the group may be scaling, and whole at the next look.
             (Ok(selection), Some(why)) => (Readiness::Unknown(why), selection),
             (Ok(selection), None) => {
                 (Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo })), selection)
@@ -112,21 +118,24 @@ impl InstanceDrill {
         TargetPreparation { prepared, selection: Some(selection), groups, protections }
     }
 
-    /// Resolves the targets. An error says that nothing can be chosen from: refused, or unknown.
-    pub(super) async fn resolve(&self) -> Result<Resolved, Readiness> {
-        // Many calls, each with a deadline of its own.
-        let within = self.config.timing.call_deadline() * 2;
+    /// Reads the candidates and chooses the targets, within twice the call deadline.
+    ///
+    /// # Errors
+    /// The candidates could not be read.
+    pub(super) async fn resolve(&self) -> Result<Resolved, NotReady> {
+        // Several calls one after the other, each within a call deadline of its own.
+        let within = self.settings.timing.call_deadline() * 2;
         match tokio::time::timeout(within, Box::pin(self.resolved())).await {
             Ok(Ok(resolved)) => Ok(resolved),
-            Ok(Err(failure)) => Err(unreadable(&failure)),
-            Err(_) => Err(Readiness::Unknown(format!("AWS did not answer within {} ms", within.as_millis()))),
+            Ok(Err(failure)) => Err(not_ready(&failure)),
+            Err(_) => Err(NotReady::Unknown(format!("AWS did not answer within {} ms", within.as_millis()))),
         }
     }
 
     async fn resolved(&self) -> Result<Resolved, Failure> {
         let (found, candidates, healthy) = self.candidates().await?;
         let target = &self.target;
-        let (environment, keys) = (&self.request.environment, &self.config.kms_key_arns);
+        let (environment, keys) = (&self.request.environment, &self.settings.kms_key_arns);
         let chosen = instance::choose(&candidates, &healthy, target, environment, keys, self.choice.seed);
         let Ok(selection) = &chosen else {
             let (undo, groups) = Default::default();
@@ -142,7 +151,8 @@ impl InstanceDrill {
         Ok(Resolved { chosen, candidates, undo, groups, lacks })
     }
 
-    /// Everything that decides whether an instance may be stopped.
+    /// The selected instances, the same as candidates with all that decides whether one may be stopped, and the
+    /// healthy members of their groups and target groups.
     async fn candidates(&self) -> Result<(Vec<Instance>, Vec<Candidate>, Healthy), Failure> {
         let found = self.selected().await?;
         let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
@@ -164,6 +174,7 @@ impl InstanceDrill {
         Ok((found, candidates, healthy))
     }
 
+    /// The instances that the request selects.
     async fn selected(&self) -> Result<Vec<Instance>, Failure> {
         match &self.target.instances {
             InstanceSelector::Ids(ids) => self.aws.ec2.by_ids(ids).await,
@@ -176,11 +187,11 @@ impl InstanceDrill {
         }
     }
 
-    /// The key of each encrypted volume; an empty ARN where the volume could not be found.
+    /// The KMS key of each volume that exists; none for one that is not encrypted.
     async fn keys(&self, found: &[Instance]) -> Result<BTreeMap<String, Option<VolumeKey>>, Failure> {
         let volumes: Vec<String> = found.iter().flat_map(|instance| instance.volumes.clone()).collect();
         let by_volume = self.aws.ec2.volume_keys(&volumes).await?;
-        let granted = &self.config.kms_key_arns;
+        let granted = &self.settings.kms_key_arns;
         let arns: BTreeSet<&String> =
             by_volume.values().flatten().filter(|arn| !granted.contains(arn)).collect();
         let asked = join_all(arns.into_iter().map(async |arn| {
@@ -206,16 +217,16 @@ impl InstanceDrill {
         Ok(registrations::registered_in(&targets, found))
     }
 
-    /// Asks for the stop protection of those that nothing else speaks against: one call each, where it has to be.
+    /// Reads the stop protection of those candidates that nothing else excludes: one call each.
     async fn protections(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failure> {
         let asked = stream::iter(candidates).map(async |mut candidate| {
             if let Some(known) = self.choice.protection(&candidate.id) {
                 candidate.stop_protected = known;
                 return Ok(candidate);
             }
-            let otherwise =
+            let unprotected =
                 Candidate { stop_protected: Tristate::No, keys: vec![], group: None, ..candidate.clone() };
-            if instance::unfit(&otherwise, &self.target, &self.request.environment, &[]).is_none() {
+            if instance::unfit(&unprotected, &self.target, &self.request.environment, &[]).is_none() {
                 let protected = self.aws.ec2.stop_protected(&candidate.id).await?;
                 candidate.stop_protected = protected.map_or(Tristate::Unknown, Tristate::from);
             }
@@ -225,13 +236,14 @@ impl InstanceDrill {
     }
 }
 
-/// What is not there for good is refused; what could not be read this time is tried again.
-fn unreadable(failure: &Failure) -> Readiness {
+/// A read that is denied or refused refuses the drill; any other failure leaves it unknown, and the next look reads
+/// again.
+fn not_ready(failure: &Failure) -> NotReady {
     match failure.proof {
         Proof::Denied | Proof::Refused => {
-            Readiness::Refused(format!("the targets could not be resolved: {failure}"))
+            NotReady::Refused(format!("the targets could not be resolved: {failure}"))
         }
-        Proof::Again | Proof::Nothing => Readiness::Unknown(failure.to_string()),
+        Proof::Again | Proof::Nothing => NotReady::Unknown(failure.to_string()),
     }
 }
 
@@ -257,12 +269,12 @@ fn candidate(
     }
 }
 
-/// As many as the record takes, and how many more there were; in an order of their own, for AWS has none.
+/// At most `MAX_EXCLUDED` of them and the number of the others, sorted: AWS answers in no fixed order.
 pub(super) fn bounded(mut excluded: Vec<Excluded>) -> Vec<Excluded> {
     excluded.sort_by(|a, b| a.resource.cmp(&b.resource));
-    let more = excluded.len().saturating_sub(MAX_LEFT_OUT);
+    let more = excluded.len().saturating_sub(MAX_EXCLUDED);
     if more > 0 {
-        excluded.truncate(MAX_LEFT_OUT);
+        excluded.truncate(MAX_EXCLUDED);
         excluded.push(Excluded { resource: format!("{more} more"), why: "not named here".to_owned() });
     }
     excluded
@@ -293,8 +305,11 @@ mod tests {
         let mut choice = Choice::of(&target());
         let changes = ["i-1", "i-1", "i-2", "i-2", "i-1"].map(|id| choice.note(&selection(id)));
         assert_eq!(changes, [true, false, true, false, true]);
-        let left = |id: &str| Excluded { resource: id.to_owned(), why: String::new() };
-        let (one, two) = (bounded(vec![left("i-1"), left("i-2")]), bounded(vec![left("i-2"), left("i-1")]));
+        let excluded = |id: &str| Excluded { resource: id.to_owned(), why: String::new() };
+        let (one, two) = (
+            bounded(vec![excluded("i-1"), excluded("i-2")]),
+            bounded(vec![excluded("i-2"), excluded("i-1")]),
+        );
         assert_eq!(one, two, "AWS answers in any order");
     }
 

@@ -1,4 +1,4 @@
-//! Asks the probes: all at once, those of AWS less often.
+//! Probes of an instance drill: asked at once; those that ask AWS are asked less often.
 
 use firedrill_core::{ProbeAnswer, Tristate, ports::Clock, request::ProbeKind};
 use futures_util::future::join_all;
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl InstanceDrill {
-    /// The answers of all probes that are due, with their place in the request.
+    /// The answers of all probes that are due, each with its index in the request.
     pub(super) async fn ask_probes(&self, ask_aws: bool) -> Vec<(usize, ProbeAnswer)> {
         let probes = self.request.steady_state.probes.iter().enumerate();
         let due = probes.filter(|(_, probe)| ask_aws || !probe.kind.asks_aws());
@@ -25,23 +25,23 @@ impl InstanceDrill {
             ProbeKind::InstancesRunning(ids) => self.aws_look(running(&self.aws, ids)).await,
             ProbeKind::GroupAtStrength(name) => self.aws_look(at_strength(&self.aws, name)).await,
             ProbeKind::TargetGroupHealthy(arn) => {
-                let there = RegionalClients::new(&self.connection.in_region(arn.region()));
-                self.aws_look(healthy(&there, arn.as_str())).await
+                let regional = RegionalClients::new(&self.aws.connection.in_region(arn.region()));
+                self.aws_look(healthy(&regional, arn.as_str())).await
             }
         };
         ProbeAnswer { seen: look.0, asked: look.2, answered: self.clock.now(), detail: Some(short(look.1)) }
     }
 
-    /// What cannot be read of AWS says nothing about the application.
+    /// Awaits a read of AWS until the call deadline. One that fails says nothing about the application: unknown.
     async fn aws_look(
         &self,
         look: impl Future<Output = Result<ProbeResult, Failure>>,
     ) -> (Tristate, String, firedrill_core::Timestamp) {
         let asked = self.clock.now();
-        let deadline = self.config.timing.call_deadline();
+        let deadline = self.settings.timing.call_deadline();
         let (seen, detail) = match tokio::time::timeout(deadline, look).await {
             Ok(Ok(look)) => look,
-            // Without the request's id, which is another one each time.
+            // Without the message, which holds the request's id: equal answers become one item of evidence.
             Ok(Err(failure)) if !failure.code.is_empty() => {
                 (Tristate::Unknown, format!("{}: {}", failure.action, failure.code))
             }
@@ -65,7 +65,7 @@ async fn at_strength(aws: &RegionalClients, name: &String) -> Result<ProbeResult
             let (serving, desired) = (group.serving(), group.desired);
             (Tristate::from(serving >= desired), format!("{serving} in service of {desired} desired"))
         }
-        // Named wrongly, or in another Region: the probe is at fault.
+        // A wrong name or Region is a fault of the probe, not of the application: unknown.
         None => (Tristate::Unknown, "there is no such Auto Scaling group".to_owned()),
     })
 }

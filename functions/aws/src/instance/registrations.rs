@@ -1,4 +1,4 @@
-//! Which target groups know an instance.
+//! Registrations: the target groups in which an instance is registered.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::{
     elbv2::{Health, Target},
 };
 
-/// Which of the target groups know each instance, by its id or one of its addresses, and who is
-/// healthy in them.
+/// The target groups in which each instance is registered, by its id or one of its addresses, and the healthy
+/// targets of each target group.
 pub(super) fn registered_in(
     targets: &BTreeMap<String, Vec<Target>>,
     instances: &[Instance],
 ) -> (BTreeMap<String, Vec<String>>, Healthy) {
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut ids: BTreeMap<&str, &str> = BTreeMap::new();
     for instance in instances {
-        names.insert(&instance.id, &instance.id);
-        names.extend(instance.addresses.iter().map(|address| (address.as_str(), instance.id.as_str())));
+        ids.insert(&instance.id, &instance.id);
+        ids.extend(instance.addresses.iter().map(|address| (address.as_str(), instance.id.as_str())));
     }
-    let (mut known, mut healthy) = (BTreeMap::<String, Vec<String>>::new(), Healthy::new());
+    let (mut registered, mut healthy) = (BTreeMap::<String, Vec<String>>::new(), Healthy::new());
     for (arn, targets) in targets {
         let serving = healthy.entry(arn.clone()).or_default();
         for target in targets {
-            let id = names.get(target.id.as_str()).copied();
+            let id = ids.get(target.id.as_str()).copied();
             if target.health == Health::Healthy {
                 serving.push(id.unwrap_or(&target.id).to_owned());
             }
             if let Some(id) = id {
-                let knowing = known.entry(id.to_owned()).or_default();
-                if !knowing.contains(arn) {
-                    knowing.push(arn.clone());
+                let groups = registered.entry(id.to_owned()).or_default();
+                if !groups.contains(arn) {
+                    groups.push(arn.clone());
                 }
             }
         }
     }
-    (known, healthy)
+    (registered, healthy)
 }
 
 #[cfg(test)]
@@ -55,8 +55,8 @@ mod tests {
             "arn".to_owned(),
             vec![target("10.0.0.1", Health::Healthy), target("10.0.0.2", Health::Healthy)],
         )]);
-        let (known, healthy) = registered_in(&targets, &[instance]);
-        assert_eq!(known["i-1"], ["arn"]);
+        let (registered, healthy) = registered_in(&targets, &[instance]);
+        assert_eq!(registered["i-1"], ["arn"]);
         assert_eq!(healthy["arn"], ["i-1", "10.0.0.2"]);
     }
 }

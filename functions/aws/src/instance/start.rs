@@ -1,4 +1,4 @@
-//! Starts what was stopped: all with one call, and each on its own if that does not do.
+//! Undo of an instance drill: starts all stopped instances with one call, or each with its own if that call fails.
 
 use firedrill_core::{CallOutcome, ports::Clock};
 use futures_util::{StreamExt, stream};
@@ -9,22 +9,24 @@ use crate::ec2::Instance;
 impl InstanceDrill {
     /// Starts those of these instances that are stopped now.
     pub(super) async fn start(&self, ids: &[String]) -> CallOutcome {
-        // Calls of one's own for many instances take long. None is begun later than this: half a lease is short.
-        let until = self.clock.elapsed() + self.config.timing.call_deadline() * 2;
-        let wanted = match self.aws.ec2.by_ids(ids).await {
-            Ok(found) => match startable(&found) {
-                Ok(stopped) => stopped,
-                Err(outcome) => return outcome,
-            },
-            // Starting what runs already does nothing, so not knowing is no reason to wait.
+        // One call for each of many instances takes long. None is begun after this: an owner mutates for half a
+        // lease only.
+        let until = self.clock.elapsed() + self.settings.timing.call_deadline() * 2;
+        let stopped = match self.aws.ec2.by_ids(ids).await.map(|found| startable(&found)) {
+            Ok(Startable::Start(stopped)) => stopped,
+            Ok(Startable::AlreadyRunning) => return CallOutcome::Done,
+            Ok(Startable::StillStopping(stopping)) => {
+                return not_now("StillStopping", format!("still stopping: {}", stopping.join(", ")));
+            }
+            // To start a running instance changes nothing, so the call need not wait for a read.
             Err(_) => ids.to_vec(),
         };
-        let of_all = self.aws.ec2.start(&wanted).await;
-        if of_all == CallOutcome::Done || wanted.len() < 2 {
+        let of_all = self.aws.ec2.start(&stopped).await;
+        if of_all == CallOutcome::Done || stopped.len() < 2 {
             return of_all;
         }
-        // EC2 starts all of them or none: one that lacks its tag, or capacity, would keep the others stopped.
-        let each = stream::iter(wanted).map(async |id| {
+        // EC2 starts all of them or none: one without its tag, or without capacity, would keep the others stopped.
+        let each = stream::iter(stopped).map(async |id| {
             let outcome = if self.clock.elapsed() < until {
                 self.aws.ec2.start(std::slice::from_ref(&id)).await
             } else {
@@ -36,24 +38,34 @@ impl InstanceDrill {
     }
 }
 
-/// Those that are stopped; or why none is to be started now. One that is still stopping cannot be yet.
-fn startable(found: &[Instance]) -> Result<Vec<String>, CallOutcome> {
+/// Which instances can be started now, by id.
+#[derive(Debug, PartialEq, Eq)]
+enum Startable {
+    /// These are stopped.
+    Start(Vec<String>),
+    /// None is stopped or stopping: each is running, about to run, or gone.
+    AlreadyRunning,
+    /// None is stopped yet, and these are stopping: EC2 cannot start them before they are stopped.
+    StillStopping(Vec<String>),
+}
+
+fn startable(found: &[Instance]) -> Startable {
     let in_state = |state: &str| -> Vec<String> {
-        let there = found.iter().filter(|instance| instance.state == state);
-        there.map(|instance| instance.id.clone()).collect()
+        let matching = found.iter().filter(|instance| instance.state == state);
+        matching.map(|instance| instance.id.clone()).collect()
     };
     let (stopped, stopping) = (in_state("stopped"), in_state("stopping"));
     if !stopped.is_empty() {
-        Ok(stopped)
+        Startable::Start(stopped)
     } else if stopping.is_empty() {
-        Err(CallOutcome::Done)
+        Startable::AlreadyRunning
     } else {
-        Err(not_now("StillStopping", format!("still stopping: {}", stopping.join(", "))))
+        Startable::StillStopping(stopping)
     }
 }
 
-/// What came of starting each on its own after a call for all of them: done only if every one is. An answer that was
-/// lost comes first, that of the call for all among them: it may still land, and nothing is over before it has.
+/// The outcome of one call for each instance after one call for all: done only if every call is. A call without an
+/// answer, that for all included, decides before any other: it may still be executed.
 fn of_each(of_all: CallOutcome, each: Vec<(String, CallOutcome)>) -> CallOutcome {
     if let CallOutcome::Unknown { .. } = of_all {
         return of_all;
@@ -126,8 +138,8 @@ mod tests {
             ..Instance::default()
         };
         let both = [instance("i-0", "stopping"), instance("i-1", "stopped")];
-        assert_eq!(startable(&both), Ok(vec!["i-1".to_owned()]));
-        assert!(matches!(startable(&both[..1]), Err(CallOutcome::NotExecuted { again: true, .. })));
-        assert_eq!(startable(&[instance("i-0", "terminated")]), Err(CallOutcome::Done));
+        assert_eq!(startable(&both), Startable::Start(vec!["i-1".to_owned()]));
+        assert_eq!(startable(&both[..1]), Startable::StillStopping(vec!["i-0".to_owned()]));
+        assert_eq!(startable(&[instance("i-0", "terminated")]), Startable::AlreadyRunning);
     }
 }

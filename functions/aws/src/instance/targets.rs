@@ -1,4 +1,4 @@
-//! Looks at the targets: whether the failure is in place, and whether it is undone.
+//! State of the targets: whether the failure is in place, and whether it is undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,29 +7,31 @@ use firedrill_core::{Run, StepObservation, Timestamp, Tristate, ports::Clock, re
 use super::{InstanceDrill, groups};
 use crate::{
     ec2::{Checks, Instance},
-    error::Failure,
+    error::{Failure, read_within},
 };
 
-/// What one look at the targets showed.
+/// The observations of one look at the targets.
 pub(super) struct Look {
-    /// For a yes, when the answer came; for a no, when it was asked for.
+    /// When the answer came if the failure is in place or unknown; when it was asked for if it is not.
     pub at: Timestamp,
+    /// By instance id.
     pub states: BTreeMap<String, String>,
     pub in_place: Tristate,
     pub undone: Vec<StepObservation>,
+    /// The targets' Auto Scaling groups.
     pub groups: BTreeSet<String>,
 }
 
 impl InstanceDrill {
     pub(super) async fn look(&self, run: &Run) -> Look {
         let asked = self.clock.now();
-        let deadline = self.config.timing.call_deadline();
+        let deadline = self.settings.timing.call_deadline();
         let look = async {
             let mut look = self.look_at(run, asked).await?;
             if look.in_place != Tristate::No {
                 look.at = self.clock.now();
             }
-            Ok(look)
+            Ok::<_, Failure>(look)
         };
         let unknown = || Look {
             at: asked,
@@ -38,13 +40,10 @@ impl InstanceDrill {
             undone: vec![StepObservation::Unknown; run.undo.len()],
             groups: BTreeSet::new(),
         };
-        let failed = match tokio::time::timeout(deadline, look).await {
-            Ok(Ok(look)) => return look,
-            Ok(Err::<_, Failure>(failure)) => failure.to_string(),
-            Err(_) => format!("no answer within {} ms", deadline.as_millis()),
-        };
-        tracing::warn!(runId = %run.run_id, error = failed, "the targets cannot be looked at");
-        unknown()
+        read_within(deadline, look).await.unwrap_or_else(|error| {
+            tracing::warn!(runId = %run.run_id, %error, "the targets' state cannot be read");
+            unknown()
+        })
     }
 
     async fn look_at(&self, run: &Run, at: Timestamp) -> Result<Look, Failure> {
@@ -78,7 +77,7 @@ impl InstanceDrill {
             .filter(|id| states.get(*id).is_some_and(|state| state == "running"))
             .cloned()
             .collect();
-        // Running is not serving: an instance that does not pass its checks is not back.
+        // Running is not serving: an instance that does not pass its status checks is not undone.
         let Ok(checks) = self.aws.ec2.checks(&running).await else { return StepObservation::Unknown };
         if running.iter().any(|id| checks.get(id) != Some(&Checks::Ok)) {
             return StepObservation::Busy;
@@ -99,7 +98,8 @@ fn in_place(states: &BTreeMap<String, String>) -> Tristate {
     Tristate::all(states.values().map(|state| Tristate::from(down(state))))
 }
 
-/// Done means only that nothing is left to start: the checks are still to be asked.
+/// What the states alone show of an undo step. `Done` means that no target is left to start; status checks and
+/// groups are checked after it.
 fn undone_by_state(ids: &[String], states: &BTreeMap<String, String>) -> StepObservation {
     let state = |id: &String| states.get(id).map_or("gone", String::as_str);
     if ids.is_empty() {

@@ -1,4 +1,4 @@
-//! A drill function: reads its configuration, then answers one delivery after the other.
+//! Handler of a drill function: answers one delivery after the other.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -16,31 +16,32 @@ use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::{self, SystemClock},
-    config::{DrillSettings, reserve_ms},
+    config::{ConfigError, DrillSettings, reserve_ms},
     dynamodb::RunTable,
     probe::Prober,
+    wrong_drill::WrongDrill,
 };
 
-/// What a function has for as long as it lives.
+/// What a drill function or the watchdog keeps from one invocation to the next.
 #[derive(Clone, Debug)]
 pub struct FunctionContext {
-    /// What the stack says.
+    /// The settings that the stack's template sets.
     pub config: DrillSettings,
-    /// How AWS is spoken to.
+    /// The connection to AWS.
     pub connection: Connection,
-    /// The record.
+    /// The table that holds every run.
     pub table: RunTable,
-    /// How applications are asked.
+    /// Asks the probes of applications.
     pub prober: Prober,
 }
 
-/// Serves deliveries until Lambda ends the process. `start` sets up once what drills of this kind
-/// need; `make` then builds the drill for one request.
+/// Serves deliveries until Lambda ends the process. `start` builds once what drills of this kind share;
+/// `make` then builds the drill for one request.
 ///
-/// A function that is set up wrongly answers every invocation with what is wrong.
+/// A function with wrong settings fails every invocation, with what is wrong.
 pub fn serve<K, D: Inject>(
     start: impl FnOnce(&FunctionContext) -> K,
-    make: impl Fn(&K, SystemClock, &Request) -> Result<D, String>,
+    make: impl Fn(&K, SystemClock, &Request) -> Result<D, WrongDrill>,
 ) -> ExitCode {
     super::run(
         set_up(|function| Ok(start(function))),
@@ -51,62 +52,62 @@ pub fn serve<K, D: Inject>(
 }
 
 pub(super) async fn set_up<K>(
-    start: impl FnOnce(&FunctionContext) -> Result<K, String>,
+    start: impl FnOnce(&FunctionContext) -> Result<K, ConfigError>,
 ) -> Result<(FunctionContext, K), Failed> {
-    let wrong = Failed::wrong_configuration;
-    let config = DrillSettings::from_env().map_err(|error| wrong(error.to_string()))?;
+    let config = DrillSettings::from_env().map_err(Failed::wrong_configuration)?;
     let connection = Connection::load(config.timing.call_deadline()).await;
     let table = RunTable::new(&connection, &config.table, config.retention, config.timing.call_deadline());
-    let prober = Prober::new().map_err(|error| wrong(format!("probes cannot be sent: {error}")))?;
+    let prober = Prober::new()
+        .map_err(|error| Failed::wrong_configuration(format_args!("probes cannot be sent: {error}")))?;
     let function = FunctionContext { config, connection, table, prober };
-    let kind = start(&function).map_err(wrong)?;
+    let kind = start(&function).map_err(Failed::wrong_configuration)?;
     Ok((function, kind))
 }
 
 async fn answer<D: Inject>(
     function: &FunctionContext,
-    make: impl FnOnce(SystemClock, &Request) -> Result<D, String>,
+    make: impl FnOnce(SystemClock, &Request) -> Result<D, WrongDrill>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let (document, context) = event.into_parts();
     let invocation = invocation(&function.config, &context, &clock);
-    let make = |request: &Request, _: &_| make(clock, request);
-    // Boxed: the future of a whole run is large, and is moved around.
+    let make = |request: &Request, _: &_| make(clock, request).map_err(|error| error.to_string());
+    // Boxed: the future of a whole run is large, and would be moved.
     let answered = Box::pin(dispatch(&clock, &function.table, make, &invocation, &document)).await;
     let answer = answered.map_err(|error| Failed { name: error.name(), text: error.to_string() })?;
     if let Some(id) = answer["runId"].as_str() {
-        let word = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
-        let (phase, outcome, reason) = (word("phase"), word("outcome"), word("reason"));
-        tracing::info!(runId = id, phase, outcome, reason, "left the run");
+        let text = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
+        let (phase, outcome, reason) = (text("phase"), text("outcome"), text("reason"));
+        tracing::info!(runId = id, phase, outcome, reason, "this invocation no longer works on the run");
     }
     Ok(answer)
 }
 
 fn invocation(config: &DrillSettings, context: &Context, clock: &SystemClock) -> Invocation {
     let timing = config.timing;
-    let left = time_left_of(context, clock, &timing);
+    let time_left = time_left_of(context, clock, &timing);
     Invocation {
         owner: OwnerId(owner(context)),
         request_id: context.request_id.clone(),
-        ends_at: left.saturating_sub(Duration::from_millis(reserve_ms(&timing))),
+        ends_at: time_left.saturating_sub(Duration::from_millis(reserve_ms(&timing))),
         timing,
         policy: config.policy.clone(),
     }
 }
 
-/// How long this invocation may live.
+/// How long this invocation may still run.
 pub(super) fn time_left_of(context: &Context, clock: &SystemClock, timing: &Timing) -> Duration {
     let timeout = Duration::from_millis(timing.function_timeout_ms);
     let deadline = clock::moment(context.deadline());
     time_left(deadline.as_millis() - clock.now().as_millis(), timeout)
 }
 
-/// `cargo lambda watch` sends a deadline that is no time of day:
-/// then the function's timeout counts.
+/// The time until the deadline, or the function's timeout where the deadline is no time of day, as
+/// `cargo lambda watch` sends it.
 fn time_left(until_deadline_ms: i64, timeout: Duration) -> Duration {
-    let said = Duration::from_millis(u64::try_from(until_deadline_ms).unwrap_or(0));
-    if said.is_zero() || said > timeout + Duration::from_mins(1) { timeout } else { said }
+    let left = Duration::from_millis(u64::try_from(until_deadline_ms).unwrap_or(0));
+    if left.is_zero() || left > timeout + Duration::from_mins(1) { timeout } else { left }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A failover function: reads its configuration, then handles one change of an alarm after the other.
+//! Handler of a failover function: handles the changes of alarms, one event after the other.
 
 use std::process::ExitCode;
 
@@ -10,14 +10,14 @@ use crate::{
     client::Connection,
     clock::SystemClock,
     dynamodb::RunTable,
-    failover::{self, Failover, FailoverContext, FailoverSettings, Unanswered},
+    failover::{self, Failover, FailoverContext, FailoverSettings, FailoverSettingsError, Unanswered},
     pager::Pager,
 };
 
-/// Serves events until Lambda ends the process. An event with a change that was not concluded fails, so
-/// that whoever sent it sends it again.
+/// Serves events until Lambda ends the process. An event with a change that was not concluded fails, so that SNS or
+/// Lambda delivers it again.
 ///
-/// A function that is set up wrongly answers every invocation with what is wrong.
+/// A function with wrong settings fails every invocation, with what is wrong.
 #[must_use]
 pub fn serve_failover<F: Failover>() -> ExitCode {
     super::run(set_up(), &async |(function, table, failovers): &(FailoverContext, RunTable, Vec<F>),
@@ -27,16 +27,16 @@ pub fn serve_failover<F: Failover>() -> ExitCode {
 }
 
 async fn set_up<F: Failover>() -> Result<(FailoverContext, RunTable, Vec<F>), Failed> {
-    let wrong = Failed::wrong_configuration;
-    let settings = FailoverSettings::from_env().map_err(wrong)?;
+    let settings = FailoverSettings::from_env().map_err(Failed::wrong_configuration)?;
     let connection = Connection::load(settings.call_deadline).await;
     let table = RunTable::new(&connection, &settings.table, settings.retention, settings.call_deadline);
     let pager = Pager::new(&connection, settings.topic_arn.as_ref());
     let function = FailoverContext { settings, connection, pager };
     let configured = function.settings.failovers.iter();
-    let failovers: Result<Vec<F>, String> =
-        configured.map(|(config, resource)| F::configured(&function, config, resource)).collect();
-    let failovers = failovers.map_err(|what| wrong(format!("FIREDRILL_FAILOVERS: {what}")))?;
+    let failovers = configured
+        .map(|(rule, target)| F::configured(&function, rule, target).map_err(FailoverSettingsError::Rule))
+        .collect::<Result<Vec<F>, _>>()
+        .map_err(Failed::wrong_configuration)?;
     Ok((function, table, failovers))
 }
 
@@ -49,7 +49,7 @@ async fn answer<F: Failover>(
     let clock = SystemClock::start();
     let (event, context) = event.into_parts();
     let by = owner(&context);
-    // Boxed: the future of everything that may be done about a change is large, and is moved around.
+    // Boxed: the future of all that handling a change may do is large, and would be moved.
     let answered = Box::pin(failover::answer(&clock, table, function, failovers, &event, &by)).await;
     answered.map_err(|Unanswered { name, text }| Failed { name, text })
 }

@@ -1,4 +1,4 @@
-//! The watchdog's function: one tick for each invocation.
+//! Handler of the watchdog: one tick for each invocation.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
-    config::{Variables, reserve_ms},
+    config::{ConfigError, Variables, reserve_ms},
     watchdog_drill::WatchdogDrills,
 };
 
-/// Serves ticks until Lambda ends the process. What the event says does not matter.
+/// Serves ticks until Lambda ends the process. The event's content is not read.
 #[must_use]
 pub fn serve_watchdog() -> ExitCode {
     let start = |function: &FunctionContext| {
         let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
-        is_long_enough(&function.config.timing)?;
-        Ok((WatchdogDrills::new(function), stack.map_err(|error| error.to_string())?))
+        check_timeout(&function.config.timing)?;
+        Ok((WatchdogDrills::new(function), stack?))
     };
     super::run(set_up(start), &async |(function, (drills, stack)): &(
         FunctionContext,
@@ -47,16 +47,18 @@ async fn answer(
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let this = this_tick(function, &event.context, &clock);
-    let make = |run: &_, request: Option<&_>| drills.drill_for(clock, run, request);
+    let make = |run: &_, request: Option<&_>| {
+        drills.drill_for(clock, run, request).map_err(|error| error.to_string())
+    };
     let failed = |text: String| Failed { name: "StoreFailed", text };
     let round = begin_tick(&clock, &function.table).await;
     let round = round.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
-    // At once: at the end of a tick that drives runs for minutes, its alarm would long have gone off.
+    // Now: a tick may work on runs for minutes, and the heartbeat's alarm would go off before it ends.
     println!("{}", heartbeat(round.has_beaten(), stack, clock.now().as_millis()));
-    // Boxed: the future of everything that one tick may do is large, and is moved around.
+    // Boxed: the future of all that one tick may do is large, and would be moved.
     let ticked = Box::pin(finish_open_runs(&clock, &function.table, make, &this, round)).await;
     for (run, why) in &ticked.failed {
-        tracing::error!(runId = %run, why, "an open run could not be carried on");
+        tracing::error!(runId = %run, why, "an open run could not be continued");
     }
     if ticked.open > 0 {
         let TickSummary { open, finished, handed_over, busy, held, rollback_failed, .. } = ticked;
@@ -69,24 +71,21 @@ async fn answer(
     }
 }
 
-/// What a tick keeps of its time: for handing over, and for what is dropped if even that takes too long (see
-/// `firedrill_core::watch`).
+/// What a tick keeps of its time: for handing over, and for the calls that are abandoned if handing over takes too
+/// long (see `firedrill_core::watchdog`).
 const fn kept_ms(timing: &Timing) -> u64 {
     reserve_ms(timing) + 3 * timing.call_deadline_ms
 }
 
-/// A tick that ends before it can have seen that a holder is gone would leave a heartbeat, and finish nothing.
-fn is_long_enough(timing: &Timing) -> Result<(), String> {
+/// Checks that a tick lasts long enough to see a lease lapse: a shorter one would write heartbeats, and finish
+/// nothing.
+fn check_timeout(timing: &Timing) -> Result<(), ConfigError> {
     let takeover_ms = u64::try_from(timing.takeover().as_millis()).unwrap_or(u64::MAX);
     let (kept_ms, timeout_ms) = (kept_ms(timing), timing.function_timeout_ms);
     if timeout_ms > kept_ms.saturating_add(takeover_ms) {
         return Ok(());
     }
-    Err(format!(
-        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) is too short for the watchdog: seeing that a holder is gone \
-         takes {takeover_ms} ms (FIREDRILL_LEASE_MS, FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS together), and \
-         {kept_ms} ms are kept for handing over"
-    ))
+    Err(ConfigError::TooShortToTakeOver { timeout_ms, takeover_ms, kept_ms })
 }
 
 fn this_tick(function: &FunctionContext, context: &Context, clock: &SystemClock) -> Tick {
@@ -107,21 +106,21 @@ fn describe(ticked: &TickSummary) -> Value {
     })
 }
 
-/// That the watchdog is there.
+/// The metric of the heartbeat: 1 if it is on record, else 0.
 fn heartbeat(has_beaten: bool, stack: &str, at_ms: i64) -> Value {
     metrics(&[("heartbeats", u64::from(has_beaten))], stack, at_ms)
 }
 
-/// What a tick came to.
+/// The metrics of a tick.
 fn counts(ticked: &TickSummary, stack: &str, at_ms: i64) -> Value {
     let mut counts = vec![
         ("openRuns", ticked.open - ticked.finished),
-        // Whose carrying-on failed in this tick, for whatever reason: one that crashed once is counted once, and the
-        // alarm wants more than that.
+        // Runs that this tick failed to continue, for any reason. A run that crashed once counts once; the alarm
+        // needs several datapoints.
         ("abandonedRuns", ticked.failed.len() as u64),
     ];
     for (name, count) in [("heldRuns", ticked.held), ("rollbackFailedRuns", ticked.rollback_failed)] {
-        // A run that nobody can read may be one of them. Unknown is not zero: it would close an alarm that is up.
+        // An unreadable run may be held. Unknown is not zero: a zero would end an alarm that is raised.
         if count > 0 || ticked.unreadable_runs == 0 {
             counts.push((name, count));
         }
@@ -130,7 +129,8 @@ fn counts(ticked: &TickSummary, stack: &str, at_ms: i64) -> Value {
 }
 
 /// One line in the embedded metric format, from which CloudWatch makes the metrics that the stack's alarms watch
-/// (user guide, *Specification: Embedded metric format*). Each set of dimensions costs money: the stack is the only one.
+/// (user guide, *Specification: Embedded metric format*). Each set of dimensions is billed as a metric of its own, so
+/// the stack is the only dimension.
 fn metrics(counts: &[(&str, u64)], stack: &str, at_ms: i64) -> Value {
     let named: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
     let mut line = json!({
@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn a_watchdog_without_time_to_take_a_run_over_is_never_set_up() {
         let timing = |function_timeout_ms| Timing { function_timeout_ms, ..Timing::DEFAULT };
-        assert_eq!(is_long_enough(&timing(300_000)), Ok(()));
-        let why = is_long_enough(&timing(140_000)).unwrap_err();
+        assert_eq!(check_timeout(&timing(300_000)), Ok(()));
+        let why = check_timeout(&timing(140_000)).unwrap_err().to_string();
         assert!(
             why.contains("FIREDRILL_FUNCTION_TIMEOUT_SECONDS (140000 ms)") && why.contains("80000 ms"),
             "{why}"
@@ -179,7 +179,7 @@ mod tests {
     fn a_run_that_nobody_can_read_is_never_counted_as_neither_held_nor_failed() {
         let ticked = TickSummary { open: 2, unreadable_runs: 1, held: 1, ..TickSummary::default() };
         let line = counts(&ticked, "firedrill", 1_795_460_400_123);
-        assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns"], "what is known is told");
+        assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns"], "what is known is published");
         assert_eq!(line["heldRuns"], 1);
         assert!(line.get("rollbackFailedRuns").is_none(), "{line}");
     }

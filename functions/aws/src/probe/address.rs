@@ -1,16 +1,15 @@
-//! Addresses that no probe may reach: they belong to the machine the function runs on, and hand out
-//! its credentials.
+//! Addresses that no probe may ask: those of the machine that runs the function, which serve its credentials.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
-/// A probe means a link-local or metadata address.
+/// The probe's host is a link-local or metadata address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0} is a link-local or metadata address: not asked")]
 pub(super) struct Refused(pub IpAddr);
 
-/// A name has no address.
+/// The probe's host name has no address.
 #[derive(Debug, Error)]
 #[error("the name does not resolve")]
 pub(super) struct Unresolved;
@@ -33,7 +32,7 @@ fn is_refused_v6(address: Ipv6Addr) -> bool {
     if address.is_unicast_link_local() || parts[..2] == [0xfd00, 0x0ec2] {
         return true;
     }
-    // An IPv4 address in the clothes of IPv6: mapped, compatible, or behind NAT64.
+    // An IPv4 address written as IPv6: mapped, compatible, or behind NAT64.
     let embedded = matches!(parts[..6], [0, 0, 0, 0, 0, 0 | 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0]);
     let [.., a, b] = parts;
     let ([a, b], [c, d]) = (a.to_be_bytes(), b.to_be_bytes());
@@ -45,7 +44,10 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// The addresses of a name, if all of them may be reached.
+/// The addresses of a host name.
+///
+/// # Errors
+/// It does not resolve, or one of its addresses may not be asked.
 pub(super) async fn resolve(
     name: &str,
     port: u16,

@@ -1,4 +1,4 @@
-//! An HTTP answer.
+//! HTTP probe: status, header and JSON value of an answer.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use super::{ProbeResult, address, failed, short};
 
-/// Longer ways than this are a loop, to a probe.
+/// The most redirects that a probe follows.
 const MAX_REDIRECTS: usize = 3;
-/// More of a body is not read.
+/// The most bytes of a body that a probe reads.
 const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) fn client() -> Result<Client, reqwest::Error> {
@@ -25,13 +25,13 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
         .no_proxy()
         .redirect(Policy::custom(redirect))
         .dns_resolver(Arc::new(Resolver))
-        // A connection of its own for each ask: whether *new* users get through is what counts.
+        // A new connection for each answer: the probe stands for a new user.
         .pool_max_idle_per_host(0)
         .user_agent("firedrill")
         .build()
 }
 
-/// Resolves names, and refuses some of what they resolve to.
+/// Resolves host names, and refuses addresses that no probe may ask.
 struct Resolver;
 
 impl Resolve for Resolver {
@@ -43,7 +43,7 @@ impl Resolve for Resolver {
     }
 }
 
-/// Hosts written as addresses never come to the resolver.
+/// Checks a host that is written as an address, which is never resolved.
 fn check_literal(url: &Url) -> Result<(), address::Refused> {
     match url.host_str().and_then(address::literal) {
         Some(host) => address::check(host).map(|_| ()),
@@ -61,7 +61,7 @@ fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
     attempt.follow()
 }
 
-/// The answer's head, or why there is none.
+/// The answer without its body; or the probe's result without an answer.
 pub(super) async fn get(client: &Client, url: &Url) -> Result<Response, ProbeResult> {
     if let Err(refused) = check_literal(url) {
         return Err((Tristate::Unknown, refused.to_string()));
@@ -99,7 +99,7 @@ pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> ProbeResult {
     }
 }
 
-/// The body, if it is not too long to be looked at.
+/// The body; or the probe's result if it is too long, or the connection failed.
 pub(super) async fn body(mut answer: Response) -> Result<Vec<u8>, ProbeResult> {
     let mut body = Vec::new();
     loop {
@@ -129,7 +129,7 @@ fn document(status: u16, body: &[u8], wanted: &JsonValue) -> ProbeResult {
     }
 }
 
-/// Equal as JSON has it: 1 and 1.0 are one number, and the record does not keep them apart.
+/// Whether two JSON values are equal, where 1 and 1.0 are one number: the record does not keep them apart.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || x.as_f64() == y.as_f64(),

@@ -1,4 +1,4 @@
-//! Who serves: an answer that names the primary or the standby.
+//! Identity probe: whether an answer names the primary or the standby.
 
 use firedrill_core::{Tristate, request::IdentityProbe};
 use reqwest::{Client, header::HeaderMap};
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::{http, short};
 
-/// Whom an answer names.
+/// The one that an answer names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Primary,
     Standby,
-    /// Neither of them: users were not served by one that is known.
-    Nobody,
-    /// The answer says nothing about now, or our own fault kept it away.
+    /// Neither of the two, or no answer.
+    Neither,
+    /// The answer is from a cache, or a fault of ours kept it away.
     Unknown,
 }
 
@@ -23,7 +23,7 @@ impl Named {
         match self {
             Self::Primary => (Tristate::Yes, Tristate::No),
             Self::Standby => (Tristate::No, Tristate::Yes),
-            Self::Nobody => (Tristate::No, Tristate::No),
+            Self::Neither => (Tristate::No, Tristate::No),
             Self::Unknown => (Tristate::Unknown, Tristate::Unknown),
         }
     }
@@ -34,14 +34,14 @@ impl Named {
         } else if name == probe.standby {
             Self::Standby
         } else {
-            Self::Nobody
+            Self::Neither
         }
     }
 
     const fn without_a_name(seen: Tristate) -> Self {
         match seen {
             Tristate::Unknown => Self::Unknown,
-            Tristate::Yes | Tristate::No => Self::Nobody,
+            Tristate::Yes | Tristate::No => Self::Neither,
         }
     }
 }
@@ -57,7 +57,7 @@ pub(super) async fn ask(client: &Client, probe: &IdentityProbe) -> (Named, Strin
         return (Named::Unknown, format!("{status}, from a cache ({why}): says nothing about now"));
     }
     if status != 200 {
-        return (Named::Nobody, status.to_string());
+        return (Named::Neither, status.to_string());
     }
     match (&probe.header, &probe.json) {
         (Some(name), _) => header(status, answer.headers(), name, probe),
@@ -71,8 +71,8 @@ pub(super) async fn ask(client: &Client, probe: &IdentityProbe) -> (Named, Strin
     }
 }
 
-/// By what an answer shows that it was not made for us. `RefreshHit` is CloudFront's word for a body from its
-/// cache that the origin, whichever it is by now, said has not changed.
+/// The header that shows that an answer is from a cache; none if it is not. `RefreshHit` is CloudFront's name for a
+/// body from its cache that the origin, which may be another one by now, confirmed as unchanged.
 fn cached(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     if let Some(age) = text("age").filter(|age| age.trim() != "0") {
@@ -80,11 +80,11 @@ fn cached(headers: &HeaderMap) -> Option<String> {
     }
     let hit = |word: &str| ["hit", "refreshhit"].iter().any(|hit| starts_with(word, hit));
     text("x-cache")
-        .filter(|said| said.split(',').any(|one| hit(one.trim())))
-        .map(|said| format!("X-Cache {}", short(said.into_owned())))
+        .filter(|value| value.split(',').any(|one| hit(one.trim())))
+        .map(|value| format!("X-Cache {}", short(value.into_owned())))
 }
 
-/// In any case.
+/// Whether `text` starts with `word`, whatever the case of its letters.
 fn starts_with(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
@@ -92,20 +92,20 @@ fn starts_with(text: &str, word: &str) -> bool {
 fn header(status: u16, headers: &HeaderMap, name: &str, probe: &IdentityProbe) -> (Named, String) {
     match headers.get(name).map(|found| String::from_utf8_lossy(found.as_bytes())) {
         Some(found) => (Named::of(&found, probe), format!("{status}, header {name} is \"{found}\"")),
-        None => (Named::Nobody, format!("{status}, without header {name}")),
+        None => (Named::Neither, format!("{status}, without header {name}")),
     }
 }
 
 fn document(status: u16, body: &[u8], pointer: &str, probe: &IdentityProbe) -> (Named, String) {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
-        return (Named::Nobody, format!("{status}, the body is not JSON"));
+        return (Named::Neither, format!("{status}, the body is not JSON"));
     };
     match document.pointer(pointer) {
         Some(found) => {
-            let named = found.as_str().map_or(Named::Nobody, |name| Named::of(name, probe));
+            let named = found.as_str().map_or(Named::Neither, |name| Named::of(name, probe));
             (named, format!("{status}, {pointer} is {}", short(found.to_string())))
         }
-        None => (Named::Nobody, format!("{status}, without {pointer}")),
+        None => (Named::Neither, format!("{status}, without {pointer}")),
     }
 }
 
@@ -150,14 +150,14 @@ mod tests {
 
     #[test]
     fn what_a_cache_answers_is_no_evidence() {
-        for told in [
+        for header in [
             ("age", "1"),
             ("age", "a while"),
             ("x-cache", "Hit from cloudfront"),
             ("x-cache", "RefreshHit from cloudfront"),
             ("x-cache", "MISS, HIT"),
         ] {
-            assert!(cached(&headers(&[told])).is_some(), "{told:?}");
+            assert!(cached(&headers(&[header])).is_some(), "{header:?}");
         }
         assert_eq!(cached(&headers(&[("age", "0"), ("x-cache", "Miss from cloudfront")])), None);
         assert_eq!(cached(&headers(&[])), None);

@@ -1,4 +1,4 @@
-//! A TCP connection that opens.
+//! TCP probe: yes if a connection opens.
 
 use firedrill_core::{Tristate, request::TcpProbe};
 use tokio::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What RDS answers, in our words.
+//! Answers of RDS in our types.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Cluster {
     pub status: String,
     /// Whether its instances lie in several zones.
     pub multi_az: bool,
-    /// Its members. Where the writer is, is told here and nowhere else.
+    /// Its members. Only this list says which one is the writer.
     pub members: Vec<Member>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ pub struct Instance {
     pub status: String,
     /// Whether it has a standby in another zone. Never so for a member of an Aurora cluster.
     pub multi_az: bool,
-    /// Its zone. After a failover it may be the old one for minutes.
+    /// Its zone. For minutes after a failover, RDS may answer with the old one.
     pub zone: String,
     /// The zone of its standby.
     pub secondary_zone: Option<String>,
@@ -82,12 +82,12 @@ impl Source {
     }
 }
 
-/// Something that RDS says happened.
+/// An event of RDS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When, by RDS's clock.
     pub at: Timestamp,
-    /// What, in RDS's words.
+    /// RDS's message.
     pub message: String,
     /// Such as `failover`.
     pub categories: Vec<String>,
@@ -129,7 +129,7 @@ pub(super) fn instance(instance: DbInstance) -> Instance {
     }
 }
 
-/// None without a time: it would be no evidence.
+/// An event without a time is no evidence: none.
 pub(super) fn event(event: SdkEvent) -> Option<Event> {
     Some(Event {
         at: Timestamp::from_millis(event.date?.to_millis().ok()?),
