@@ -1,10 +1,11 @@
-//! What is sent, and how it is read.
+//! Events: every file of `events/` is read as what it is, and the schema matches the types.
 
 use std::fs;
 
 use firedrill_core::{
     Request,
     failover::{AlarmState, FailoverTarget, changes, configured, run_of},
+    kind::DrillKind,
     request::{Delivery, Mode, StopWhat, parse},
     run::Caller,
 };
@@ -47,12 +48,10 @@ fn every_event_is_read_as_what_it_is() {
             panic!("{name}: {:?}", parse(&event));
         };
         assert_eq!((request.caller(), request.execute, request.mode), (caller, execute, mode), "{name}");
-        let kind = match name.split_once('-').unwrap().0 {
-            "instance" => "instances",
-            "cdn" => "distributionArn",
-            _ => "clusterArn",
-        };
-        assert!(!event["target"][kind].is_null(), "{name} is not what the function of its name drills");
+        let kind = DrillKind::of(&request.target);
+        assert_eq!(name.split('-').next(), Some(kind.row().name), "{name} is not what its function drills");
+        assert_eq!(request.dependency.as_str(), kind.row().dependency, "{name}");
+        assert!(kind.row().modes.contains(&mode), "{name}");
     }
     for (name, expected) in [
         ("get", Delivery::Get("staging/bookstore/instance-blue/2026-12-01T10:00:00.000Z".to_owned())),
@@ -69,7 +68,7 @@ fn every_event_is_read_as_what_it_is() {
     assert_eq!(stops("stop-application"), StopWhat::Application("bookstore".to_owned()));
     let Ok(Delivery::KillSwitch(order)) = parse(&event("kill-switch")) else { panic!("kill-switch") };
     assert!(order.engage && order.switch.until.is_some());
-    // What a tick of the watchdog is sent says nothing.
+    // The watchdog's schedule sends an empty document.
     assert_eq!(event("watchdog"), serde_json::json!({}));
     assert!(matches!(parse(&event("release")), Ok(Delivery::Release(release)) if !release.fail_back));
 }
@@ -86,7 +85,7 @@ fn every_change_of_an_alarm_is_read_and_its_alarm_is_in_the_configuration() {
         // Forced by a drill.
         ("failover-db-sns", "failover-db-config", AlarmState::Alarm, Some(drill)),
         ("failover-db-alarm", "failover-db-config", AlarmState::Alarm, None),
-        // CloudWatch takes the forced state back: without the drill's name.
+        // CloudWatch evaluates the metric and ends the forced state: without the run's id.
         ("failover-db-eventbridge", "failover-db-config", AlarmState::Ok, None),
     ] {
         let read = changes(&event(name)).unwrap_or_else(|error| panic!("{name}: {error}"));

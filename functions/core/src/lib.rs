@@ -18,6 +18,7 @@ pub mod gate;
 mod identity;
 pub mod instance;
 pub mod kill_switch;
+pub mod kind;
 pub mod lease;
 mod observation;
 pub mod plan;

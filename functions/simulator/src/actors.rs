@@ -7,6 +7,7 @@ use firedrill_core::{
     Request,
     dispatch::{DispatchError, Invocation, dispatch_delivery},
     gate::Policy,
+    kind::DrillKind,
     ports::Inject,
     request::Delivery,
     run::OwnerId,
@@ -24,7 +25,6 @@ use crate::{
     instance_drill::SimulatedInstanceDrill,
     operators::OperatorOrder,
     requests::TIMING,
-    scenario::Kind,
     store::SimulatedStore,
     world::World,
 };
@@ -111,11 +111,11 @@ impl Actors {
         let request = Rc::clone(&self.request);
         let future = async move {
             let answered = match world.scenario.kind {
-                Kind::Instances => {
+                DrillKind::Instance => {
                     let drill = SimulatedInstanceDrill::new(&world, &clock, &request, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
-                Kind::Distribution | Kind::Database => {
+                DrillKind::Cdn | DrillKind::Database => {
                     let drill = SimulatedAlarmDrill::new(&world, &clock, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
@@ -160,12 +160,12 @@ impl Actors {
         let request = Rc::clone(&self.request);
         let future = async move {
             let _ = match world.scenario.kind {
-                Kind::Instances => {
+                DrillKind::Instance => {
                     let drill = || SimulatedInstanceDrill::new(&world, &clock, &request, &tick.owner.0);
                     let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watchdog::tick(&*clock, &store, make, &tick).await
                 }
-                Kind::Distribution | Kind::Database => {
+                DrillKind::Cdn | DrillKind::Database => {
                     let drill = || SimulatedAlarmDrill::new(&world, &clock, &tick.owner.0);
                     let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watchdog::tick(&*clock, &store, make, &tick).await

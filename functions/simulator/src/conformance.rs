@@ -1,7 +1,7 @@
 //! What every drill has to pass. It is played undisturbed; its calls, its reads and writes of the record and its looks
 //! are counted; then each of them fails, one after the other, in each way in which it can.
 
-use firedrill_core::{Outcome, Phase, Timestamp, Verdict, run::StepState};
+use firedrill_core::{Outcome, Phase, Timestamp, Verdict, kind::DrillKind, run::StepState};
 
 use crate::{
     event::Event,
@@ -10,7 +10,7 @@ use crate::{
     history::{HORIZON, History, ended, play, stage},
     oracle,
     planned_fault::{FaultEffect, FaultPoint, PlannedFault},
-    scenario::{Failover, Kind, Scenario},
+    scenario::{Failover, Scenario},
     world::{BEGINS, World},
 };
 
@@ -32,7 +32,7 @@ impl Subject {
     /// # Panics
     /// If there is none.
     #[must_use]
-    pub fn of(kind: Kind, fits: impl Fn(&Failover) -> bool) -> Self {
+    pub fn of(kind: DrillKind, fits: impl Fn(&Failover) -> bool) -> Self {
         let drawn = (0..100_000).map(|seed| Scenario::draw(kind, seed));
         let calm = drawn.filter(|scenario| scenario.is_undisturbed() && fits(&scenario.failover));
         let played = calm.map(|scenario| (play(scenario.clone()), scenario));
@@ -42,7 +42,7 @@ impl Subject {
                 history.run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Recovered))
             })
             .expect("a history of this drill in which nothing goes wrong");
-        Self { name: format!("{kind:?}, seed {}", scenario.seed), scenario, undisturbed }
+        Self { name: format!("{}, seed {}", kind.row().target, scenario.seed), scenario, undisturbed }
     }
 
     /// A run injects at most once, whatever call fails in whatever way, and what was injected is taken back. Answers
@@ -166,7 +166,7 @@ fn unwound(history: &History) -> Result<(), String> {
 fn stood_still(history: &History) -> Result<(), String> {
     let Some(since) = history.failing_since else { return Ok(()) };
     let until = since.plus_millis(BLIND_FOR);
-    let of_instances = history.scenario.kind == Kind::Instances;
+    let of_instances = history.scenario.kind == DrillKind::Instance;
     let injected = |by: Timestamp| {
         history.log.iter().any(|logged| matches!(logged.what, Event::InjectSent { .. }) && logged.at < by)
     };

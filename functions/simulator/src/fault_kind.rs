@@ -1,6 +1,6 @@
 //! The kinds of trouble, to be counted: a simulation that never meets one proves nothing about it.
 
-use crate::scenario::Kind;
+use firedrill_core::kind::DrillKind;
 
 macro_rules! fault_kinds {
     ($($name:ident,)*) => {
@@ -71,20 +71,20 @@ fault_kinds! {
 impl FaultKind {
     /// Whether it can occur in histories of this drill.
     #[must_use]
-    pub const fn applies_to(self, kind: Kind) -> bool {
+    pub const fn applies_to(self, kind: DrillKind) -> bool {
         match self {
             Self::GroupReplaces | Self::NoCapacity | Self::SomebodyElseRestores => {
-                matches!(kind, Kind::Instances)
+                matches!(kind, DrillKind::Instance)
             }
-            Self::LostRace | Self::SomebodyElseChanges => matches!(kind, Kind::Distribution),
-            Self::FailoverDropped => matches!(kind, Kind::Database),
+            Self::LostRace | Self::SomebodyElseChanges => matches!(kind, DrillKind::Cdn),
+            Self::FailoverDropped => matches!(kind, DrillKind::Database),
             Self::AlarmFallsBackWithinASecond
             | Self::ChangeHoursLate
             | Self::DuplicateChange
             | Self::FunctionDenied
             | Self::FunctionDies
             | Self::OkBeforeAlarm
-            | Self::RealAlarm => !matches!(kind, Kind::Instances),
+            | Self::RealAlarm => !matches!(kind, DrillKind::Instance),
             _ => true,
         }
     }

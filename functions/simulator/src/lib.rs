@@ -31,5 +31,5 @@ pub use fault_kind::{Coverage, FaultKind};
 pub use history::{History, play};
 pub use operators::{OperatorOrder, Scope};
 pub use planned_fault::{FaultEffect, FaultPoint, PlannedFault};
-pub use scenario::{Kind, Scenario};
+pub use scenario::Scenario;
 pub use statistics::Statistics;

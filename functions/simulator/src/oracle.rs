@@ -3,14 +3,13 @@
 mod rollback;
 mod verdict;
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp};
+use firedrill_core::{Outcome, Phase, Run, Timestamp, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     fault_kind::FaultKind,
     history::History,
-    scenario::Kind,
     world::BEGINS,
 };
 
@@ -131,7 +130,8 @@ fn injections(history: &History) -> Result<(), String> {
     }
     let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
     let took = u64::try_from(took).unwrap_or(u64::MAX);
-    let most = if scenario.kind != Kind::Instances && scenario.failover.metric { MAX_DATAPOINTS } else { 1 };
+    let most =
+        if scenario.kind != DrillKind::Instance && scenario.failover.metric { MAX_DATAPOINTS } else { 1 };
     if took > most {
         return Err(format!("the failure was caused {took} times"));
     }
@@ -173,7 +173,7 @@ fn really_failed_over_before_the_end(history: &History) -> bool {
 
 /// A second failover of a database for one change of its alarm moves the writer back.
 fn no_failover_twice(history: &History) -> Result<(), String> {
-    if history.scenario.kind != Kind::Database {
+    if history.scenario.kind != DrillKind::Database {
         return Ok(());
     }
     let mut seen = Vec::new();
@@ -231,7 +231,7 @@ fn nothing_lands_after_the_end(history: &History) -> Result<(), String> {
 
 fn nothing_moves_onto_something_ill(history: &History) -> Result<(), String> {
     // Starting an instance moves no traffic.
-    if history.scenario.kind == Kind::Instances {
+    if history.scenario.kind == DrillKind::Instance {
         return Ok(());
     }
     // The look and the call are not one moment, and the save between them may take its time.
@@ -248,13 +248,13 @@ fn nothing_moves_onto_something_ill(history: &History) -> Result<(), String> {
 
 /// Somebody else may start an instance at any time.
 fn restored_by_others(history: &History) -> bool {
-    history.scenario.kind == Kind::Instances && history.scenario.restored_by_others_at.is_some()
+    history.scenario.kind == DrillKind::Instance && history.scenario.restored_by_others_at.is_some()
 }
 
 /// An alarm that goes off after the drill's own is a real one: then only a person's word moves traffic back. In mode
 /// `metric` nobody can tell the two apart.
 fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String> {
-    if history.scenario.kind == Kind::Instances || history.scenario.failover.metric {
+    if history.scenario.kind == DrillKind::Instance || history.scenario.failover.metric {
         return Ok(());
     }
     let mut own = false;

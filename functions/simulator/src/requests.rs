@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use firedrill_core::{
     Request,
+    kind::DrillKind,
     request::{Delivery, parse},
     timing::Timing,
 };
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failover::{ALARM, CLUSTER, DISTRIBUTION},
-    scenario::{Failover, Kind, Radius, Scenario},
+    scenario::{Failover, Radius, Scenario},
 };
 
 /// The numbers of the simulated stack: production's.
@@ -26,7 +27,7 @@ fn document(scenario: &Scenario) -> Value {
         trigger["metric"] = json!({ "value": 0 });
     }
     let (mode, target) = match scenario.kind {
-        Kind::Instances => {
+        DrillKind::Instance => {
             let tags = json!({ "tags": { "app": "bookstore" } });
             let radius = match scenario.fleet.radius {
                 Radius::Count(count) => json!({ "count": count }),
@@ -34,7 +35,7 @@ fn document(scenario: &Scenario) -> Value {
             };
             ("stop", json!({ "region": "eu-west-2", "instances": tags, "blastRadius": radius }))
         }
-        Kind::Distribution => {
+        DrillKind::Cdn => {
             trigger["distributionArn"] = json!(DISTRIBUTION);
             trigger["primaryProbe"] = probe("primary");
             if !failover.nameless {
@@ -45,7 +46,7 @@ fn document(scenario: &Scenario) -> Value {
             }
             (if failover.metric { "metric" } else { "alarm" }, trigger)
         }
-        Kind::Database => {
+        DrillKind::Database => {
             trigger["clusterArn"] = json!(CLUSTER);
             if failover.restore_writer {
                 trigger["restoreWriter"] = json!(true);
@@ -80,7 +81,7 @@ fn document(scenario: &Scenario) -> Value {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Known = BTreeMap<(Kind, bool, bool, bool, bool, Radius), Rc<Request>>;
+    type Known = BTreeMap<(DrillKind, bool, bool, bool, bool, Radius), Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
     let Failover { metric, nameless, restore_writer, .. } = scenario.failover;
     let key = (scenario.kind, scenario.late, metric, nameless, restore_writer, scenario.fleet.radius);

@@ -1,22 +1,12 @@
 //! What happens in one history, drawn from one seed.
 
 use fastrand::Rng;
+use firedrill_core::kind::DrillKind;
 
 use crate::{
     operators::{OperatorOrder, Scope},
     planned_fault::PlannedFault,
 };
-
-/// What is drilled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Instances are stopped.
-    Instances,
-    /// A distribution fails over through its alarm.
-    Distribution,
-    /// A database cluster fails over through its alarm.
-    Database,
-}
 
 /// From when until when, in milliseconds after the beginning.
 pub type Span = (u64, u64);
@@ -28,7 +18,7 @@ pub struct Scenario {
     /// The seed that drew it.
     pub seed: u64,
     /// What is drilled.
-    pub kind: Kind,
+    pub kind: DrillKind,
     /// The instances, if they are.
     pub fleet: Fleet,
     /// What happens around the alarm and behind it.
@@ -153,7 +143,7 @@ impl Draw {
 impl Scenario {
     /// Draws a history's circumstances.
     #[must_use]
-    pub fn draw(kind: Kind, seed: u64) -> Self {
+    pub fn draw(kind: DrillKind, seed: u64) -> Self {
         let mut draw = Draw(Rng::with_seed(seed ^ 0x5EED_F1DE));
         let failover = Failover::draw(seed);
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
@@ -161,7 +151,7 @@ impl Scenario {
         let takes_over = draw.chance(850);
         let longest = if draw.chance(500) { 35_000 } else { 150_000 };
         let takes_over_after = draw.0.u64(1_000..longest);
-        let fails = if kind == Kind::Instances { 60 } else { 250 };
+        let fails = if kind == DrillKind::Instance { 60 } else { 250 };
         let closed_from_the_beginning = draw.chance(30);
         let closes = draw.span(40, 2_000..40_000, 20_000..400_000);
         let deaths = if draw.chance(400) { draw.0.u32(0..100) } else { 0 };
@@ -213,7 +203,7 @@ impl Scenario {
             && self.blind.is_none()
             && self.undo_refused.is_none()
             && self.primary_ill.is_none()
-            && (self.kind == Kind::Instances || self.failover.is_calm())
+            && (self.kind == DrillKind::Instance || self.failover.is_calm())
     }
 }
 

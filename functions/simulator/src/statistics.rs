@@ -2,14 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use firedrill_core::{Outcome, Phase};
+use firedrill_core::{Outcome, Phase, kind::DrillKind};
 
-use crate::{
-    fault_kind::Coverage,
-    history::play,
-    oracle,
-    scenario::{Kind, Scenario},
-};
+use crate::{fault_kind::Coverage, history::play, oracle, scenario::Scenario};
 
 /// What came of many histories of one drill.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +26,7 @@ pub struct Statistics {
 impl Statistics {
     /// Plays the histories of these seeds, one after the other.
     #[must_use]
-    pub fn of(kind: Kind, seeds: std::ops::Range<u64>) -> Self {
+    pub fn of(kind: DrillKind, seeds: std::ops::Range<u64>) -> Self {
         let mut tally = Self::default();
         for seed in seeds {
             let history = play(Scenario::draw(kind, seed));
@@ -50,7 +45,11 @@ impl Statistics {
     }
 
     /// The same on every processor. `done` hears how many more were played, now and then, and says whether to go on.
-    pub fn of_many(kind: Kind, seeds: std::ops::Range<u64>, done: impl Fn(&Self) -> bool + Sync) -> Self {
+    pub fn of_many(
+        kind: DrillKind,
+        seeds: std::ops::Range<u64>,
+        done: impl Fn(&Self) -> bool + Sync,
+    ) -> Self {
         const BATCH: u64 = 200;
         let next = std::sync::atomic::AtomicU64::new(seeds.start);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use firedrill_core::{Phase, Run, Timestamp, Tristate, gate::GateAnswer};
+use firedrill_core::{Phase, Run, Timestamp, Tristate, gate::GateAnswer, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
@@ -15,7 +15,7 @@ use crate::{
     fault_kind::{Coverage, FaultKind},
     fleet::Fleet,
     planned_fault::FaultCounts,
-    scenario::{Kind, Scenario, Span},
+    scenario::{Scenario, Span},
     store::StoredTable,
 };
 
@@ -66,19 +66,17 @@ impl World {
         if let Some((from, to)) = scenario.primary_ill {
             world.later(from, Due::Passes);
             world.later(to, Due::Passes);
-            if scenario.kind != Kind::Instances {
+            if scenario.kind != DrillKind::Instance {
                 // Real illness is noticed like any other.
                 for at in (from..to + 60_000).step_by(10_000) {
                     world.later(at, Due::Cloud(Pending::Compare));
                 }
             }
         }
-        if let Some(at) =
-            scenario.failover.changed_by_others_at.filter(|_| scenario.kind == Kind::Distribution)
-        {
+        if let Some(at) = scenario.failover.changed_by_others_at.filter(|_| scenario.kind == DrillKind::Cdn) {
             world.later(at, Due::Cloud(Pending::Others));
         }
-        if let Some(at) = scenario.restored_by_others_at.filter(|_| scenario.kind == Kind::Instances) {
+        if let Some(at) = scenario.restored_by_others_at.filter(|_| scenario.kind == DrillKind::Instance) {
             world.later(at, Due::Fleet(crate::fleet::Change::ByOthers));
         }
         world
@@ -141,11 +139,15 @@ impl World {
 
     /// What follows from a change, or from the passing of time.
     pub fn follow(&self) {
-        if self.scenario.kind != Kind::Instances {
+        if self.scenario.kind != DrillKind::Instance {
             self.advance_cloud();
         }
         let serving = !self.scenario.ill_at_start
-            && if self.scenario.kind == Kind::Instances { self.fleet_serves() } else { self.cloud_serves() };
+            && if self.scenario.kind == DrillKind::Instance {
+                self.fleet_serves()
+            } else {
+                self.cloud_serves()
+            };
         if self.serving.replace(serving) != serving {
             self.log(Event::Serving(serving));
         }

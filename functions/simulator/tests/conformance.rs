@@ -1,6 +1,7 @@
 //! One suite that every drill passes. A new drill is one line of the list.
 
-use firedrill_simulator::{Kind, conformance::Subject};
+use firedrill_core::kind::DrillKind;
+use firedrill_simulator::conformance::Subject;
 
 macro_rules! drills {
     ($($drill:ident: $subject:expr,)*) => {$(
@@ -30,10 +31,10 @@ macro_rules! drills {
 }
 
 drills! {
-    instances: Subject::of(Kind::Instances, |_| true),
-    cdn_by_alarm: Subject::of(Kind::Distribution, |it| !it.metric),
-    cdn_by_metric: Subject::of(Kind::Distribution, |it| it.metric),
-    database_by_alarm: Subject::of(Kind::Database, |it| !it.metric && !it.restore_writer),
-    database_by_metric: Subject::of(Kind::Database, |it| it.metric && !it.restore_writer),
-    database_with_its_writer_restored: Subject::of(Kind::Database, |it| !it.metric && it.restore_writer),
+    instances: Subject::of(DrillKind::Instance, |_| true),
+    cdn_by_alarm: Subject::of(DrillKind::Cdn, |it| !it.metric),
+    cdn_by_metric: Subject::of(DrillKind::Cdn, |it| it.metric),
+    database_by_alarm: Subject::of(DrillKind::Database, |it| !it.metric && !it.restore_writer),
+    database_by_metric: Subject::of(DrillKind::Database, |it| it.metric && !it.restore_writer),
+    database_with_its_writer_restored: Subject::of(DrillKind::Database, |it| !it.metric && it.restore_writer),
 }

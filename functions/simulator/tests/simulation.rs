@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use firedrill_core::Outcome;
-use firedrill_simulator::{FaultKind, Kind, Scenario, Statistics, play};
+use firedrill_core::{Outcome, kind::DrillKind};
+use firedrill_simulator::{FaultKind, Scenario, Statistics, play};
 
 #[test]
 fn no_instance_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Instances);
+    no_history_ends_badly(DrillKind::Instance);
 }
 
 #[test]
 fn no_cdn_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Distribution);
+    no_history_ends_badly(DrillKind::Cdn);
 }
 
 #[test]
 fn no_database_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Database);
+    no_history_ends_badly(DrillKind::Database);
 }
 
-fn no_history_ends_badly(kind: Kind) {
+fn no_history_ends_badly(kind: DrillKind) {
     let histories = std::env::var("FIREDRILL_HISTORIES").map_or(100_000, |n| n.parse().unwrap());
     let tally = Statistics::of_many(kind, 0..histories, |_| true);
     println!("{} histories, {} injected, {} open", tally.histories, tally.injected, tally.open);
@@ -57,7 +57,7 @@ fn no_history_ends_badly(kind: Kind) {
 
 #[test]
 fn one_seed_replays_one_history() {
-    for kind in [Kind::Instances, Kind::Distribution, Kind::Database] {
+    for kind in DrillKind::ALL {
         for seed in 0..50 {
             let (once, again) = (play(Scenario::draw(kind, seed)), play(Scenario::draw(kind, seed)));
             assert_eq!((once.log, once.run), (again.log, again.run), "{kind:?}, seed {seed}");

@@ -2,34 +2,14 @@
 
 use std::{collections::BTreeMap, io::IsTerminal as _};
 
-use firedrill_core::Timestamp;
-use firedrill_simulator::{Event, FaultKind, History, Kind, Scenario, Statistics, oracle, play};
+use firedrill_core::{Timestamp, kind::DrillKind};
+use firedrill_simulator::{Event, FaultKind, History, Scenario, Statistics, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::stack::Drill;
-
-/// The world's word for a drill.
-const fn kind(drill: Drill) -> Kind {
-    match drill {
-        Drill::Instance => Kind::Instances,
-        Drill::Cdn => Kind::Distribution,
-        Drill::Database => Kind::Database,
-    }
-}
-
-/// The word by which the command line knows it.
-const fn word(drill: Drill) -> &'static str {
-    match drill {
-        Drill::Instance => "instance",
-        Drill::Cdn => "cdn",
-        Drill::Database => "db",
-    }
-}
 
 /// Plays so many histories of each of these drills and prints what they came to; whether none was bad. The
 /// first bad one ends it, with the way to replay it.
 #[must_use]
-pub fn many(drills: &[Drill], seeds: u64) -> bool {
+pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
     for &drill in drills {
         let bar =
             if std::io::stdout().is_terminal() { ProgressBar::new(seeds) } else { ProgressBar::hidden() };
@@ -38,24 +18,21 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
         {
             bar.set_style(style);
         }
-        bar.set_prefix(word(drill));
-        let tally = Statistics::of_many(kind(drill), 0..seeds, |part| {
+        bar.set_prefix(drill.row().name);
+        let tally = Statistics::of_many(drill, 0..seeds, |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });
         bar.finish_and_clear();
         println!(
             "{}: {} histories, {} injected, {} left to people",
-            word(drill),
-            tally.histories,
-            tally.injected,
-            tally.open
+            drill, tally.histories, tally.injected, tally.open
         );
         println!("  outcomes: {}", shares(&tally.outcomes, tally.histories));
-        println!("  troubles: {}", troubles(&tally, kind(drill)));
+        println!("  troubles: {}", troubles(&tally, drill));
         if let Some((seed, what)) = tally.bad.first() {
             println!("  BAD: seed {seed}: {what}");
-            println!("  replay it: cargo simulate {} --seed {seed}", word(drill));
+            println!("  replay it: cargo simulate {drill} --seed {seed}");
             return false;
         }
         println!("  none was bad");
@@ -65,9 +42,9 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
 
 /// Prints one history as a timeline, with its circumstances and what the oracle says of it; whether it is good.
 #[must_use]
-pub fn one(drill: Drill, seed: u64) -> bool {
-    let history = play(Scenario::draw(kind(drill), seed));
-    println!("{}, seed {seed}\n", word(drill));
+pub fn one(drill: DrillKind, seed: u64) -> bool {
+    let history = play(Scenario::draw(drill, seed));
+    println!("{drill}, seed {seed}\n");
     println!("circumstances (ms; what is not named does not occur)");
     for line in circumstances(&history.scenario) {
         println!("  {line}");
@@ -125,7 +102,7 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
 }
 
 /// How often each kind of trouble was met that can occur in this drill.
-fn troubles(tally: &Statistics, kind: Kind) -> String {
+fn troubles(tally: &Statistics, kind: DrillKind) -> String {
     let all = FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind));
     all.map(|trouble| format!("{trouble:?} {}", tally.coverage.times(*trouble)))
         .collect::<Vec<_>>()
@@ -138,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_history_is_told_in_words_and_without_what_does_not_occur() {
-        let history = play(Scenario::draw(Kind::Instances, 3));
+        let history = play(Scenario::draw(DrillKind::Instance, 3));
         let told = circumstances(&history.scenario).join("\n");
         assert!(told.contains("seed: 3") && !told.contains("None") && !told.contains("false"), "{told}");
         assert_eq!(timeline(&history).len(), history.log.len());

@@ -8,6 +8,7 @@ use firedrill_core::{
         AlarmChange, CallResult, ChangeLimits, Claimed, Direction, FailoverAction, FailoverReadiness,
         FailoverRule, Journal, JournalEntry, handle,
     },
+    kind::DrillKind,
     ports::StoreError,
     run::RunId,
 };
@@ -19,7 +20,6 @@ use crate::{
     event::Event,
     event_queue::Due,
     fault_kind::FaultKind,
-    scenario::Kind,
     store::{Access, troubled},
     world::World,
 };
@@ -129,10 +129,10 @@ impl FailoverAction for SimulatedFailover {
         }
         self.version = self.world.cloud.borrow().version;
         match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => {
+            DrillKind::Instance | DrillKind::Cdn => {
                 self.world.distribution().may_move("primary", "standby", &[], direction)
             }
-            Kind::Database => {
+            DrillKind::Database => {
                 let cool_down = self.world.scenario.failover.cool_down;
                 self.world.database().may_fail_over(true, None, cool_down, self.world.time())
             }
@@ -142,14 +142,14 @@ impl FailoverAction for SimulatedFailover {
     async fn call(&mut self, direction: Direction) -> CallResult {
         let to = if direction == Direction::Over { Place::Standby } else { Place::Primary };
         let pending = match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => Pending::FaultPoint { to, version: self.version },
-            Kind::Database => Pending::FailOver { to: None },
+            DrillKind::Instance | DrillKind::Cdn => Pending::FaultPoint { to, version: self.version },
+            DrillKind::Database => Pending::FailOver { to: None },
         };
         CallResult { outcome: self.sent(pending).await, what: "simulated".to_owned() }
     }
 
     fn is_repeatable(&self) -> bool {
-        self.world.scenario.kind != Kind::Database
+        self.world.scenario.kind != DrillKind::Database
     }
 
     async fn page(&mut self, _: &str) -> bool {
@@ -157,9 +157,9 @@ impl FailoverAction for SimulatedFailover {
     }
 }
 
-fn config(kind: Kind) -> FailoverRule {
+fn config(kind: DrillKind) -> FailoverRule {
     let arn = |text: &str| text.to_owned().try_into().ok();
-    let distribution = kind == Kind::Distribution;
+    let distribution = kind == DrillKind::Cdn;
     FailoverRule {
         alarm_arn: arn(ALARM).unwrap_or_else(|| unreachable!("a constant")),
         distribution_arn: arn(DISTRIBUTION).filter(|_| distribution),

@@ -7,14 +7,13 @@ use firedrill_core::{
     failover::{
         AlarmState, DatabaseMember, DatabaseState, DistributionState, JournalEntry, behavior_origins, run_of,
     },
+    kind::DrillKind,
     run::RunId,
     trigger::HistoryChange,
 };
 
 use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
-use crate::{
-    calls::not_executed, event::Event, event_queue::Due, fault_kind::FaultKind, scenario::Kind, world::World,
-};
+use crate::{calls::not_executed, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
 
 /// Who serves, or should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -304,9 +303,9 @@ impl World {
         }
         let cloud = self.cloud.borrow();
         let by = match self.scenario.kind {
-            Kind::Instances | Kind::Distribution => cloud.edges,
-            Kind::Database if self.now.get() < cloud.outage_until => return false,
-            Kind::Database => cloud.writer,
+            DrillKind::Instance | DrillKind::Cdn => cloud.edges,
+            DrillKind::Database if self.now.get() < cloud.outage_until => return false,
+            DrillKind::Database => cloud.writer,
         };
         match by {
             Place::Primary => self.primary_well(),
@@ -318,8 +317,8 @@ impl World {
     /// Whether they are served by the standby.
     fn stands_in(&self) -> bool {
         let moved = match self.scenario.kind {
-            Kind::Instances | Kind::Distribution => self.cloud.borrow().edges == Place::Standby,
-            Kind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
+            DrillKind::Instance | DrillKind::Cdn => self.cloud.borrow().edges == Place::Standby,
+            DrillKind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
         };
         moved && self.cloud_serves()
     }

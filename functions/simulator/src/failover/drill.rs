@@ -7,6 +7,7 @@ use firedrill_core::{
     StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{AlarmState, BehaviorOrigins, behavior_origins, reason_of},
+    kind::DrillKind,
     plan::Plan,
     ports::{Clock, Drill, Inject},
     request::{Arn, MetricValue},
@@ -27,7 +28,6 @@ use crate::{
     fault_kind::FaultKind,
     operators,
     requests::TIMING,
-    scenario::Kind,
     world::World,
 };
 
@@ -118,11 +118,11 @@ impl SimulatedAlarmDrill {
             None => alarm_step(&alarm),
         };
         let (second, database) = match scenario.kind {
-            Kind::Instances | Kind::Distribution => {
+            DrillKind::Instance | DrillKind::Cdn => {
                 let Moved { before, set } = &*self.moved;
                 (distribution_step(&arn(DISTRIBUTION), before, set), None)
             }
-            Kind::Database => {
+            DrillKind::Database => {
                 let facts = self.world.database().clone();
                 let writer = facts.writer().unwrap_or_default().to_owned();
                 let step = if scenario.failover.restore_writer {
@@ -179,7 +179,7 @@ impl SimulatedAlarmDrill {
             return (StepObservation::Unknown, Tristate::Unknown);
         }
         match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => {
+            DrillKind::Instance | DrillKind::Cdn => {
                 let facts = self.world.distribution();
                 let Moved { before, set } = &*self.moved;
                 let open = AlarmHistory::window_over(run, self.clock.now()) == StepObservation::Busy;
@@ -189,7 +189,7 @@ impl SimulatedAlarmDrill {
                 };
                 (undone, facts.failed_over(set))
             }
-            Kind::Database => {
+            DrillKind::Database => {
                 let facts = self.world.database();
                 let began = run.injection_began();
                 let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
@@ -291,8 +291,8 @@ impl Drill for SimulatedAlarmDrill {
             }
             self.world.note_undo(&self.by);
             match self.world.scenario.kind {
-                Kind::Instances | Kind::Distribution => Pending::FaultPoint { to: Place::Primary, version },
-                Kind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
+                DrillKind::Instance | DrillKind::Cdn => Pending::FaultPoint { to: Place::Primary, version },
+                DrillKind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
             }
         };
         self.send(pending).await

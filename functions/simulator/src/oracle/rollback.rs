@@ -1,13 +1,12 @@
 //! Whether anything but the world itself held a rollback back, and whether people were told.
 
-use firedrill_core::{Outcome, Run};
+use firedrill_core::{Outcome, Run, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     fault_kind::FaultKind,
     history::History,
     requests::TIMING,
-    scenario::Kind,
     world::BEGINS,
 };
 
@@ -21,12 +20,16 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         return Err("the rollback failed, and nobody was told".to_owned());
     }
     failed_for_a_reason(history, run)?;
-    if history.scenario.kind == Kind::Instances { did_not_wait_for_the_store(history, run) } else { Ok(()) }
+    if history.scenario.kind == DrillKind::Instance {
+        did_not_wait_for_the_store(history, run)
+    } else {
+        Ok(())
+    }
 }
 
 fn failed_for_a_reason(history: &History, run: &Run) -> Result<(), String> {
     let fleet = &history.scenario.fleet;
-    let of_instances = history.scenario.kind == Kind::Instances;
+    let of_instances = history.scenario.kind == DrillKind::Instance;
     let unlucky = of_instances && (fleet.no_capacity.is_some() || fleet.replaced_after.is_some());
     // A database that stays where it failed over to is never well there.
     let broken = !of_instances && history.scenario.failover.standby_broken;

@@ -1,6 +1,6 @@
 //! Whether a verdict agrees with what was really so.
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict};
+use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
@@ -8,7 +8,6 @@ use crate::{
     failover::PERIODS,
     fault_kind::FaultKind,
     history::History,
-    scenario::Kind,
 };
 
 /// The request's numbers again, in milliseconds: the oracle does not trust the run's own copy.
@@ -90,9 +89,9 @@ fn agrees(
     // What a probe asks may be answered late.
     let slow = if history.coverage.times(FaultKind::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
     let late = match history.scenario.kind {
-        Kind::Database if calm => TOLD_IN_TIME,
-        Kind::Database => TOLD_LATE,
-        Kind::Instances | Kind::Distribution => TOLERANCE + slow,
+        DrillKind::Database if calm => TOLD_IN_TIME,
+        DrillKind::Database => TOLD_LATE,
+        DrillKind::Instance | DrillKind::Cdn => TOLERANCE + slow,
     };
     let unseen = if calm { UNSEEN_IN_CALM } else { UNSEEN };
     let true_enough = match verdict {
@@ -143,14 +142,14 @@ fn anybody_stops(history: &History) -> bool {
         || scenario.watchdog.away.is_some()
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run, where the alarm tells of one; and what cannot be read counts as a reason.
-    let incident = scenario.kind != Kind::Instances && scenario.primary_ill.is_some();
+    let incident = scenario.kind != DrillKind::Instance && scenario.primary_ill.is_some();
     said || gate || incident || scenario.trouble > 0 || scenario.fault.is_some()
 }
 
 /// When the failure that counts was sent. Calls before the last one are proven to have had no effect: no other is
 /// sent after one that may have had. Of datapoints every one counts, from the first that may have been taken.
 fn sent(history: &History, run: &Run) -> Option<Timestamp> {
-    if history.scenario.failover.metric && history.scenario.kind != Kind::Instances {
+    if history.scenario.failover.metric && history.scenario.kind != DrillKind::Instance {
         return run.injection_began();
     }
     let mut sent = history.log.iter().filter(|logged| matches!(logged.what, Event::InjectSent { .. }));
@@ -180,8 +179,8 @@ fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
 fn recovered(history: &History, sent: Timestamp, seen: Timestamp) -> Option<(u64, Timestamp)> {
     let again = served_again(history, sent, seen)?;
     let again = match history.scenario.kind {
-        Kind::Instances => again,
-        Kind::Distribution | Kind::Database => stood_in(history, seen)?.max(again),
+        DrillKind::Instance => again,
+        DrillKind::Cdn | DrillKind::Database => stood_in(history, seen)?.max(again),
     };
     Some((again.millis_since(sent), again))
 }
@@ -234,7 +233,7 @@ fn measured(history: &History, run: &Run, again: Option<Timestamp>) -> Result<()
     }
     let off = recovered.at.millis_since(again).max(again.millis_since(recovered.at));
     // A database's failover is told by AWS, which is asked less often.
-    if off > if history.scenario.kind == Kind::Database { 6_500 } else { 1_500 } {
+    if off > if history.scenario.kind == DrillKind::Database { 6_500 } else { 1_500 } {
         return Err(format!("recovered at {} by the record, at {again} in truth", recovered.at));
     }
     Ok(())
