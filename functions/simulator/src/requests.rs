@@ -1,4 +1,4 @@
-//! What is asked for: the simulated stack's numbers, and the request of a history.
+//! Requests: the simulated stack's timing, and the request that starts a history's run.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -15,11 +15,11 @@ use crate::{
     scenario::{Failover, Radius, Scenario},
 };
 
-/// The numbers of the simulated stack: production's.
+/// The timing of the simulated stack: production's.
 pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
-    let scheduled = if scenario.late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
+    let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
     let probe = |url: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{url}") } });
     let failover = &scenario.failover;
     let mut trigger = json!({ "alarmArn": ALARM });
@@ -38,7 +38,7 @@ fn document(scenario: &Scenario) -> Value {
         DrillKind::Cdn => {
             trigger["distributionArn"] = json!(DISTRIBUTION);
             trigger["primaryProbe"] = probe("primary");
-            if !failover.nameless {
+            if !failover.no_identity_probe {
                 trigger["identity"] = json!({
                     "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
                     "count": 3, "holdForSeconds": 4
@@ -76,15 +76,22 @@ fn document(scenario: &Scenario) -> Value {
     })
 }
 
-/// The request of a history: the same for every history whose scenario asks for the same, and read once.
+/// The request of a history. Equal requests are parsed once and shared.
 ///
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
     type Known = BTreeMap<(DrillKind, bool, bool, bool, bool, Radius), Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
-    let Failover { metric, nameless, restore_writer, .. } = scenario.failover;
-    let key = (scenario.kind, scenario.late, metric, nameless, restore_writer, scenario.fleet.radius);
+    let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
+    let key = (
+        scenario.kind,
+        scenario.delivered_late,
+        metric,
+        no_identity_probe,
+        restore_writer,
+        scenario.fleet.radius,
+    );
     KNOWN.with_borrow_mut(|known| {
         let made = || match parse(&document(scenario)) {
             Ok(Delivery::Start(request)) => Rc::from(request),

@@ -10,14 +10,14 @@ macro_rules! drills {
 
             #[test]
             fn never_injects_twice_and_unwinds_whatever_call_fails() {
-                let played = $subject.unwinds_at_each_call().unwrap();
+                let played = $subject.rolls_back_whatever_call_fails().unwrap();
                 println!("{played} failures");
                 assert!(played > 200, "only {played} failures");
             }
 
             #[test]
             fn never_takes_unknown_for_yes() {
-                let played = $subject.takes_no_unknown_for_a_yes().unwrap();
+                let played = $subject.takes_no_unknown_for_yes().unwrap();
                 println!("{played} looks");
                 assert!(played > 100, "only {played} looks");
             }

@@ -22,9 +22,12 @@ fn no_database_history_ends_with_something_left_behind_or_a_verdict_that_is_not_
 
 fn no_history_ends_badly(kind: DrillKind) {
     let histories = std::env::var("FIREDRILL_HISTORIES").map_or(100_000, |n| n.parse().unwrap());
-    let tally = Statistics::of_many(kind, 0..histories, |_| true);
-    println!("{} histories, {} injected, {} open", tally.histories, tally.injected, tally.open);
-    let bad = tally.bad;
+    let statistics = Statistics::of_many(kind, 0..histories, |_| true);
+    println!(
+        "{} histories, {} injected, {} open",
+        statistics.histories, statistics.injected, statistics.open
+    );
+    let bad = statistics.bad;
     // One seed of each kind, without the moments in it.
     let kind_of = |what: &str| what.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     let first: BTreeMap<String, &(u64, String)> = bad.iter().rev().map(|b| (kind_of(&b.1), b)).collect();
@@ -34,7 +37,11 @@ fn no_history_ends_badly(kind: DrillKind) {
         bad.len(),
         first.values()
     );
-    assert!(tally.injected * 2 >= tally.histories, "too few histories inject: {}", tally.injected);
+    assert!(
+        statistics.injected * 2 >= statistics.histories,
+        "too few histories inject: {}",
+        statistics.injected
+    );
     for outcome in [
         Outcome::Recovered,
         Outcome::ObjectiveMissed,
@@ -45,13 +52,13 @@ fn no_history_ends_badly(kind: DrillKind) {
         Outcome::Inconclusive,
         Outcome::RollbackFailed,
     ] {
-        let times = tally.outcomes.get(&outcome).copied().unwrap_or(0);
-        assert!(times * 100 >= tally.histories, "{outcome} occurs only {times} times");
+        let times = statistics.outcomes.get(&outcome).copied().unwrap_or(0);
+        assert!(times * 100 >= statistics.histories, "{outcome} occurs only {times} times");
     }
     let least = if histories >= 100_000 { 1_000 } else { 1 };
-    for trouble in FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind)) {
-        let times = tally.coverage.times(*trouble);
-        assert!(times >= least, "{trouble:?} is met only {times} times");
+    for fault in FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind)) {
+        let times = statistics.occurrences.times(*fault);
+        assert!(times >= least, "{fault:?} is met only {times} times");
     }
 }
 

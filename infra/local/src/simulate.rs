@@ -19,18 +19,18 @@ pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
             bar.set_style(style);
         }
         bar.set_prefix(drill.row().name);
-        let tally = Statistics::of_many(drill, 0..seeds, |part| {
+        let statistics = Statistics::of_many(drill, 0..seeds, |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });
         bar.finish_and_clear();
         println!(
             "{}: {} histories, {} injected, {} left to people",
-            drill, tally.histories, tally.injected, tally.open
+            drill, statistics.histories, statistics.injected, statistics.open
         );
-        println!("  outcomes: {}", shares(&tally.outcomes, tally.histories));
-        println!("  troubles: {}", troubles(&tally, drill));
-        if let Some((seed, what)) = tally.bad.first() {
+        println!("  outcomes: {}", shares(&statistics.outcomes, statistics.histories));
+        println!("  troubles: {}", troubles(&statistics, drill));
+        if let Some((seed, what)) = statistics.bad.first() {
             println!("  BAD: seed {seed}: {what}");
             println!("  replay it: cargo simulate {drill} --seed {seed}");
             return false;
@@ -102,9 +102,9 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
 }
 
 /// How often each kind of trouble was met that can occur in this drill.
-fn troubles(tally: &Statistics, kind: DrillKind) -> String {
-    let all = FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind));
-    all.map(|trouble| format!("{trouble:?} {}", tally.coverage.times(*trouble)))
+fn troubles(statistics: &Statistics, kind: DrillKind) -> String {
+    let all = FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind));
+    all.map(|fault| format!("{fault:?} {}", statistics.occurrences.times(*fault)))
         .collect::<Vec<_>>()
         .join(", ")
 }

@@ -1,4 +1,4 @@
-//! The failover function in the world: the core's own `handle`, on a table and an effect in memory.
+//! Failover function: the core's own `handle`, on a journal and a resource in memory.
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ use crate::{
     event::Event,
     event_queue::Due,
     fault_kind::FaultKind,
-    store::{Access, troubled},
+    store::{Access, with_store_faults},
     world::World,
 };
 
@@ -31,11 +31,11 @@ struct SimulatedJournal {
 
 impl SimulatedJournal {
     async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, Access::Read, work).await
+        with_store_faults(&self.world, &self.clock, Access::Read, work).await
     }
 
     async fn change<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, Access::Write, work).await
+        with_store_faults(&self.world, &self.clock, Access::Write, work).await
     }
 }
 
@@ -106,14 +106,14 @@ struct SimulatedFailover {
 impl SimulatedFailover {
     async fn sent(&self, pending: Pending) -> CallOutcome {
         if self.world.scenario.failover.function_denied {
-            return denied(&self.world, &self.clock, FaultKind::FunctionDenied, "AccessDenied").await;
+            return denied(&self.world, &self.clock, FaultKind::FailoverFunctionDenied, "AccessDenied").await;
         }
         let land = |_| {
             self.world.refuse_lost_race(&pending)?;
             let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
             self.world.log(Event::FailedOver { by_run, change: self.change.at });
             self.world.take_effect(pending);
-            self.world.follow();
+            self.world.propagate();
             Ok(())
         };
         send(&self.world, &self.clock, "Throttling", false, land).await
@@ -124,7 +124,7 @@ impl FailoverAction for SimulatedFailover {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
         self.clock.latency().await;
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return FailoverReadiness::Unknown("simulated".to_owned());
         }
         self.version = self.world.cloud.borrow().version;
@@ -142,8 +142,8 @@ impl FailoverAction for SimulatedFailover {
     async fn call(&mut self, direction: Direction) -> CallResult {
         let to = if direction == Direction::Over { Place::Standby } else { Place::Primary };
         let pending = match self.world.scenario.kind {
-            DrillKind::Instance | DrillKind::Cdn => Pending::FaultPoint { to, version: self.version },
-            DrillKind::Database => Pending::FailOver { to: None },
+            DrillKind::Instance | DrillKind::Cdn => Pending::UpdateDistribution { to, version: self.version },
+            DrillKind::Database => Pending::FailOverCluster { to: None },
         };
         CallResult { outcome: self.sent(pending).await, what: "simulated".to_owned() }
     }
@@ -173,7 +173,7 @@ fn config(kind: DrillKind) -> FailoverRule {
     }
 }
 
-/// One invocation of the failover function for one delivery; delivered again later if it fails.
+/// One invocation of the failover function for one delivery, which is delivered again later if the invocation fails.
 pub(crate) async fn function(
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
@@ -190,7 +190,7 @@ pub(crate) async fn function(
         });
         drop(cloud);
         if unseen {
-            world.cover(FaultKind::OkBeforeAlarm);
+            world.note_fault(FaultKind::OkDeliveredBeforeAlarm);
         }
     }
     let change_ =
@@ -205,11 +205,11 @@ pub(crate) async fn function(
     let settings =
         ChangeLimits { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
     let config = config(world.scenario.kind);
-    // Whoever delivers learns of a failure only when the invocation ends; should it die, too.
-    let next = Due::Cloud(Pending::Deliver { change, attempt: attempt + 1 });
-    world.later(FUNCTION_TIMEOUT + 2_000, next.clone());
+    // An invocation that dies is retried, too: the retry is cancelled only by an invocation that ends.
+    let next = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
+    world.schedule(FUNCTION_TIMEOUT + 2_000, next.clone());
     let handled = handle(&*clock, &journal, &mut effect, &config, settings, &change_, &by).await;
     if world.event_queue.borrow_mut().cancel(&next) && handled.is_err() {
-        world.later(1_000 * (1 << attempt.min(10)), next);
+        world.schedule(1_000 * (1 << attempt.min(10)), next);
     }
 }

@@ -1,4 +1,4 @@
-//! The drill that works through an alarm, against the world: its few calls, and all that can become of them.
+//! Alarm drill: the ports of the core on the simulated alarm, distribution and database.
 
 use std::{rc::Rc, time::Duration};
 
@@ -34,7 +34,7 @@ use crate::{
 pub(crate) struct SimulatedAlarmDrill {
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
-    /// Whose calls they are.
+    /// The invocation that makes the calls.
     by: String,
     last_look: Option<Duration>,
     last_phase: Option<Phase>,
@@ -42,7 +42,7 @@ pub(crate) struct SimulatedAlarmDrill {
     prepared: Option<Readiness>,
 }
 
-/// Where a distribution points before its failover, and after it.
+/// The origins of a distribution before and after its failover.
 struct Moved {
     before: BehaviorOrigins,
     set: BehaviorOrigins,
@@ -52,7 +52,7 @@ fn arn(text: &str) -> Arn {
     text.to_owned().try_into().unwrap_or_else(|_| unreachable!("a constant"))
 }
 
-/// The same in every history.
+/// The origins, which are the same in every history.
 fn moved() -> Rc<Moved> {
     thread_local!(static MOVED: Rc<Moved> =
         Rc::new(Moved { before: behavior_origins(&[], "primary"), set: behavior_origins(&[], "standby") }));
@@ -149,7 +149,7 @@ impl SimulatedAlarmDrill {
     fn prepare(&self) -> Readiness {
         let scenario = &self.world.scenario;
         let alarm = self.world.cloud.borrow().alarm.unwrap_or(AlarmState::Ok);
-        if scenario.refused || alarm != AlarmState::Ok {
+        if scenario.targets_refused || alarm != AlarmState::Ok {
             return Readiness::Refused("simulated".to_owned());
         }
         if self.world.is_blind() {
@@ -161,7 +161,7 @@ impl SimulatedAlarmDrill {
     /// The alarm and its history, which may lag.
     fn watched(&self) -> AlarmHistory {
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return AlarmHistory::default();
         }
         let at = Timestamp::from_millis(self.world.now.get() - self.world.staleness());
@@ -172,10 +172,10 @@ impl SimulatedAlarmDrill {
         AlarmHistory { changes: Some(changes), state: Some(state) }
     }
 
-    /// The resource's step and whether it failed over; unknown if it could not be read.
+    /// The undo step of the resource, and whether the resource failed over; unknown if it cannot be read.
     fn looked(&self, run: &Run, step: &UndoStep) -> (StepObservation, Tristate) {
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return (StepObservation::Unknown, Tristate::Unknown);
         }
         match self.world.scenario.kind {
@@ -208,17 +208,17 @@ impl SimulatedAlarmDrill {
         }
     }
 
-    /// Sends one call; says what its sender learns.
+    /// Sends one call; the outcome as its sender knows it.
     async fn send(&self, pending: Pending) -> CallOutcome {
         let land = |landing| match landing {
             Landing::Now => {
                 self.world.refuse_lost_race(&pending)?;
                 self.world.take_effect(pending);
-                self.world.follow();
+                self.world.propagate();
                 Ok(())
             }
             Landing::Later(ms) => {
-                self.world.later(ms, Due::Cloud(pending));
+                self.world.schedule(ms, Due::Cloud(pending));
                 Ok(())
             }
         };
@@ -229,7 +229,7 @@ impl SimulatedAlarmDrill {
 impl Drill for SimulatedAlarmDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let answers = self.probe(run).await;
-        let stop = operators::tripped(&self.world, run);
+        let stop = operators::tripped_stop_condition(&self.world, run);
         let mut seen = Observation { answers, stop, ..Observation::default() };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates.push(self.world.gate());
@@ -242,7 +242,7 @@ impl Drill for SimulatedAlarmDrill {
             self.last_look = Some(elapsed);
         }
         if run.is_untouched() {
-            // The alarm may go off, or the writer move, while the steady state is waited for.
+            // The alarm may change, or the writer move, while the run waits for the steady state.
             if due {
                 self.prepared = Some(self.prepare());
             }
@@ -262,10 +262,10 @@ impl Drill for SimulatedAlarmDrill {
                 seen.undone = vec![set_back, undone];
                 seen.failed_over = failed_over;
             }
-            // For a yes, when the answer came; for a no, when it was asked for.
+            // A yes counts from the moment of the answer, a no from the moment of the question.
             let not = seen.failed_over == Tristate::No || seen.in_place == Tristate::No;
             seen.looked = Some(if not { asked } else { now });
-            let well = self.world.primary_well();
+            let well = self.world.is_primary_healthy();
             seen.primary = if self.world.is_blind() { Tristate::Unknown } else { well.into() };
         }
         (seen, Vec::new())
@@ -274,16 +274,19 @@ impl Drill for SimulatedAlarmDrill {
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         self.last_look = None;
         if self.world.is_within(self.world.scenario.undo_refused) {
-            return denied(&self.world, &self.clock, FaultKind::RestoreRefused, "AccessDenied").await;
+            return denied(&self.world, &self.clock, FaultKind::UndoRefused, "AccessDenied").await;
         }
         let Some(step) = run.undo.get(step) else { return not_executed("NoSuchStep", false) };
         self.clock.latency().await;
-        // Looked at again right before the call, as the adapters do.
+        // The adapters look again right before the call.
         let pending = if step.service == "cloudwatch" {
             if self.watched().set_back(run) != StepObservation::Open {
                 return not_executed("NotOurs", true);
             }
-            Pending::Set { to: AlarmState::Ok, reason: reason_of(&run.run_id, "sets the alarm back") }
+            Pending::SetAlarmState {
+                to: AlarmState::Ok,
+                reason: reason_of(&run.run_id, "sets the alarm back"),
+            }
         } else {
             let version = self.world.cloud.borrow().version;
             if self.looked(run, step).0 != StepObservation::Open {
@@ -291,8 +294,10 @@ impl Drill for SimulatedAlarmDrill {
             }
             self.world.note_undo(&self.by);
             match self.world.scenario.kind {
-                DrillKind::Instance | DrillKind::Cdn => Pending::FaultPoint { to: Place::Primary, version },
-                DrillKind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
+                DrillKind::Instance | DrillKind::Cdn => {
+                    Pending::UpdateDistribution { to: Place::Primary, version }
+                }
+                DrillKind::Database => Pending::FailOverCluster { to: Some(Place::named(&step.before)) },
             }
         };
         self.send(pending).await
@@ -307,14 +312,14 @@ impl Inject for SimulatedAlarmDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.last_look = None;
         self.world.note_inject(run, number, &self.by, None);
-        if self.world.scenario.denied {
+        if self.world.scenario.injection_denied {
             return denied(&self.world, &self.clock, FaultKind::CallDenied, "AccessDenied").await;
         }
         let reason = reason_of(&run.run_id, "forces the alarm");
         let pending = if self.world.scenario.failover.metric {
             Pending::Datapoint
         } else {
-            Pending::Set { to: AlarmState::Alarm, reason }
+            Pending::SetAlarmState { to: AlarmState::Alarm, reason }
         };
         self.send(pending).await
     }
