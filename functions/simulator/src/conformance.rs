@@ -147,7 +147,7 @@ impl Scenario {
             && self.fleet.no_capacity.is_none()
             && self.watchdog.absent.is_none()
             && self.watchdog.throttled == 0
-            && self.watchdog.last_beat.is_some_and(|age| age < 60_000)
+            && self.watchdog.last_heartbeat.is_some_and(|age| age < 60_000)
             && !(self.failover.function_denied || self.failover.standby_broken)
     }
 }

@@ -18,7 +18,7 @@ pub enum Event {
     /// The alarm changed to ALARM, and not because of the drill.
     RealAlarm,
     /// A step of the undo that moves something was sent; whether the primary was healthy then.
-    UndoSent { by: String, is_primary_healthy: bool },
+    UndoSent { by: String, primary_healthy: bool },
     /// The injection was undone: targets started, the alarm set to OK.
     Undone,
     /// Traffic, or the writer, was moved back.
@@ -69,9 +69,9 @@ impl fmt::Display for Event {
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
             Self::RealAlarm => f.write_str("the alarm changes to ALARM, and not because of the drill"),
-            Self::UndoSent { by, is_primary_healthy } => {
+            Self::UndoSent { by, primary_healthy } => {
                 write!(f, "{by} sends a step of the undo")?;
-                f.write_str(if *is_primary_healthy { "" } else { ", while the primary is unhealthy" })
+                f.write_str(if *primary_healthy { "" } else { ", while the primary is unhealthy" })
             }
             Self::Undone => f.write_str("the injection is undone"),
             Self::MovedBack => f.write_str("traffic is moved back"),
@@ -80,20 +80,24 @@ impl fmt::Display for Event {
             Self::Standby(true) => f.write_str("the standby serves"),
             Self::Standby(false) => f.write_str("the standby does not serve any more"),
             Self::FailedOver { by_run, change } => {
-                let whose = if *by_run { "the drill's" } else { "a nameless" };
-                write!(f, "the failover function acts on {whose} change of the alarm of {change}")
+                let whose = if *by_run { "the drill's" } else { "another" };
+                write!(f, "the failover function fails over for {whose} change of the alarm at {change}")
             }
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
-            Self::Overwritten => f.write_str("the drill overwrites what somebody else set"),
+            Self::Overwritten => f.write_str("the drill overwrites what an operator set"),
             Self::RollbackRecorded => f.write_str("the run is saved as rolling back"),
             Self::Finished { back: true, .. } => f.write_str("the run is finished"),
             Self::Finished { back: false, .. } => {
                 f.write_str("the run is finished, and not everything is back")
             }
-            Self::Paged => f.write_str("people are paged"),
-            Self::StopRequested => f.write_str("a person's stop is on record"),
-            Self::Released { fail_back: true } => f.write_str("a person orders to fail back"),
-            Self::Released { fail_back: false } => f.write_str("a person takes the rest over"),
+            Self::Paged => f.write_str("a page reaches the operators"),
+            Self::StopRequested => f.write_str("an operator's stop is saved"),
+            Self::Released { fail_back: true } => {
+                f.write_str("an operator releases the run: continue the rollback")
+            }
+            Self::Released { fail_back: false } => {
+                f.write_str("an operator releases the run: leave the rest to operators")
+            }
             Self::Switched { what, engaged: true } => write!(f, "the kill switch of {what} is engaged"),
             Self::Switched { what, engaged: false } => write!(f, "the kill switch of {what} is disengaged"),
             Self::ConditionTripped => f.write_str("the stop condition trips"),

@@ -74,7 +74,7 @@ pub(crate) fn set_up(scenario: Scenario) -> (Rc<World>, Actors) {
     if scenario.delivered_late {
         world.note_fault(FaultKind::LateDelivery);
     }
-    if let Some(age) = scenario.watchdog.last_beat {
+    if let Some(age) = scenario.watchdog.last_heartbeat {
         let written = BEGINS.saturating_sub_unsigned(age);
         world.table.borrow_mut().write_heartbeat(written, Timestamp::from_millis(written));
     }

@@ -241,11 +241,11 @@ fn no_traffic_moves_onto_unhealthy_primary(history: &History) -> Result<(), Stri
     }
     // The head is saved between the look and the call, which takes time.
     let Some((from, to)) = history.scenario.primary_unhealthy else { return Ok(()) };
-    let ill = |at: Timestamp| {
+    let unhealthy = |at: Timestamp| {
         let elapsed = u64::try_from(at.as_millis() - BEGINS).unwrap_or(0);
         elapsed > from + ONE_LOOK_AND_SAVE && elapsed < to
     };
-    match history.log.iter().find(|l| matches!(l.what, Event::UndoSent { .. }) && ill(l.at)) {
+    match history.log.iter().find(|l| matches!(l.what, Event::UndoSent { .. }) && unhealthy(l.at)) {
         Some(logged) => Err(format!("traffic was moved onto the unhealthy primary at {}", logged.at)),
         None => Ok(()),
     }

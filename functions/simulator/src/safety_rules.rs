@@ -18,7 +18,7 @@ use crate::{
 pub(crate) const RUN_WITHIN: u64 = 544_000;
 
 /// How much clocks of machines may differ, in milliseconds: a switch that is about to expire has expired for some.
-const CLOCKS: i64 = 3_000;
+const MAX_CLOCK_SKEW: i64 = 3_000;
 
 /// Whether a kill switch is engaged for this drill, by every machine's clock.
 fn is_engaged(switch: &Switch, now: i64) -> bool {
@@ -27,7 +27,7 @@ fn is_engaged(switch: &Switch, now: i64) -> bool {
         Scope::Application(name) => name == APPLICATION,
         Scope::Drill(key) => key == DRILL,
     };
-    ours && switch.until.is_none_or(|until| until.as_millis() > now + CLOCKS)
+    ours && switch.until.is_none_or(|until| until.as_millis() > now + MAX_CLOCK_SKEW)
 }
 
 impl SimulatedTable {
@@ -44,13 +44,13 @@ impl SimulatedTable {
 impl World {
     /// Since when the run must stop: by a stop, a kill switch, one that cannot be read, or the run's own deadline.
     fn stop_requested_since(&self) -> Option<i64> {
-        let wanted = self.table.borrow().stop_recorded_since(self.now.get());
+        let recorded = self.table.borrow().stop_recorded_since(self.now.get());
         let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
         let unreadable = unreadable.map(|(from, _)| BEGINS.saturating_add_unsigned(from));
         let began = self.table.borrow().began_at;
-        let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * CLOCKS);
+        let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * MAX_CLOCK_SKEW);
         let deadline = deadline.filter(|at| *at <= self.now.get());
-        wanted.into_iter().chain(unreadable).chain(deadline).min()
+        recorded.into_iter().chain(unreadable).chain(deadline).min()
     }
 
     /// Since when the stop condition of the request is tripped.
@@ -62,31 +62,31 @@ impl World {
     /// What forbids an injecting call at this moment, by the world's state. A reason that arose while the call was on
     /// its way does not count.
     pub fn forbids(&self, run: &Run, by: &str) -> Option<String> {
-        const ON_ITS_WAY: i64 = 250;
-        const GATES_ARE_GOOD_FOR: i64 = 21_000;
+        const IN_FLIGHT: i64 = 250;
+        const GATES_VALID_FOR: i64 = 21_000;
         let now = self.now.get();
         if let Some((from, to)) = self.scenario.gate_closed {
             let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - BEGINS);
             if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
-                && (elapsed - from > GATES_ARE_GOOD_FOR || from == 0)
+                && (elapsed - from > GATES_VALID_FOR || from == 0)
             {
                 return Some("a gate was closed".to_owned());
             }
         }
-        if self.tripped_since().is_some_and(|since| now - since > GATES_ARE_GOOD_FOR) {
+        if self.tripped_since().is_some_and(|since| now - since > GATES_VALID_FOR) {
             return Some("a stop condition was tripped".to_owned());
         }
-        if self.stop_requested_since().is_some_and(|since| since < now - ON_ITS_WAY) {
+        if self.stop_requested_since().is_some_and(|since| since < now - IN_FLIGHT) {
             return Some("it had to stop, or a kill switch was engaged".to_owned());
         }
         let table = self.table.borrow();
-        let beat = table
-            .beats
+        let heartbeat = table
+            .heartbeats
             .iter()
             .rev()
-            .find(|(written, _)| *written < now - ON_ITS_WAY || table.beats.len() == 1);
-        let fresh = i64::try_from(TIMING.heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * CLOCKS;
-        if beat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
+            .find(|(written, _)| *written < now - IN_FLIGHT || table.heartbeats.len() == 1);
+        let fresh = i64::try_from(TIMING.heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * MAX_CLOCK_SKEW;
+        if heartbeat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was absent".to_owned());
         }
         let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
@@ -117,8 +117,8 @@ impl World {
     /// The owner's call to the store failed: it may have been unable to read the stop, or to save that it stopped.
     pub fn reset_missed_stop(&self, owner: &OwnerId) {
         let mut table = self.table.borrow_mut();
-        if let Some(deaf) = table.looks_since_stop.iter_mut().find(|(who, _)| who == owner) {
-            deaf.1 = 0;
+        if let Some(looks) = table.looks_since_stop.iter_mut().find(|(who, _)| who == owner) {
+            looks.1 = 0;
         }
     }
 }

@@ -108,7 +108,7 @@ pub enum Radius {
 #[derive(Clone, Debug)]
 pub struct Watchdog {
     /// The age of its heartbeat at the beginning; none if it never wrote one.
-    pub last_beat: Option<u64>,
+    pub last_heartbeat: Option<u64>,
     /// The first tick.
     pub first_tick: u64,
     /// No tick runs during this span.
@@ -248,11 +248,11 @@ impl Watchdog {
         let first_tick = draw.0.u64(0..60_000);
         // Absent since long before the history, or for a span within it.
         let gone = draw.moment(30, 90_000..600_000);
-        let away = draw.span(80, 0..200_000, 60_000..400_000);
+        let absent = draw.span(80, 0..200_000, 60_000..400_000);
         Self {
-            last_beat: if draw.chance(5) { None } else { Some(gone.unwrap_or(60_000 - first_tick)) },
+            last_heartbeat: if draw.chance(5) { None } else { Some(gone.unwrap_or(60_000 - first_tick)) },
             first_tick,
-            absent: gone.map(|_| (0, draw.0.u64(30_000..200_000))).or(away),
+            absent: gone.map(|_| (0, draw.0.u64(30_000..200_000))).or(absent),
             throttled: if draw.chance(200) { draw.0.u32(5..60) } else { 0 },
         }
     }

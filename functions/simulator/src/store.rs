@@ -37,7 +37,7 @@ pub(crate) struct SimulatedTable {
     pub application_stop: Option<(i64, Timestamp, Stop)>,
     pub switches: Vec<(i64, Switch)>,
     /// The watchdog's heartbeats: when each was written, and the time that it states.
-    pub beats: Vec<(i64, Timestamp)>,
+    pub heartbeats: Vec<(i64, Timestamp)>,
     /// How often each owner looked since a stop was requested that it could have read.
     pub looks_since_stop: Vec<(OwnerId, u32)>,
 }
@@ -52,10 +52,11 @@ impl SimulatedTable {
     }
 
     pub fn write_heartbeat(&mut self, written: i64, at: Timestamp) {
-        self.beats.push((written, at));
+        self.heartbeats.push((written, at));
     }
 }
 
+/// One invocation's connection to the table.
 pub(crate) struct SimulatedStore {
     pub world: Rc<World>,
     pub clock: Rc<SimulatedClock>,
@@ -183,8 +184,8 @@ impl World {
 
     fn create(&self, run: &Run, by: &OwnerId, locked: bool) -> Begun {
         let mut table = self.table.borrow_mut();
-        if let Some(there) = table.head(&run.run_id) {
-            return Begun::Exists(Box::new(there.clone()));
+        if let Some(existing) = table.head(&run.run_id) {
+            return Begun::Exists(Box::new(existing.clone()));
         }
         if locked {
             if let Some(holder) = &table.lock {
@@ -238,10 +239,10 @@ impl World {
 
     fn note_switch(&self, switch: &Switch, engaged: bool) -> Option<Switch> {
         let mut table = self.table.borrow_mut();
-        let before = table.switches.iter().position(|(_, there)| there.scope == switch.scope);
+        let before = table.switches.iter().position(|(_, existing)| existing.scope == switch.scope);
         let before = before.map(|index| table.switches.remove(index));
         let holds = engaged.then(|| match before {
-            Some((since, there)) if !switch.outlasts(&there) => (since, there),
+            Some((since, existing)) if !switch.outlasts(&existing) => (since, existing),
             Some((since, _)) => (since, switch.clone()),
             None => (self.now.get(), switch.clone()),
         });
@@ -268,7 +269,7 @@ impl World {
             commands: table.commands.clone(),
             application_stop: table.application_stop.as_ref().map(|(_, at, stop)| (*at, stop.clone())),
             switches,
-            heartbeat: table.beats.last().map(|(_, at)| *at),
+            heartbeat: table.heartbeats.last().map(|(_, at)| *at),
         }
     }
 

@@ -154,11 +154,11 @@ impl World {
     }
 
     pub fn is_primary_healthy(&self) -> bool {
-        let ill = self.is_within(self.scenario.primary_unhealthy);
-        if ill {
+        let unhealthy = self.is_within(self.scenario.primary_unhealthy);
+        if unhealthy {
             self.note_fault_once(FaultKind::PrimaryFails);
         }
-        !ill
+        !unhealthy
     }
 
     /// The gate of the request, as a look shows it.
@@ -190,7 +190,7 @@ impl World {
 
     /// Logs that a step of the undo is sent.
     pub fn note_undo(&self, by: &str) {
-        self.log(Event::UndoSent { by: by.to_owned(), is_primary_healthy: self.is_primary_healthy() });
+        self.log(Event::UndoSent { by: by.to_owned(), primary_healthy: self.is_primary_healthy() });
     }
 
     /// The lease was taken. What its former holder decided without saving it is lost.

@@ -1,4 +1,4 @@
-//! One suite that every drill passes. A new drill is one line of the list.
+//! Conformance: one suite that every drill kind passes. A new drill is one line of the list.
 
 use firedrill_core::kind::DrillKind;
 use firedrill_simulator::conformance::Subject;

@@ -1,4 +1,4 @@
-//! A hundred thousand histories of each drill, each from a seed. A bad one names its seed.
+//! Simulation: a hundred thousand histories of each drill kind, each from a seed. A bad one names its seed.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,13 @@ fn no_history_ends_badly(kind: DrillKind) {
         statistics.histories, statistics.injected, statistics.open
     );
     let bad = statistics.bad;
-    // One seed of each kind, without the moments in it.
-    let kind_of = |what: &str| what.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    let first: BTreeMap<String, &(u64, String)> = bad.iter().rev().map(|b| (kind_of(&b.1), b)).collect();
+    // One seed for each message, whatever times and numbers the message contains.
+    let without_digits = |what: &str| what.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let first: BTreeMap<String, &(u64, String)> =
+        bad.iter().rev().map(|b| (without_digits(&b.1), b)).collect();
     assert!(
         bad.is_empty(),
-        "{} bad histories; of each kind the first seed: {:#?}",
+        "{} bad histories; the first seed of each message: {:#?}",
         bad.len(),
         first.values()
     );
@@ -58,7 +59,7 @@ fn no_history_ends_badly(kind: DrillKind) {
     let least = if histories >= 100_000 { 1_000 } else { 1 };
     for fault in FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind)) {
         let times = statistics.occurrences.times(*fault);
-        assert!(times >= least, "{fault:?} is met only {times} times");
+        assert!(times >= least, "{fault:?} occurs only {times} times");
     }
 }
 

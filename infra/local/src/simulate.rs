@@ -1,4 +1,4 @@
-//! `cargo simulate`: as many histories as one has patience for, and one of them as a timeline.
+//! `cargo simulate`: plays any number of histories, or shows one of them as a timeline.
 
 use std::{collections::BTreeMap, io::IsTerminal as _};
 
@@ -6,8 +6,8 @@ use firedrill_core::{Timestamp, kind::DrillKind};
 use firedrill_simulator::{Event, FaultKind, History, Scenario, Statistics, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Plays so many histories of each of these drills and prints what they came to; whether none was bad. The
-/// first bad one ends it, with the way to replay it.
+/// Plays `seeds` histories of each of these drill kinds and prints their statistics; whether none was bad. The first bad
+/// one ends it, and is printed with the command that replays it.
 #[must_use]
 pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
     for &drill in drills {
@@ -29,7 +29,7 @@ pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
             drill, statistics.histories, statistics.injected, statistics.open
         );
         println!("  outcomes: {}", shares(&statistics.outcomes, statistics.histories));
-        println!("  troubles: {}", troubles(&statistics, drill));
+        println!("  troubles: {}", fault_counts(&statistics, drill));
         if let Some((seed, what)) = statistics.bad.first() {
             println!("  BAD: seed {seed}: {what}");
             println!("  replay it: cargo simulate {drill} --seed {seed}");
@@ -40,7 +40,7 @@ pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
     true
 }
 
-/// Prints one history as a timeline, with its circumstances and what the oracle says of it; whether it is good.
+/// Prints one history: its scenario, its timeline and the oracle's judgement; whether it is good.
 #[must_use]
 pub fn one(drill: DrillKind, seed: u64) -> bool {
     let history = play(Scenario::draw(drill, seed));
@@ -55,7 +55,7 @@ pub fn one(drill: DrillKind, seed: u64) -> bool {
     }
     println!();
     if let Some(run) = &history.run {
-        let or_none = |word: Option<String>| word.unwrap_or_else(|| "none".to_owned());
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
         println!("phase    {}", run.phase);
         println!("verdict  {}", or_none(run.verdict.map(|verdict| verdict.to_string())));
         println!("outcome  {}", or_none(run.outcome.map(|outcome| outcome.to_string())));
@@ -69,17 +69,17 @@ pub fn one(drill: DrillKind, seed: u64) -> bool {
     checked.is_ok()
 }
 
-/// What is drawn, a line each.
+/// The scenario, a field in each line, without what does not occur.
 fn circumstances(scenario: &Scenario) -> Vec<String> {
     let all = format!("{scenario:#?}").replace("Some(\n", "(\n");
     let absent = |line: &&str| [": None,", ": false,", ": [],"].iter().any(|end| line.ends_with(end));
     let lines: Vec<&str> = all.lines().filter(|line| !absent(line)).collect();
-    // The outermost braces say nothing.
+    // Without the outermost braces.
     let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
     inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned()).collect()
 }
 
-/// What took effect, in words, and when.
+/// Every event, with its time.
 fn timeline(history: &History) -> Vec<String> {
     let sent = history.log.iter().find(|logged| matches!(logged.what, Event::InjectSent { .. }));
     let origin = sent.or(history.log.first()).map_or(Timestamp::from_millis(0), |logged| logged.at);
@@ -101,8 +101,8 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
         .join(", ")
 }
 
-/// How often each kind of trouble was met that can occur in this drill.
-fn troubles(statistics: &Statistics, kind: DrillKind) -> String {
+/// How often each kind of fault occurred that can occur in this drill kind.
+fn fault_counts(statistics: &Statistics, kind: DrillKind) -> String {
     let all = FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind));
     all.map(|fault| format!("{fault:?} {}", statistics.occurrences.times(*fault)))
         .collect::<Vec<_>>()

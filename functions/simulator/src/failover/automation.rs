@@ -43,8 +43,8 @@ impl Journal for SimulatedJournal {
     async fn claim(&self, entry: &JournalEntry) -> Result<Claimed, StoreError> {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
-            if let Some(there) = cloud.entry(entry) {
-                return Claimed::Exists(Box::new(there.clone()));
+            if let Some(existing) = cloud.entry(entry) {
+                return Claimed::Exists(Box::new(existing.clone()));
             }
             cloud.entries.push(entry.clone());
             Claimed::New
@@ -56,8 +56,8 @@ impl Journal for SimulatedJournal {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
             match cloud.entry(entry) {
-                Some(there) if there.by == from => {
-                    *there = entry.clone();
+                Some(existing) if existing.by == from => {
+                    *existing = entry.clone();
                     true
                 }
                 Some(_) | None => false,
@@ -68,8 +68,8 @@ impl Journal for SimulatedJournal {
 
     async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
         self.change(|| {
-            if let Some(there) = self.world.cloud.borrow_mut().entry(entry) {
-                *there = entry.clone();
+            if let Some(existing) = self.world.cloud.borrow_mut().entry(entry) {
+                *existing = entry.clone();
             }
         })
         .await
@@ -104,7 +104,7 @@ struct SimulatedFailover {
 }
 
 impl SimulatedFailover {
-    async fn sent(&self, pending: Pending) -> CallOutcome {
+    async fn send(&self, pending: Pending) -> CallOutcome {
         if self.world.scenario.failover.function_denied {
             return denied(&self.world, &self.clock, FaultKind::FailoverFunctionDenied, "AccessDenied").await;
         }
@@ -145,7 +145,7 @@ impl FailoverAction for SimulatedFailover {
             DrillKind::Instance | DrillKind::Cdn => Pending::UpdateDistribution { to, version: self.version },
             DrillKind::Database => Pending::FailOverCluster { to: None },
         };
-        CallResult { outcome: self.sent(pending).await, what: "simulated".to_owned() }
+        CallResult { outcome: self.send(pending).await, what: "simulated".to_owned() }
     }
 
     fn is_repeatable(&self) -> bool {
@@ -181,35 +181,39 @@ pub(crate) async fn function(
     attempt: u32,
     by: String,
 ) {
-    let there = world.cloud.borrow().changes[change].clone();
-    if attempt == 0 && there.to == firedrill_core::failover::AlarmState::Ok {
+    let changed = world.cloud.borrow().changes[change].clone();
+    if attempt == 0 && changed.to == firedrill_core::failover::AlarmState::Ok {
         let cloud = world.cloud.borrow();
         let before = change.checked_sub(1).map(|index| cloud.changes[index].clone());
-        let unseen = before.is_some_and(|before| {
+        let before_unhandled = before.is_some_and(|before| {
             !cloud.entries.iter().any(|entry| entry.at == before.at && entry.state == before.to)
         });
         drop(cloud);
-        if unseen {
+        if before_unhandled {
             world.note_fault(FaultKind::OkDeliveredBeforeAlarm);
         }
     }
-    let change_ =
-        AlarmChange { alarm_arn: ALARM.to_owned(), at: there.at, state: there.to, reason: there.reason };
+    let alarm_change = AlarmChange {
+        alarm_arn: ALARM.to_owned(),
+        at: changed.at,
+        state: changed.to,
+        reason: changed.reason,
+    };
     let journal = SimulatedJournal { world: Rc::clone(&world), clock: Rc::clone(&clock) };
-    let mut effect = SimulatedFailover {
+    let mut action = SimulatedFailover {
         world: Rc::clone(&world),
         clock: Rc::clone(&clock),
-        change: change_.clone(),
+        change: alarm_change.clone(),
         version: 0,
     };
     let settings =
         ChangeLimits { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
     let config = config(world.scenario.kind);
     // An invocation that dies is retried, too: the retry is cancelled only by an invocation that ends.
-    let next = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
-    world.schedule(FUNCTION_TIMEOUT + 2_000, next.clone());
-    let handled = handle(&*clock, &journal, &mut effect, &config, settings, &change_, &by).await;
-    if world.event_queue.borrow_mut().cancel(&next) && handled.is_err() {
-        world.schedule(1_000 * (1 << attempt.min(10)), next);
+    let retry = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
+    world.schedule(FUNCTION_TIMEOUT + 2_000, retry.clone());
+    let handled = handle(&*clock, &journal, &mut action, &config, settings, &alarm_change, &by).await;
+    if world.event_queue.borrow_mut().cancel(&retry) && handled.is_err() {
+        world.schedule(1_000 * (1 << attempt.min(10)), retry);
     }
 }

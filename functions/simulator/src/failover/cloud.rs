@@ -201,9 +201,9 @@ impl World {
         for n in 0..=ms(PERIODS) + 1 {
             let at = first + n * period;
             let mut event_queue = self.event_queue.borrow_mut();
-            let compare = Due::Cloud(Pending::EvaluateAlarm);
-            if !event_queue.has(at, &compare) {
-                event_queue.add(at, compare);
+            let evaluate = Due::Cloud(Pending::EvaluateAlarm);
+            if !event_queue.has(at, &evaluate) {
+                event_queue.add(at, evaluate);
             }
         }
     }
@@ -329,18 +329,18 @@ impl World {
     pub fn distribution(&self) -> RefMut<'_, DistributionState> {
         RefMut::map(self.cloud.borrow_mut(), |cloud| {
             let (deployed, place) = (self.now.get() >= cloud.deployed_at, cloud.place.name());
-            let facts = cloud.distribution.get_or_insert_with(|| DistributionState {
+            let state = cloud.distribution.get_or_insert_with(|| DistributionState {
                 arn: DISTRIBUTION.to_owned(),
                 enabled: true,
                 origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
                 tags: Some(tags()),
                 ..DistributionState::default()
             });
-            facts.deployed = deployed;
-            if facts.origins_by_behavior.values().all(|now| now != place) {
-                facts.origins_by_behavior = behavior_origins(&[], place);
+            state.deployed = deployed;
+            if state.origins_by_behavior.values().all(|now| now != place) {
+                state.origins_by_behavior = behavior_origins(&[], place);
             }
-            facts
+            state
         })
     }
 
@@ -353,18 +353,18 @@ impl World {
                 writer: false,
                 status: "available".to_owned(),
             };
-            let facts = cloud.database.get_or_insert_with(|| DatabaseState {
+            let state = cloud.database.get_or_insert_with(|| DatabaseState {
                 arn: CLUSTER.to_owned(),
                 members: vec![member(Place::Primary), member(Place::Standby)],
                 tags: Some(tags()),
                 ..DatabaseState::default()
             });
             let writer = cloud.writer.name();
-            facts.members.iter_mut().for_each(|member| member.writer = member.id == writer);
-            facts.last_failover = cloud.last_failover.map(Timestamp::from_millis);
-            facts.status.clear();
-            facts.status.push_str(if busy { "failing-over" } else { "available" });
-            facts
+            state.members.iter_mut().for_each(|member| member.writer = member.id == writer);
+            state.last_failover = cloud.last_failover.map(Timestamp::from_millis);
+            state.status.clear();
+            state.status.push_str(if busy { "failing-over" } else { "available" });
+            state
         })
     }
 

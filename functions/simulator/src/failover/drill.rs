@@ -92,7 +92,7 @@ impl SimulatedAlarmDrill {
         run.limits.probes.iter().enumerate().map(|(index, rule)| (index, answer(rule.role))).collect()
     }
 
-    fn ready(&self) -> PreparedInjection {
+    fn prepared_injection(&self) -> PreparedInjection {
         let scenario = &self.world.scenario;
         let alarm = arn(ALARM);
         let datapoints = scenario.failover.metric.then(|| {
@@ -123,14 +123,14 @@ impl SimulatedAlarmDrill {
                 (distribution_step(&arn(DISTRIBUTION), before, set), None)
             }
             DrillKind::Database => {
-                let facts = self.world.database().clone();
-                let writer = facts.writer().unwrap_or_default().to_owned();
+                let state = self.world.database().clone();
+                let writer = state.writer().unwrap_or_default().to_owned();
                 let step = if scenario.failover.restore_writer {
                     writer_step(&arn(CLUSTER), &writer)
                 } else {
                     whole_step(&arn(CLUSTER), true)
                 };
-                (step, Some(facts))
+                (step, Some(state))
             }
         };
         let age = if scenario.failover.metric { MAX_EVENT_AGE } else { 0 };
@@ -155,11 +155,11 @@ impl SimulatedAlarmDrill {
         if self.world.is_blind() {
             return Readiness::Unknown("simulated".to_owned());
         }
-        Readiness::Ready(Box::new(self.ready()))
+        Readiness::Ready(Box::new(self.prepared_injection()))
     }
 
     /// The alarm and its history, which may lag.
-    fn watched(&self) -> AlarmHistory {
+    fn alarm_history(&self) -> AlarmHistory {
         if self.world.is_blind() {
             self.world.note_fault(FaultKind::AwsReadFails);
             return AlarmHistory::default();
@@ -173,35 +173,35 @@ impl SimulatedAlarmDrill {
     }
 
     /// The undo step of the resource, and whether the resource failed over; unknown if it cannot be read.
-    fn looked(&self, run: &Run, step: &UndoStep) -> (StepObservation, Tristate) {
+    fn look_at_resource(&self, run: &Run, step: &UndoStep) -> (StepObservation, Tristate) {
         if self.world.is_blind() {
             self.world.note_fault(FaultKind::AwsReadFails);
             return (StepObservation::Unknown, Tristate::Unknown);
         }
         match self.world.scenario.kind {
             DrillKind::Instance | DrillKind::Cdn => {
-                let facts = self.world.distribution();
+                let state = self.world.distribution();
                 let Moved { before, set } = &*self.moved;
                 let open = AlarmHistory::window_over(run, self.clock.now()) == StepObservation::Busy;
-                let undone = match facts.undone(before, set) {
+                let undone = match state.undone(before, set) {
                     StepObservation::Open if open => StepObservation::Busy,
                     other => other,
                 };
-                (undone, facts.failed_over(set))
+                (undone, state.failed_over(set))
             }
             DrillKind::Database => {
-                let facts = self.world.database();
+                let state = self.world.database();
                 let began = run.injection_began();
                 let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
                 let failed_over = match (before, began) {
-                    (Some(before), Some(began)) => facts.failed_over(before, true, began),
+                    (Some(before), Some(began)) => state.failed_over(before, true, began),
                     _ => Tristate::Unknown,
                 };
                 let cool_down = self.world.scenario.failover.cool_down;
                 let undone = if step.awaited {
-                    facts.is_whole(true)
+                    state.is_whole(true)
                 } else {
-                    facts.writer_restored(&step.before, cool_down, self.clock.now())
+                    state.writer_restored(&step.before, cool_down, self.clock.now())
                 };
                 (undone, failed_over)
             }
@@ -252,21 +252,21 @@ impl Drill for SimulatedAlarmDrill {
             let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();
-            let watched = self.watched();
-            (seen.in_place, seen.in_place_at) = watched.in_place(run);
-            seen.foreign_alarm = watched.foreign_alarm(run, now);
+            let alarm = self.alarm_history();
+            (seen.in_place, seen.in_place_at) = alarm.in_place(run);
+            seen.foreign_alarm = alarm.foreign_alarm(run, now);
             if let [trigger, resource] = &run.undo[..] {
                 let set_back =
-                    if trigger.awaited { AlarmHistory::window_over(run, now) } else { watched.set_back(run) };
-                let (undone, failed_over) = self.looked(run, resource);
+                    if trigger.awaited { AlarmHistory::window_over(run, now) } else { alarm.set_back(run) };
+                let (undone, failed_over) = self.look_at_resource(run, resource);
                 seen.undone = vec![set_back, undone];
                 seen.failed_over = failed_over;
             }
             // A yes counts from the moment of the answer, a no from the moment of the question.
-            let not = seen.failed_over == Tristate::No || seen.in_place == Tristate::No;
-            seen.looked = Some(if not { asked } else { now });
-            let well = self.world.is_primary_healthy();
-            seen.primary = if self.world.is_blind() { Tristate::Unknown } else { well.into() };
+            let is_no = seen.failed_over == Tristate::No || seen.in_place == Tristate::No;
+            seen.looked = Some(if is_no { asked } else { now });
+            let healthy = self.world.is_primary_healthy();
+            seen.primary = if self.world.is_blind() { Tristate::Unknown } else { healthy.into() };
         }
         (seen, Vec::new())
     }
@@ -280,7 +280,7 @@ impl Drill for SimulatedAlarmDrill {
         self.clock.latency().await;
         // The adapters look again right before the call.
         let pending = if step.service == "cloudwatch" {
-            if self.watched().set_back(run) != StepObservation::Open {
+            if self.alarm_history().set_back(run) != StepObservation::Open {
                 return not_executed("NotOurs", true);
             }
             Pending::SetAlarmState {
@@ -289,7 +289,7 @@ impl Drill for SimulatedAlarmDrill {
             }
         } else {
             let version = self.world.cloud.borrow().version;
-            if self.looked(run, step).0 != StepObservation::Open {
+            if self.look_at_resource(run, step).0 != StepObservation::Open {
                 return not_executed("NotNow", true);
             }
             self.world.note_undo(&self.by);

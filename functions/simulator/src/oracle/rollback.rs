@@ -14,9 +14,9 @@ use crate::{
 const SLOW: u64 = 4_500;
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
-    let told = history.log.iter().any(|logged| logged.what == Event::Paged);
-    let could_be_told = history.occurrences.times(FaultKind::PageFails) == 0;
-    if run.outcome == Some(Outcome::RollbackFailed) && !told && could_be_told {
+    let notified = history.log.iter().any(|logged| logged.what == Event::Paged);
+    let pages_arrive = history.occurrences.times(FaultKind::PageFails) == 0;
+    if run.outcome == Some(Outcome::RollbackFailed) && !notified && pages_arrive {
         return Err("the rollback failed, and no operator was notified".to_owned());
     }
     rollback_failed_for_a_reason(history, run)?;
@@ -64,13 +64,13 @@ fn rollback_did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(
     .iter()
     .any(|fault| history.occurrences.times(*fault) > 0)
         || slow.any(|at| at.plus_millis(SLOW) >= began && *at <= until);
-    let taken_up = history.log.iter().any(|logged| matches!(logged.what, Event::LeaseTaken { .. }));
-    if !away_for_long || hindered || taken_up || !is_ours || history.scenario.working_time < 300_000 {
+    let lease_taken = history.log.iter().any(|logged| matches!(logged.what, Event::LeaseTaken { .. }));
+    if !away_for_long || hindered || lease_taken || !is_ours || history.scenario.working_time < 300_000 {
         return Ok(());
     }
-    let asked = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
-    let needless = run.undo.iter().all(|step| step.progress.attempts == 0);
-    if needless || history.log.iter().any(asked) {
+    let undo_sent = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
+    let no_step_needed = run.undo.iter().all(|step| step.progress.attempts == 0);
+    if no_step_needed || history.log.iter().any(undo_sent) {
         return Ok(());
     }
     Err(format!("the rollback began at {began}, and waited for the store"))

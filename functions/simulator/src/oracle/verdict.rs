@@ -95,7 +95,7 @@ fn agrees(
         DrillKind::Instance | DrillKind::Cdn => TOLERANCE + slow,
     };
     let unseen = if calm { MAX_UNSEEN_IN_CALM } else { MAX_UNSEEN };
-    let true_enough = match verdict {
+    let agrees = match verdict {
         Verdict::Skipped => return Err("an injecting call was sent".to_owned()),
         Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered if !in_place => {
             return Err("the failure was never in place".to_owned());
@@ -113,7 +113,7 @@ fn agrees(
         Verdict::NotRecovered => took.is_none_or(|took| took + late >= GIVE_UP_AFTER),
         Verdict::NotInjected | Verdict::Stopped | Verdict::Inconclusive => true,
     };
-    if !true_enough {
+    if !agrees {
         return Err(format!("users were served again after {took:?} ms"));
     }
     measured(history, run, again.map(|(_, again)| again))
@@ -129,7 +129,7 @@ fn is_past_its_deadline(run: &Run) -> bool {
 /// Whether there may have been a reason to stop the run: a command, a gate, a stop condition or an incident.
 fn has_reason_to_stop(history: &History) -> bool {
     let scenario = &history.scenario;
-    let said = history.log.iter().any(|logged| {
+    let commanded = history.log.iter().any(|logged| {
         matches!(
             logged.what,
             Event::StopRequested | Event::ConditionTripped | Event::Switched { engaged: true, .. }
@@ -144,7 +144,7 @@ fn has_reason_to_stop(history: &History) -> bool {
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run that works through an alarm; and a gate that cannot be read counts as closed.
     let incident = scenario.kind != DrillKind::Instance && scenario.primary_unhealthy.is_some();
-    said || gate || incident || scenario.fault_rate > 0 || scenario.fault.is_some()
+    commanded || gate || incident || scenario.fault_rate > 0 || scenario.fault.is_some()
 }
 
 /// When the injecting call that counts was sent. Calls before the last one are proven to have had no effect: no other
