@@ -1,4 +1,5 @@
-//! Scenario: the circumstances of one history, drawn from one seed. The order of the draws is part of what a seed means.
+//! Scenario: the circumstances of one history, drawn from one seed. A seed means the same only while the draws keep their
+//! order.
 
 use fastrand::Rng;
 use firedrill_core::kind::DrillKind;
