@@ -29,11 +29,11 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
         ],
         &["cloudwatch:ListAlarmMuteRules", "cloudwatch:ListTagsForResource", "sns:ListSubscriptionsByTopic"],
     ),
-    ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "functions", "route53", "sns"], &[]),
+    ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "lambda_api", "route53", "sns"], &[]),
     // It never injects a failover, and an instance has no writer to restore.
     (
         "drill-db",
-        &["cloudwatch", "dynamodb", "functions", "rds", "route53", "sns"],
+        &["cloudwatch", "dynamodb", "lambda_api", "rds", "route53", "sns"],
         &["rds:RebootDBInstance"],
     ),
     // It never prepares a run, and so follows no wiring and resolves no targets.
@@ -56,12 +56,12 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
     ),
     (
         "failover-cdn",
-        &["cloudfront", "dynamodb/alarm", "dynamodb/read", "sns"],
+        &["cloudfront", "dynamodb/journal", "dynamodb/read", "sns"],
         &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
     ),
     (
         "failover-db",
-        &["dynamodb/alarm", "dynamodb/read", "rds", "sns"],
+        &["dynamodb/journal", "dynamodb/read", "rds", "sns"],
         &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
     ),
 ];
