@@ -1,5 +1,5 @@
-//! Deliberate faults. Each is a patch, applied to a copy of `core` and `world` and built there; the
-//! simulation must find it. Nothing of them is in the shipped code.
+//! Mutations: deliberate faults of the core and the simulator. Each is a patch that is applied to a copy of both and
+//! built there; the simulation must find it. The shipped code contains none of them.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// A deliberate fault: its patch, in which drill's histories it shows, and what the oracle must say of it.
+/// A deliberate fault: its patch, the test of the drill kind that finds it, and what the oracle's message contains.
 struct Mutation {
     name: &'static str,
     drill: &'static str,
@@ -23,48 +23,48 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
     mutation("no-condition-on-the-save", "instance", "finished 2 times"),
-    mutation("takeover-at-once", "instance", "all was calm for long"),
-    mutation("takeover-by-the-holders-clock", "instance", "all was calm for long"),
-    mutation("undo-after-half-the-lease", "instance", "and the run was another's"),
+    mutation("takeover-at-once", "instance", "no fault occurred for long"),
+    mutation("takeover-by-the-holders-clock", "instance", "no fault occurred for long"),
+    mutation("undo-after-half-the-lease", "instance", "and another held the lease"),
     mutation("calls-of-a-dead-holder-forgotten", "database", "after the run was finished"),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
     mutation("two-take-one-change", "database", "failed over twice for the alarm's change"),
     mutation("watchdog-injects", "instance", "injected, and had not begun the run"),
     // What keeps a run from injecting.
     mutation("late-delivery-accepted", "instance", "injected although a gate was closed"),
-    mutation("kill-switch-read-only-once", "cdn", "injected although it was to stop, or a kill switch"),
-    mutation("unreadable-switch-not-engaged", "instance", "though it was to stop"),
-    mutation("stale-heartbeat-accepted", "instance", "injected although the watchdog was away"),
-    mutation("blast-radius-ignored", "instance", "instances are not"),
-    // What is seen.
+    mutation("kill-switch-read-only-once", "cdn", "injected although it had to stop, or a kill switch"),
+    mutation("unreadable-switch-not-engaged", "instance", "though it had to stop"),
+    mutation("stale-heartbeat-accepted", "instance", "injected although the watchdog was absent"),
+    mutation("blast-radius-ignored", "instance", "and the blast radius allows"),
+    // What is observed.
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
     mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
-    // The way back.
-    mutation("stop-ignored", "instance", "though it was to stop"),
+    // Rollback.
+    mutation("stop-ignored", "instance", "though it had to stop"),
     mutation("rollback-skipped-after-a-stop", "instance", "finished, and the targets are down"),
     mutation("rollback-waits-for-the-store", "instance", "and waited for the store"),
-    mutation("rollback-held-by-the-kill-switch", "instance", "what moves no traffic was not taken back"),
+    mutation("rollback-held-by-the-kill-switch", "instance", "a step that moves no traffic was not undone"),
     mutation("no-settling-after-an-unknown-call", "instance", "finished, and the targets are down"),
-    mutation("drift-overwritten", "cdn", "what somebody else had set was overwritten"),
-    mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the ill primary"),
+    mutation("drift-overwritten", "cdn", "an operator's change was overwritten"),
+    mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the unhealthy primary"),
     mutation("real-alarm-ignored", "cdn", "past a real alarm"),
     mutation("alarm-left-forced", "cdn", "the alarm is still forced"),
     mutation("finished-before-it-is-well", "database", "and users were not served"),
     // The automation behind the trigger.
     mutation("old-alarm-event-accepted", "cdn", "was acted on at"),
-    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that had turned back"),
+    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back"),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
 ];
 
-/// Seeds that are played for each until one shows it: most show at once, the rarest in one of some ten thousands.
+/// How many seeds are played for each, until one shows it: most show at once, the rarest in one of 10,000 histories.
 const HISTORIES: [&str; 4] = ["400", "2000", "20000", "100000"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Makes `to` what `from` is. What is the same already is not written again, so that it is not built again.
+/// Makes `to` a copy of `from`. Equal files are not written again, so that cargo does not build them again.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(to).unwrap() {
@@ -90,7 +90,7 @@ fn write(to: &Path, what: &[u8]) {
     }
 }
 
-/// A workspace of the two crates alone, with the versions of the whole one.
+/// A workspace of these two crates alone, with the locked versions of the whole one.
 fn fresh_copy(at: &Path) {
     for member in ["functions/core", "functions/simulator"] {
         copy(&root().join(member), &at.join(member));
@@ -122,7 +122,7 @@ fn apply(patch: &str, at: &Path) {
     }
 }
 
-/// The first line that says it, and the seed before it.
+/// The first line that contains `says`, and the seed before it.
 fn caught(said: &str, says: &str) -> Option<(u64, String)> {
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
     let at = lines.iter().position(|line| line.contains(says))?;

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, env, sync::Mutex};
 
+use firedrill_core::kind::DrillKind;
 use firedrill_local::{
     binaries::{self, Binaries},
     clock,
     shared_fixture::SharedFixture,
-    stack::Drill,
+    stack::{LocalDrill, caller_key},
     sweep::{self, By, Fault, Lane, Point, Ran, Source},
 };
 
@@ -29,7 +30,7 @@ fn with(test: impl AsyncFnOnce(&Fixture)) {
 async fn look() -> Fixture {
     let functions = binaries::build().await.unwrap();
     let lanes = sweep::lanes(LANES, &functions).await.unwrap();
-    let (lanes, found) = sweep::find(lanes, sweep::sources(&Drill::ALL)).await.unwrap();
+    let (lanes, found) = sweep::find(lanes, sweep::sources(&DrillKind::ALL)).await.unwrap();
     Fixture { found, homes: Mutex::new(Some((lanes, functions))) }
 }
 
@@ -63,26 +64,18 @@ fn no_call_that_changes_something_is_left_out() {
     with(async |fixture| {
         let points = points(fixture);
         for (source, ran) in fixture.found.iter().filter(|(source, _)| !source.watchdog) {
-            let function = match source.drill {
-                Drill::Instance => "LOCALFIREDRILLDRILLINSTANCE",
-                Drill::Cdn => "LOCALFIREDRILLDRILLCDN",
-                Drill::Database => "LOCALFIREDRILLDRILLDB",
-            };
+            let function = caller_key(source.drill.row().package);
+            let local = LocalDrill::of(source.drill);
             let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
             for call in &ran.calls {
-                if call.caller.as_deref() == Some(function) && call.mutating {
+                if call.caller.as_ref() == Some(&function) && call.mutating {
                     *counts.entry((&call.service, &call.action)).or_default() += 1;
                 }
             }
-            let injecting = if source.drill == Drill::Instance { "StopInstances" } else { "SetAlarmState" };
-            let undoing = match source.drill {
-                Drill::Instance => ("ec2", "StartInstances"),
-                Drill::Cdn => ("cloudfront", "UpdateDistribution"),
-                Drill::Database => ("rds", "FailoverDBCluster"),
-            };
             let begins = ("dynamodb", "TransactWriteItems");
-            assert!(counts.keys().any(|(_, action)| *action == injecting), "{counts:?}");
-            assert!(counts.contains_key(&undoing) && counts.contains_key(&begins), "{counts:?}");
+            for call in [local.injecting_call, local.moving_call, begins] {
+                assert!(counts.contains_key(&call), "{call:?}: {counts:?}");
+            }
             for ((service, action), times) in counts {
                 for (number, fault) in (1..=times).flat_map(|number| Fault::ALL.map(|fault| (number, fault)))
                 {
@@ -96,9 +89,11 @@ fn no_call_that_changes_something_is_left_out() {
                 }
             }
         }
-        for (drill, by) in
-            [(Drill::Cdn, By::Failover), (Drill::Instance, By::Watchdog), (Drill::Cdn, By::Watchdog)]
-        {
+        for (drill, by) in [
+            (DrillKind::Cdn, By::Failover),
+            (DrillKind::Instance, By::Watchdog),
+            (DrillKind::Cdn, By::Watchdog),
+        ] {
             assert!(
                 points.iter().any(|point| (point.drill, point.which.by) == (drill, by)),
                 "{drill:?} {by:?}"

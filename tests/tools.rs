@@ -8,10 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use firedrill_local::{
-    DemoStack, binaries,
-    stack::{Drill, StackOptions},
-};
+use firedrill_core::kind::DrillKind;
+use firedrill_local::{DemoStack, binaries, stack::StackOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -90,7 +88,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
     let log = std::fs::File::create(stack.aws.folder().join("logs/watch.log"))?;
     watch.stdout(log.try_clone()?).stderr(log).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
     watch.envs(stack.aws.environment());
-    watch.envs(stack.drill_variables(Drill::Instance).await?);
+    watch.envs(stack.drill_variables(DrillKind::Instance).await?);
     let mut watch = Watch(watch.spawn()?);
     while TcpStream::connect(("127.0.0.1", port.parse()?)).is_err() {
         if watch.0.try_wait()?.is_some() {

@@ -1,7 +1,10 @@
 //! Real alarms: the failover functions act on them without any drill.
 
-use firedrill_core::failover::{AlarmState, Done, JournalEntry};
-use firedrill_local::{DemoStack, emulator::Message, stack::Drill};
+use firedrill_core::{
+    failover::{AlarmState, Done, JournalEntry},
+    kind::DrillKind,
+};
+use firedrill_local::{DemoStack, emulator::Message};
 use serde_json::{Value, json};
 
 use crate::fixture::{OperatorApi, until, with_stack};
@@ -28,7 +31,7 @@ fn users_are_never_left_on_a_failed_primary_nor_moved_back_without_an_operator()
         |_| {},
         async |stack| {
             let operator = OperatorApi::of(&stack.aws);
-            for drill in [Drill::Cdn, Drill::Database] {
+            for drill in [DrillKind::Cdn, DrillKind::Database] {
                 stack.alarm_is(drill, "OK").await.unwrap();
             }
             let cluster = async || stack.aws.databases().await.unwrap().clusters.remove(0);

@@ -1,9 +1,10 @@
-//! What is sent, and how it is read.
+//! Events: every file of `events/` is read as what it is, and the schema matches the types.
 
 use std::fs;
 
 use firedrill_core::{
     Request,
+    kind::DrillKind,
     request::{Delivery, Mode, StopWhat, parse},
     run::Caller,
 };
@@ -46,12 +47,10 @@ fn every_event_is_read_as_what_it_is() {
             panic!("{name}: {:?}", parse(&event));
         };
         assert_eq!((request.caller(), request.execute, request.mode), (caller, execute, mode), "{name}");
-        let kind = match name.split_once('-').unwrap().0 {
-            "instance" => "instances",
-            "cdn" => "distribution",
-            _ => "database",
-        };
-        assert!(!event["target"][kind].is_null(), "{name} is not what the function of its name drills");
+        let kind = DrillKind::of(&request.target);
+        assert_eq!(name.split('-').next(), Some(kind.row().name), "{name} is not what its function drills");
+        assert_eq!(request.dependency.as_str(), kind.row().dependency, "{name}");
+        assert!(kind.row().modes.contains(&mode), "{name}");
     }
     for (name, expected) in [
         ("get", Delivery::Get("staging/bookstore/instance-blue/2026-12-01T10:00:00.000Z".to_owned())),
@@ -68,7 +67,7 @@ fn every_event_is_read_as_what_it_is() {
     assert_eq!(stops("stop-application"), StopWhat::Application("bookstore".to_owned()));
     let Ok(Delivery::KillSwitch(order)) = parse(&event("kill-switch")) else { panic!("kill-switch") };
     assert!(order.engage && order.switch.until.is_some());
-    // What a tick of the watchdog is sent says nothing.
+    // The watchdog's schedule sends an empty document.
     assert_eq!(event("watchdog"), serde_json::json!({}));
     assert!(matches!(parse(&event("release")), Ok(Delivery::Release(release)) if !release.fail_back));
 }

@@ -1,4 +1,4 @@
-//! The repository against itself: schema, events, templates, layout, words.
+//! Consistency checks of the repository: schema, events, templates, roles, layout, words.
 
 mod build;
 mod events;
@@ -49,12 +49,6 @@ fn files() -> Vec<PathBuf> {
 fn event(name: &str) -> Value {
     let text = read(format!("events/{name}.json"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("events/{name}.json: {error}"))
-}
-
-/// `drill-instance` as the template has it: `DrillInstance`.
-fn logical(package: &str) -> String {
-    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    package.split('-').map(capital).collect()
 }
 
 /// One resource of the template, without comments.

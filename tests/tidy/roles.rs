@@ -1,13 +1,15 @@
-//! What each function may do.
+//! Roles: each function may call what its adapters call, and nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
+use firedrill_core::{kind::DrillKind, request::Mode};
+use firedrill_local::stack::logical_id;
 use regex_lite::Regex;
 
-use crate::{files, logical, read, resource};
+use crate::{files, read, resource};
 
 /// Each function's package, the adapters it is built with, and what it never asks of them. Adapters that
 /// combine others name no action of their own.
@@ -27,11 +29,11 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
         ],
         &["cloudwatch:ListAlarmMuteRules", "cloudwatch:ListTagsForResource", "sns:ListSubscriptionsByTopic"],
     ),
-    ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "functions", "route53", "sns"], &[]),
+    ("drill-cdn", &["cloudfront", "cloudwatch", "dynamodb", "lambda_api", "route53", "sns"], &[]),
     // It never injects a failover, and an instance has no writer to restore.
     (
         "drill-db",
-        &["cloudwatch", "dynamodb", "functions", "rds", "route53", "sns"],
+        &["cloudwatch", "dynamodb", "lambda_api", "rds", "route53", "sns"],
         &["rds:RebootDBInstance"],
     ),
     // It never prepares a run, and so follows no wiring and resolves no targets.
@@ -54,12 +56,12 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
     ),
     (
         "failover-cdn",
-        &["cloudfront", "dynamodb/alarm", "dynamodb/read", "sns"],
+        &["cloudfront", "dynamodb/journal", "dynamodb/read", "sns"],
         &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
     ),
     (
         "failover-db",
-        &["dynamodb/alarm", "dynamodb/read", "rds", "sns"],
+        &["dynamodb/journal", "dynamodb/read", "rds", "sns"],
         &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
     ),
 ];
@@ -93,7 +95,7 @@ fn no_permission_is_a_wildcard_without_a_reason() {
 fn each_role_grants_what_its_adapters_call_and_nothing_else() {
     let quoted = Regex::new(r#""([a-z0-9]+:[A-Z]\w+)""#).unwrap();
     let named = Regex::new(r"\b[a-z0-9]+:[A-Z]\w+").unwrap();
-    // What every function needs of the platform, and a condition on a grant.
+    // What every function needs of the platform, and condition keys, which are no actions.
     let given = ["sts:AssumeRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
     let conditions = ["aws:ResourceTag", "kms:GrantIsForAWSResource"];
     let template = read("infra/template.yaml");
@@ -120,16 +122,16 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
         for action in never {
             assert!(called.remove(*action), "{package} never calls {action}, and neither does an adapter");
         }
-        let role = resource(&template, &format!("{}Role", logical(package)));
+        let role = resource(&template, &format!("{}Role", logical_id(package)));
         let mut granted: BTreeSet<String> =
             named.find_iter(&role).map(|found| found.as_str().to_owned()).collect();
         for action in given {
-            // A tick that failed is made good by the next one.
+            // The next tick makes a failed one good: it needs no dead-letter queue.
             let needed = package != "watchdog" || action != "sqs:SendMessage";
             assert_eq!(granted.remove(action), needed, "{package}: {action}");
         }
         if package == "watchdog" {
-            // No call of ours: EC2 asks for it in the name of whoever starts an instance.
+            // No call of ours: EC2 makes it in the name of the caller that starts an instance with encrypted volumes.
             assert!(granted.remove("kms:CreateGrant"), "it could not start what the drill could");
         }
         granted.retain(|action| !conditions.contains(&action.as_str()));
@@ -148,13 +150,15 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
 fn only_drills_can_cause_a_failure_and_only_what_is_tagged_is_moved() {
     let template = read("infra/template.yaml");
     for (package, ..) in ROLES {
-        let role = resource(&template, &format!("{}Role", logical(package)));
+        let role = resource(&template, &format!("{}Role", logical_id(package)));
+        let drill = DrillKind::ALL.into_iter().find(|kind| kind.row().package == package);
+        let injects_by = |mode| drill.is_some_and(|kind| kind.row().modes.contains(&mode));
         // IAM cannot tell setting an alarm back from forcing it: the watchdog is built without what forces it.
         let sets = role.contains("cloudwatch:SetAlarmState");
-        assert_eq!(sets, matches!(package, "drill-cdn" | "drill-db" | "watchdog"), "{package}");
+        assert_eq!(sets, injects_by(Mode::Alarm) || package == "watchdog", "{package}");
         let publishes = role.contains("cloudwatch:PutMetricData");
-        assert_eq!(publishes, matches!(package, "drill-cdn" | "drill-db"), "{package}");
-        assert_eq!(role.contains("ec2:StopInstances"), package == "drill-instance", "{package}");
+        assert_eq!(publishes, injects_by(Mode::Metric), "{package}");
+        assert_eq!(role.contains("ec2:StopInstances"), injects_by(Mode::Stop), "{package}");
         for statement in role.split("- Sid: ").skip(1) {
             let moves = [
                 "ec2:StopInstances",

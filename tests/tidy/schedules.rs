@@ -1,8 +1,11 @@
-//! What is scheduled is what the events show.
+//! Schedules: the inputs in `infra/drills.yaml` are what `events/` shows.
 
 use std::collections::BTreeSet;
 
-use firedrill_core::request::{Delivery, parse};
+use firedrill_core::{
+    kind::DrillKind,
+    request::{Delivery, Mode, parse},
+};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -32,8 +35,8 @@ fn inputs() -> Vec<String> {
     found
 }
 
-/// One of these inputs as it is delivered: every placeholder filled in, from the parameters' defaults where
-/// there are any, else as in the event.
+/// One of these inputs as it is delivered: each placeholder is replaced by the parameter's default, or by the event's
+/// value where the parameter has none.
 fn delivered(input: &str, event: &Value, mode: &str) -> Value {
     let template = read("infra/drills.yaml");
     let line = |begin: &str| {
@@ -81,14 +84,15 @@ fn delivered(input: &str, event: &Value, mode: &str) -> Value {
 #[test]
 fn what_is_scheduled_is_a_request_and_the_events_show_it_as_it_is_delivered() {
     let inputs = inputs();
-    assert_eq!(inputs.len(), 6, "an input without its events");
-    let events =
-        ["instance", "cdn", "db"].map(|kind| ["schedule", "rule"].map(|way| format!("{kind}-{way}")));
-    for (input, name) in inputs.iter().zip(events.as_flattened()) {
+    let events = DrillKind::ALL.map(|kind| ["schedule", "rule"].map(|way| (kind, format!("{kind}-{way}"))));
+    assert_eq!(inputs.len(), events.as_flattened().len(), "an input without its events");
+    for (input, (kind, name)) in inputs.iter().zip(events.as_flattened()) {
         let event = event(name);
         let mode = event["mode"].as_str().unwrap();
         assert_eq!(delivered(input, &event, mode), event, "drills.yaml (left), events/{name}.json (right)");
-        if input.contains("${Metric}") {
+        let by_metric = kind.row().modes.contains(&Mode::Metric);
+        assert_eq!(input.contains("${Metric}"), by_metric, "{name}: can it inject in mode metric?");
+        if by_metric {
             let parsed = parse(&delivered(input, &event, "metric"));
             let Ok(Delivery::Start(request)) = parsed else { panic!("{name} in mode metric: {parsed:?}") };
             assert!(request.target.alarm().is_some_and(|alarm| alarm.metric.is_some()), "{name}");

@@ -1,10 +1,11 @@
-//! Whether the stack fits together, and every kind of function is whole.
+//! Completeness: the stack's numbers agree, and every kind of drill and failover function has all of its parts.
 
 use std::collections::BTreeSet;
 
-use firedrill_core::timing::Timing;
+use firedrill_core::{kind::DrillKind, timing::Timing};
+use firedrill_local::stack::logical_id;
 
-use crate::{files, logical, read, resource, roles::ROLES, root};
+use crate::{files, read, resource, roles::ROLES, root};
 
 #[test]
 fn what_the_template_leaves_as_it_is_fits_together() {
@@ -33,7 +34,7 @@ fn what_the_template_leaves_as_it_is_fits_together() {
     assert!(failover_ms <= timing.settle_ms);
     let watchdog = Timing { function_timeout_ms: default("WatchdogTimeoutSeconds") * 1_000, ..timing };
     assert_eq!(watchdog.checked(), Ok(watchdog));
-    // Within one tick it has to be able to see that a holder is gone, and to go on.
+    // Within one tick it has to be able to see that a lease's holder is gone, and to continue the run.
     assert!(watchdog.takeover().as_secs() * 2 < default("WatchdogTimeoutSeconds"));
     assert!(timing.heartbeat_fresh_ms >= 3 * 60_000, "a late tick would keep drills from running");
 }
@@ -51,8 +52,9 @@ fn packages() -> BTreeSet<String> {
 fn every_kind_of_drill_and_failover_is_whole() {
     let (template, drills) = (read("infra/template.yaml"), read("infra/drills.yaml"));
     let (workspace, adapters) = (read("Cargo.toml"), read("functions/aws/Cargo.toml"));
-    let kinds = ROLES.iter().map(|(package, ..)| *package).filter(|package| *package != "watchdog");
-    let known: BTreeSet<String> = kinds.map(str::to_owned).collect();
+    let rows = DrillKind::ALL.into_iter().map(DrillKind::row);
+    let of_rows = rows.flat_map(|row| [Some(row.package), row.failover_package]).flatten();
+    let known: BTreeSet<String> = of_rows.map(str::to_owned).collect();
     let mut missing = Vec::new();
     let mut lacks = |package: &str, is_there: bool, what: String| {
         if !is_there {
@@ -60,11 +62,14 @@ fn every_kind_of_drill_and_failover_is_whole() {
         }
     };
     for package in packages().union(&known) {
-        let name = logical(package);
+        let name = logical_id(package);
         let is_drill = package.starts_with("drill-");
-        let kind = package.strip_prefix("drill-").unwrap_or(package);
+        let drill = DrillKind::ALL.into_iter().find(|kind| kind.row().package == package);
+        let kind = drill.map_or(package.as_str(), |drill| drill.row().name);
         let has = |path: String| root().join(path).is_file();
-        lacks(package, known.contains(package), "its adapters (ROLES in tests/tidy/roles.rs)".to_owned());
+        lacks(package, known.contains(package), "its row (functions/core/src/kind.rs)".to_owned());
+        let has_role = ROLES.iter().any(|(of, ..)| of == package);
+        lacks(package, has_role, "its adapters (ROLES in tests/tidy/roles.rs)".to_owned());
         for file in ["Cargo.toml", "src/main.rs"] {
             lacks(package, has(format!("functions/{package}/{file}")), format!("functions/{package}/{file}"));
         }
@@ -118,15 +123,15 @@ fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
         .filter_map(|(name, _)| name.trim().strip_suffix(':'))
         .collect();
     assert_eq!(alarms.len(), 5, "{alarms:?}");
-    let told = "[!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]]\n";
+    let topics = "[!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]]\n";
     for name in alarms {
         let alarm = resource(&template, name);
-        assert!(alarm.contains(&format!("AlarmActions: {told}")), "{name}: {alarm}");
-        // A message in the dead-letter queue is over only when somebody has looked at it.
-        let ends = name == "DeadLetterAlarm" || alarm.contains(&format!("OKActions: {told}"));
+        assert!(alarm.contains(&format!("AlarmActions: {topics}")), "{name}: {alarm}");
+        // A message stays in the dead-letter queue until an operator has looked at it: that alarm needs no end.
+        let ends = name == "DeadLetterAlarm" || alarm.contains(&format!("OKActions: {topics}"));
         assert!(ends, "{name} never says that it is over: {alarm}");
     }
-    // CloudWatch may publish there: neither a key nor a policy keeps it out.
+    // CloudWatch may publish there: no KMS key stands in its way, and the topic's policy allows it.
     let topic = resource(&template, "PagesTopic");
     assert!(!topic.is_empty() && !topic.contains("KmsMasterKeyId"), "{topic}");
     let policy = resource(&template, "AlarmsMayPage");
@@ -143,7 +148,7 @@ fn the_watchdogs_alarms_ask_for_what_it_publishes_and_for_no_lowest_count() {
         ("WatchdogSilentAlarm", "heartbeats", &["Statistic: Sum", "EvaluationPeriods: 3"][..]),
         ("RollbackFailedAlarm", "rollbackFailedRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
         ("HeldRunsAlarm", "heldRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
-        // The numbers that the core's test of this alarm counts with.
+        // The numbers with which the core's test of this alarm counts.
         (
             "AbandonedRunsAlarm",
             "abandonedRuns",

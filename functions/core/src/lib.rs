@@ -19,6 +19,7 @@ pub mod gate;
 mod identity;
 pub mod instance;
 pub mod kill_switch;
+pub mod kind;
 pub mod lease;
 mod observation;
 pub mod plan;

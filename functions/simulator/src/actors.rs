@@ -1,5 +1,5 @@
-//! Who acts in a history: the drill's function, the watchdog, people, and the function that fails over. Each
-//! invocation runs the core's own code, and may be killed at any moment.
+//! Actors of a history: the drill function, the watchdog, operators and the failover function. Each
+//! invocation runs the core's own code and may be killed at any moment.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -7,6 +7,7 @@ use firedrill_core::{
     Request,
     dispatch::{DispatchError, Invocation, dispatch_delivery},
     gate::Policy,
+    kind::DrillKind,
     ports::Inject,
     request::Delivery,
     run::OwnerId,
@@ -18,13 +19,12 @@ use crate::{
     clock::SimulatedClock,
     event::Event,
     event_queue::Due,
-    executor::{Happenings, Task, Timers},
+    executor::{EventSource, Task, Timers},
     failover::{FUNCTION_TIMEOUT, Pending, SimulatedAlarmDrill, function},
     fault_kind::FaultKind,
     instance_drill::SimulatedInstanceDrill,
-    operators::OperatorOrder,
+    operators::PlannedCommand,
     requests::TIMING,
-    scenario::Kind,
     store::SimulatedStore,
     world::World,
 };
@@ -34,11 +34,11 @@ const LIFETIME: u64 = 900_000;
 /// The longest a tick lives, and how long it works.
 const TICK_LIFETIME: u64 = 300_000;
 const TICK_WORKS_FOR: u64 = 240_000;
-/// How often the watchdog comes.
+/// The watchdog's schedule, in milliseconds.
 const TICK_EVERY: u64 = 60_000;
-/// After this it does not come any more: what is still open waits for people.
+/// No tick is scheduled after this: what is still open waits for operators.
 const LAST_TICK: u64 = 2_600_000;
-/// So often a person repeats an order that was not answered, with such pauses.
+/// How often an operator repeats a command that was not answered, and the pause before each, in milliseconds.
 const MAX_REPEATS: u32 = 12;
 const REPEAT_AFTER: u64 = 60_000;
 
@@ -49,8 +49,8 @@ pub(crate) struct Actors {
     ticks_until: Rc<Cell<i64>>,
 }
 
-/// One invocation's own things.
-struct Cast {
+/// What one invocation owns.
+struct InvocationContext {
     clock: Rc<SimulatedClock>,
     timers: Rc<Timers>,
     owner: String,
@@ -62,8 +62,15 @@ impl Actors {
         Self { world: Rc::clone(world), request, number: 0, ticks_until: Rc::default() }
     }
 
-    /// A new invocation. It may be killed within `dies_within`, and is when its lifetime is over.
-    fn cast(&mut self, what: &str, deaths: u32, dies_within: u64, lifetime: u64, trouble: FaultKind) -> Cast {
+    /// A new invocation. It may be killed within `dies_within`, and is killed when its lifetime ends.
+    fn new_invocation(
+        &mut self,
+        what: &str,
+        deaths: u32,
+        dies_within: u64,
+        lifetime: u64,
+        fault: FaultKind,
+    ) -> InvocationContext {
         self.number += 1;
         let world = &self.world;
         let timers = Timers::beginning(world.now.get());
@@ -72,23 +79,23 @@ impl Actors {
         let life = if dies { rng.u64(1..dies_within) } else { lifetime };
         drop(rng);
         if dies {
-            world.cover(trouble);
+            world.note_fault(fault);
         }
         let clock = Rc::new(SimulatedClock::of_a_machine(world, &timers));
         let dies_at = world.now.get().saturating_add_unsigned(life);
-        Cast { clock, timers, owner: format!("{what} {}", self.number), dies_at }
+        InvocationContext { clock, timers, owner: format!("{what} {}", self.number), dies_at }
     }
 
-    fn store(&self, cast: &Cast) -> SimulatedStore {
+    fn store(&self, context: &InvocationContext) -> SimulatedStore {
         SimulatedStore {
             world: Rc::clone(&self.world),
-            clock: Rc::clone(&cast.clock),
+            clock: Rc::clone(&context.clock),
             request: Rc::clone(&self.request),
-            owner: OwnerId(cast.owner.clone()),
+            owner: OwnerId(context.owner.clone()),
         }
     }
 
-    /// An invocation of the drill function; `ended` hears what it answered.
+    /// An invocation of the drill function; `ended` is called with its answer.
     fn invoke(
         &mut self,
         what: &str,
@@ -96,46 +103,51 @@ impl Actors {
         ended: impl FnOnce(&World, Option<&DispatchError>) + 'static,
     ) -> Task {
         let deaths = self.world.scenario.deaths;
-        let cast = self.cast(what, deaths, 150_000, LIFETIME, FaultKind::InvocationDies);
+        let context = self.new_invocation(what, deaths, 150_000, LIFETIME, FaultKind::InvocationDies);
         let invocation = Invocation {
-            request_id: cast.owner.clone(),
-            owner: OwnerId(cast.owner.clone()),
-            ends_at: Duration::from_millis(self.world.scenario.works_for),
+            request_id: context.owner.clone(),
+            owner: OwnerId(context.owner.clone()),
+            ends_at: Duration::from_millis(self.world.scenario.working_time),
             timing: TIMING,
             policy: Policy {
                 production_applications: Vec::new(),
                 non_production_environments: vec!["test".to_owned()],
             },
         };
-        let (world, store, clock) = (Rc::clone(&self.world), self.store(&cast), cast.clock);
+        let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
         let request = Rc::clone(&self.request);
         let future = async move {
             let answered = match world.scenario.kind {
-                Kind::Instances => {
+                DrillKind::Instance => {
                     let drill = SimulatedInstanceDrill::new(&world, &clock, &request, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
-                Kind::Distribution | Kind::Database => {
+                DrillKind::Cdn | DrillKind::Database => {
                     let drill = SimulatedAlarmDrill::new(&world, &clock, &invocation.owner.0);
                     delivered(&clock, &store, drill, &invocation, delivery).await
                 }
             };
             ended(&world, answered.err().as_ref());
         };
-        Task { future: Box::pin(future), timers: cast.timers, dies_at: cast.dies_at, name: cast.owner }
+        Task {
+            future: Box::pin(future),
+            timers: context.timers,
+            dies_at: context.dies_at,
+            name: context.owner,
+        }
     }
 
-    /// A person says something, and says it again if there is no answer that it was heard.
-    fn record_command(&mut self, order: OperatorOrder, times: u32) -> Option<Task> {
+    /// An operator sends a command, and sends it again unless it was answered.
+    fn record_command(&mut self, order: PlannedCommand, times: u32) -> Option<Task> {
         if times > MAX_REPEATS {
             return None;
         }
-        let again = Due::OperatorOrder(order, times + 1);
-        self.world.later(REPEAT_AFTER, again.clone());
-        Some(self.invoke("person's call", order.delivery(&self.world), move |world, error| {
-            // Whoever is told that there is nothing to release looks again later, as long as it is open.
+        let again = Due::Command(order, times + 1);
+        self.world.schedule(REPEAT_AFTER, again.clone());
+        Some(self.invoke("operator's call", order.delivery(&self.world), move |world, error| {
+            // An operator who is told that there is nothing to release tries again, as long as the run is open.
             let waits = matches!(error, Some(DispatchError::NothingToRelease(_))) && !world.is_over();
-            if error.is_none() || !waits && matches!(order, OperatorOrder::Release { .. }) {
+            if error.is_none() || !waits && matches!(order, PlannedCommand::Release { .. }) {
                 world.event_queue.borrow_mut().cancel(&again);
             }
         }))
@@ -144,28 +156,28 @@ impl Actors {
     /// A tick of the watchdog.
     fn tick(&mut self) -> Task {
         let deaths = self.world.scenario.deaths;
-        let cast = self.cast("tick", deaths, TICK_LIFETIME, TICK_LIFETIME, FaultKind::TickDies);
+        let context = self.new_invocation("tick", deaths, TICK_LIFETIME, TICK_LIFETIME, FaultKind::TickDies);
         let tick = watchdog::Tick {
-            owner: OwnerId(cast.owner.clone()),
+            owner: OwnerId(context.owner.clone()),
             ends_at: Duration::from_millis(TICK_WORKS_FOR),
             timing: TIMING,
         };
         let now = self.world.now.get();
         if now < self.ticks_until.get() {
-            self.world.cover(FaultKind::TicksOverlap);
+            self.world.note_fault(FaultKind::TicksOverlap);
         }
         let until = Rc::clone(&self.ticks_until);
-        let (world, store, clock) = (Rc::clone(&self.world), self.store(&cast), cast.clock);
-        until.set(until.get().max(cast.dies_at));
+        let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
+        until.set(until.get().max(context.dies_at));
         let request = Rc::clone(&self.request);
         let future = async move {
             let _ = match world.scenario.kind {
-                Kind::Instances => {
+                DrillKind::Instance => {
                     let drill = || SimulatedInstanceDrill::new(&world, &clock, &request, &tick.owner.0);
                     let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watchdog::tick(&*clock, &store, make, &tick).await
                 }
-                Kind::Distribution | Kind::Database => {
+                DrillKind::Cdn | DrillKind::Database => {
                     let drill = || SimulatedAlarmDrill::new(&world, &clock, &tick.owner.0);
                     let make = |_: &_, _: Option<&Request>| Ok(drill());
                     watchdog::tick(&*clock, &store, make, &tick).await
@@ -173,40 +185,46 @@ impl Actors {
             };
             until.set(world.now.get());
         };
-        Task { future: Box::pin(future), timers: cast.timers, dies_at: cast.dies_at, name: cast.owner }
+        Task {
+            future: Box::pin(future),
+            timers: context.timers,
+            dies_at: context.dies_at,
+            name: context.owner,
+        }
     }
 
-    /// A minute is over: the watchdog comes, or comes late, or does not.
+    /// The watchdog's schedule fires: the tick runs now, late, or not at all.
     fn minute(&mut self) -> Option<Task> {
         let world = Rc::clone(&self.world);
         let elapsed = world.elapsed();
         let nothing_is_left = world.is_over() || (elapsed > 400_000 && world.table.borrow().heads.is_empty());
         if elapsed < LAST_TICK && !(nothing_is_left && elapsed > 400_000) {
-            world.later(TICK_EVERY, Due::Tick);
+            world.schedule(TICK_EVERY, Due::Tick);
         }
         let watchdog = &world.scenario.watchdog;
-        if world.is_within(watchdog.away) {
-            world.cover(FaultKind::WatchdogAway);
+        if world.is_within(watchdog.absent) {
+            world.note_fault(FaultKind::WatchdogAbsent);
             return None;
         }
         let throttled =
             elapsed < world.scenario.calm_at && world.rng.borrow_mut().u32(0..100) < watchdog.throttled;
         if throttled {
-            world.cover(FaultKind::TickLate);
+            world.note_fault(FaultKind::TickLate);
             let late = world.rng.borrow_mut().u64(1_000..50_000);
-            world.later(late, Due::LateTick);
+            world.schedule(late, Due::LateTick);
             return None;
         }
         Some(self.tick())
     }
 
-    /// An invocation of the failover function for a change that is delivered to it.
+    /// An invocation of the failover function for a change of the alarm.
     fn automate(&mut self, change: usize, attempt: u32) -> Task {
         let deaths = self.world.scenario.failover.function_deaths;
-        let cast = self.cast("function", deaths, 500, FUNCTION_TIMEOUT, FaultKind::FunctionDies);
+        let context =
+            self.new_invocation("function", deaths, 500, FUNCTION_TIMEOUT, FaultKind::FailoverFunctionDies);
         let future =
-            Box::pin(function(Rc::clone(&self.world), cast.clock, change, attempt, cast.owner.clone()));
-        Task { future, timers: cast.timers, dies_at: cast.dies_at, name: cast.owner }
+            Box::pin(function(Rc::clone(&self.world), context.clock, change, attempt, context.owner.clone()));
+        Task { future, timers: context.timers, dies_at: context.dies_at, name: context.owner }
     }
 }
 
@@ -220,17 +238,19 @@ async fn delivered(
     dispatch_delivery(&**clock, store, |_, _| Ok(drill), invocation, delivery).await
 }
 
-impl Happenings for Actors {
+impl EventSource for Actors {
     fn next(&self) -> i64 {
         self.world.event_queue.borrow().next()
     }
 
-    fn happen(&mut self) -> Option<Task> {
+    fn fire(&mut self) -> Option<Task> {
         let due = self.world.event_queue.borrow_mut().take()?;
         match due {
             Due::Passes => {}
             Due::Fleet(change) => self.world.change_fleet(change),
-            Due::Cloud(Pending::Deliver { change, attempt }) => return Some(self.automate(change, attempt)),
+            Due::Cloud(Pending::DeliverChange { change, attempt }) => {
+                return Some(self.automate(change, attempt));
+            }
             Due::Cloud(pending) => self.world.take_effect(pending),
             Due::Delivery => {
                 let delivery = Delivery::Start(Box::new((*self.request).clone()));
@@ -238,13 +258,13 @@ impl Happenings for Actors {
             }
             Due::Tick => return self.minute(),
             Due::LateTick => return Some(self.tick()),
-            Due::OperatorOrder(order, times) => return self.record_command(order, times),
+            Due::Command(order, times) => return self.record_command(order, times),
         }
-        self.world.follow();
+        self.world.propagate();
         None
     }
 
-    fn killed(&mut self, who: &str) {
-        self.world.log(Event::Died { who: who.to_owned() });
+    fn killed(&mut self, name: &str) {
+        self.world.log(Event::Killed { invocation: name.to_owned() });
     }
 }

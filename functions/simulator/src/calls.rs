@@ -1,4 +1,4 @@
-//! A call on its way to AWS and back, with everything that can become of it.
+//! Calls: one mutating call on its way to AWS and back, with every fault that it can meet.
 
 use std::future::pending;
 
@@ -17,28 +17,28 @@ use crate::{
 pub(crate) enum Landing {
     /// At once.
     Now,
-    /// So many milliseconds later: its sender may long have given it up.
+    /// This many milliseconds later: its sender may have stopped waiting.
     Later(u64),
 }
 
-/// AWS says that it did not do it.
+/// The answer of AWS that proves that a call had no effect; `again` says whether it may be sent again.
 pub(crate) fn not_executed(code: &str, again: bool) -> CallOutcome {
     CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
 }
 
-/// AWS does not let us.
+/// A call that AWS denies.
 pub(crate) async fn denied(
     world: &World,
     clock: &SimulatedClock,
-    trouble: FaultKind,
+    fault: FaultKind,
     code: &str,
 ) -> CallOutcome {
     clock.latency().await;
-    world.cover(trouble);
+    world.note_fault(fault);
     not_executed(code, false)
 }
 
-/// Sends one call; what its sender learns. `land` lets it take effect, or says what AWS answers instead.
+/// Sends one call; the outcome as its sender knows it. `land` lets the call take effect, or answers why it has none.
 pub(crate) async fn send(
     world: &World,
     clock: &SimulatedClock,
@@ -46,8 +46,8 @@ pub(crate) async fn send(
     may_land_late: bool,
     land: impl FnOnce(Landing) -> Result<(), CallOutcome>,
 ) -> CallOutcome {
-    let lost = |trouble| {
-        world.cover(trouble);
+    let lost = |fault| {
+        world.note_fault(fault);
         CallOutcome::Unknown { message: "simulated".to_owned() }
     };
     clock.latency().await;
@@ -71,7 +71,7 @@ pub(crate) async fn send(
         Some(FaultEffect::Unknown) | None => {}
     }
     if world.draws_fault() {
-        world.cover(FaultKind::CallThrottled);
+        world.note_fault(FaultKind::CallThrottled);
         return not_executed(throttled, true);
     }
     if world.draws_fault() {
@@ -79,12 +79,12 @@ pub(crate) async fn send(
     }
     if may_land_late && world.draws_fault() {
         let late = world.rng.borrow_mut().u64(1_000..TIMING.settle_ms);
-        // Nobody waits for an answer any more.
+        // The sender has stopped waiting for an answer.
         let _ = land(Landing::Later(late));
         return lost(FaultKind::CallLandsLate);
     }
     if world.draws_fault() {
-        // It takes effect at some time while its sender waits, or never.
+        // It takes effect at some moment while its sender waits, or never.
         let late = world.rng.borrow_mut().u64(0..2 * TIMING.call_deadline_ms);
         if may_land_late && late < TIMING.call_deadline_ms {
             let _ = land(Landing::Later(late));

@@ -1,4 +1,4 @@
-//! One invocation's view of time.
+//! Clock: one invocation's view of virtual time, with the skew and drift of its machine.
 
 use std::{cell::Cell, future::Future, rc::Rc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     world::World,
 };
 
-/// The slowest way of a call whose answer still comes within its deadline: it goes there and back.
+/// The longest one-way latency. There and back, the answer still arrives within the call's deadline.
 const SLOW: u64 = 4_500;
 
 pub(crate) struct SimulatedClock {
@@ -18,9 +18,9 @@ pub(crate) struct SimulatedClock {
     world: Rc<World>,
     began: i64,
     timers: Rc<Timers>,
-    /// How far this machine's time of day is off, in milliseconds.
+    /// The skew of this machine's wall clock, in milliseconds.
     off: i64,
-    /// And how much it gains in each second, in microseconds.
+    /// Its drift, in microseconds per second.
     drift: i64,
 }
 
@@ -33,7 +33,7 @@ impl SimulatedClock {
             if differ == 0 { (0, 0) } else { (rng.i64(-differ..=differ), rng.i64(-200..=200)) };
         drop(rng);
         if off.abs() > 500 {
-            world.cover(FaultKind::ClockIsOff);
+            world.note_fault(FaultKind::ClockSkewed);
         }
         let (now, began) = (Rc::clone(&world.now), world.now.get());
         Self { now, world: Rc::clone(world), began, timers: Rc::clone(timers), off, drift }
@@ -44,11 +44,11 @@ impl SimulatedClock {
         Sleep { timers: Rc::clone(&self.timers), now: Rc::clone(&self.now), until, is_set: false }
     }
 
-    /// A call's way to AWS or back. It may take long, and come all the same.
+    /// One way of a call, to AWS or back: normally short, at a fault up to `SLOW`.
     pub fn latency(&self) -> impl Future<Output = ()> + use<> {
         let slow = self.world.draws_fault();
         if slow {
-            self.world.cover(FaultKind::SlowAnswer);
+            self.world.note_fault(FaultKind::SlowAnswer);
             self.world.slow_at.borrow_mut().push(self.world.now.get());
         }
         let ms = self.world.rng.borrow_mut().u64(if slow { 500..SLOW } else { 1..60 });

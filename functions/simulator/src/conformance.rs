@@ -1,25 +1,25 @@
-//! What every drill has to pass. It is played undisturbed; its calls, its reads and writes of the record and its looks
-//! are counted; then each of them fails, one after the other, in each way in which it can.
+//! Conformance suite of every drill. A run is played undisturbed; its calls, its reads and writes of the table and its
+//! looks are counted; then each of them fails, one after the other, in each way in which it can.
 
-use firedrill_core::{Outcome, Phase, Timestamp, Verdict, run::StepState};
+use firedrill_core::{Outcome, Phase, Timestamp, Verdict, kind::DrillKind, run::StepState};
 
 use crate::{
     event::Event,
     event_queue::Due,
     executor,
-    history::{HORIZON, History, ended, play, stage},
+    history::{HORIZON, History, collect, play, set_up},
     oracle,
     planned_fault::{FaultEffect, FaultPoint, PlannedFault},
-    scenario::{Failover, Kind, Scenario},
+    scenario::{Failover, Scenario},
     world::{BEGINS, World},
 };
 
-/// Nothing can be looked at for so long: longer than a run waits for recovery.
+/// How long every look answers unknown, in milliseconds: longer than a run waits for recovery.
 const BLIND_FOR: u64 = 300_000;
-/// A decision may follow from looks up to this long before it.
+/// The longest time between a look and the decision that rests on it, in milliseconds.
 const A_LOOK: u64 = 2_500;
 
-/// A drill in a world in which nothing goes wrong.
+/// A drill kind, with a scenario in which nothing goes wrong.
 pub struct Subject {
     name: String,
     scenario: Scenario,
@@ -27,12 +27,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The first history of this drill in which nothing goes wrong and the application recovers.
+    /// The first history of this drill kind in which nothing goes wrong and the application recovers.
     ///
     /// # Panics
     /// If there is none.
     #[must_use]
-    pub fn of(kind: Kind, fits: impl Fn(&Failover) -> bool) -> Self {
+    pub fn of(kind: DrillKind, fits: impl Fn(&Failover) -> bool) -> Self {
         let drawn = (0..100_000).map(|seed| Scenario::draw(kind, seed));
         let calm = drawn.filter(|scenario| scenario.is_undisturbed() && fits(&scenario.failover));
         let played = calm.map(|scenario| (play(scenario.clone()), scenario));
@@ -42,60 +42,60 @@ impl Subject {
                 history.run.as_ref().is_some_and(|run| run.outcome == Some(Outcome::Recovered))
             })
             .expect("a history of this drill in which nothing goes wrong");
-        Self { name: format!("{kind:?}, seed {}", scenario.seed), scenario, undisturbed }
+        Self { name: format!("{}, seed {}", kind.row().target, scenario.seed), scenario, undisturbed }
     }
 
-    /// A run injects at most once, whatever call fails in whatever way, and what was injected is taken back. Answers
-    /// how many histories that took.
+    /// A run injects at most once, whatever call fails in whatever way, and the injection is undone. Answers
+    /// how many histories were played.
     ///
     /// # Errors
-    /// The failure, and what became of it.
-    pub fn unwinds_at_each_call(&self) -> Result<u32, String> {
+    /// The planned fault, and what is wrong with the history.
+    pub fn rolls_back_whatever_call_fails(&self) -> Result<u32, String> {
         let mut played = 0;
         for point in [FaultPoint::Call, FaultPoint::Read, FaultPoint::Write] {
             for nth in 0..self.undisturbed.counted[point as usize] {
                 for effect in point.effects() {
                     played += 1;
-                    self.fails(PlannedFault { point, nth, effect: *effect, lasts: 0 }, unwound)?;
+                    self.fails(PlannedFault { point, nth, effect: *effect, lasts: 0 }, is_rolled_back)?;
                 }
             }
         }
         Ok(played)
     }
 
-    /// What a look does not show is never taken for a yes: nothing is injected, nobody has recovered, nothing is
-    /// restored, no traffic is moved.
+    /// Unknown is never taken for yes: nothing is injected, no recovery is decided, nothing is restored, no traffic
+    /// is moved.
     ///
     /// # Errors
-    /// The look, and what was made of it.
-    pub fn takes_no_unknown_for_a_yes(&self) -> Result<u32, String> {
+    /// The look, and what is wrong with the history.
+    pub fn takes_no_unknown_for_yes(&self) -> Result<u32, String> {
         let looks = self.undisturbed.counted[FaultPoint::Look as usize];
         for nth in 0..looks {
             let fault =
                 |lasts| PlannedFault { point: FaultPoint::Look, nth, effect: FaultEffect::Unknown, lasts };
-            self.fails(fault(0), unwound)?;
-            // People who are told that nobody can see may take the rest over.
+            self.fails(fault(0), is_rolled_back)?;
+            // Operators who are paged may take the rest over.
             self.fails(fault(BLIND_FOR), |history| {
-                oracle::check(history).and_then(|()| stood_still(history))
+                oracle::check(history).and_then(|()| nothing_moved_while_blind(history))
             })?;
         }
         Ok(2 * looks)
     }
 
-    /// Whoever finds a run that was rolled back already, without being able to know it, succeeds, and moves nothing.
+    /// A rollback of a run that was rolled back already, without a record of it, succeeds and moves nothing.
     ///
     /// # Errors
-    /// What became of it.
+    /// What is wrong with the history.
     pub fn rolls_back_twice(&self) -> Result<(), String> {
         let fail = |what: String| Err(format!("{}, rolled back again: {what}", self.name));
-        let (world, mut actors) = stage(self.scenario.clone());
+        let (world, mut actors) = set_up(self.scenario.clone());
         executor::run(&world.now, BEGINS + HORIZON, &mut actors);
         let before = world.log.borrow().len();
         forget_the_rollback(&world);
-        world.later(1_000, Due::Tick);
+        world.schedule(1_000, Due::Tick);
         executor::run(&world.now, BEGINS + 2 * HORIZON, &mut actors);
         let again = world.log.borrow()[before..].to_vec();
-        let history = ended(&world);
+        let history = collect(&world);
         let moved = |what: &Event| {
             matches!(
                 what,
@@ -113,7 +113,7 @@ impl Subject {
         if !again.iter().any(|logged| logged.what == Event::Finished { back: true, served: true }) {
             return fail("it was not finished again".to_owned());
         }
-        unwound(&History { finishes: history.finishes - 1, ..history }).or_else(fail)
+        is_rolled_back(&History { finishes: history.finishes - 1, ..history }).or_else(fail)
     }
 
     fn fails(
@@ -133,40 +133,43 @@ impl Scenario {
     /// Whether nothing in it disturbs a run, whenever it ends.
     fn is_undisturbed(&self) -> bool {
         self.is_calm()
-            && !(self.ill_at_start || self.refused || self.denied || self.late)
+            && !(self.unhealthy_at_start
+                || self.targets_refused
+                || self.injection_denied
+                || self.delivered_late)
             && self.deliveries == 1
-            && self.control_state.is_empty()
+            && self.commands.is_empty()
             && self.gate_closed.is_none()
             && self.condition_at.is_none()
             && self.unreadable_switch.is_none()
             && self.restored_by_others_at.is_none()
             && self.fleet.replaced_after.is_none()
             && self.fleet.no_capacity.is_none()
-            && self.watchdog.away.is_none()
+            && self.watchdog.absent.is_none()
             && self.watchdog.throttled == 0
-            && self.watchdog.last_beat.is_some_and(|age| age < 60_000)
+            && self.watchdog.last_heartbeat.is_some_and(|age| age < 60_000)
             && !(self.failover.function_denied || self.failover.standby_broken)
     }
 }
 
-/// Nothing is left of it, as the oracle sees it; and it came to its end.
-fn unwound(history: &History) -> Result<(), String> {
+/// The oracle accepts the history, its run is finished, and the application is as before.
+fn is_rolled_back(history: &History) -> Result<(), String> {
     oracle::check(history)?;
     let Some(run) = &history.run else { return Ok(()) };
     if run.phase != Phase::Finished {
         return Err(format!("it is still {}", run.phase));
     }
-    if history.down || !history.well {
+    if history.down || !history.healthy {
         return Err("the application is not as it was".to_owned());
     }
     Ok(())
 }
 
-/// Nothing went forward while nothing could be seen.
-fn stood_still(history: &History) -> Result<(), String> {
+/// Nothing was injected, decided or moved while every look answered unknown.
+fn nothing_moved_while_blind(history: &History) -> Result<(), String> {
     let Some(since) = history.failing_since else { return Ok(()) };
     let until = since.plus_millis(BLIND_FOR);
-    let of_instances = history.scenario.kind == Kind::Instances;
+    let of_instances = history.scenario.kind == DrillKind::Instance;
     let injected = |by: Timestamp| {
         history.log.iter().any(|logged| matches!(logged.what, Event::InjectSent { .. }) && logged.at < by)
     };
@@ -176,15 +179,21 @@ fn stood_still(history: &History) -> Result<(), String> {
     {
         match logged.what {
             Event::InjectSent { .. } => {
-                return Err(format!("it was injected at {}, and nobody could see since {since}", logged.at));
+                return Err(format!(
+                    "it was injected at {}, and every look answered unknown since {since}",
+                    logged.at
+                ));
             }
-            // A person may have taken the rest over.
+            // An operator may have taken the rest over.
             Event::Finished { .. } if injected(since) && !left_to_people => {
-                return Err(format!("it was finished at {}, and nobody could see since {since}", logged.at));
+                return Err(format!(
+                    "it was finished at {}, and every look answered unknown since {since}",
+                    logged.at
+                ));
             }
             Event::UndoSent { .. } if !of_instances => {
                 return Err(format!(
-                    "traffic was moved at {}, and nobody could see since {since}",
+                    "traffic was moved at {}, and every look answered unknown since {since}",
                     logged.at
                 ));
             }
@@ -195,13 +204,13 @@ fn stood_still(history: &History) -> Result<(), String> {
     let recovered = matches!(run.verdict, Some(Verdict::Recovered | Verdict::ObjectiveMissed));
     match run.times.rollback_started_at {
         Some(at) if recovered && at > since.plus_millis(A_LOOK) => {
-            Err(format!("it recovered by {at}, and nobody could see since {since}"))
+            Err(format!("it recovered by {at}, and every look answered unknown since {since}"))
         }
         _ => Ok(()),
     }
 }
 
-/// The record is as it was when the rollback began: its success was never written down.
+/// Resets the head to the beginning of its rollback: the success of the rollback was never saved.
 fn forget_the_rollback(world: &World) {
     let mut table = world.table.borrow_mut();
     let Some(run) = table.heads.first_mut() else { return };

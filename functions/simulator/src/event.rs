@@ -1,4 +1,4 @@
-//! What took effect in a history, or was sent: all that the oracle knows.
+//! Events: what was sent and what took effect in a history. The oracle judges by them.
 
 use std::fmt;
 
@@ -8,98 +8,102 @@ use firedrill_core::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Event {
-    /// An injecting call left its sender. `intent` says whether the record held it at that moment, `against` what
-    /// forbade it, in truth.
-    InjectSent { number: u32, by: String, intent: bool, against: Option<String> },
-    /// Its effect took place.
+    /// An injecting call was sent. `intent`: whether it was saved at that moment. `forbidden_by`: what, in truth,
+    /// forbade it then; none if nothing did.
+    InjectSent { number: u32, by: String, intent: bool, forbidden_by: Option<String> },
+    /// An injecting call took effect.
     Injected,
-    /// Every target is down; the alarm is up.
+    /// The failure is in place: every target is down, or the alarm is in ALARM.
     InPlace,
-    /// The alarm went off, and not because of the drill.
+    /// The alarm changed to ALARM, and not because of the drill.
     RealAlarm,
-    /// A step of the undo that moves something left its sender while the primary was well, or not.
-    UndoSent { by: String, primary_well: bool },
-    /// What was injected was taken back: targets started, the alarm set back.
+    /// A step of the undo that moves something was sent; whether the primary was healthy then.
+    UndoSent { by: String, primary_healthy: bool },
+    /// The injection was undone: targets started, the alarm set to OK.
     Undone,
     /// Traffic, or the writer, was moved back.
     MovedBack,
-    /// Users began to be served, or ceased to be.
+    /// Whether users are served changed to this.
     Serving(bool),
-    /// The standby began to serve users, or ceased to.
+    /// Whether the standby serves users changed to this.
     Standby(bool),
-    /// The failover function's call took effect, for the change of the alarm of this moment; whether that
-    /// change says that a run forced it.
+    /// The failover function's call took effect, for the alarm's change of this moment. `by_run`: whether that
+    /// change names a run.
     FailedOver { by_run: bool, change: Timestamp },
-    /// The group terminated what was stopped, and began another.
+    /// The Auto Scaling group terminated a stopped instance and launched another.
     Replaced,
-    /// The drill changed what somebody else had set.
+    /// The drill overwrote a configuration that an operator had set.
     Overwritten,
-    /// It was on record that the run turned back.
-    TurnedBack,
-    /// The run ended; whether everything it moves was where it was and the alarm free, and whether users were served.
+    /// The head was saved with the rollback begun.
+    RollbackRecorded,
+    /// The run was finished. `back`: everything that it moved was back and the alarm not forced. `served`: users were.
     Finished { back: bool, served: bool },
-    /// People were told.
+    /// A page reached the operators.
     Paged,
-    /// Somebody's word that the run, or its application, stops was on record.
-    StopSaid,
-    /// A person's word on a run that is held, or whose rollback failed, was on record.
+    /// An operator's stop of the run or of its application was saved.
+    StopRequested,
+    /// An operator's release was saved.
     Released { fail_back: bool },
-    /// A kill switch was on record, or off it.
+    /// A kill switch was engaged or disengaged.
     Switched { what: String, engaged: bool },
-    /// A stop condition of the request is tripped from now on.
+    /// The stop condition of the request tripped.
     ConditionTripped,
-    /// Whoever carries the run on looked twice and did not hear who wants it to stop.
-    Deaf { owner: String },
-    /// Somebody began to carry the run on.
-    TakenUp { by: String },
+    /// The owner of the run looked twice after a stop that it could have read, and did not stop.
+    MissedStop { owner: String },
+    /// An invocation took the lease of the run.
+    LeaseTaken { by: String },
     /// An invocation was killed.
-    Died { who: String },
+    Killed { invocation: String },
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InjectSent { number, by, intent, against } => {
+            Self::InjectSent { number, by, intent, forbidden_by } => {
                 write!(f, "{by} sends injecting call {number}")?;
                 if !intent {
-                    f.write_str(", which is not on record")?;
+                    f.write_str(", whose intent is not saved")?;
                 }
-                against.iter().try_for_each(|why| write!(f, ", although {why}"))
+                forbidden_by.iter().try_for_each(|why| write!(f, ", although {why}"))
             }
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
-            Self::RealAlarm => f.write_str("the alarm goes off, and not because of the drill"),
-            Self::UndoSent { by, primary_well } => {
-                write!(f, "{by} asks for a step of the undo")?;
-                f.write_str(if *primary_well { "" } else { ", while the primary is ill" })
+            Self::RealAlarm => f.write_str("the alarm changes to ALARM, and not because of the drill"),
+            Self::UndoSent { by, primary_healthy } => {
+                write!(f, "{by} sends a step of the undo")?;
+                f.write_str(if *primary_healthy { "" } else { ", while the primary is unhealthy" })
             }
-            Self::Undone => f.write_str("what was injected is taken back"),
+            Self::Undone => f.write_str("the injection is undone"),
             Self::MovedBack => f.write_str("traffic is moved back"),
             Self::Serving(true) => f.write_str("users are served"),
             Self::Serving(false) => f.write_str("users are not served"),
             Self::Standby(true) => f.write_str("the standby serves"),
             Self::Standby(false) => f.write_str("the standby does not serve any more"),
             Self::FailedOver { by_run, change } => {
-                let whose = if *by_run { "the drill's" } else { "a nameless" };
-                write!(f, "the failover function acts on {whose} change of the alarm of {change}")
+                let whose = if *by_run { "the drill's" } else { "another" };
+                write!(f, "the failover function fails over for {whose} change of the alarm at {change}")
             }
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
-            Self::Overwritten => f.write_str("the drill overwrites what somebody else set"),
-            Self::TurnedBack => f.write_str("it is on record that the run turned back"),
+            Self::Overwritten => f.write_str("the drill overwrites what an operator set"),
+            Self::RollbackRecorded => f.write_str("the run is saved as rolling back"),
             Self::Finished { back: true, .. } => f.write_str("the run is finished"),
             Self::Finished { back: false, .. } => {
                 f.write_str("the run is finished, and not everything is back")
             }
-            Self::Paged => f.write_str("people are paged"),
-            Self::StopSaid => f.write_str("a person's stop is on record"),
-            Self::Released { fail_back: true } => f.write_str("a person orders to fail back"),
-            Self::Released { fail_back: false } => f.write_str("a person takes the rest over"),
+            Self::Paged => f.write_str("a page reaches the operators"),
+            Self::StopRequested => f.write_str("an operator's stop is saved"),
+            Self::Released { fail_back: true } => {
+                f.write_str("an operator releases the run: continue the rollback")
+            }
+            Self::Released { fail_back: false } => {
+                f.write_str("an operator releases the run: leave the rest to operators")
+            }
             Self::Switched { what, engaged: true } => write!(f, "the kill switch of {what} is engaged"),
-            Self::Switched { what, engaged: false } => write!(f, "the kill switch of {what} is taken away"),
-            Self::ConditionTripped => f.write_str("a stop condition is tripped"),
-            Self::Deaf { owner } => write!(f, "{owner} looked twice, and heard no stop"),
-            Self::TakenUp { by } => write!(f, "{by} carries the run on"),
-            Self::Died { who } => write!(f, "{who} is killed"),
+            Self::Switched { what, engaged: false } => write!(f, "the kill switch of {what} is disengaged"),
+            Self::ConditionTripped => f.write_str("the stop condition trips"),
+            Self::MissedStop { owner } => write!(f, "{owner} looked twice and missed the stop"),
+            Self::LeaseTaken { by } => write!(f, "{by} takes the lease of the run"),
+            Self::Killed { invocation } => write!(f, "{invocation} is killed"),
         }
     }
 }

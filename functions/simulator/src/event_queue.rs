@@ -1,27 +1,27 @@
-//! What will happen without anybody's invocation, and when.
+//! Event queue: what will happen outside invocations, and when.
 
-use crate::{failover::Pending, fleet::Change, operators::OperatorOrder};
+use crate::{failover::Pending, fleet::Change, operators::PlannedCommand};
 
-/// Something that will happen.
+/// An event that is due at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Nothing but time passes; something may follow from that.
+    /// Time has passed, from which changes may follow.
     Passes,
-    /// To what fails over, or its alarm.
+    /// A change of what fails over or of its alarm.
     Cloud(Pending),
-    /// To instances.
+    /// A change of instances.
     Fleet(Change),
     /// The event that starts the drill is delivered.
     Delivery,
-    /// A minute of the watchdog's.
+    /// The watchdog's schedule invokes it.
     Tick,
-    /// The watchdog, which was throttled, comes after all.
+    /// A tick that was throttled runs after all.
     LateTick,
-    /// A person says something, after so many times without an answer.
-    OperatorOrder(OperatorOrder, u32),
+    /// An operator sends a command, after this many repetitions.
+    Command(PlannedCommand, u32),
 }
 
-/// All of it. What is due at the same moment happens in the order in which it was written down.
+/// All events that are due. Those due at the same moment happen in the order in which they were added.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
     items: Vec<(i64, Due)>,
@@ -53,7 +53,7 @@ impl EventQueue {
         Some(self.remove(index))
     }
 
-    /// Takes back the last of these that was written down.
+    /// Removes the last of these that was added; whether there was one.
     pub fn cancel(&mut self, due: &Due) -> bool {
         let index = self.items.iter().rposition(|(_, what)| what == due);
         index.map(|index| self.remove(index)).is_some()

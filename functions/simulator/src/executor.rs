@@ -1,4 +1,4 @@
-//! Invocations on virtual time: one thread, no runtime. Whatever is due first goes on.
+//! Executor: runs invocations on virtual time, in one thread, without a runtime. What is due first runs first.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// When one invocation goes on, and what in it: a future that polls only what was woken needs its wakers.
+/// The timers of one invocation, each with its waker: a future may poll only those of its parts that were woken.
 #[derive(Debug)]
 pub(crate) struct Timers {
     waiting: RefCell<Vec<(i64, Waker)>>,
@@ -16,7 +16,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Of an invocation that begins then.
+    /// The timers of an invocation that begins at this moment.
     pub fn beginning(at: i64) -> Rc<Self> {
         Rc::new(Self { waiting: RefCell::default(), next: Cell::new(at) })
     }
@@ -66,13 +66,13 @@ impl Future for Sleep {
 
 /// One invocation in flight.
 pub(crate) struct Task {
-    /// What runs.
+    /// The invocation's code.
     pub future: Pin<Box<dyn Future<Output = ()>>>,
-    /// When it goes on.
+    /// When it is polled next.
     pub timers: Rc<Timers>,
-    /// When it is killed: no destructor of the invocation's own logic runs after this.
+    /// When it is killed: it is never polled again, as after SIGKILL.
     pub dies_at: i64,
-    /// For the log.
+    /// Its name in the log.
     pub name: String,
 }
 
@@ -82,38 +82,38 @@ impl Task {
     }
 }
 
-/// What happens without an invocation; it may begin one.
-pub(crate) trait Happenings {
-    /// When the next of it happens.
+/// The source of events that happen outside invocations; an event may begin an invocation.
+pub(crate) trait EventSource {
+    /// When the next event is due; the largest number if none is.
     fn next(&self) -> i64;
-    /// Lets it happen.
-    fn happen(&mut self) -> Option<Task>;
+    /// Lets the next event happen; the invocation that it begins, if it does.
+    fn fire(&mut self) -> Option<Task>;
     /// An invocation was killed.
     fn killed(&mut self, name: &str);
 }
 
-/// Runs until nothing more happens, or time is over.
-pub(crate) fn run(now: &Cell<i64>, until: i64, others: &mut impl Happenings) {
+/// Runs until virtual time is `until`.
+pub(crate) fn run(now: &Cell<i64>, until: i64, events: &mut impl EventSource) {
     let mut context = Context::from_waker(Waker::noop());
     let mut tasks: Vec<Task> = Vec::new();
     loop {
         let first = tasks.iter().enumerate().map(|(index, task)| (task.next(), index)).min();
         let (at, index) = first.unwrap_or((i64::MAX, 0));
-        let next = others.next();
+        let next = events.next();
         if next.min(at) > until {
             now.set(until);
             return;
         }
         if next <= at {
             now.set(now.get().max(next));
-            tasks.extend(others.happen());
+            tasks.extend(events.fire());
             continue;
         }
         now.set(now.get().max(at));
         let task = &mut tasks[index];
         task.timers.fire(at);
         if task.dies_at <= at {
-            others.killed(&tasks.swap_remove(index).name);
+            events.killed(&tasks.swap_remove(index).name);
         } else if task.future.as_mut().poll(&mut context).is_ready() {
             drop(tasks.swap_remove(index));
         }

@@ -1,4 +1,4 @@
-//! What fails over through an alarm: the alarm, the automation behind it, the distribution or database.
+//! Failover through an alarm: the alarm, the failover function, and the distribution or database.
 
 mod automation;
 mod cloud;
@@ -12,9 +12,9 @@ pub(crate) use drill::SimulatedAlarmDrill;
 pub(crate) const ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:bookstore";
 pub(crate) const DISTRIBUTION: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
 pub(crate) const CLUSTER: &str = "arn:aws:rds:eu-west-2:123456789012:cluster:bookstore";
-/// The automation's numbers, in milliseconds.
+/// The failover function's timeout and the oldest change that it accepts, in milliseconds.
 pub(crate) const FUNCTION_TIMEOUT: u64 = 20_000;
 pub(crate) const MAX_EVENT_AGE: u64 = 60_000;
-/// The alarm's period, and how many of them it looks at.
+/// The alarm's period in milliseconds, and how many periods it evaluates.
 pub(crate) const PERIOD: u64 = 10_000;
 pub(crate) const PERIODS: u64 = 2;

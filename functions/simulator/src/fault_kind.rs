@@ -1,10 +1,10 @@
-//! The kinds of trouble, to be counted: a simulation that never meets one proves nothing about it.
+//! Fault kinds and how often each occurred: a simulation in which a fault never occurs proves nothing about it.
 
-use crate::scenario::Kind;
+use firedrill_core::kind::DrillKind;
 
 macro_rules! fault_kinds {
     ($($name:ident,)*) => {
-        /// One kind of trouble.
+        /// One kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "the names say it")]
         pub enum FaultKind {
@@ -12,7 +12,7 @@ macro_rules! fault_kinds {
         }
 
         impl FaultKind {
-            /// All of them.
+            /// Every kind of fault.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
@@ -27,92 +27,92 @@ fault_kinds! {
     CallLostAfter,
     CallLostBefore,
     CallThrottled,
-    ChangeHoursLate,
-    ClockIsOff,
-    ConditionTrips,
-    CutOff,
-    DuplicateChange,
+    AlarmChangeHoursLate,
+    ClockSkewed,
+    StopConditionTrips,
+    OwnerCutOffFromStore,
+    DuplicateAlarmChange,
     DuplicateDelivery,
     FailoverDropped,
-    FunctionDenied,
-    FunctionDies,
+    FailoverFunctionDenied,
+    FailoverFunctionDies,
     GateCloses,
-    GroupReplaces,
+    GroupReplacesInstance,
     InvocationDies,
     LateDelivery,
-    LostRace,
+    UpdateRaceLost,
     NoCapacity,
-    OkBeforeAlarm,
+    OkDeliveredBeforeAlarm,
     OperatorStops,
     PageFails,
-    PeopleRelease,
+    OperatorReleases,
     PrimaryFails,
-    ReadFails,
+    AwsReadFails,
     RealAlarm,
-    RestoreRefused,
-    SomebodyElseChanges,
-    SomebodyElseRestores,
+    UndoRefused,
+    OthersChangeDistribution,
+    OthersStartTargets,
     SlowAnswer,
     StaleIndex,
     StaleRead,
-    StoreAway,
+    StoreUnavailable,
     StoreFailsAfter,
     StoreFailsBefore,
     StoreHangs,
-    SwitchEngaged,
-    SwitchUnreadable,
-    TakeOver,
+    KillSwitchEngaged,
+    KillSwitchUnreadable,
+    LeaseTakeOver,
     TickDies,
     TickLate,
     TicksOverlap,
-    WatchdogAway,
+    WatchdogAbsent,
 }
 
 impl FaultKind {
-    /// Whether it can occur in histories of this drill.
+    /// Whether it can occur in histories of this drill kind.
     #[must_use]
-    pub const fn applies_to(self, kind: Kind) -> bool {
+    pub const fn applies_to(self, kind: DrillKind) -> bool {
         match self {
-            Self::GroupReplaces | Self::NoCapacity | Self::SomebodyElseRestores => {
-                matches!(kind, Kind::Instances)
+            Self::GroupReplacesInstance | Self::NoCapacity | Self::OthersStartTargets => {
+                matches!(kind, DrillKind::Instance)
             }
-            Self::LostRace | Self::SomebodyElseChanges => matches!(kind, Kind::Distribution),
-            Self::FailoverDropped => matches!(kind, Kind::Database),
+            Self::UpdateRaceLost | Self::OthersChangeDistribution => matches!(kind, DrillKind::Cdn),
+            Self::FailoverDropped => matches!(kind, DrillKind::Database),
             Self::AlarmFallsBackWithinASecond
-            | Self::ChangeHoursLate
-            | Self::DuplicateChange
-            | Self::FunctionDenied
-            | Self::FunctionDies
-            | Self::OkBeforeAlarm
-            | Self::RealAlarm => !matches!(kind, Kind::Instances),
+            | Self::AlarmChangeHoursLate
+            | Self::DuplicateAlarmChange
+            | Self::FailoverFunctionDenied
+            | Self::FailoverFunctionDies
+            | Self::OkDeliveredBeforeAlarm
+            | Self::RealAlarm => !matches!(kind, DrillKind::Instance),
             _ => true,
         }
     }
 }
 
-/// How often each was met.
+/// How often each kind of fault occurred.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coverage([u64; FaultKind::ALL.len()]);
+pub struct FaultOccurrences([u64; FaultKind::ALL.len()]);
 
-impl Default for Coverage {
+impl Default for FaultOccurrences {
     fn default() -> Self {
         Self([0; FaultKind::ALL.len()])
     }
 }
 
-impl Coverage {
-    /// Once more.
-    pub fn note(&mut self, trouble: FaultKind) {
-        self.0[trouble as usize] += 1;
+impl FaultOccurrences {
+    /// Counts one occurrence.
+    pub fn note(&mut self, fault: FaultKind) {
+        self.0[fault as usize] += 1;
     }
 
-    /// How often.
+    /// How often this kind occurred.
     #[must_use]
-    pub const fn times(&self, trouble: FaultKind) -> u64 {
-        self.0[trouble as usize]
+    pub const fn times(&self, fault: FaultKind) -> u64 {
+        self.0[fault as usize]
     }
 
-    /// Adds another one's counts.
+    /// Adds the counts of another history.
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(ours, theirs)| *ours += theirs);
     }

@@ -1,4 +1,4 @@
-//! What is really so of instances: each has a state of its own.
+//! Fleet: the true state of each simulated instance.
 
 use firedrill_core::{
     CallOutcome, StepObservation, Tristate,
@@ -16,7 +16,7 @@ use crate::{
     world::World,
 };
 
-/// How an instance stands.
+/// The state of an instance, as EC2 names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Running,
@@ -26,18 +26,18 @@ pub(crate) enum State {
     Terminated,
 }
 
-/// What happens to instances.
+/// A change of instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// `StopInstances` takes effect.
     Stop(Vec<usize>),
     /// `StartInstances` takes effect.
     Start(Vec<usize>),
-    /// A transition comes to its end, if it is still the same one.
+    /// A transition ends, unless another one has begun since.
     Arrive { index: usize, transition: u32 },
-    /// The group finds an instance not running.
+    /// The Auto Scaling group replaces an instance that does not run.
     Replace { index: usize },
-    /// Somebody starts what is stopped.
+    /// An operator starts the stopped targets.
     ByOthers,
 }
 
@@ -50,14 +50,14 @@ struct Instance {
 #[derive(Debug)]
 pub(crate) struct Fleet {
     instances: Vec<Instance>,
-    /// What EC2 tells of them before the drill.
+    /// What EC2 describes before the drill.
     pub candidates: Vec<Candidate>,
     pub healthy: Healthy,
-    /// What the drill stopped.
+    /// The instances that the drill stops.
     targets: Vec<usize>,
-    /// Since when a target does not serve.
+    /// Since when a target has been down.
     missing_since: Option<i64>,
-    /// What a look would have shown since when.
+    /// What a look showed since when.
     shown: Vec<(i64, Shown)>,
 }
 
@@ -115,7 +115,7 @@ impl Fleet {
         let all = drawn.fit + drawn.unfit;
         let in_group = drawn.replaced_after.is_some();
         let mut candidates: Vec<Candidate> = (0..all).map(|number| candidate(number, in_group)).collect();
-        // Why an instance may not be stopped: a reason for each.
+        // Each unfit instance may not be stopped for a different reason.
         for (n, candidate) in candidates[drawn.fit..].iter_mut().enumerate() {
             match n {
                 0 => candidate.tags.clear(),
@@ -155,13 +155,13 @@ impl Fleet {
 }
 
 impl World {
-    /// What a look at the targets shows: the present, sometimes the recent past.
+    /// What a look at the targets shows: the present state, sometimes a recent one.
     pub fn shown(&self) -> Option<Shown> {
         let at = self.now.get() - self.staleness();
         self.fleet.borrow().shown.iter().rev().find(|(since, _)| *since <= at).map(|(_, shown)| *shown)
     }
 
-    /// Those of these that are stopped now, and whether one is still stopping.
+    /// The stopped instances among these, and whether one of these is still stopping.
     pub fn stopped(&self, ids: &[String]) -> (Vec<String>, bool) {
         let fleet = self.fleet.borrow();
         let is = |id: &str, state| fleet.instances.get(index(id)).is_some_and(|it| it.state == state);
@@ -177,7 +177,7 @@ impl World {
 
     pub fn fleet_serves(&self) -> bool {
         let since = self.fleet.borrow().missing_since;
-        self.primary_well()
+        self.is_primary_healthy()
             && since.is_none_or(|since| {
                 let after = self.scenario.takes_over_after;
                 self.scenario.seamless || after.is_some_and(|after| self.now.get() >= since + ms(after))
@@ -191,7 +191,7 @@ impl World {
             || self.fleet.borrow().instances.iter().filter(running).count() >= drawn.fit + drawn.unfit
     }
 
-    /// A call to stop or to start; what EC2 answers where it refuses.
+    /// The instances that `StartInstances` may start, or the answer with which EC2 refuses it.
     pub fn may_start(&self, ids: &[String]) -> Result<Vec<usize>, CallOutcome> {
         let indices: Vec<usize> = ids.iter().map(|id| index(id)).collect();
         let fleet = self.fleet.borrow();
@@ -201,21 +201,24 @@ impl World {
             return Err(not_executed("IncorrectInstanceState", true));
         }
         if self.is_within(self.scenario.fleet.no_capacity) {
-            self.cover(FaultKind::NoCapacity);
+            self.note_fault(FaultKind::NoCapacity);
             return Err(not_executed("InsufficientInstanceCapacity", true));
         }
         Ok(indices)
     }
 
-    /// What a run is about to stop is what it may stop: why not, if it is not.
-    pub fn beyond_the_blast_radius(&self, ids: &[String]) -> Option<String> {
+    /// Why a run may not stop these instances; none if it may.
+    pub fn beyond_blast_radius(&self, ids: &[String]) -> Option<String> {
         let drawn = &self.scenario.fleet;
         let allowed = match drawn.radius {
             Radius::Count(count) => count as usize,
             Radius::Percent(percent) => drawn.fit * percent as usize / 100,
         };
         if ids.is_empty() || ids.len() > allowed {
-            return Some(format!("{} instances are not {allowed}", ids.len()));
+            return Some(format!(
+                "the call names {} instances, and the blast radius allows {allowed}",
+                ids.len()
+            ));
         }
         if let Some(id) = ids.iter().find(|id| index(id) >= drawn.fit) {
             return Some(format!("{id} must not be stopped"));
@@ -223,11 +226,11 @@ impl World {
         let mut different = ids.to_vec();
         different.sort_unstable();
         different.dedup();
-        (different.len() != ids.len()).then(|| "one is named twice".to_owned())
+        (different.len() != ids.len()).then(|| "the call names an instance twice".to_owned())
     }
 
-    /// From now on these are what the drill is about.
-    pub fn aim_at(&self, ids: &[String]) -> Vec<usize> {
+    /// Makes these the targets of the drill.
+    pub fn set_targets(&self, ids: &[String]) -> Vec<usize> {
         let targets: Vec<usize> = ids.iter().map(|id| index(id)).collect();
         self.fleet.borrow_mut().targets.clone_from(&targets);
         targets
@@ -257,7 +260,7 @@ impl World {
                 let targets = self.fleet.borrow().targets.clone();
                 let stopped = |index: &usize| self.fleet.borrow().instances[*index].state == State::Stopped;
                 if targets.iter().any(stopped) {
-                    self.cover(FaultKind::SomebodyElseRestores);
+                    self.note_fault(FaultKind::OthersStartTargets);
                     self.change_fleet(Change::Start(targets));
                     return;
                 }
@@ -266,7 +269,7 @@ impl World {
         self.note_fleet();
     }
 
-    /// Each takes a time of its own.
+    /// Begins a transition, which takes `takes` milliseconds and up to three seconds more.
     fn begin(&self, index: usize, state: State, takes: u64) {
         let transition = {
             let instance = &mut self.fleet.borrow_mut().instances[index];
@@ -275,7 +278,7 @@ impl World {
             instance.transition
         };
         let takes = takes + self.rng.borrow_mut().u64(0..3_000);
-        self.later(takes, Due::Fleet(Change::Arrive { index, transition }));
+        self.schedule(takes, Due::Fleet(Change::Arrive { index, transition }));
     }
 
     fn arrive(&self, index: usize, transition: u32) {
@@ -289,7 +292,7 @@ impl World {
                 instance.state = State::Stopped;
                 drop(fleet);
                 if let Some(after) = self.scenario.fleet.replaced_after {
-                    self.later(after, Due::Fleet(Change::Replace { index }));
+                    self.schedule(after, Due::Fleet(Change::Replace { index }));
                 }
             }
             State::Pending => instance.state = State::Running,
@@ -306,12 +309,12 @@ impl World {
         fleet.instances.push(Instance { state: State::Pending, transition: 0 });
         let new = fleet.instances.len() - 1;
         drop(fleet);
-        self.cover(FaultKind::GroupReplaces);
+        self.note_fault(FaultKind::GroupReplacesInstance);
         self.log(Event::Replaced);
         self.begin(new, State::Pending, self.scenario.fleet.start_takes);
     }
 
-    /// What follows from a change of an instance.
+    /// Notes what a look shows after a change, and since when a target has been down.
     fn note_fleet(&self) {
         let whole = self.is_group_whole();
         let mut fleet = self.fleet.borrow_mut();
@@ -325,7 +328,7 @@ impl World {
         if missing && fleet.missing_since.is_none() {
             fleet.missing_since = Some(self.now.get());
             if let Some(after) = self.scenario.takes_over_after {
-                self.later(after, Due::Passes);
+                self.schedule(after, Due::Passes);
             }
         } else if !missing {
             fleet.missing_since = None;

@@ -1,4 +1,4 @@
-//! One history: events are delivered, invocations live and die, and in the end all is calm.
+//! History: one scenario played to its end, and what the oracle needs to judge it.
 
 use std::rc::Rc;
 
@@ -9,31 +9,31 @@ use crate::{
     event::{Event, Logged},
     event_queue::Due,
     executor,
-    fault_kind::{Coverage, FaultKind},
+    fault_kind::{FaultKind, FaultOccurrences},
     planned_fault::FaultPoint,
     requests::request,
     scenario::Scenario,
     world::{BEGINS, World},
 };
 
-/// When the last of a history is over, in milliseconds after its beginning.
+/// When a history ends, in milliseconds after its beginning.
 pub(crate) const HORIZON: i64 = 9_000_000;
 
-/// What is left of a history.
+/// What remains of a history that was played.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct History {
     /// Its circumstances.
     pub scenario: Scenario,
-    /// Everything that took effect.
+    /// Everything that was sent or took effect, oldest first.
     pub log: Vec<Logged>,
     /// The one run's head, if there is one.
     pub run: Option<Run>,
-    /// Who began it.
+    /// The invocation that began it.
     pub began_by: Option<String>,
-    /// When answers began to be slow.
+    /// When each slow answer began.
     pub slow: Vec<Timestamp>,
-    /// When the lease was last renewed before the store went away.
+    /// The last renewal of the lease before the store became unavailable.
     pub renewed: Option<Timestamp>,
     /// How many heads there are.
     pub heads: usize,
@@ -43,61 +43,61 @@ pub struct History {
     pub locked: bool,
     /// Whether the targets are down at the end.
     pub down: bool,
-    /// Whether users are served at the end, from where they were before.
-    pub well: bool,
+    /// Whether users are served at the end, from the place that served them before.
+    pub healthy: bool,
     /// Whether the alarm is in ALARM at the end because a run set it.
     pub forced: bool,
-    /// Whether the alarm is still said to be a run's at the end.
+    /// Whether the alarm is still registered as a run's at the end.
     pub held_alarm: bool,
-    /// The last moment that a look before the verdict could show; none if nobody looked.
+    /// The moment of the last look before the verdict; none if there was no look.
     pub decided: Option<Timestamp>,
-    /// How often each kind of trouble was met.
-    pub coverage: Coverage,
-    /// How often each of [`FaultPoint::ALL`] was passed.
+    /// How often each kind of fault occurred.
+    pub occurrences: FaultOccurrences,
+    /// How many operations of each of [`FaultPoint::ALL`] there were.
     pub counted: [u32; FaultPoint::ALL.len()],
-    /// Since when something went wrong on purpose; none if nothing did.
+    /// When the planned fault occurred first; none if it did not.
     pub failing_since: Option<Timestamp>,
 }
 
 /// Plays one history to its end.
 #[must_use]
 pub fn play(scenario: Scenario) -> History {
-    let (world, mut actors) = stage(scenario);
+    let (world, mut actors) = set_up(scenario);
     executor::run(&world.now, BEGINS + HORIZON, &mut actors);
-    ended(&world)
+    collect(&world)
 }
 
-/// The world of a history at its beginning, and who acts in it.
-pub(crate) fn stage(scenario: Scenario) -> (Rc<World>, Actors) {
+/// The world of a history at its beginning, and its actors.
+pub(crate) fn set_up(scenario: Scenario) -> (Rc<World>, Actors) {
     let world = World::new(scenario);
     let scenario = &world.scenario;
-    if scenario.late {
-        world.cover(FaultKind::LateDelivery);
+    if scenario.delivered_late {
+        world.note_fault(FaultKind::LateDelivery);
     }
-    if let Some(age) = scenario.watchdog.last_beat {
+    if let Some(age) = scenario.watchdog.last_heartbeat {
         let written = BEGINS.saturating_sub_unsigned(age);
         world.table.borrow_mut().write_heartbeat(written, Timestamp::from_millis(written));
     }
-    world.later(0, Due::Delivery);
+    world.schedule(0, Due::Delivery);
     for _ in 1..scenario.deliveries {
-        world.cover(FaultKind::DuplicateDelivery);
+        world.note_fault(FaultKind::DuplicateDelivery);
         let far = world.rng.borrow_mut().bool();
         let after = world.rng.borrow_mut().u64(0..if far { 300_000 } else { 500 });
-        world.later(after, Due::Delivery);
+        world.schedule(after, Due::Delivery);
     }
-    world.later(scenario.watchdog.first_tick, Due::Tick);
-    for (at, order) in &scenario.control_state {
-        world.later(*at, Due::OperatorOrder(*order, 0));
+    world.schedule(scenario.watchdog.first_tick, Due::Tick);
+    for (at, command) in &scenario.commands {
+        world.schedule(*at, Due::Command(*command, 0));
     }
     let actors = Actors::new(&world, request(scenario));
     (world, actors)
 }
 
-/// What is left of it.
-pub(crate) fn ended(world: &World) -> History {
-    world.follow();
+/// Collects what remains of a history at its end.
+pub(crate) fn collect(world: &World) -> History {
+    world.propagate();
     let log = world.log.take();
-    let (down, well) = (world.is_down(), world.serving.get() && world.is_back());
+    let (down, healthy) = (world.is_down(), world.serving.get() && world.is_back());
     let held_alarm = world.cloud.borrow().holder.is_some();
     let mut table = world.table.borrow_mut();
     History {
@@ -111,13 +111,13 @@ pub(crate) fn ended(world: &World) -> History {
         locked: table.lock.is_some(),
         run: table.heads.pop(),
         down,
-        well,
+        healthy,
         forced: world.is_forced(),
         held_alarm,
         decided: world.last_undecided_look.get().map(Timestamp::from_millis),
-        coverage: world.coverage.take(),
-        counted: world.faults.counted.get(),
-        failing_since: world.faults.since.get().map(Timestamp::from_millis),
+        occurrences: world.occurrences.take(),
+        counted: world.points.counted.get(),
+        failing_since: world.points.since.get().map(Timestamp::from_millis),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The instance drill against the world: the same few calls, with everything that can become of them.
+//! Instance drill: the ports of the core on the simulated instances.
 
 use std::{rc::Rc, time::Duration};
 
@@ -27,7 +27,7 @@ pub(crate) struct SimulatedInstanceDrill {
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
     request: Rc<Request>,
-    /// Whose calls they are.
+    /// The invocation that makes the calls.
     by: String,
     last_look: Option<Duration>,
     last_phase: Option<Phase>,
@@ -43,7 +43,7 @@ impl SimulatedInstanceDrill {
     /// What a look at the targets shows; none if it fails.
     fn look(&self) -> Option<Shown> {
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return None;
         }
         self.world.shown()
@@ -64,7 +64,7 @@ impl SimulatedInstanceDrill {
     }
 
     fn prepare(&self) -> Readiness {
-        if self.world.scenario.refused {
+        if self.world.scenario.targets_refused {
             return Readiness::Refused("simulated".to_owned());
         }
         if self.world.is_blind() {
@@ -85,22 +85,22 @@ impl SimulatedInstanceDrill {
         }
     }
 
-    /// Sends one call; says what its sender learns.
+    /// Sends one call; the outcome as its sender knows it.
     async fn call(&self, change: Change) -> CallOutcome {
         let land = |landing| {
             match landing {
                 Landing::Now => {
                     self.world.change_fleet(change);
-                    self.world.follow();
+                    self.world.propagate();
                 }
-                Landing::Later(ms) => self.world.later(ms, Due::Fleet(change)),
+                Landing::Later(ms) => self.world.schedule(ms, Due::Fleet(change)),
             }
             Ok(())
         };
         send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
     }
 
-    /// AWS is asked now and then, at once after an act and when a phase begins.
+    /// Whether to look at AWS: at its poll interval, right after a call, and when a phase begins.
     fn is_aws_due(&mut self, phase: Phase) -> bool {
         let elapsed = self.clock.elapsed();
         let pause = Duration::from_millis(TIMING.aws_poll_ms);
@@ -118,8 +118,8 @@ impl Drill for SimulatedInstanceDrill {
         let answers = self.probe(run).await;
         let mut seen = Observation {
             answers,
-            stop: operators::tripped(&self.world, run),
-            // Starting an instance moves no traffic: nobody asks for these two.
+            stop: operators::tripped_stop_condition(&self.world, run),
+            // Starting an instance moves no traffic: these two hold nothing back.
             primary: Tristate::Yes,
             foreign_alarm: Tristate::No,
             ..Observation::default()
@@ -150,12 +150,11 @@ impl Drill for SimulatedInstanceDrill {
         self.last_look = None;
         self.world.note_undo(&self.by);
         if self.world.is_within(self.world.scenario.undo_refused) {
-            return denied(&self.world, &self.clock, FaultKind::RestoreRefused, "UnauthorizedOperation")
-                .await;
+            return denied(&self.world, &self.clock, FaultKind::UndoRefused, "UnauthorizedOperation").await;
         }
         let ids: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
         self.clock.latency().await;
-        // Looked at again right before the call, as the adapter does. What cannot be looked at is asked for.
+        // The adapter looks again right before the call. If it cannot, it sends the call for all.
         let ids = if self.world.is_blind() {
             ids.to_vec()
         } else {
@@ -180,12 +179,12 @@ impl Inject for SimulatedInstanceDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.last_look = None;
         let ids: &[String] = run.undo.first().map_or(&[], |step| &step.resources);
-        let beyond = self.world.beyond_the_blast_radius(ids);
+        let beyond = self.world.beyond_blast_radius(ids);
         self.world.note_inject(run, number, &self.by, beyond);
-        if self.world.scenario.denied {
+        if self.world.scenario.injection_denied {
             return denied(&self.world, &self.clock, FaultKind::CallDenied, "UnauthorizedOperation").await;
         }
-        let targets = self.world.aim_at(ids);
+        let targets = self.world.set_targets(ids);
         self.call(Change::Stop(targets)).await
     }
 

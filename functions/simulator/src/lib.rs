@@ -1,8 +1,8 @@
-//! AWS in memory, with its own clock and seeded trouble.
+//! Simulator: AWS in memory, on virtual time, with seeded faults.
 //!
-//! One seed is one history: what is drilled, what goes wrong, who dies when, what people say. The code that runs in
-//! it is the core's own: `deliver`, `drive`, `step`, the watchdog's `tick` and the failover functions' `handle`. The
-//! [`oracle`] reads the world's log afterwards and shares nothing with `step`.
+//! One seed is one history: the drill kind, the faults, which invocations die when, what operators command. The code
+//! under test is the core's own: `dispatch`, `run_loop`, `step`, the watchdog's `tick` and the failover functions'
+//! `handle`. The [`oracle`] reads the world's log afterwards and shares no code with `step`.
 
 mod actors;
 mod calls;
@@ -11,7 +11,6 @@ pub mod conformance;
 mod event;
 mod event_queue;
 mod executor;
-mod expectations;
 mod failover;
 mod fault_kind;
 mod fleet;
@@ -21,15 +20,16 @@ mod operators;
 pub mod oracle;
 mod planned_fault;
 mod requests;
+mod safety_rules;
 pub mod scenario;
 mod statistics;
 mod store;
 mod world;
 
 pub use event::{Event, Logged};
-pub use fault_kind::{Coverage, FaultKind};
+pub use fault_kind::{FaultKind, FaultOccurrences};
 pub use history::{History, play};
-pub use operators::{OperatorOrder, Scope};
+pub use operators::{PlannedCommand, Scope};
 pub use planned_fault::{FaultEffect, FaultPoint, PlannedFault};
-pub use scenario::{Kind, Scenario};
+pub use scenario::Scenario;
 pub use statistics::Statistics;

@@ -1,4 +1,4 @@
-//! What people say to a run and hear of it: the same for every drill. They decide by what they see in the world.
+//! Operators: the commands that they send and the pages that they answer, the same for every drill kind.
 
 use firedrill_core::{
     Run,
@@ -14,21 +14,21 @@ pub(crate) const DRILL: &str = "test/bookstore/simulated";
 /// The run of every history.
 pub(crate) const RUN: &str = "test/bookstore/simulated/2026-11-23T10:00:00.000Z";
 
-/// What a kill switch is engaged for.
+/// The scope of a kill switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything.
+    /// Every drill of the account.
     Account,
-    /// The application.
+    /// Every drill of the application.
     Application,
-    /// The drill.
+    /// This drill.
     Drill,
-    /// Another drill of it: this one is none of its business.
+    /// Another drill of the application: it must not affect this one.
     AnotherDrill,
 }
 
 impl Scope {
-    fn in_the_table(self) -> kill_switch::Scope {
+    fn stored(self) -> kill_switch::Scope {
         match self {
             Self::Account => kill_switch::Scope::Account,
             Self::Application => kill_switch::Scope::Application(APPLICATION.to_owned()),
@@ -38,34 +38,34 @@ impl Scope {
     }
 }
 
-/// What a person says.
+/// A command that an operator sends at some moment of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperatorOrder {
-    /// The run stops.
+pub enum PlannedCommand {
+    /// Stop the run.
     Stop,
-    /// Every run of the application stops.
+    /// Stop every run of the application.
     StopApplication,
-    /// A kill switch is engaged; for so long, if it ends by itself.
+    /// Engage a kill switch.
     Engage {
-        /// For what.
+        /// Its scope.
         scope: Scope,
-        /// Milliseconds.
+        /// For how many milliseconds; until it is disengaged, if none.
         lasts: Option<u64>,
     },
-    /// It is taken away.
+    /// Disengage a kill switch.
     Disengage {
-        /// Which.
+        /// Its scope.
         scope: Scope,
     },
-    /// A run that is held, or could not be rolled back, goes on, or is left to people.
+    /// Release a run that is held or whose rollback failed.
     Release {
-        /// Goes on.
+        /// True: continue the rollback. False: leave the remaining steps to operators.
         fail_back: bool,
     },
 }
 
-impl OperatorOrder {
-    /// The delivery that says so.
+impl PlannedCommand {
+    /// The payload that an invocation of the drill function receives.
     pub(crate) fn delivery(self, world: &World) -> Delivery {
         let (by, reason) = ("operator".to_owned(), "simulated".to_owned());
         match self {
@@ -73,11 +73,11 @@ impl OperatorOrder {
             Self::StopApplication => stop(StopWhat::Application(APPLICATION.to_owned()), by, reason),
             Self::Engage { scope, lasts } => {
                 let until = lasts.map(|lasts| world.time().plus_millis(lasts));
-                let switch = Switch { scope: scope.in_the_table(), by, reason, until };
+                let switch = Switch { scope: scope.stored(), by, reason, until };
                 Delivery::KillSwitch(SwitchOrder { engage: true, switch })
             }
             Self::Disengage { scope } => {
-                let switch = Switch { scope: scope.in_the_table(), by, reason, until: None };
+                let switch = Switch { scope: scope.stored(), by, reason, until: None };
                 Delivery::KillSwitch(SwitchOrder { engage: false, switch })
             }
             Self::Release { fail_back } => {
@@ -91,28 +91,28 @@ fn stop(what: StopWhat, by: String, reason: String) -> Delivery {
     Delivery::Stop(StopOrder { what, stop: Stop { by, reason } })
 }
 
-/// A stop condition of the request, asked at every look until the verdict.
-pub(crate) fn tripped(world: &World, run: &Run) -> Option<Stop> {
+/// The stop condition of the request, asked at every look until the verdict.
+pub(crate) fn tripped_stop_condition(world: &World, run: &Run) -> Option<Stop> {
     let since = world.scenario.condition_at.filter(|at| world.elapsed() >= *at && run.verdict.is_none())?;
-    if world.coverage.borrow().times(FaultKind::ConditionTrips) == 0 {
-        world.cover(FaultKind::ConditionTrips);
+    if world.occurrences.borrow().times(FaultKind::StopConditionTrips) == 0 {
+        world.note_fault(FaultKind::StopConditionTrips);
         world.log(Event::ConditionTripped);
     }
     Some(Stop { by: "a stop condition".to_owned(), reason: format!("tripped after {since} ms") })
 }
 
-/// A message to them. Some answer it.
+/// Sends a page to the operators. In some histories one of them answers with a release.
 pub(crate) async fn page(world: &World, clock: &SimulatedClock, page: &Page) -> Result<(), String> {
     clock.latency().await;
-    // However calm all else is; but not for ever.
-    if world.scenario.trouble > 0 && page.attempts < 4 && world.rng.borrow_mut().bool() {
-        world.cover(FaultKind::PageFails);
+    // Pages may fail throughout the history, but not for ever.
+    if world.scenario.fault_rate > 0 && page.attempts < 4 && world.rng.borrow_mut().bool() {
+        world.note_fault(FaultKind::PageFails);
         return Err("simulated".to_owned());
     }
     world.log(Event::Paged);
     if let Some(after) = world.scenario.release_after {
         let fail_back = world.rng.borrow_mut().bool();
-        world.later(after, Due::OperatorOrder(OperatorOrder::Release { fail_back }, 0));
+        world.schedule(after, Due::Command(PlannedCommand::Release { fail_back }, 0));
     }
     Ok(())
 }

@@ -1,44 +1,43 @@
-//! What must be true of every history. Reads the world's log; shares no code with `step`.
+//! Oracle: what must be true of every history. It reads the world's log and shares no code with `step`.
 
 mod rollback;
 mod verdict;
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp};
+use firedrill_core::{Outcome, Phase, Run, Timestamp, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     fault_kind::FaultKind,
     history::History,
-    scenario::Kind,
     world::BEGINS,
 };
 
-/// So many datapoints the world's alarm needs, and one more.
+/// The most datapoints that a run may publish: those that the simulated alarm needs, and one more.
 const MAX_DATAPOINTS: u64 = PERIODS + 1;
-/// From reading a run to the call after it.
+/// The longest time from reading a run to the call after it, in milliseconds.
 const ONE_CALL: u64 = 1_000;
-/// The same, where answers are slow.
+/// What slow answers add to it.
 const ONE_SLOW_CALL: u64 = 9_000;
-/// From looking at the primary to moving traffic onto it, at most.
+/// The longest time from a look at the primary to the call that moves traffic onto it, in milliseconds.
 const ONE_LOOK_AND_SAVE: u64 = 21_000;
 
-/// What is wrong with a history; none if nothing is.
+/// Judges a history.
 ///
 /// # Errors
-/// The first broken promise, in a sentence.
+/// The first broken rule, in a sentence.
 pub fn check(history: &History) -> Result<(), String> {
     nothing_left_behind(history)?;
     injections(history)?;
-    only_its_holder_acts(history)?;
-    stops_are_heard(history)?;
+    only_the_lease_holder_acts(history)?;
+    no_stop_is_missed(history)?;
     nothing_lands_after_the_end(history)?;
-    nothing_moves_onto_something_ill(history)?;
+    no_traffic_moves_onto_unhealthy_primary(history)?;
     nothing_moves_back_past_a_real_alarm(history)?;
     no_failover_twice(history)?;
-    no_failover_that_nobody_wants(history)?;
+    no_unwanted_failover(history)?;
     if let Some(logged) = history.log.iter().find(|logged| logged.what == Event::Overwritten) {
-        return Err(format!("what somebody else had set was overwritten at {}", logged.at));
+        return Err(format!("an operator's change was overwritten at {}", logged.at));
     }
     let Some(run) = &history.run else {
         return if history.injected() { Err("injected without a record".to_owned()) } else { Ok(()) };
@@ -53,7 +52,7 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
         return Err(format!("{} records of one delivery", history.heads));
     }
     if run.phase != Phase::Finished {
-        return open_and_paging(history, run);
+        return open_run_paged_operators(history, run);
     }
     if history.locked {
         return Err("finished, and the lock is still held".to_owned());
@@ -62,24 +61,25 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
         return Err(format!("finished {} times", history.finishes));
     }
     if history.held_alarm {
-        return Err("finished, and the alarm is still said to be its own".to_owned());
+        return Err("finished, and the alarm is still registered as the run's".to_owned());
     }
     let left = run.undo.iter().any(|step| step.progress.done.is_none());
     let given_up = history.log.iter().any(|logged| logged.what == Event::Released { fail_back: false });
     if history.down && !(left && given_up) {
         return Err("finished, and the targets are down".to_owned());
     }
-    // What never took effect moved nothing.
+    // An injection that never took effect moved nothing.
     let took_effect = history.log.iter().any(|logged| logged.what == Event::Injected);
     let ended = |is: fn(bool, bool) -> bool| {
         let mut log = history.log.iter();
         log.any(|logged| matches!(logged.what, Event::Finished { back, served } if is(back, served)))
     };
-    let excused = left && given_up || really_failed_over_before_the_end(history);
+    let excused = left && given_up || real_alarm_failed_over_before_the_end(history);
     if ended(|back, _| !back) && took_effect && !excused {
         return Err("finished, and traffic was not moved back, or the alarm is still forced".to_owned());
     }
-    if ended(|_, served| !served) && took_effect && !given_up && history.scenario.primary_ill.is_none() {
+    if ended(|_, served| !served) && took_effect && !given_up && history.scenario.primary_unhealthy.is_none()
+    {
         return Err("finished, and users were not served".to_owned());
     }
     if history.forced && !(left && given_up) {
@@ -88,21 +88,21 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
     Ok(())
 }
 
-fn open_and_paging(history: &History, run: &Run) -> Result<(), String> {
+fn open_run_paged_operators(history: &History, run: &Run) -> Result<(), String> {
     let paged = history.log.iter().any(|logged| logged.what == Event::Paged);
     if !paged {
-        return Err(format!("never finished ({}), and nobody was told", run.phase));
+        return Err(format!("never finished ({}), and no operator was notified", run.phase));
     }
     if !history.locked {
         return Err("open, and its lock is gone".to_owned());
     }
     if history.down || history.forced {
-        return Err("open, and what moves no traffic was not taken back".to_owned());
+        return Err("open, and a step that moves no traffic was not undone".to_owned());
     }
-    // What only people can mend stays open: users are not served, or traffic is where nobody of us put it.
-    let needs_people = !history.well && run.outcome == Some(Outcome::RollbackFailed);
+    // A run stays open if only an operator can repair: users are not served, or traffic is where no drill put it.
+    let needs_people = !history.healthy && run.outcome == Some(Outcome::RollbackFailed);
     if run.phase != Phase::Held && !needs_people {
-        return Err(format!("all was calm for long, and it is still {}", run.phase));
+        return Err(format!("no fault occurred for long, and the run is still {}", run.phase));
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ fn open_and_paging(history: &History, run: &Run) -> Result<(), String> {
 fn injections(history: &History) -> Result<(), String> {
     let mut sent: Vec<u32> = Vec::new();
     for Logged { what, .. } in &history.log {
-        let Event::InjectSent { number, by, intent, against } = what else { continue };
+        let Event::InjectSent { number, by, intent, forbidden_by } = what else { continue };
         if !intent {
             return Err("injected before the intent was on record".to_owned());
         }
@@ -120,32 +120,35 @@ fn injections(history: &History) -> Result<(), String> {
         if history.began_by.as_ref() != Some(by) {
             return Err(format!("{by} injected, and had not begun the run"));
         }
-        if let Some(why) = against {
+        if let Some(why) = forbidden_by {
             return Err(format!("injected although {why}"));
         }
         sent.push(*number);
     }
     let scenario = &history.scenario;
-    if !sent.is_empty() && (scenario.late || scenario.ill_at_start || scenario.refused) {
+    if !sent.is_empty()
+        && (scenario.delivered_late || scenario.unhealthy_at_start || scenario.targets_refused)
+    {
         return Err("injected although a gate was closed".to_owned());
     }
     let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
     let took = u64::try_from(took).unwrap_or(u64::MAX);
-    let most = if scenario.kind != Kind::Instances && scenario.failover.metric { MAX_DATAPOINTS } else { 1 };
+    let most =
+        if scenario.kind != DrillKind::Instance && scenario.failover.metric { MAX_DATAPOINTS } else { 1 };
     if took > most {
         return Err(format!("the failure was caused {took} times"));
     }
     Ok(())
 }
 
-/// A lease that was taken is no longer its former holder's, whatever that one's clock says.
-fn only_its_holder_acts(history: &History) -> Result<(), String> {
+/// Once another invocation has taken the lease, its former holder sends nothing more, whatever its clock shows.
+fn only_the_lease_holder_acts(history: &History) -> Result<(), String> {
     let mut holder = history.began_by.as_deref();
     for Logged { at, what } in &history.log {
         match what {
-            Event::TakenUp { by } => holder = Some(by),
+            Event::LeaseTaken { by } => holder = Some(by),
             Event::InjectSent { by, .. } | Event::UndoSent { by, .. } if holder != Some(by) => {
-                return Err(format!("{by} acted at {at}, and the run was another's"));
+                return Err(format!("{by} acted at {at}, and another held the lease"));
             }
             _ => {}
         }
@@ -153,17 +156,19 @@ fn only_its_holder_acts(history: &History) -> Result<(), String> {
     Ok(())
 }
 
-fn stops_are_heard(history: &History) -> Result<(), String> {
+fn no_stop_is_missed(history: &History) -> Result<(), String> {
     history.log.iter().try_for_each(|logged| match &logged.what {
-        Event::Deaf { owner } => Err(format!("{owner} looked twice and went on, though it was to stop")),
+        Event::MissedStop { owner } => {
+            Err(format!("{owner} looked twice and continued, though it had to stop"))
+        }
         _ => Ok(()),
     })
 }
 
-/// A real alarm may move traffic between the last look and the end: that is no drill's doing.
-fn really_failed_over_before_the_end(history: &History) -> bool {
+/// Whether a real alarm moved traffic between the run's last look and its end: the run did not cause that.
+fn real_alarm_failed_over_before_the_end(history: &History) -> bool {
     let Some(end) = finished_at(history) else { return false };
-    history.scenario.primary_ill.is_some()
+    history.scenario.primary_unhealthy.is_some()
         && history.log.iter().any(|logged| {
             matches!(logged.what, Event::FailedOver { by_run: false, .. })
                 && logged.at <= end
@@ -173,7 +178,7 @@ fn really_failed_over_before_the_end(history: &History) -> bool {
 
 /// A second failover of a database for one change of its alarm moves the writer back.
 fn no_failover_twice(history: &History) -> Result<(), String> {
-    if history.scenario.kind != Kind::Database {
+    if history.scenario.kind != DrillKind::Database {
         return Ok(());
     }
     let mut seen = Vec::new();
@@ -188,18 +193,18 @@ fn no_failover_twice(history: &History) -> Result<(), String> {
 }
 
 /// The failover function reads the run right before its call, and refuses changes that are too old.
-fn no_failover_that_nobody_wants(history: &History) -> Result<(), String> {
+fn no_unwanted_failover(history: &History) -> Result<(), String> {
     let turned_back =
-        history.log.iter().find(|logged| logged.what == Event::TurnedBack).map(|logged| logged.at);
+        history.log.iter().find(|logged| logged.what == Event::RollbackRecorded).map(|logged| logged.at);
     for logged in &history.log {
         let Event::FailedOver { by_run, change } = &logged.what else { continue };
         if logged.at.millis_since(*change) > MAX_EVENT_AGE + FUNCTION_TIMEOUT {
             return Err(format!("the change at {change} was acted on at {}", logged.at));
         }
         let on_its_way =
-            ONE_CALL + if history.coverage.times(FaultKind::SlowAnswer) > 0 { ONE_SLOW_CALL } else { 0 };
+            ONE_CALL + if history.occurrences.times(FaultKind::SlowAnswer) > 0 { ONE_SLOW_CALL } else { 0 };
         if *by_run && turned_back.is_some_and(|at| logged.at.millis_since(at) > on_its_way) {
-            return Err(format!("failed over at {} for a run that had turned back", logged.at));
+            return Err(format!("failed over at {} for a run that was rolling back", logged.at));
         }
     }
     Ok(())
@@ -218,8 +223,8 @@ fn nothing_lands_after_the_end(history: &History) -> Result<(), String> {
                     true
                 }
                 Event::Undone => !restored_by_others(history),
-                // Without anything really ill, even an alarm without the run's name was the run's doing.
-                Event::FailedOver { by_run, .. } => by_run || history.scenario.primary_ill.is_none(),
+                // Without a real incident, even a change that names no run was caused by the run.
+                Event::FailedOver { by_run, .. } => by_run || history.scenario.primary_unhealthy.is_none(),
                 _ => false,
             }
     });
@@ -229,32 +234,32 @@ fn nothing_lands_after_the_end(history: &History) -> Result<(), String> {
     }
 }
 
-fn nothing_moves_onto_something_ill(history: &History) -> Result<(), String> {
+fn no_traffic_moves_onto_unhealthy_primary(history: &History) -> Result<(), String> {
     // Starting an instance moves no traffic.
-    if history.scenario.kind == Kind::Instances {
+    if history.scenario.kind == DrillKind::Instance {
         return Ok(());
     }
-    // The look and the call are not one moment, and the save between them may take its time.
-    let Some((from, to)) = history.scenario.primary_ill else { return Ok(()) };
-    let ill = |at: Timestamp| {
+    // The head is saved between the look and the call, which takes time.
+    let Some((from, to)) = history.scenario.primary_unhealthy else { return Ok(()) };
+    let unhealthy = |at: Timestamp| {
         let elapsed = u64::try_from(at.as_millis() - BEGINS).unwrap_or(0);
         elapsed > from + ONE_LOOK_AND_SAVE && elapsed < to
     };
-    match history.log.iter().find(|l| matches!(l.what, Event::UndoSent { .. }) && ill(l.at)) {
-        Some(logged) => Err(format!("traffic was moved onto the ill primary at {}", logged.at)),
+    match history.log.iter().find(|l| matches!(l.what, Event::UndoSent { .. }) && unhealthy(l.at)) {
+        Some(logged) => Err(format!("traffic was moved onto the unhealthy primary at {}", logged.at)),
         None => Ok(()),
     }
 }
 
-/// Somebody else may start an instance at any time.
+/// Whether an operator starts instances in this history, which may happen at any time.
 fn restored_by_others(history: &History) -> bool {
-    history.scenario.kind == Kind::Instances && history.scenario.restored_by_others_at.is_some()
+    history.scenario.kind == DrillKind::Instance && history.scenario.restored_by_others_at.is_some()
 }
 
-/// An alarm that goes off after the drill's own is a real one: then only a person's word moves traffic back. In mode
-/// `metric` nobody can tell the two apart.
+/// A change to ALARM after the drill's own is a real one: from then on only a release moves traffic back. In mode
+/// `metric` the two cannot be told apart.
 fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String> {
-    if history.scenario.kind == Kind::Instances || history.scenario.failover.metric {
+    if history.scenario.kind == DrillKind::Instance || history.scenario.failover.metric {
         return Ok(());
     }
     let mut own = false;

@@ -1,49 +1,49 @@
-//! One deliberate failure: the nth of its kind goes wrong in one way. The conformance suite counts what an undisturbed
-//! run does, and fails one after the other.
+//! Planned fault: the nth operation of one kind fails in one way. The conformance suite counts the operations of an
+//! undisturbed run and lets one after the other fail.
 
 use std::cell::Cell;
 
 use crate::world::World;
 
-/// What can go wrong.
+/// A kind of operation that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultPoint {
     /// A mutating call, of a drill or of the failover function.
     Call,
-    /// Something is read from the record.
+    /// A read of the table.
     Read,
-    /// Something is written there.
+    /// A write to the table.
     Write,
-    /// A look at AWS or at the application, of whoever.
+    /// A look at AWS or at the application, by any invocation.
     Look,
 }
 
-/// In what way.
+/// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultEffect {
-    /// AWS says that it did not do it, and may do it later.
+    /// AWS did not execute it; it may be sent again.
     Throttled,
-    /// AWS says that it will not do it.
+    /// AWS did not execute it, and never will.
     Denied,
-    /// It is not done, and there is no answer.
+    /// It is not executed, and there is no answer.
     LostBefore,
-    /// It is done, and there is no answer.
+    /// It is executed, and there is no answer.
     LostAfter,
-    /// It is done minutes after its sender gave it up.
+    /// It is executed minutes after its sender stopped waiting.
     LandsLate,
-    /// Whoever sends it is never heard of again, and it was not done.
+    /// It is not executed, and the invocation that sent it never continues.
     DiesBefore,
-    /// Whoever sends it is never heard of again, and it was done.
+    /// It is executed, and the invocation that sent it never continues.
     DiesAfter,
-    /// It shows nothing.
+    /// A look answers unknown.
     Unknown,
 }
 
 impl FaultPoint {
-    /// All of them.
+    /// Every kind of operation.
     pub const ALL: [Self; 4] = [Self::Call, Self::Read, Self::Write, Self::Look];
 
-    /// How it can fail.
+    /// The ways in which it can fail.
     #[must_use]
     pub const fn effects(self) -> &'static [FaultEffect] {
         use FaultEffect::{
@@ -58,7 +58,7 @@ impl FaultPoint {
     }
 }
 
-/// The nth of these fails, and all that follow within so many milliseconds.
+/// The nth operation of this kind fails, and all that follow within `lasts` milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PlannedFault {
@@ -68,30 +68,30 @@ pub struct PlannedFault {
     pub lasts: u64,
 }
 
-/// How many there were of each, and since when the fault lasts.
+/// How many operations of each kind there were, and since when the planned fault lasts.
 #[derive(Debug, Default)]
-pub(crate) struct FaultCounts {
+pub(crate) struct PointCounts {
     pub counted: Cell<[u32; FaultPoint::ALL.len()]>,
     pub since: Cell<Option<i64>>,
 }
 
 impl World {
-    /// Counts one more of these; says in what way it fails, if it does.
+    /// Counts one operation; how it fails by plan, if it does.
     pub fn fault(&self, point: FaultPoint) -> Option<FaultEffect> {
-        let mut counted = self.faults.counted.get();
+        let mut counted = self.points.counted.get();
         let number = counted[point as usize];
         counted[point as usize] += 1;
-        self.faults.counted.set(counted);
+        self.points.counted.set(counted);
         let fault = self.scenario.fault.filter(|fault| fault.point == point)?;
         if number == fault.nth {
-            self.faults.since.set(Some(self.now.get()));
+            self.points.since.set(Some(self.now.get()));
         }
-        let since = self.faults.since.get()?;
+        let since = self.points.since.get()?;
         (number == fault.nth || self.now.get() < since.saturating_add_unsigned(fault.lasts))
             .then_some(fault.effect)
     }
 
-    /// Whether a look shows nothing: by bad luck or on purpose.
+    /// Whether a look answers unknown, by a random or the planned fault.
     pub fn is_blind(&self) -> bool {
         self.fault(FaultPoint::Look).is_some() || self.draws_fault()
     }

@@ -1,9 +1,10 @@
-//! What is asked for: the simulated stack's numbers, and the request of a history.
+//! Requests: the simulated stack's timing, and the request that starts a history's run.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use firedrill_core::{
     Request,
+    kind::DrillKind,
     request::{Delivery, parse},
     timing::Timing,
 };
@@ -11,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::{
     failover::{ALARM, CLUSTER, DISTRIBUTION},
-    scenario::{Failover, Kind, Radius, Scenario},
+    scenario::{Failover, Radius, Scenario},
 };
 
-/// The numbers of the simulated stack: production's.
+/// The timing of the simulated stack: production's.
 pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
-    let scheduled = if scenario.late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
+    let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
     let probe = |url: &str| json!({ "check": { "http": { "url": format!("http://127.0.0.1:1/{url}") } } });
     let failover = &scenario.failover;
     let mut trigger = json!({ "alarmArn": ALARM });
@@ -26,7 +27,7 @@ fn document(scenario: &Scenario) -> Value {
         trigger["metric"] = json!({ "value": 0 });
     }
     let (mode, target) = match scenario.kind {
-        Kind::Instances => {
+        DrillKind::Instance => {
             let tags = json!({ "tags": { "app": "bookstore" } });
             let radius = match scenario.fleet.radius {
                 Radius::Count(count) => json!({ "count": count }),
@@ -34,10 +35,10 @@ fn document(scenario: &Scenario) -> Value {
             };
             ("stop", json!({ "instances": { "region": "eu-west-2", "select": tags, "blastRadius": radius } }))
         }
-        Kind::Distribution => {
+        DrillKind::Cdn => {
             let mut target =
                 json!({ "arn": DISTRIBUTION, "trigger": trigger, "primaryProbe": probe("primary") });
-            if !failover.nameless {
+            if !failover.no_identity_probe {
                 target["identity"] = json!({
                     "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
                     "count": 3, "holdForSeconds": 4
@@ -45,7 +46,7 @@ fn document(scenario: &Scenario) -> Value {
             }
             (if failover.metric { "metric" } else { "alarm" }, json!({ "distribution": target }))
         }
-        Kind::Database => {
+        DrillKind::Database => {
             let mut target = json!({ "arn": CLUSTER, "trigger": trigger });
             if failover.restore_writer {
                 target["restoreWriter"] = json!(true);
@@ -75,15 +76,22 @@ fn document(scenario: &Scenario) -> Value {
     })
 }
 
-/// The request of a history: the same for every history whose scenario asks for the same, and read once.
+/// The request of a history. Equal requests are parsed once and shared.
 ///
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Known = BTreeMap<(Kind, bool, bool, bool, bool, Radius), Rc<Request>>;
+    type Known = BTreeMap<(DrillKind, bool, bool, bool, bool, Radius), Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
-    let Failover { metric, nameless, restore_writer, .. } = scenario.failover;
-    let key = (scenario.kind, scenario.late, metric, nameless, restore_writer, scenario.fleet.radius);
+    let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
+    let key = (
+        scenario.kind,
+        scenario.delivered_late,
+        metric,
+        no_identity_probe,
+        restore_writer,
+        scenario.fleet.radius,
+    );
     KNOWN.with_borrow_mut(|known| {
         let made = || match parse(&document(scenario)) {
             Ok(Delivery::Start(request)) => Rc::from(request),

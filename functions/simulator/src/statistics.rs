@@ -1,56 +1,55 @@
-//! Many histories, counted: a simulation that never meets a kind of trouble proves nothing about it.
+//! Statistics: the outcomes and faults of many histories.
 
 use std::collections::BTreeMap;
 
-use firedrill_core::{Outcome, Phase};
+use firedrill_core::{Outcome, Phase, kind::DrillKind};
 
-use crate::{
-    fault_kind::Coverage,
-    history::play,
-    oracle,
-    scenario::{Kind, Scenario},
-};
+use crate::{fault_kind::FaultOccurrences, history::play, oracle, scenario::Scenario};
 
-/// What came of many histories of one drill.
+/// The counts of many histories of one drill kind.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
-    /// How many.
+    /// How many histories were played.
     pub histories: u64,
     /// In how many of them an injecting call was sent.
     pub injected: u64,
-    /// How they ended.
+    /// How many ended with each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
-    /// How many were left open for people.
+    /// How many runs were left open for operators.
     pub open: u64,
-    /// How often each kind of trouble was met.
-    pub coverage: Coverage,
-    /// The seeds of bad ones, and what was bad.
+    /// How often each kind of fault occurred.
+    pub occurrences: FaultOccurrences,
+    /// The seeds of bad histories, each with the oracle's message.
     pub bad: Vec<(u64, String)>,
 }
 
 impl Statistics {
     /// Plays the histories of these seeds, one after the other.
     #[must_use]
-    pub fn of(kind: Kind, seeds: std::ops::Range<u64>) -> Self {
-        let mut tally = Self::default();
+    pub fn of(kind: DrillKind, seeds: std::ops::Range<u64>) -> Self {
+        let mut statistics = Self::default();
         for seed in seeds {
             let history = play(Scenario::draw(kind, seed));
-            tally.histories += 1;
-            tally.injected += u64::from(history.injected());
+            statistics.histories += 1;
+            statistics.injected += u64::from(history.injected());
             if let Err(what) = oracle::check(&history) {
-                tally.bad.push((seed, what));
+                statistics.bad.push((seed, what));
             }
-            tally.coverage.add(&history.coverage);
+            statistics.occurrences.add(&history.occurrences);
             if let Some(outcome) = history.run.as_ref().and_then(|run| run.outcome) {
-                *tally.outcomes.entry(outcome).or_default() += 1;
+                *statistics.outcomes.entry(outcome).or_default() += 1;
             }
-            tally.open += u64::from(history.run.is_some_and(|run| run.phase != Phase::Finished));
+            statistics.open += u64::from(history.run.is_some_and(|run| run.phase != Phase::Finished));
         }
-        tally
+        statistics
     }
 
-    /// The same on every processor. `done` hears how many more were played, now and then, and says whether to go on.
-    pub fn of_many(kind: Kind, seeds: std::ops::Range<u64>, done: impl Fn(&Self) -> bool + Sync) -> Self {
+    /// The same on every processor. `done` is called with the counts of each batch and answers whether to continue.
+    pub fn of_many(
+        kind: DrillKind,
+        seeds: std::ops::Range<u64>,
+        done: impl Fn(&Self) -> bool + Sync,
+    ) -> Self {
         const BATCH: u64 = 200;
         let next = std::sync::atomic::AtomicU64::new(seeds.start);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -65,7 +64,7 @@ impl Statistics {
                 let goes_on = done(&part);
                 all.add(part);
                 if !goes_on {
-                    // Nobody begins another batch. Those below it are under way: the first bad seed is among them.
+                    // No thread begins another batch. Those below it are under way: the first bad seed is among them.
                     next.store(seeds.end, std::sync::atomic::Ordering::Relaxed);
                     return all;
                 }
@@ -82,13 +81,13 @@ impl Statistics {
         all
     }
 
-    /// Adds another one's counts.
+    /// Adds the counts of another batch.
     pub fn add(&mut self, other: Self) {
         self.histories += other.histories;
         self.injected += other.injected;
         self.open += other.open;
         other.outcomes.into_iter().for_each(|(key, times)| *self.outcomes.entry(key).or_default() += times);
-        self.coverage.add(&other.coverage);
+        self.occurrences.add(&other.occurrences);
         self.bad.extend(other.bad);
     }
 }

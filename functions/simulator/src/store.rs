@@ -1,4 +1,4 @@
-//! A table in memory that fails before or after it wrote, hangs, or stays away.
+//! Store: a table in memory, whose calls fail before or after they took effect, hang, or cannot reach it.
 
 use std::{future::pending, rc::Rc};
 
@@ -20,29 +20,29 @@ use crate::{
     world::World,
 };
 
-/// What is on record.
+/// The items of the table, and when they changed.
 #[derive(Default)]
-pub(crate) struct StoredTable {
+pub(crate) struct SimulatedTable {
     pub heads: Vec<Run>,
     pub lock: Option<RunId>,
     pub finishes: u32,
-    /// Who created the first head, and when; and when the last one was finished.
+    /// The invocation that created the first head, and when; and when the last head was finished.
     pub began_by: Option<String>,
     pub began_at: Option<i64>,
-    /// When the lease was last renewed before the store went away.
+    /// The last renewal of the lease before the store became unavailable.
     pub renewed_at: Option<i64>,
     pub finished_at: Option<i64>,
     commands: Option<RunCommands>,
-    pub stop_said_at: Option<i64>,
+    pub stop_requested_at: Option<i64>,
     pub application_stop: Option<(i64, Timestamp, Stop)>,
     pub switches: Vec<(i64, Switch)>,
-    /// The watchdog's sign of life, and when it was written.
-    pub beats: Vec<(i64, Timestamp)>,
-    /// Who looked how often since somebody wanted the run to stop, and could hear it.
-    pub deaf: Vec<(OwnerId, u32)>,
+    /// The watchdog's heartbeats: when each was written, and the time that it states.
+    pub heartbeats: Vec<(i64, Timestamp)>,
+    /// How often each owner looked since a stop was requested that it could have read.
+    pub looks_since_stop: Vec<(OwnerId, u32)>,
 }
 
-impl StoredTable {
+impl SimulatedTable {
     pub fn head(&self, id: &RunId) -> Option<&Run> {
         self.heads.iter().find(|head| head.run_id == *id)
     }
@@ -52,34 +52,35 @@ impl StoredTable {
     }
 
     pub fn write_heartbeat(&mut self, written: i64, at: Timestamp) {
-        self.beats.push((written, at));
+        self.heartbeats.push((written, at));
     }
 }
 
+/// One invocation's connection to the table.
 pub(crate) struct SimulatedStore {
     pub world: Rc<World>,
     pub clock: Rc<SimulatedClock>,
     pub request: Rc<Request>,
-    /// Whose connection it is.
+    /// The invocation that uses this connection.
     pub owner: OwnerId,
 }
 
-/// Whether a call changes the table: then it may be carried out though its answer is lost.
+/// Whether a call changes the table: a write may take effect though its answer is lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     Write,
 }
 
-/// Does it, unless trouble comes before; says so, unless trouble comes after.
-pub(crate) async fn troubled<T>(
+/// Performs `work`, unless a fault occurs before it; answers, unless a fault occurs after it.
+pub(crate) async fn with_store_faults<T>(
     world: &World,
     clock: &SimulatedClock,
     access: Access,
     work: impl FnOnce() -> T,
 ) -> Result<T, StoreError> {
-    let lost = |trouble| {
-        world.cover(trouble);
+    let lost = |fault| {
+        world.note_fault(fault);
         Err(StoreError::Unknown("simulated".to_owned()))
     };
     clock.latency().await;
@@ -96,11 +97,11 @@ pub(crate) async fn troubled<T>(
         Some(_) => return lost(FaultKind::StoreFailsBefore),
         None => {}
     }
-    if world.is_within(world.scenario.store_away) {
+    if world.is_within(world.scenario.store_unavailable) {
         if world.scenario.store_hangs {
             clock.wait(TIMING.call_deadline_ms).await;
         }
-        return lost(FaultKind::StoreAway);
+        return lost(FaultKind::StoreUnavailable);
     }
     if world.draws_fault() {
         return lost(FaultKind::StoreFailsBefore);
@@ -121,7 +122,7 @@ pub(crate) async fn troubled<T>(
 }
 
 impl SimulatedStore {
-    async fn read<T>(&self, work: impl FnOnce(&StoredTable) -> T) -> Result<T, StoreError> {
+    async fn read<T>(&self, work: impl FnOnce(&SimulatedTable) -> T) -> Result<T, StoreError> {
         self.call(Access::Read, || work(&self.world.table.borrow())).await
     }
 
@@ -131,32 +132,32 @@ impl SimulatedStore {
 
     async fn call<T>(&self, access: Access, work: impl FnOnce() -> T) -> Result<T, StoreError> {
         let began_it = self.world.table.borrow().began_by.as_ref() == Some(&self.owner.0);
-        let done = if began_it && self.world.is_within(self.world.scenario.cut_off) {
-            self.world.cover_once(FaultKind::CutOff);
+        let done = if began_it && self.world.is_within(self.world.scenario.owner_cut_off) {
+            self.world.note_fault_once(FaultKind::OwnerCutOffFromStore);
             if self.world.scenario.store_hangs {
                 self.clock.wait(TIMING.call_deadline_ms).await;
             }
             Err(StoreError::Unknown("simulated".to_owned()))
         } else {
-            troubled(&self.world, &self.clock, access, work).await
+            with_store_faults(&self.world, &self.clock, access, work).await
         };
         if done.is_err() {
-            self.world.note_excuse(&self.owner);
+            self.world.reset_missed_stop(&self.owner);
         }
         done
     }
 }
 
 impl World {
-    /// Replaces the head of version `expected`.
+    /// Replaces the head if it has version `expected`.
     fn replace_head(&self, next: &Run, expected: u64) -> Saved {
         let mut table = self.table.borrow_mut();
         let Some(head) = table.head_mut(&next.run_id).filter(|head| head.version == expected) else {
             return Saved::Conflict;
         };
         let injected = matches!(head.phase, Phase::Injecting | Phase::Recovering);
-        let turned_back = injected && next.is_rolling_back();
-        let taken = next.owner.as_ref().filter(|owner| head.owner.as_ref() != Some(owner)).cloned();
+        let begins_rollback = injected && next.is_rolling_back();
+        let new_owner = next.owner.as_ref().filter(|owner| head.owner.as_ref() != Some(owner)).cloned();
         let was_abandoned = head.owner.is_some();
         head.clone_from(next);
         drop(table);
@@ -168,23 +169,23 @@ impl World {
             _ => {}
         }
         drop(cloud);
-        if turned_back {
-            self.log(Event::TurnedBack);
+        if begins_rollback {
+            self.log(Event::RollbackRecorded);
         }
-        if let Some(OwnerId(by)) = taken {
+        if let Some(OwnerId(by)) = new_owner {
             if was_abandoned {
-                self.cover(FaultKind::TakeOver);
+                self.note_fault(FaultKind::LeaseTakeOver);
             }
-            self.note_taken_up(next);
-            self.log(Event::TakenUp { by });
+            self.note_lease_taken(next);
+            self.log(Event::LeaseTaken { by });
         }
         Saved::Saved
     }
 
     fn create(&self, run: &Run, by: &OwnerId, locked: bool) -> Begun {
         let mut table = self.table.borrow_mut();
-        if let Some(there) = table.head(&run.run_id) {
-            return Begun::Exists(Box::new(there.clone()));
+        if let Some(existing) = table.head(&run.run_id) {
+            return Begun::Exists(Box::new(existing.clone()));
         }
         if locked {
             if let Some(holder) = &table.lock {
@@ -204,7 +205,7 @@ impl World {
     }
 
     fn note_renewal(&self) {
-        if self.scenario.store_away.is_none_or(|(from, _)| self.elapsed() < from) {
+        if self.scenario.store_unavailable.is_none_or(|(from, _)| self.elapsed() < from) {
             self.table.borrow_mut().renewed_at = Some(self.now.get());
         }
     }
@@ -222,15 +223,15 @@ impl World {
             OperatorCommand::Stop(stop) => {
                 commands.stop = Some(stop.clone());
                 commands.release = None;
-                table.stop_said_at.get_or_insert(self.now.get());
-                Event::StopSaid
+                table.stop_requested_at.get_or_insert(self.now.get());
+                Event::StopRequested
             }
         };
         drop(table);
-        self.cover(if event == Event::StopSaid {
+        self.note_fault(if event == Event::StopRequested {
             FaultKind::OperatorStops
         } else {
-            FaultKind::PeopleRelease
+            FaultKind::OperatorReleases
         });
         self.log(event);
         number
@@ -238,37 +239,37 @@ impl World {
 
     fn note_switch(&self, switch: &Switch, engaged: bool) -> Option<Switch> {
         let mut table = self.table.borrow_mut();
-        let before = table.switches.iter().position(|(_, there)| there.scope == switch.scope);
+        let before = table.switches.iter().position(|(_, existing)| existing.scope == switch.scope);
         let before = before.map(|index| table.switches.remove(index));
         let holds = engaged.then(|| match before {
-            Some((since, there)) if !switch.outlasts(&there) => (since, there),
+            Some((since, existing)) if !switch.outlasts(&existing) => (since, existing),
             Some((since, _)) => (since, switch.clone()),
             None => (self.now.get(), switch.clone()),
         });
         if let Some(holds) = &holds {
             table.switches.push(holds.clone());
-            self.cover(FaultKind::SwitchEngaged);
+            self.note_fault(FaultKind::KillSwitchEngaged);
         }
         drop(table);
         self.log(Event::Switched { what: switch.scope.to_string(), engaged });
         holds.map(|(_, switch)| switch)
     }
 
-    /// What is said to whoever carries this run on.
+    /// What the owner of the run reads before it injects and at every look.
     fn control_state(&self) -> ControlState {
         let table = self.table.borrow();
         let mut switches: Vec<Switch> = Vec::new();
         let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != DRILL);
         switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
         if self.is_within(self.scenario.unreadable_switch) {
-            self.cover_once(FaultKind::SwitchUnreadable);
+            self.note_fault_once(FaultKind::KillSwitchUnreadable);
             switches.push(Switch::unreadable(Scope::Account, "simulated"));
         }
         ControlState {
             commands: table.commands.clone(),
             application_stop: table.application_stop.as_ref().map(|(_, at, stop)| (*at, stop.clone())),
             switches,
-            heartbeat: table.beats.last().map(|(_, at)| *at),
+            heartbeat: table.heartbeats.last().map(|(_, at)| *at),
         }
     }
 
@@ -309,7 +310,7 @@ impl Store for SimulatedStore {
                 table.finishes += 1;
                 table.finished_at = Some(world.now.get());
                 drop(table);
-                world.follow();
+                world.propagate();
                 let (back, served) = (world.is_back() && !world.is_forced(), world.serving.get());
                 world.log(Event::Finished { back, served });
             }
@@ -334,8 +335,8 @@ impl Store for SimulatedStore {
         self.write(|world| {
             let now = world.now.get();
             world.table.borrow_mut().application_stop = Some((now, at, stop.clone()));
-            world.cover(FaultKind::ApplicationStopped);
-            world.log(Event::StopSaid);
+            world.note_fault(FaultKind::ApplicationStopped);
+            world.log(Event::StopRequested);
         })
         .await
     }
@@ -344,7 +345,7 @@ impl Store for SimulatedStore {
         self.write(|world| world.note_switch(switch, engaged)).await
     }
 
-    /// The index lags: it may miss a run that began just now, and name one that is over.
+    /// The index lags: it may miss a run that just began, and name one that is finished.
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
         self.read(|table| {
             let lag = self.world.rng.borrow_mut().i64(0..5_000);
@@ -354,7 +355,7 @@ impl Store for SimulatedStore {
             let open = if began && !over { table.heads.first() } else { None };
             let really = table.heads.first().filter(|head| head.phase != Phase::Finished);
             if open.map(|run| &run.run_id) != really.map(|run| &run.run_id) {
-                self.world.cover(FaultKind::StaleIndex);
+                self.world.note_fault(FaultKind::StaleIndex);
             }
             open.map(|run| run.run_id.clone()).into_iter().collect()
         })

@@ -1,4 +1,4 @@
-//! What is really so, and a log of everything that took effect.
+//! World: the true state of everything in one history, and a log of every effect.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,20 +6,20 @@ use std::{
 };
 
 use fastrand::Rng;
-use firedrill_core::{Phase, Run, Timestamp, Tristate, gate::GateAnswer};
+use firedrill_core::{Phase, Run, Timestamp, Tristate, gate::GateAnswer, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     event_queue::{Due, EventQueue},
     failover::{Cloud, Pending},
-    fault_kind::{Coverage, FaultKind},
+    fault_kind::{FaultKind, FaultOccurrences},
     fleet::Fleet,
-    planned_fault::FaultCounts,
-    scenario::{Kind, Scenario, Span},
-    store::StoredTable,
+    planned_fault::PointCounts,
+    scenario::{Scenario, Span},
+    store::SimulatedTable,
 };
 
-/// When every history begins: a Monday morning.
+/// When every history begins, in milliseconds since the Unix epoch: a Monday morning.
 pub(crate) const BEGINS: i64 = 1_795_428_000_000;
 
 /// The world of one history.
@@ -28,17 +28,17 @@ pub(crate) struct World {
     pub now: Rc<Cell<i64>>,
     pub rng: RefCell<Rng>,
     pub event_queue: RefCell<EventQueue>,
-    pub table: RefCell<StoredTable>,
+    pub table: RefCell<SimulatedTable>,
     pub fleet: RefCell<Fleet>,
     pub cloud: RefCell<Cloud>,
     pub log: RefCell<Vec<Logged>>,
-    pub coverage: RefCell<Coverage>,
-    pub faults: FaultCounts,
-    /// When an answer began to be slow.
+    pub occurrences: RefCell<FaultOccurrences>,
+    pub points: PointCounts,
+    /// When each slow answer began.
     pub slow_at: RefCell<Vec<i64>>,
-    /// Whether users are served.
+    /// Whether users are served now.
     pub serving: Cell<bool>,
-    /// What the last look before the verdict could show was so at this moment.
+    /// The moment of the last look at which the run had no verdict: the verdict rests on nothing later.
     pub last_undecided_look: Cell<Option<i64>>,
     decided: Cell<bool>,
 }
@@ -54,32 +54,30 @@ impl World {
             fleet: RefCell::new(fleet),
             cloud: RefCell::default(),
             log: RefCell::default(),
-            coverage: RefCell::default(),
-            faults: FaultCounts::default(),
+            occurrences: RefCell::default(),
+            points: PointCounts::default(),
             slow_at: RefCell::default(),
-            serving: Cell::new(!scenario.ill_at_start),
+            serving: Cell::new(!scenario.unhealthy_at_start),
             last_undecided_look: Cell::new(None),
             decided: Cell::new(false),
             scenario,
         });
         let scenario = &world.scenario;
-        if let Some((from, to)) = scenario.primary_ill {
-            world.later(from, Due::Passes);
-            world.later(to, Due::Passes);
-            if scenario.kind != Kind::Instances {
-                // Real illness is noticed like any other.
+        if let Some((from, to)) = scenario.primary_unhealthy {
+            world.schedule(from, Due::Passes);
+            world.schedule(to, Due::Passes);
+            if scenario.kind != DrillKind::Instance {
+                // CloudWatch evaluates the alarm during a real incident, too.
                 for at in (from..to + 60_000).step_by(10_000) {
-                    world.later(at, Due::Cloud(Pending::Compare));
+                    world.schedule(at, Due::Cloud(Pending::EvaluateAlarm));
                 }
             }
         }
-        if let Some(at) =
-            scenario.failover.changed_by_others_at.filter(|_| scenario.kind == Kind::Distribution)
-        {
-            world.later(at, Due::Cloud(Pending::Others));
+        if let Some(at) = scenario.failover.changed_by_others_at.filter(|_| scenario.kind == DrillKind::Cdn) {
+            world.schedule(at, Due::Cloud(Pending::OthersUpdate));
         }
-        if let Some(at) = scenario.restored_by_others_at.filter(|_| scenario.kind == Kind::Instances) {
-            world.later(at, Due::Fleet(crate::fleet::Change::ByOthers));
+        if let Some(at) = scenario.restored_by_others_at.filter(|_| scenario.kind == DrillKind::Instance) {
+            world.schedule(at, Due::Fleet(crate::fleet::Change::ByOthers));
         }
         world
     }
@@ -97,29 +95,29 @@ impl World {
         span.is_some_and(|(from, to)| (from..to).contains(&self.elapsed()))
     }
 
-    /// So many milliseconds from now.
-    pub fn later(&self, ms: u64, due: Due) {
+    /// Schedules an event this many milliseconds from now.
+    pub fn schedule(&self, ms: u64, due: Due) {
         let at = self.now.get().saturating_add_unsigned(ms);
         self.event_queue.borrow_mut().add(at, due);
     }
 
-    pub fn cover(&self, trouble: FaultKind) {
-        self.coverage.borrow_mut().note(trouble);
+    pub fn note_fault(&self, fault: FaultKind) {
+        self.occurrences.borrow_mut().note(fault);
     }
 
-    /// Counts a span of trouble once, however often it is met.
-    pub fn cover_once(&self, trouble: FaultKind) {
-        let mut coverage = self.coverage.borrow_mut();
-        if coverage.times(trouble) == 0 {
-            coverage.note(trouble);
+    /// Counts a fault that lasts for a span once, however often it is noticed.
+    pub fn note_fault_once(&self, fault: FaultKind) {
+        let mut occurrences = self.occurrences.borrow_mut();
+        if occurrences.times(fault) == 0 {
+            occurrences.note(fault);
         }
     }
 
-    /// Whether bad luck strikes.
+    /// Draws whether a random fault occurs here.
     pub fn draws_fault(&self) -> bool {
-        self.scenario.trouble > 0
+        self.scenario.fault_rate > 0
             && self.elapsed() < self.scenario.calm_at
-            && self.rng.borrow_mut().u32(0..4_000) < self.scenario.trouble
+            && self.rng.borrow_mut().u32(0..4_000) < self.scenario.fault_rate
     }
 
     pub fn log(&self, what: Event) {
@@ -127,49 +125,53 @@ impl World {
         self.log.borrow_mut().push(Logged { at, what });
     }
 
-    /// How long ago what a read shows was so; mostly it is so now.
+    /// How old, in milliseconds, the state is that a read shows; mostly 0.
     pub fn staleness(&self) -> i64 {
-        /// A read may show what was so up to this long ago.
+        /// The oldest state that a read may show.
         const STALE_MS: i64 = 8_000;
         if self.draws_fault() {
-            self.cover(FaultKind::StaleRead);
+            self.note_fault(FaultKind::StaleRead);
             self.rng.borrow_mut().i64(0..STALE_MS)
         } else {
             0
         }
     }
 
-    /// What follows from a change, or from the passing of time.
-    pub fn follow(&self) {
-        if self.scenario.kind != Kind::Instances {
+    /// Applies what follows from a change or from the passing of time, and logs whether users are served.
+    pub fn propagate(&self) {
+        if self.scenario.kind != DrillKind::Instance {
             self.advance_cloud();
         }
-        let serving = !self.scenario.ill_at_start
-            && if self.scenario.kind == Kind::Instances { self.fleet_serves() } else { self.cloud_serves() };
+        let serving = !self.scenario.unhealthy_at_start
+            && if self.scenario.kind == DrillKind::Instance {
+                self.fleet_serves()
+            } else {
+                self.cloud_serves()
+            };
         if self.serving.replace(serving) != serving {
             self.log(Event::Serving(serving));
         }
     }
 
-    pub fn primary_well(&self) -> bool {
-        let ill = self.is_within(self.scenario.primary_ill);
-        if ill {
-            self.cover_once(FaultKind::PrimaryFails);
+    pub fn is_primary_healthy(&self) -> bool {
+        let unhealthy = self.is_within(self.scenario.primary_unhealthy);
+        if unhealthy {
+            self.note_fault_once(FaultKind::PrimaryFails);
         }
-        !ill
+        !unhealthy
     }
 
-    /// A gate of the request, as a look at it shows it.
+    /// The gate of the request, as a look shows it.
     pub fn gate(&self) -> GateAnswer {
         let closed = self.is_within(self.scenario.gate_closed);
         if closed {
-            self.cover_once(FaultKind::GateCloses);
+            self.note_fault_once(FaultKind::GateCloses);
         }
         let open = if self.is_blind() { Tristate::Unknown } else { Tristate::from(!closed) };
         GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }
     }
 
-    /// Notes that an injecting call leaves its sender, whether the record holds it, and what forbids it.
+    /// Logs that an injecting call is sent, whether its intent is saved, and what forbids it.
     pub fn note_inject(&self, run: &Run, number: u32, by: &str, beyond: Option<String>) {
         let table = self.table.borrow();
         let intent = table.head(&run.run_id).is_some_and(|head| {
@@ -182,25 +184,25 @@ impl World {
             let mut cloud = self.cloud.borrow_mut();
             cloud.writer_before = cloud.writer;
         }
-        let against = beyond.or_else(|| self.forbids(run, by));
-        self.log(Event::InjectSent { number, by: by.to_owned(), intent, against });
+        let forbidden_by = beyond.or_else(|| self.forbids(run, by));
+        self.log(Event::InjectSent { number, by: by.to_owned(), intent, forbidden_by });
     }
 
-    /// Notes that a step of the undo leaves its sender.
+    /// Logs that a step of the undo is sent.
     pub fn note_undo(&self, by: &str) {
-        self.log(Event::UndoSent { by: by.to_owned(), primary_well: self.primary_well() });
+        self.log(Event::UndoSent { by: by.to_owned(), primary_healthy: self.is_primary_healthy() });
     }
 
-    /// Somebody takes the run up. What its former holder had made of it without writing it down is lost.
-    pub fn note_taken_up(&self, run: &Run) {
+    /// The lease was taken. What its former holder decided without saving it is lost.
+    pub fn note_lease_taken(&self, run: &Run) {
         if run.verdict.is_none() {
             self.decided.set(false);
         }
     }
 
-    /// Notes that somebody looks: what was learned rests on no later look than the last one without a verdict.
+    /// Notes a look: the verdict rests on no later look than the last one without a verdict.
     pub fn note_look(&self, run: &Run) {
-        // What somebody makes of it whose run it is no more does not count.
+        // What a former holder of the lease decides does not count.
         let is_theirs = self.table.borrow().head(&run.run_id).is_some_and(|head| head.owner == run.owner);
         match (is_theirs, run.verdict) {
             (false, _) => {}
@@ -209,7 +211,7 @@ impl World {
             (true, None) => self.last_undecided_look.set(Some(self.now.get())),
         }
         if run.is_stoppable() {
-            self.check_missed_stop(run);
+            self.note_missed_stop(run);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! One suite that every drill passes. A new drill is one line of the list.
+//! Conformance: one suite that every drill kind passes. A new drill is one line of the list.
 
-use firedrill_simulator::{Kind, conformance::Subject};
+use firedrill_core::kind::DrillKind;
+use firedrill_simulator::conformance::Subject;
 
 macro_rules! drills {
     ($($drill:ident: $subject:expr,)*) => {$(
@@ -9,14 +10,14 @@ macro_rules! drills {
 
             #[test]
             fn never_injects_twice_and_unwinds_whatever_call_fails() {
-                let played = $subject.unwinds_at_each_call().unwrap();
+                let played = $subject.rolls_back_whatever_call_fails().unwrap();
                 println!("{played} failures");
                 assert!(played > 200, "only {played} failures");
             }
 
             #[test]
             fn never_takes_unknown_for_yes() {
-                let played = $subject.takes_no_unknown_for_a_yes().unwrap();
+                let played = $subject.takes_no_unknown_for_yes().unwrap();
                 println!("{played} looks");
                 assert!(played > 100, "only {played} looks");
             }
@@ -30,10 +31,10 @@ macro_rules! drills {
 }
 
 drills! {
-    instances: Subject::of(Kind::Instances, |_| true),
-    cdn_by_alarm: Subject::of(Kind::Distribution, |it| !it.metric),
-    cdn_by_metric: Subject::of(Kind::Distribution, |it| it.metric),
-    database_by_alarm: Subject::of(Kind::Database, |it| !it.metric && !it.restore_writer),
-    database_by_metric: Subject::of(Kind::Database, |it| it.metric && !it.restore_writer),
-    database_with_its_writer_restored: Subject::of(Kind::Database, |it| !it.metric && it.restore_writer),
+    instances: Subject::of(DrillKind::Instance, |_| true),
+    cdn_by_alarm: Subject::of(DrillKind::Cdn, |it| !it.metric),
+    cdn_by_metric: Subject::of(DrillKind::Cdn, |it| it.metric),
+    database_by_alarm: Subject::of(DrillKind::Database, |it| !it.metric && !it.restore_writer),
+    database_by_metric: Subject::of(DrillKind::Database, |it| it.metric && !it.restore_writer),
+    database_with_its_writer_restored: Subject::of(DrillKind::Database, |it| !it.metric && it.restore_writer),
 }

@@ -1,40 +1,48 @@
-//! A hundred thousand histories of each drill, each from a seed. A bad one names its seed.
+//! Simulation: a hundred thousand histories of each drill kind, each from a seed. A bad one names its seed.
 
 use std::collections::BTreeMap;
 
-use firedrill_core::Outcome;
-use firedrill_simulator::{FaultKind, Kind, Scenario, Statistics, play};
+use firedrill_core::{Outcome, kind::DrillKind};
+use firedrill_simulator::{FaultKind, Scenario, Statistics, play};
 
 #[test]
 fn no_instance_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Instances);
+    no_history_ends_badly(DrillKind::Instance);
 }
 
 #[test]
 fn no_cdn_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Distribution);
+    no_history_ends_badly(DrillKind::Cdn);
 }
 
 #[test]
 fn no_database_history_ends_with_something_left_behind_or_a_verdict_that_is_not_true() {
-    no_history_ends_badly(Kind::Database);
+    no_history_ends_badly(DrillKind::Database);
 }
 
-fn no_history_ends_badly(kind: Kind) {
+fn no_history_ends_badly(kind: DrillKind) {
     let histories = std::env::var("FIREDRILL_HISTORIES").map_or(100_000, |n| n.parse().unwrap());
-    let tally = Statistics::of_many(kind, 0..histories, |_| true);
-    println!("{} histories, {} injected, {} open", tally.histories, tally.injected, tally.open);
-    let bad = tally.bad;
-    // One seed of each kind, without the moments in it.
-    let kind_of = |what: &str| what.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    let first: BTreeMap<String, &(u64, String)> = bad.iter().rev().map(|b| (kind_of(&b.1), b)).collect();
+    let statistics = Statistics::of_many(kind, 0..histories, |_| true);
+    println!(
+        "{} histories, {} injected, {} open",
+        statistics.histories, statistics.injected, statistics.open
+    );
+    let bad = statistics.bad;
+    // One seed for each message, whatever times and numbers the message contains.
+    let without_digits = |what: &str| what.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let first: BTreeMap<String, &(u64, String)> =
+        bad.iter().rev().map(|b| (without_digits(&b.1), b)).collect();
     assert!(
         bad.is_empty(),
-        "{} bad histories; of each kind the first seed: {:#?}",
+        "{} bad histories; the first seed of each message: {:#?}",
         bad.len(),
         first.values()
     );
-    assert!(tally.injected * 2 >= tally.histories, "too few histories inject: {}", tally.injected);
+    assert!(
+        statistics.injected * 2 >= statistics.histories,
+        "too few histories inject: {}",
+        statistics.injected
+    );
     for outcome in [
         Outcome::Recovered,
         Outcome::ObjectiveMissed,
@@ -45,19 +53,19 @@ fn no_history_ends_badly(kind: Kind) {
         Outcome::Inconclusive,
         Outcome::RollbackFailed,
     ] {
-        let times = tally.outcomes.get(&outcome).copied().unwrap_or(0);
-        assert!(times * 100 >= tally.histories, "{outcome} occurs only {times} times");
+        let times = statistics.outcomes.get(&outcome).copied().unwrap_or(0);
+        assert!(times * 100 >= statistics.histories, "{outcome} occurs only {times} times");
     }
     let least = if histories >= 100_000 { 1_000 } else { 1 };
-    for trouble in FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind)) {
-        let times = tally.coverage.times(*trouble);
-        assert!(times >= least, "{trouble:?} is met only {times} times");
+    for fault in FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind)) {
+        let times = statistics.occurrences.times(*fault);
+        assert!(times >= least, "{fault:?} occurs only {times} times");
     }
 }
 
 #[test]
 fn one_seed_replays_one_history() {
-    for kind in [Kind::Instances, Kind::Distribution, Kind::Database] {
+    for kind in DrillKind::ALL {
         for seed in 0..50 {
             let (once, again) = (play(Scenario::draw(kind, seed)), play(Scenario::draw(kind, seed)));
             assert_eq!((once.log, once.run), (again.log, again.run), "{kind:?}, seed {seed}");

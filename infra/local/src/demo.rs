@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, time::Duration};
 
-use firedrill_core::{Outcome, Phase};
+use firedrill_core::{Outcome, Phase, kind::DrillKind};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
     keep_hints, python,
     record_reader::Record,
     records,
-    stack::{Drill, StackOptions},
+    stack::{LocalDrill, StackOptions, caller_key},
     style::{Mark, marked, shows_colors},
     summary,
     timeline::{Timeline, is_watchdog},
@@ -33,7 +33,7 @@ const CRASH: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "60"), ("SettleMs",
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
     /// Which drills, one after the other.
-    pub drills: Vec<Drill>,
+    pub drills: Vec<DrillKind>,
     /// Leave everything up afterwards.
     pub keep: bool,
     /// What goes wrong, if anything.
@@ -71,7 +71,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     screen.done(&format!("local AWS answers at {}", aws.endpoint()));
     screen.work("deploying infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
     let broken_instance =
-        options.trouble == Some(Trouble::Broken) && options.drills.contains(&Drill::Instance);
+        options.trouble == Some(Trouble::Broken) && options.drills.contains(&DrillKind::Instance);
     let bookstore = BookstoreOptions { broken: broken_instance, ..BookstoreOptions::default() };
     // What a dead function sent may land for as long as it could have lived: a shorter life is a shorter wait.
     let params = if options.trouble == Some(Trouble::Crash) { CRASH.to_vec() } else { Vec::new() };
@@ -123,11 +123,8 @@ fn ended_well(record: &Record, trouble: Option<Trouble>) -> bool {
 }
 
 /// Lets the function that runs this drill die when the call that causes its failure has taken effect.
-async fn let_it_die(stack: &DemoStack, drill: Drill) -> Result<(), LocalError> {
-    let (service, action) = match drill {
-        Drill::Instance => ("ec2", "StopInstances"),
-        Drill::Cdn | Drill::Database => ("cloudwatch", "SetAlarmState"),
-    };
+async fn let_it_die(stack: &DemoStack, drill: DrillKind) -> Result<(), LocalError> {
+    let (service, action) = LocalDrill::of(drill).injecting_call;
     let fault = json!([{
         "id": CRASHED, "service": service, "action": action, "dryRun": false, "kind": "kill", "when": "after"
     }]);
@@ -135,13 +132,12 @@ async fn let_it_die(stack: &DemoStack, drill: Drill) -> Result<(), LocalError> {
 }
 
 /// What should take over does not: the standby server, or the failover function, whose call is denied.
-async fn break_something(stack: &DemoStack, drills: &[Drill]) -> Result<String, LocalError> {
-    let call = |drill: &Drill| match drill {
-        Drill::Instance => None,
-        Drill::Cdn => Some(("cloudfront", "UpdateDistribution", "LOCALFIREDRILLFAILOVERCDN")),
-        Drill::Database => Some(("rds", "FailoverDBCluster", "LOCALFIREDRILLFAILOVERDB")),
+async fn break_something(stack: &DemoStack, drills: &[DrillKind]) -> Result<String, LocalError> {
+    let call = |drill: &DrillKind| {
+        let function = drill.row().failover_package?;
+        Some((LocalDrill::of(*drill).moving_call, caller_key(function)))
     };
-    let denied = |(service, action, caller)| {
+    let denied = |((service, action), caller)| {
         json!({
             "id": action, "service": service, "action": action, "caller": caller, "kind": "error",
             "times": 1_000_000, "code": "AccessDenied", "status": 403,
@@ -160,15 +156,19 @@ async fn break_something(stack: &DemoStack, drills: &[Drill]) -> Result<String, 
 async fn one(
     screen: &Screen,
     stack: &mut DemoStack,
-    drill: Drill,
+    drill: DrillKind,
     trouble: Option<Trouble>,
 ) -> Result<Record, LocalError> {
     if trouble == Some(Trouble::Crash) {
         let_it_die(stack, drill).await?;
     }
-    screen.work(&format!("waiting until the alarm of drill `{}` is in OK", drill.key()));
+    screen.work(&format!("waiting until the alarm of drill `{}` is in OK", LocalDrill::of(drill).key));
     let at = stack.schedule(drill).await?;
-    screen.done(&format!("the schedule will start drill `{}` at {:.19}Z", drill.key(), at.to_string()));
+    screen.done(&format!(
+        "the schedule will start drill `{}` at {:.19}Z",
+        LocalDrill::of(drill).key,
+        at.to_string()
+    ));
     screen.say("");
     watch(screen, stack, drill, trouble).await
 }
@@ -177,13 +177,13 @@ async fn one(
 async fn watch(
     screen: &Screen,
     stack: &DemoStack,
-    drill: Drill,
+    drill: DrillKind,
     trouble: Option<Trouble>,
 ) -> Result<Record, LocalError> {
     let began = Since::now();
     let id = loop {
         screen.work("waiting for the schedule");
-        if let Some(id) = stack.table.runs_of(drill.key()).await?.into_iter().next() {
+        if let Some(id) = stack.table.runs_of(LocalDrill::of(drill).key).await?.into_iter().next() {
             break id;
         }
         if began.elapsed() > STARTS_WITHIN {
@@ -251,14 +251,14 @@ impl People {
             for page in run.pages.iter().filter(|page| page.sent) {
                 screen.say(&format!("           the message: {}", page.text));
             }
-            stack.alarm_is(Drill::Cdn, "ALARM").await?;
+            stack.alarm_is(DrillKind::Cdn, "ALARM").await?;
             stack.bookstore.heal_primary_cdn();
             screen.say("           its alarm has gone off, too; somebody mends it, waits for OK, and releases the run");
-            stack.alarm_is(Drill::Cdn, "OK").await?;
+            stack.alarm_is(DrillKind::Cdn, "OK").await?;
             let word = json!({ "release": {
                 "runId": run.run_id.0, "by": "on-call", "reason": "the primary is mended", "failBack": true
             } });
-            let answer = stack.invoke(Drill::Cdn, &word).await?;
+            let answer = stack.invoke(DrillKind::Cdn, &word).await?;
             if answer.failed {
                 return Err(LocalError::Run(format!("the release was refused: {}", answer.payload)));
             }
@@ -280,7 +280,7 @@ const fn doing(phase: Phase) -> &'static str {
 }
 
 /// The folder goes with us, so its logs are told.
-fn last_words(stack: &DemoStack, drill: Drill) -> String {
+fn last_words(stack: &DemoStack, drill: DrillKind) -> String {
     let log = stack.drill_log(drill);
     let last: Vec<&str> = log.lines().rev().take(15).collect();
     if last.is_empty() {

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use firedrill_core::kind::DrillKind;
 use serde_json::Value;
 
-use crate::{DemoStack, LocalError, record_reader::Record, stack::Drill};
+use crate::{DemoStack, LocalError, record_reader::Record, stack::LocalDrill};
 
 /// The hints as lines of shell, ready to paste. Also writes the run's request to `request.json` in the emulator's
 /// folder, so that a command can send it again.
@@ -13,10 +14,10 @@ use crate::{DemoStack, LocalError, record_reader::Record, stack::Drill};
 /// The function's configuration cannot be read, or the request cannot be written.
 pub(crate) async fn lines(
     stack: &DemoStack,
-    drill: Drill,
+    drill: DrillKind,
     record: &Record,
 ) -> Result<Vec<String>, LocalError> {
-    let (key, package) = (drill.key(), drill.package());
+    let (key, package) = (LocalDrill::of(drill).key, drill.row().package);
     let mut lines = vec!["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN".to_owned()];
     let export = |name: &str, value: &str| format!("export {name}='{value}'");
     lines.extend(stack.aws.environment().iter().map(|(name, value)| export(name, value)));

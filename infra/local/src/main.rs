@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    Parser, Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use firedrill_core::kind::DrillKind;
 use firedrill_local::{
     LocalError,
     demo::{self, DemoOptions, Trouble},
     simulate,
-    stack::Drill,
+    stack::LocalDrill,
     sweep::{self, Point, SweepOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +30,8 @@ enum Command {
     /// `recovered`.
     Demo {
         /// Which drill; all three, one after the other, if none is named.
-        drill: Option<Which>,
+        #[arg(value_parser = drill_kind())]
+        drill: Option<DrillKind>,
         /// Leave local AWS up until Ctrl-C, and print how to use it.
         #[arg(long)]
         keep: bool,
@@ -44,7 +49,8 @@ enum Command {
     /// Plays histories in which everything goes wrong that can, in memory, and checks each. Succeeds if none is bad.
     Simulate {
         /// Which drill; all three if none is named.
-        drill: Option<Which>,
+        #[arg(value_parser = drill_kind())]
+        drill: Option<DrillKind>,
         /// So many histories of each drill.
         #[arg(long, default_value_t = 100_000)]
         seeds: u64,
@@ -56,7 +62,8 @@ enum Command {
     /// after each the application is as before, the record whole, and nothing injected twice.
     Sweep {
         /// Which drill; all three if none is named.
-        drill: Option<Which>,
+        #[arg(value_parser = drill_kind())]
+        drill: Option<DrillKind>,
         /// This point alone, such as `instance/dynamodb:TransactWriteItems#2/kill-after`; may be said several times.
         #[arg(long)]
         point: Vec<Point>,
@@ -72,24 +79,11 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Which {
-    /// Stop the instance that serves.
-    Instance,
-    /// Fail the CDN over through its alarm.
-    Cdn,
-    /// Fail the database over through its alarm.
-    Db,
-}
-
-impl Which {
-    const fn drill(self) -> Drill {
-        match self {
-            Self::Instance => Drill::Instance,
-            Self::Cdn => Drill::Cdn,
-            Self::Db => Drill::Database,
-        }
-    }
+/// Reads the name of a drill kind; lists all of them in the help.
+fn drill_kind() -> impl TypedValueParser<Value = DrillKind> {
+    let value = |kind: DrillKind| PossibleValue::new(kind.row().name).help(LocalDrill::of(kind).summary);
+    let known = PossibleValuesParser::new(DrillKind::ALL.map(value));
+    known.try_map(|name| DrillKind::named(&name).ok_or("no kind of drill has this name"))
 }
 
 /// What a shell says of a process that was interrupted.
@@ -104,7 +98,7 @@ async fn main() -> ExitCode {
             (drill, keep, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
         }
         Command::Simulate { drill, seeds, seed } => {
-            let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
+            let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
             let good = match seed {
                 Some(seed) => simulate::one(drills[0], seed),
                 None => simulate::many(&drills, seeds),
@@ -112,20 +106,20 @@ async fn main() -> ExitCode {
             return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Command::Sweep { drill, point, sample, seed, lanes } => {
-            let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
+            let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
             let sample = sample.map(|count| (count, seed));
             return ended(sweep::run(SweepOptions { drills, points: point, sample, lanes })).await;
         }
     };
     let drills = match (drill, trouble) {
-        (Some(Which::Instance | Which::Db), Some(Trouble::Incident)) => {
+        (Some(DrillKind::Instance | DrillKind::Database), Some(Trouble::Incident)) => {
             eprintln!("error: --incident is about the CDN: `cargo demo --incident`");
             return ExitCode::FAILURE;
         }
-        (_, Some(Trouble::Incident)) => vec![Drill::Cdn],
-        (Some(which), _) => vec![which.drill()],
-        (None, Some(Trouble::Broken | Trouble::Crash)) => vec![Drill::Instance],
-        (None, None) => Drill::ALL.to_vec(),
+        (_, Some(Trouble::Incident)) => vec![DrillKind::Cdn],
+        (Some(drill), _) => vec![drill],
+        (None, Some(Trouble::Broken | Trouble::Crash)) => vec![DrillKind::Instance],
+        (None, None) => DrillKind::ALL.to_vec(),
     };
     ended(demo::run(DemoOptions { drills, keep, trouble })).await
 }

@@ -1,35 +1,15 @@
-//! `cargo simulate`: as many histories as one has patience for, and one of them as a timeline.
+//! `cargo simulate`: plays any number of histories, or shows one of them as a timeline.
 
 use std::{collections::BTreeMap, io::IsTerminal as _};
 
-use firedrill_core::Timestamp;
-use firedrill_simulator::{Event, FaultKind, History, Kind, Scenario, Statistics, oracle, play};
+use firedrill_core::{Timestamp, kind::DrillKind};
+use firedrill_simulator::{Event, FaultKind, History, Scenario, Statistics, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::stack::Drill;
-
-/// The world's word for a drill.
-const fn kind(drill: Drill) -> Kind {
-    match drill {
-        Drill::Instance => Kind::Instances,
-        Drill::Cdn => Kind::Distribution,
-        Drill::Database => Kind::Database,
-    }
-}
-
-/// The word by which the command line knows it.
-const fn word(drill: Drill) -> &'static str {
-    match drill {
-        Drill::Instance => "instance",
-        Drill::Cdn => "cdn",
-        Drill::Database => "db",
-    }
-}
-
-/// Plays so many histories of each of these drills and prints what they came to; whether none was bad. The
-/// first bad one ends it, with the way to replay it.
+/// Plays `seeds` histories of each of these drill kinds and prints their statistics; whether none was bad. The first bad
+/// one ends it, and is printed with the command that replays it.
 #[must_use]
-pub fn many(drills: &[Drill], seeds: u64) -> bool {
+pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
     for &drill in drills {
         let bar =
             if std::io::stdout().is_terminal() { ProgressBar::new(seeds) } else { ProgressBar::hidden() };
@@ -38,24 +18,21 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
         {
             bar.set_style(style);
         }
-        bar.set_prefix(word(drill));
-        let tally = Statistics::of_many(kind(drill), 0..seeds, |part| {
+        bar.set_prefix(drill.row().name);
+        let statistics = Statistics::of_many(drill, 0..seeds, |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });
         bar.finish_and_clear();
         println!(
             "{}: {} histories, {} injected, {} left to people",
-            word(drill),
-            tally.histories,
-            tally.injected,
-            tally.open
+            drill, statistics.histories, statistics.injected, statistics.open
         );
-        println!("  outcomes: {}", shares(&tally.outcomes, tally.histories));
-        println!("  troubles: {}", troubles(&tally, kind(drill)));
-        if let Some((seed, what)) = tally.bad.first() {
+        println!("  outcomes: {}", shares(&statistics.outcomes, statistics.histories));
+        println!("  troubles: {}", fault_counts(&statistics, drill));
+        if let Some((seed, what)) = statistics.bad.first() {
             println!("  BAD: seed {seed}: {what}");
-            println!("  replay it: cargo simulate {} --seed {seed}", word(drill));
+            println!("  replay it: cargo simulate {drill} --seed {seed}");
             return false;
         }
         println!("  none was bad");
@@ -63,11 +40,11 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
     true
 }
 
-/// Prints one history as a timeline, with its circumstances and what the oracle says of it; whether it is good.
+/// Prints one history: its scenario, its timeline and the oracle's judgement; whether it is good.
 #[must_use]
-pub fn one(drill: Drill, seed: u64) -> bool {
-    let history = play(Scenario::draw(kind(drill), seed));
-    println!("{}, seed {seed}\n", word(drill));
+pub fn one(drill: DrillKind, seed: u64) -> bool {
+    let history = play(Scenario::draw(drill, seed));
+    println!("{drill}, seed {seed}\n");
     println!("circumstances (ms; what is not named does not occur)");
     for line in circumstances(&history.scenario) {
         println!("  {line}");
@@ -78,7 +55,7 @@ pub fn one(drill: Drill, seed: u64) -> bool {
     }
     println!();
     if let Some(run) = &history.run {
-        let or_none = |word: Option<String>| word.unwrap_or_else(|| "none".to_owned());
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
         println!("phase    {}", run.phase);
         println!("verdict  {}", or_none(run.verdict.map(|verdict| verdict.to_string())));
         println!("outcome  {}", or_none(run.outcome.map(|outcome| outcome.to_string())));
@@ -92,17 +69,17 @@ pub fn one(drill: Drill, seed: u64) -> bool {
     checked.is_ok()
 }
 
-/// What is drawn, a line each.
+/// The scenario, a field in each line, without what does not occur.
 fn circumstances(scenario: &Scenario) -> Vec<String> {
     let all = format!("{scenario:#?}").replace("Some(\n", "(\n");
     let absent = |line: &&str| [": None,", ": false,", ": [],"].iter().any(|end| line.ends_with(end));
     let lines: Vec<&str> = all.lines().filter(|line| !absent(line)).collect();
-    // The outermost braces say nothing.
+    // Without the outermost braces.
     let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
     inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned()).collect()
 }
 
-/// What took effect, in words, and when.
+/// Every event, with its time.
 fn timeline(history: &History) -> Vec<String> {
     let sent = history.log.iter().find(|logged| matches!(logged.what, Event::InjectSent { .. }));
     let origin = sent.or(history.log.first()).map_or(Timestamp::from_millis(0), |logged| logged.at);
@@ -124,10 +101,10 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
         .join(", ")
 }
 
-/// How often each kind of trouble was met that can occur in this drill.
-fn troubles(tally: &Statistics, kind: Kind) -> String {
-    let all = FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind));
-    all.map(|trouble| format!("{trouble:?} {}", tally.coverage.times(*trouble)))
+/// How often each kind of fault occurred that can occur in this drill kind.
+fn fault_counts(statistics: &Statistics, kind: DrillKind) -> String {
+    let all = FaultKind::ALL.iter().filter(|fault| fault.applies_to(kind));
+    all.map(|fault| format!("{fault:?} {}", statistics.occurrences.times(*fault)))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -138,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_history_is_told_in_words_and_without_what_does_not_occur() {
-        let history = play(Scenario::draw(Kind::Instances, 3));
+        let history = play(Scenario::draw(DrillKind::Instance, 3));
         let told = circumstances(&history.scenario).join("\n");
         assert!(told.contains("seed: 3") && !told.contains("None") && !told.contains("false"), "{told}");
         assert_eq!(timeline(&history).len(), history.log.len());

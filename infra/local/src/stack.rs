@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use firedrill_core::Timestamp;
+use firedrill_core::{Timestamp, kind::DrillKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,65 +15,83 @@ use crate::{
     record_reader::RecordReader,
 };
 
-/// The drills of `infra/drills.yaml`, in the environment that it names by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Drill {
-    /// Stops the instance that serves.
-    Instance,
-    /// Fails the CDN over through its alarm.
-    Cdn,
-    /// Fails the database over through its alarm.
-    Database,
+/// What local AWS knows of one drill kind: its names in the three templates, its calls, its moment.
+#[derive(Debug)]
+pub struct LocalDrill {
+    /// `environment/application/drill` of its drill in `infra/drills.yaml`, in the default environment.
+    pub key: &'static str,
+    /// What it does, for the command line.
+    pub summary: &'static str,
+    /// The call that causes the failure: service and action.
+    pub injecting_call: (&'static str, &'static str),
+    /// The call that moves the resource: the drill's to undo, its failover function's to fail over.
+    pub moving_call: (&'static str, &'static str),
+    /// What its parameters and outputs begin with: `InstanceSchedule`, `InstanceAlarmArn`.
+    prefix: &'static str,
+    /// When a demo starts it: this many milliseconds into a period, and the period.
+    starts_at: (i64, i64),
 }
 
-impl Drill {
-    /// All of them, in the order in which the demo shows them.
-    pub const ALL: [Self; 3] = [Self::Instance, Self::Cdn, Self::Database];
-
-    /// `environment/application/drill`.
+impl LocalDrill {
+    /// The row of a kind.
     #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Instance => "staging/bookstore/instance-blue",
-            Self::Cdn => "staging/bookstore/cdn-failover",
-            Self::Database => "staging/bookstore/database-failover",
+    pub const fn of(kind: DrillKind) -> &'static Self {
+        match kind {
+            DrillKind::Instance => &Self {
+                key: "staging/bookstore/instance-blue",
+                summary: "Stop the instance that serves",
+                injecting_call: ("ec2", "StopInstances"),
+                moving_call: ("ec2", "StartInstances"),
+                prefix: "Instance",
+                // The alarm looks at whole periods of ten seconds and needs two. Injected late in one of them, two or
+                // three seconds after this moment, the failure is noticed after some 22 seconds rather than up to 30.
+                starts_at: (5_000, 10_000),
+            },
+            DrillKind::Cdn => &Self {
+                key: "staging/bookstore/cdn-failover",
+                summary: "Fail the CDN over through its alarm",
+                injecting_call: ("cloudwatch", "SetAlarmState"),
+                moving_call: ("cloudfront", "UpdateDistribution"),
+                prefix: "Cdn",
+                starts_at: (0, 1_000),
+            },
+            DrillKind::Database => &Self {
+                key: "staging/bookstore/database-failover",
+                summary: "Fail the database over through its alarm",
+                injecting_call: ("cloudwatch", "SetAlarmState"),
+                moving_call: ("rds", "FailoverDBCluster"),
+                prefix: "Database",
+                // A failover cuts users off for two seconds. Spread over two periods, its alarm would go off for real.
+                starts_at: (1_000, 10_000),
+            },
         }
     }
 
-    /// The package of the function that runs it.
-    #[must_use]
-    pub const fn package(self) -> &'static str {
-        match self {
-            Self::Instance => "drill-instance",
-            Self::Cdn => "drill-cdn",
-            Self::Database => "drill-db",
-        }
-    }
-
-    const fn function_output(self) -> &'static str {
-        match self {
-            Self::Instance => "DrillInstanceFunctionArn",
-            Self::Cdn => "DrillCdnFunctionArn",
-            Self::Database => "DrillDbFunctionArn",
-        }
-    }
-
-    const fn schedule_parameter(self) -> &'static str {
-        match self {
-            Self::Instance => "InstanceSchedule",
-            Self::Cdn => "CdnSchedule",
-            Self::Database => "DatabaseSchedule",
-        }
+    fn schedule_parameter(&self) -> String {
+        format!("{}Schedule", self.prefix)
     }
 
     /// The output of the bookstore's stack that names its alarm.
-    const fn alarm_output(self) -> &'static str {
-        match self {
-            Self::Instance => "InstanceAlarmArn",
-            Self::Cdn => "CdnAlarmArn",
-            Self::Database => "DatabaseAlarmArn",
-        }
+    pub(crate) fn alarm_output(&self) -> String {
+        format!("{}AlarmArn", self.prefix)
     }
+}
+
+/// What the logical ids of a function begin with in `infra/template.yaml`: `DrillInstance` for `drill-instance`.
+#[must_use]
+pub fn logical_id(package: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    package.split('-').map(capital).collect()
+}
+
+/// The key by which the emulator's call log and its faults know a function of the home stack.
+#[must_use]
+pub fn caller_key(package: &str) -> String {
+    format!("LOCALFIREDRILL{}", package.replace('-', "").to_uppercase())
+}
+
+fn function_output(drill: DrillKind) -> String {
+    format!("{}FunctionArn", logical_id(drill.row().package))
 }
 
 /// An image that the emulator knows.
@@ -117,12 +135,6 @@ const BOOKSTORE: [(&str, &str); 5] = [
 ];
 /// Changing the drills' stack takes a second; the schedule must lie ahead of it.
 const LEAD_MS: i64 = 3_000;
-/// The instance's alarm looks at whole periods of ten seconds and needs two. Injected late in one of them,
-/// which is two or three seconds after this one, the failure is noticed after some 22 seconds rather than up to 30.
-const PHASE_MS: i64 = 5_000;
-const PERIOD_MS: i64 = 10_000;
-/// A failover cuts users off for two seconds. In two periods, its alarm would go off for real.
-const DATABASE_PHASE_MS: i64 = 1_000;
 /// An alarm has no state before two periods of its metric have passed.
 const ALARM_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -226,9 +238,13 @@ impl DemoStack {
         let url = bookstore.url();
         let mut drill_params: BTreeMap<String, String> = BTreeMap::new();
         let mut set = |name: &str, value: &str| drill_params.insert(name.to_owned(), value.to_owned());
-        for drill in Drill::ALL {
-            set(drill.function_output(), &output(&outputs, drill.function_output())?);
-            set(drill.alarm_output(), &of_bookstore(drill.alarm_output())?);
+        for drill in DrillKind::ALL {
+            for (name, of) in [
+                (function_output(drill), &outputs),
+                (LocalDrill::of(drill).alarm_output(), &bookstore_outputs),
+            ] {
+                set(&name, &output(of, &name)?);
+            }
         }
         for name in ["ScheduleRoleArn", "DeadLetterQueueArn"] {
             set(name, &output(&outputs, name)?);
@@ -272,23 +288,23 @@ impl DemoStack {
     ///
     /// # Errors
     /// Its alarm never came to OK, or the stack cannot be changed.
-    pub async fn schedule(&mut self, drill: Drill) -> Result<Timestamp, LocalError> {
-        if drill != Drill::Instance {
+    pub async fn schedule(&mut self, drill: DrillKind) -> Result<Timestamp, LocalError> {
+        if drill.works_through_alarm() {
             self.alarm_is(drill, "OK").await?;
         }
         let at = soon(drill);
         let expression = format!("at({:.19})", at.to_string());
-        self.drill_params.insert(drill.schedule_parameter().to_owned(), expression);
+        self.drill_params.insert(LocalDrill::of(drill).schedule_parameter(), expression);
         self.deploy_drills().await?;
         Ok(at)
     }
 
-    /// Waits until a drill's alarm is in this state: only in OK it may be pulled, or a held run be released.
+    /// Waits until a drill's alarm is in this state: only in OK may it be set to ALARM, or a held run be released.
     ///
     /// # Errors
     /// It never was.
-    pub async fn alarm_is(&self, drill: Drill, wanted: &str) -> Result<(), LocalError> {
-        let arn = output(&self.bookstore_outputs, drill.alarm_output())?;
+    pub async fn alarm_is(&self, drill: DrillKind, wanted: &str) -> Result<(), LocalError> {
+        let arn = output(&self.bookstore_outputs, &LocalDrill::of(drill).alarm_output())?;
         let name = arn.rsplit(":alarm:").next().unwrap_or_default();
         let began = Since::now();
         loop {
@@ -306,8 +322,8 @@ impl DemoStack {
 
     /// The name of the function that runs a drill.
     #[must_use]
-    pub fn drill_function(&self, drill: Drill) -> &str {
-        let arn = self.outputs.get(drill.function_output()).map(String::as_str).unwrap_or_default();
+    pub fn drill_function(&self, drill: DrillKind) -> &str {
+        let arn = self.outputs.get(&function_output(drill)).map(String::as_str).unwrap_or_default();
         arn.rsplit(':').next().unwrap_or_default()
     }
 
@@ -315,7 +331,7 @@ impl DemoStack {
     ///
     /// # Errors
     /// It was not invoked. What the function itself fails with is in the answer.
-    pub async fn invoke(&self, drill: Drill, payload: &Value) -> Result<Invoked, LocalError> {
+    pub async fn invoke(&self, drill: DrillKind, payload: &Value) -> Result<Invoked, LocalError> {
         self.aws.invoke(self.drill_function(drill), payload).await
     }
 
@@ -323,7 +339,7 @@ impl DemoStack {
     ///
     /// # Errors
     /// Its configuration cannot be read.
-    pub async fn drill_variables(&self, drill: Drill) -> Result<Vec<(String, String)>, LocalError> {
+    pub async fn drill_variables(&self, drill: DrillKind) -> Result<Vec<(String, String)>, LocalError> {
         let function = self.aws.requests().function(self.drill_function(drill)).await?;
         let Value::Object(variables) = &function["Environment"]["Variables"] else { return Ok(Vec::new()) };
         let ours = variables.iter().filter(|(name, _)| name.starts_with("FIREDRILL_"));
@@ -332,7 +348,7 @@ impl DemoStack {
 
     /// What a drill's function printed so far.
     #[must_use]
-    pub fn drill_log(&self, drill: Drill) -> String {
+    pub fn drill_log(&self, drill: DrillKind) -> String {
         self.aws.function_log(self.drill_function(drill))
     }
 
@@ -364,12 +380,8 @@ fn output(of: &BTreeMap<String, String>, name: &str) -> Result<String, LocalErro
 }
 
 /// The next whole second that suits the drill's alarm, far enough ahead.
-fn soon(drill: Drill) -> Timestamp {
+fn soon(drill: DrillKind) -> Timestamp {
     let earliest = clock::epoch_ms() + LEAD_MS;
-    let wait = match drill {
-        Drill::Instance => (PHASE_MS - earliest).rem_euclid(PERIOD_MS),
-        Drill::Cdn => (-earliest).rem_euclid(1_000),
-        Drill::Database => (DATABASE_PHASE_MS - earliest).rem_euclid(PERIOD_MS),
-    };
-    Timestamp::from_millis(earliest + wait)
+    let (moment, period) = LocalDrill::of(drill).starts_at;
+    Timestamp::from_millis(earliest + (moment - earliest).rem_euclid(period))
 }

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use firedrill_core::kind::DrillKind;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -26,7 +27,6 @@ use crate::{
     LocalError,
     binaries::{self, Binaries},
     paths,
-    stack::Drill,
 };
 
 pub use point::{By, Fault, Point};
@@ -44,7 +44,7 @@ const MAX_ATTEMPTS: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct SweepOptions {
     /// Of which drills.
-    pub drills: Vec<Drill>,
+    pub drills: Vec<DrillKind>,
     /// These points alone.
     pub points: Vec<Point>,
     /// So many of them, chosen by this seed.
@@ -74,15 +74,15 @@ pub struct Swept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The drill.
-    pub drill: Drill,
+    pub drill: DrillKind,
     /// Whose calls are looked for: the watchdog has some only where the drill function died.
     pub watchdog: bool,
 }
 
 /// The runs in which all points of these drills are found.
 #[must_use]
-pub fn sources(drills: &[Drill]) -> Vec<Source> {
-    let of = |&drill: &Drill| [false, true].map(|watchdog| Source { drill, watchdog });
+pub fn sources(drills: &[DrillKind]) -> Vec<Source> {
+    let of = |&drill: &DrillKind| [false, true].map(|watchdog| Source { drill, watchdog });
     drills.iter().flat_map(of).collect()
 }
 
@@ -125,7 +125,7 @@ pub fn points_of(source: Source, ran: &Ran) -> Vec<Point> {
         return find::points(ran, drill, By::Watchdog);
     }
     let mut points = find::points(ran, drill, By::Drill);
-    if drill != Drill::Instance {
+    if drill.works_through_alarm() {
         points.extend(find::points(ran, drill, By::Failover));
     }
     points
@@ -136,7 +136,7 @@ pub fn points_of(source: Source, ran: &Ran) -> Vec<Point> {
 pub fn sampled(mut points: Vec<Point>, count: usize, seed: u64) -> Vec<Point> {
     points.sort();
     fastrand::Rng::with_seed(seed).shuffle(&mut points);
-    let mut before: BTreeMap<Drill, usize> = BTreeMap::new();
+    let mut before: BTreeMap<DrillKind, usize> = BTreeMap::new();
     points.sort_by_cached_key(|point| {
         let turn = before.entry(point.drill).or_default();
         *turn += 1;
@@ -188,8 +188,7 @@ pub async fn find(
                     keep(&format!("{source:?}"), &lane, source.drill, &ran);
                     let Source { drill, watchdog } = source;
                     return Err(LocalError::Run(format!(
-                        "the {} drill, {}, went wrong though nothing was done to it: {}",
-                        point::word(drill),
+                        "the {drill} drill, {}, went wrong though nothing was done to it: {}",
                         if watchdog { "finished by the watchdog" } else { "undisturbed" },
                         wrong.join("; ")
                     )));
@@ -290,7 +289,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
 }
 
 /// Where to look after a point that went wrong: everything that is known of its run, in one file.
-fn keep(name: &str, lane: &Lane, drill: Drill, ran: &Ran) -> Option<PathBuf> {
+fn keep(name: &str, lane: &Lane, drill: DrillKind, ran: &Ran) -> Option<PathBuf> {
     let folder = paths::target().join("sweep");
     fs::create_dir_all(&folder).ok()?;
     let file = folder.join(format!("{}.txt", name.replace(['/', ':', '#'], "_")));

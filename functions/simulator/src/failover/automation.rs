@@ -1,4 +1,4 @@
-//! The failover function in the world: the core's own `handle`, on a table and an effect in memory.
+//! Failover function: the core's own `handle`, on a journal and a resource in memory.
 
 use std::rc::Rc;
 
@@ -8,6 +8,7 @@ use firedrill_core::{
         AlarmChange, CallResult, ChangeLimits, Claimed, Direction, FailoverAction, FailoverReadiness,
         FailoverRule, Journal, JournalEntry, handle,
     },
+    kind::DrillKind,
     ports::StoreError,
     run::RunId,
 };
@@ -19,8 +20,7 @@ use crate::{
     event::Event,
     event_queue::Due,
     fault_kind::FaultKind,
-    scenario::Kind,
-    store::{Access, troubled},
+    store::{Access, with_store_faults},
     world::World,
 };
 
@@ -31,11 +31,11 @@ struct SimulatedJournal {
 
 impl SimulatedJournal {
     async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, Access::Read, work).await
+        with_store_faults(&self.world, &self.clock, Access::Read, work).await
     }
 
     async fn change<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        troubled(&self.world, &self.clock, Access::Write, work).await
+        with_store_faults(&self.world, &self.clock, Access::Write, work).await
     }
 }
 
@@ -43,8 +43,8 @@ impl Journal for SimulatedJournal {
     async fn claim(&self, entry: &JournalEntry) -> Result<Claimed, StoreError> {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
-            if let Some(there) = cloud.entry(entry) {
-                return Claimed::Exists(Box::new(there.clone()));
+            if let Some(existing) = cloud.entry(entry) {
+                return Claimed::Exists(Box::new(existing.clone()));
             }
             cloud.entries.push(entry.clone());
             Claimed::New
@@ -56,8 +56,8 @@ impl Journal for SimulatedJournal {
         self.change(|| {
             let mut cloud = self.world.cloud.borrow_mut();
             match cloud.entry(entry) {
-                Some(there) if there.by == from => {
-                    *there = entry.clone();
+                Some(existing) if existing.by == from => {
+                    *existing = entry.clone();
                     true
                 }
                 Some(_) | None => false,
@@ -68,8 +68,8 @@ impl Journal for SimulatedJournal {
 
     async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
         self.change(|| {
-            if let Some(there) = self.world.cloud.borrow_mut().entry(entry) {
-                *there = entry.clone();
+            if let Some(existing) = self.world.cloud.borrow_mut().entry(entry) {
+                *existing = entry.clone();
             }
         })
         .await
@@ -104,16 +104,16 @@ struct SimulatedFailover {
 }
 
 impl SimulatedFailover {
-    async fn sent(&self, pending: Pending) -> CallOutcome {
+    async fn send(&self, pending: Pending) -> CallOutcome {
         if self.world.scenario.failover.function_denied {
-            return denied(&self.world, &self.clock, FaultKind::FunctionDenied, "AccessDenied").await;
+            return denied(&self.world, &self.clock, FaultKind::FailoverFunctionDenied, "AccessDenied").await;
         }
         let land = |_| {
             self.world.refuse_lost_race(&pending)?;
             let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
             self.world.log(Event::FailedOver { by_run, change: self.change.at });
             self.world.take_effect(pending);
-            self.world.follow();
+            self.world.propagate();
             Ok(())
         };
         send(&self.world, &self.clock, "Throttling", false, land).await
@@ -124,15 +124,15 @@ impl FailoverAction for SimulatedFailover {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
         self.clock.latency().await;
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return FailoverReadiness::Unknown("simulated".to_owned());
         }
         self.version = self.world.cloud.borrow().version;
         match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => {
+            DrillKind::Instance | DrillKind::Cdn => {
                 self.world.distribution().may_move("primary", "standby", &[], direction)
             }
-            Kind::Database => {
+            DrillKind::Database => {
                 let cool_down = self.world.scenario.failover.cool_down;
                 self.world.database().may_fail_over(true, None, cool_down, self.world.time())
             }
@@ -142,14 +142,14 @@ impl FailoverAction for SimulatedFailover {
     async fn call(&mut self, direction: Direction) -> CallResult {
         let to = if direction == Direction::Over { Place::Standby } else { Place::Primary };
         let pending = match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => Pending::FaultPoint { to, version: self.version },
-            Kind::Database => Pending::FailOver { to: None },
+            DrillKind::Instance | DrillKind::Cdn => Pending::UpdateDistribution { to, version: self.version },
+            DrillKind::Database => Pending::FailOverCluster { to: None },
         };
-        CallResult { outcome: self.sent(pending).await, what: "simulated".to_owned() }
+        CallResult { outcome: self.send(pending).await, what: "simulated".to_owned() }
     }
 
     fn is_repeatable(&self) -> bool {
-        self.world.scenario.kind != Kind::Database
+        self.world.scenario.kind != DrillKind::Database
     }
 
     async fn page(&mut self, _: &str) -> bool {
@@ -157,9 +157,9 @@ impl FailoverAction for SimulatedFailover {
     }
 }
 
-fn config(kind: Kind) -> FailoverRule {
+fn config(kind: DrillKind) -> FailoverRule {
     let arn = |text: &str| text.to_owned().try_into().ok();
-    let distribution = kind == Kind::Distribution;
+    let distribution = kind == DrillKind::Cdn;
     FailoverRule {
         alarm_arn: arn(ALARM).unwrap_or_else(|| unreachable!("a constant")),
         distribution_arn: arn(DISTRIBUTION).filter(|_| distribution),
@@ -173,7 +173,7 @@ fn config(kind: Kind) -> FailoverRule {
     }
 }
 
-/// One invocation of the failover function for one delivery; delivered again later if it fails.
+/// One invocation of the failover function for one delivery, which is delivered again later if the invocation fails.
 pub(crate) async fn function(
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
@@ -181,35 +181,39 @@ pub(crate) async fn function(
     attempt: u32,
     by: String,
 ) {
-    let there = world.cloud.borrow().changes[change].clone();
-    if attempt == 0 && there.to == firedrill_core::failover::AlarmState::Ok {
+    let changed = world.cloud.borrow().changes[change].clone();
+    if attempt == 0 && changed.to == firedrill_core::failover::AlarmState::Ok {
         let cloud = world.cloud.borrow();
         let before = change.checked_sub(1).map(|index| cloud.changes[index].clone());
-        let unseen = before.is_some_and(|before| {
+        let before_unhandled = before.is_some_and(|before| {
             !cloud.entries.iter().any(|entry| entry.at == before.at && entry.state == before.to)
         });
         drop(cloud);
-        if unseen {
-            world.cover(FaultKind::OkBeforeAlarm);
+        if before_unhandled {
+            world.note_fault(FaultKind::OkDeliveredBeforeAlarm);
         }
     }
-    let change_ =
-        AlarmChange { alarm_arn: ALARM.to_owned(), at: there.at, state: there.to, reason: there.reason };
+    let alarm_change = AlarmChange {
+        alarm_arn: ALARM.to_owned(),
+        at: changed.at,
+        state: changed.to,
+        reason: changed.reason,
+    };
     let journal = SimulatedJournal { world: Rc::clone(&world), clock: Rc::clone(&clock) };
-    let mut effect = SimulatedFailover {
+    let mut action = SimulatedFailover {
         world: Rc::clone(&world),
         clock: Rc::clone(&clock),
-        change: change_.clone(),
+        change: alarm_change.clone(),
         version: 0,
     };
     let settings =
         ChangeLimits { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
     let config = config(world.scenario.kind);
-    // Whoever delivers learns of a failure only when the invocation ends; should it die, too.
-    let next = Due::Cloud(Pending::Deliver { change, attempt: attempt + 1 });
-    world.later(FUNCTION_TIMEOUT + 2_000, next.clone());
-    let handled = handle(&*clock, &journal, &mut effect, &config, settings, &change_, &by).await;
-    if world.event_queue.borrow_mut().cancel(&next) && handled.is_err() {
-        world.later(1_000 * (1 << attempt.min(10)), next);
+    // An invocation that dies is retried, too: the retry is cancelled only by an invocation that ends.
+    let retry = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
+    world.schedule(FUNCTION_TIMEOUT + 2_000, retry.clone());
+    let handled = handle(&*clock, &journal, &mut action, &config, settings, &alarm_change, &by).await;
+    if world.event_queue.borrow_mut().cancel(&retry) && handled.is_err() {
+        world.schedule(1_000 * (1 << attempt.min(10)), retry);
     }
 }

@@ -1,4 +1,4 @@
-//! What is really so of an alarm and of what it fails over.
+//! Cloud: the true state of the alarm and of the distribution or database that it fails over.
 
 use std::{cell::RefMut, collections::BTreeMap};
 
@@ -7,27 +7,26 @@ use firedrill_core::{
     failover::{
         AlarmState, DatabaseMember, DatabaseState, DistributionState, JournalEntry, behavior_origins, run_of,
     },
+    kind::DrillKind,
     run::RunId,
     trigger::HistoryChange,
 };
 
 use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
-use crate::{
-    calls::not_executed, event::Event, event_queue::Due, fault_kind::FaultKind, scenario::Kind, world::World,
-};
+use crate::{calls::not_executed, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
 
-/// Who serves, or should.
+/// An origin of the distribution, or an instance of the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Place {
     #[default]
     Primary,
     Standby,
-    /// Where somebody else pointed it.
+    /// A third origin, which an operator set.
     Elsewhere,
 }
 
 impl Place {
-    /// From its name.
+    /// The place of this name.
     pub fn named(name: &str) -> Self {
         let all = [Self::Primary, Self::Standby];
         all.into_iter().find(|place| place.name() == name).unwrap_or(Self::Elsewhere)
@@ -42,32 +41,32 @@ impl Place {
     }
 }
 
-/// Something that takes effect later.
+/// A change that takes effect at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
     /// `SetAlarmState`.
-    Set { to: AlarmState, reason: String },
-    /// A datapoint of the drill.
+    SetAlarmState { to: AlarmState, reason: String },
+    /// `PutMetricData`: a datapoint of the drill.
     Datapoint,
-    /// `UpdateDistribution`, guarded by what was seen.
-    FaultPoint { to: Place, version: u64 },
+    /// `UpdateDistribution`, guarded by the version (`ETag`) that its sender read.
+    UpdateDistribution { to: Place, version: u64 },
     /// `FailoverDBCluster`.
-    FailOver { to: Option<Place> },
-    /// CloudWatch compares.
-    Compare,
-    /// Somebody else points the distribution elsewhere.
-    Others,
-    /// A change reaches the failover function.
-    Deliver { change: usize, attempt: u32 },
+    FailOverCluster { to: Option<Place> },
+    /// CloudWatch evaluates the alarm.
+    EvaluateAlarm,
+    /// An operator points the distribution at a third origin.
+    OthersUpdate,
+    /// A change of the alarm is delivered to the failover function.
+    DeliverChange { change: usize, attempt: u32 },
 }
 
-/// The part of a world that fails over through an alarm.
+/// The alarm, the distribution and the database of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Cloud {
     pub alarm: Option<AlarmState>,
     pub changes: Vec<HistoryChange>,
-    /// What the comparison last came to: a composite alarm changes only when that does.
-    compared: Option<AlarmState>,
+    /// The result of the last evaluation: a composite alarm changes only when that does.
+    last_evaluation: Option<AlarmState>,
     pub datapoints: Vec<i64>,
     pub place: Place,
     pub edges: Place,
@@ -75,14 +74,14 @@ pub(crate) struct Cloud {
     edges_at: i64,
     deployed_at: i64,
     pub writer: Place,
-    /// The writer when the drill began: the other one is its standby.
+    /// The writer when the drill began; the other instance is its standby.
     pub writer_before: Place,
     outage_until: i64,
     busy_until: i64,
     pub last_failover: Option<i64>,
     pub holder: Option<RunId>,
     pub newest: Option<Timestamp>,
-    /// One for each change.
+    /// The journal: one entry for each change.
     pub entries: Vec<JournalEntry>,
     distribution: Option<DistributionState>,
     database: Option<DatabaseState>,
@@ -96,17 +95,17 @@ impl Cloud {
 }
 
 impl World {
-    /// An update is guarded by the version that its sender saw.
+    /// Refuses an update of the distribution if its version changed since the sender read it.
     pub fn refuse_lost_race(&self, call: &Pending) -> Result<(), CallOutcome> {
         match call {
-            Pending::FaultPoint { .. } if self.draws_fault() => {
-                // Somebody else changed something that does not matter here.
+            Pending::UpdateDistribution { .. } if self.draws_fault() => {
+                // Another change of the distribution, which does not matter here, came first.
                 self.cloud.borrow_mut().version += 1;
-                self.cover(FaultKind::LostRace);
+                self.note_fault(FaultKind::UpdateRaceLost);
                 Err(not_executed("PreconditionFailed", true))
             }
-            Pending::FaultPoint { version, .. } if self.cloud.borrow().version != *version => {
-                self.cover(FaultKind::LostRace);
+            Pending::UpdateDistribution { version, .. } if self.cloud.borrow().version != *version => {
+                self.note_fault(FaultKind::UpdateRaceLost);
                 Err(not_executed("PreconditionFailed", true))
             }
             _ => Ok(()),
@@ -115,14 +114,17 @@ impl World {
 
     pub fn take_effect(&self, what: Pending) {
         match what {
-            Pending::Set { to, reason } => {
-                // The drill sets alarms, and nobody else.
+            Pending::SetAlarmState { to, reason } => {
+                // Only the drill calls `SetAlarmState`.
                 self.log(if to == AlarmState::Alarm { Event::Injected } else { Event::Undone });
                 // Actions fire on a change only.
                 if self.cloud.borrow().alarm != Some(to) {
-                    self.change(to, reason);
+                    self.change_alarm(to, reason);
                     if !self.scenario.failover.composite {
-                        self.later(self.scenario.failover.falls_back_after, Due::Cloud(Pending::Compare));
+                        self.schedule(
+                            self.scenario.failover.falls_back_after,
+                            Due::Cloud(Pending::EvaluateAlarm),
+                        );
                     }
                 }
             }
@@ -130,10 +132,10 @@ impl World {
                 self.log(Event::Injected);
                 let now = self.now.get();
                 self.cloud.borrow_mut().datapoints.push(now);
-                self.watch(now);
+                self.schedule_evaluations(now);
             }
-            Pending::Compare => self.compare(),
-            Pending::FaultPoint { to, version } => {
+            Pending::EvaluateAlarm => self.evaluate_alarm(),
+            Pending::UpdateDistribution { to, version } => {
                 if self.cloud.borrow().version == version {
                     if self.cloud.borrow().place == Place::Elsewhere {
                         self.log(Event::Overwritten);
@@ -145,25 +147,25 @@ impl World {
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
-                    self.later(self.scenario.failover.edges_take, Due::Passes);
+                    self.schedule(self.scenario.failover.edges_take, Due::Passes);
                     // The failover function does not fail back.
                     if to == Place::Primary {
                         self.log(Event::MovedBack);
                     }
                 }
             }
-            Pending::FailOver { to } => self.fail_over(to),
-            Pending::Others => {
+            Pending::FailOverCluster { to } => self.fail_over(to),
+            Pending::OthersUpdate => {
                 let mut cloud = self.cloud.borrow_mut();
                 if cloud.place == Place::Standby {
                     cloud.version += 1;
                     cloud.place = Place::Elsewhere;
                     cloud.edges = Place::Elsewhere;
                     drop(cloud);
-                    self.cover(FaultKind::SomebodyElseChanges);
+                    self.note_fault(FaultKind::OthersChangeDistribution);
                 }
             }
-            Pending::Deliver { .. } => {}
+            Pending::DeliverChange { .. } => {}
         }
     }
 
@@ -176,7 +178,7 @@ impl World {
         }
         if cloud.last_failover.is_some_and(|last| now - last < ms(scenario.drops_within)) {
             drop(cloud);
-            self.cover(FaultKind::FailoverDropped);
+            self.note_fault(FaultKind::FailoverDropped);
             return;
         }
         let other = if cloud.writer == Place::Primary { Place::Standby } else { Place::Primary };
@@ -185,63 +187,62 @@ impl World {
         cloud.outage_until = now + ms(scenario.outage);
         cloud.busy_until = cloud.outage_until + 2_000;
         drop(cloud);
-        self.later(scenario.outage, Due::Passes);
+        self.schedule(scenario.outage, Due::Passes);
         // The failover function names no target.
         if to.is_some() {
             self.log(Event::MovedBack);
         }
     }
 
-    /// Compares again at the ends of the periods in which something of this moment is looked at.
-    pub fn watch(&self, from: i64) {
+    /// Schedules an evaluation at the end of each period that a datapoint of this moment counts in.
+    pub fn schedule_evaluations(&self, from: i64) {
         let period = ms(PERIOD);
         let first = (from / period + 1) * period;
         for n in 0..=ms(PERIODS) + 1 {
             let at = first + n * period;
             let mut event_queue = self.event_queue.borrow_mut();
-            let compare = Due::Cloud(Pending::Compare);
-            if !event_queue.has(at, &compare) {
-                event_queue.add(at, compare);
+            let evaluate = Due::Cloud(Pending::EvaluateAlarm);
+            if !event_queue.has(at, &evaluate) {
+                event_queue.add(at, evaluate);
             }
         }
     }
 
-    /// Real illness, as the alarm's metric shows it.
+    /// Whether the alarm's metric breaches in this span: by a datapoint of the drill, or in a real incident.
     fn breaches(&self, from: i64, to: i64) -> bool {
         let cloud = self.cloud.borrow();
-        let told = cloud.datapoints.iter().any(|at| (from..to).contains(at));
+        let by_datapoint = cloud.datapoints.iter().any(|at| (from..to).contains(at));
         let begins = crate::world::BEGINS;
-        let ill =
-            self.scenario.primary_ill.is_some_and(|(a, b)| from < begins + ms(b) && begins + ms(a) < to);
-        told || ill
+        let incident = self
+            .scenario
+            .primary_unhealthy
+            .is_some_and(|(a, b)| from < begins + ms(b) && begins + ms(a) < to);
+        by_datapoint || incident
     }
 
-    fn compare(&self) {
+    fn evaluate_alarm(&self) {
         let period = ms(PERIOD);
         let end = self.now.get() / period * period;
         let all = (0..ms(PERIODS)).all(|n| self.breaches(end - (n + 1) * period, end - n * period));
         let shows = if all { AlarmState::Alarm } else { AlarmState::Ok };
         let (before, alarm) = {
             let mut cloud = self.cloud.borrow_mut();
-            (cloud.compared.replace(shows).unwrap_or(AlarmState::Ok), cloud.alarm)
+            (cloud.last_evaluation.replace(shows).unwrap_or(AlarmState::Ok), cloud.alarm)
         };
         let changes = if self.scenario.failover.composite { before != shows } else { true };
         if changes && alarm != Some(shows) {
-            if shows == AlarmState::Alarm && self.is_ill() {
-                self.cover(FaultKind::RealAlarm);
+            if shows == AlarmState::Alarm && !self.is_primary_healthy() {
+                self.note_fault(FaultKind::RealAlarm);
             }
-            self.change(shows, "Threshold Crossed".to_owned());
+            self.change_alarm(shows, "Threshold Crossed".to_owned());
         }
     }
 
-    fn is_ill(&self) -> bool {
-        !self.primary_well()
-    }
-
-    /// The alarm changes; its actions are delivered.
-    fn change(&self, to: AlarmState, reason: String) {
-        let told = self.scenario.failover.metric && self.cloud.borrow().datapoints.len() as u64 >= PERIODS;
-        let ours = run_of(&reason).is_some() || told;
+    /// Changes the alarm and schedules the delivery of its actions.
+    fn change_alarm(&self, to: AlarmState, reason: String) {
+        let by_datapoints =
+            self.scenario.failover.metric && self.cloud.borrow().datapoints.len() as u64 >= PERIODS;
+        let ours = run_of(&reason).is_some() || by_datapoints;
         let index = {
             let mut cloud = self.cloud.borrow_mut();
             cloud.alarm = Some(to);
@@ -253,7 +254,7 @@ impl World {
                     .is_some_and(|last| last.to == AlarmState::Alarm && at.millis_since(last.at) < 1_000)
             {
                 drop(cloud);
-                self.cover(FaultKind::AlarmFallsBackWithinASecond);
+                self.note_fault(FaultKind::AlarmFallsBackWithinASecond);
                 cloud = self.cloud.borrow_mut();
             }
             cloud.changes.push(HistoryChange { at, to, reason });
@@ -263,22 +264,22 @@ impl World {
             self.log(if ours { Event::InPlace } else { Event::RealAlarm });
         }
         let scenario = &self.scenario.failover;
-        let deliver = Due::Cloud(Pending::Deliver { change: index, attempt: 0 });
-        let takes = || self.rng.borrow_mut().u64(50..scenario.delivery_takes);
-        self.later(takes(), deliver.clone());
+        let deliver = Due::Cloud(Pending::DeliverChange { change: index, attempt: 0 });
+        let delay = || self.rng.borrow_mut().u64(50..scenario.delivery_takes);
+        self.schedule(delay(), deliver.clone());
         if scenario.delivered_twice {
-            self.cover(FaultKind::DuplicateChange);
-            self.later(takes(), deliver.clone());
+            self.note_fault(FaultKind::DuplicateAlarmChange);
+            self.schedule(delay(), deliver.clone());
         }
         if let Some(after) = scenario.delivered_again_after {
             if after > 3_600_000 {
-                self.cover(FaultKind::ChangeHoursLate);
+                self.note_fault(FaultKind::AlarmChangeHoursLate);
             }
-            self.later(after, deliver);
+            self.schedule(after, deliver);
         }
     }
 
-    /// What follows from the passing of time.
+    /// Applies what follows from the passing of time.
     pub fn advance_cloud(&self) {
         let now = self.now.get();
         {
@@ -287,7 +288,7 @@ impl World {
                 cloud.edges = cloud.place;
             }
         }
-        let standby = self.stands_in();
+        let standby = self.standby_serves();
         let changed = {
             let mut cloud = self.cloud.borrow_mut();
             std::mem::replace(&mut cloud.serving_standby, standby) != standby
@@ -297,53 +298,53 @@ impl World {
         }
     }
 
-    /// Whether users of what fails over are served.
+    /// Whether users of the distribution or database are served.
     pub fn cloud_serves(&self) -> bool {
-        if self.scenario.ill_at_start {
+        if self.scenario.unhealthy_at_start {
             return false;
         }
         let cloud = self.cloud.borrow();
         let by = match self.scenario.kind {
-            Kind::Instances | Kind::Distribution => cloud.edges,
-            Kind::Database if self.now.get() < cloud.outage_until => return false,
-            Kind::Database => cloud.writer,
+            DrillKind::Instance | DrillKind::Cdn => cloud.edges,
+            DrillKind::Database if self.now.get() < cloud.outage_until => return false,
+            DrillKind::Database => cloud.writer,
         };
         match by {
-            Place::Primary => self.primary_well(),
+            Place::Primary => self.is_primary_healthy(),
             Place::Standby => !self.scenario.failover.standby_broken,
             Place::Elsewhere => true,
         }
     }
 
-    /// Whether they are served by the standby.
-    fn stands_in(&self) -> bool {
+    /// Whether the standby serves them.
+    fn standby_serves(&self) -> bool {
         let moved = match self.scenario.kind {
-            Kind::Instances | Kind::Distribution => self.cloud.borrow().edges == Place::Standby,
-            Kind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
+            DrillKind::Instance | DrillKind::Cdn => self.cloud.borrow().edges == Place::Standby,
+            DrillKind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
         };
         moved && self.cloud_serves()
     }
 
-    /// As CloudFront describes it now.
+    /// The distribution, as CloudFront describes it now.
     pub fn distribution(&self) -> RefMut<'_, DistributionState> {
         RefMut::map(self.cloud.borrow_mut(), |cloud| {
             let (deployed, place) = (self.now.get() >= cloud.deployed_at, cloud.place.name());
-            let facts = cloud.distribution.get_or_insert_with(|| DistributionState {
+            let state = cloud.distribution.get_or_insert_with(|| DistributionState {
                 arn: DISTRIBUTION.to_owned(),
                 enabled: true,
                 origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
                 tags: Some(tags()),
                 ..DistributionState::default()
             });
-            facts.deployed = deployed;
-            if facts.origins_by_behavior.values().all(|now| now != place) {
-                facts.origins_by_behavior = behavior_origins(&[], place);
+            state.deployed = deployed;
+            if state.origins_by_behavior.values().all(|now| now != place) {
+                state.origins_by_behavior = behavior_origins(&[], place);
             }
-            facts
+            state
         })
     }
 
-    /// As RDS describes it now.
+    /// The cluster, as RDS describes it now.
     pub fn database(&self) -> RefMut<'_, DatabaseState> {
         RefMut::map(self.cloud.borrow_mut(), |cloud| {
             let busy = self.now.get() < cloud.busy_until;
@@ -352,22 +353,22 @@ impl World {
                 writer: false,
                 status: "available".to_owned(),
             };
-            let facts = cloud.database.get_or_insert_with(|| DatabaseState {
+            let state = cloud.database.get_or_insert_with(|| DatabaseState {
                 arn: CLUSTER.to_owned(),
                 members: vec![member(Place::Primary), member(Place::Standby)],
                 tags: Some(tags()),
                 ..DatabaseState::default()
             });
             let writer = cloud.writer.name();
-            facts.members.iter_mut().for_each(|member| member.writer = member.id == writer);
-            facts.last_failover = cloud.last_failover.map(Timestamp::from_millis);
-            facts.status.clear();
-            facts.status.push_str(if busy { "failing-over" } else { "available" });
-            facts
+            state.members.iter_mut().for_each(|member| member.writer = member.id == writer);
+            state.last_failover = cloud.last_failover.map(Timestamp::from_millis);
+            state.status.clear();
+            state.status.push_str(if busy { "failing-over" } else { "available" });
+            state
         })
     }
 
-    /// Whether everything that the drill moves is where it was.
+    /// Whether everything that the drill moves is where it was before.
     pub fn is_back(&self) -> bool {
         let cloud = self.cloud.borrow();
         let writer = !self.scenario.failover.restore_writer || cloud.writer == cloud.writer_before;

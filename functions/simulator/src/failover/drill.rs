@@ -1,4 +1,4 @@
-//! The drill that works through an alarm, against the world: its few calls, and all that can become of them.
+//! Alarm drill: the ports of the core on the simulated alarm, distribution and database.
 
 use std::{rc::Rc, time::Duration};
 
@@ -7,6 +7,7 @@ use firedrill_core::{
     StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{AlarmState, BehaviorOrigins, behavior_origins, reason_of},
+    kind::DrillKind,
     plan::Plan,
     ports::{Clock, Drill, Inject},
     request::{Arn, MetricValue},
@@ -27,14 +28,13 @@ use crate::{
     fault_kind::FaultKind,
     operators,
     requests::TIMING,
-    scenario::Kind,
     world::World,
 };
 
 pub(crate) struct SimulatedAlarmDrill {
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
-    /// Whose calls they are.
+    /// The invocation that makes the calls.
     by: String,
     last_look: Option<Duration>,
     last_phase: Option<Phase>,
@@ -42,7 +42,7 @@ pub(crate) struct SimulatedAlarmDrill {
     prepared: Option<Readiness>,
 }
 
-/// Where a distribution points before its failover, and after it.
+/// The origins of a distribution before and after its failover.
 struct Moved {
     before: BehaviorOrigins,
     set: BehaviorOrigins,
@@ -52,7 +52,7 @@ fn arn(text: &str) -> Arn {
     text.to_owned().try_into().unwrap_or_else(|_| unreachable!("a constant"))
 }
 
-/// The same in every history.
+/// The origins, which are the same in every history.
 fn moved() -> Rc<Moved> {
     thread_local!(static MOVED: Rc<Moved> =
         Rc::new(Moved { before: behavior_origins(&[], "primary"), set: behavior_origins(&[], "standby") }));
@@ -92,7 +92,7 @@ impl SimulatedAlarmDrill {
         run.limits.probes.iter().enumerate().map(|(index, rule)| (index, answer(rule.role))).collect()
     }
 
-    fn ready(&self) -> PreparedInjection {
+    fn prepared_injection(&self) -> PreparedInjection {
         let scenario = &self.world.scenario;
         let alarm = arn(ALARM);
         let datapoints = scenario.failover.metric.then(|| {
@@ -118,19 +118,19 @@ impl SimulatedAlarmDrill {
             None => alarm_step(&alarm),
         };
         let (second, database) = match scenario.kind {
-            Kind::Instances | Kind::Distribution => {
+            DrillKind::Instance | DrillKind::Cdn => {
                 let Moved { before, set } = &*self.moved;
                 (distribution_step(&arn(DISTRIBUTION), before, set), None)
             }
-            Kind::Database => {
-                let facts = self.world.database().clone();
-                let writer = facts.writer().unwrap_or_default().to_owned();
+            DrillKind::Database => {
+                let state = self.world.database().clone();
+                let writer = state.writer().unwrap_or_default().to_owned();
                 let step = if scenario.failover.restore_writer {
                     writer_step(&arn(CLUSTER), &writer)
                 } else {
                     whole_step(&arn(CLUSTER), true)
                 };
-                (step, Some(facts))
+                (step, Some(state))
             }
         };
         let age = if scenario.failover.metric { MAX_EVENT_AGE } else { 0 };
@@ -149,19 +149,19 @@ impl SimulatedAlarmDrill {
     fn prepare(&self) -> Readiness {
         let scenario = &self.world.scenario;
         let alarm = self.world.cloud.borrow().alarm.unwrap_or(AlarmState::Ok);
-        if scenario.refused || alarm != AlarmState::Ok {
+        if scenario.targets_refused || alarm != AlarmState::Ok {
             return Readiness::Refused("simulated".to_owned());
         }
         if self.world.is_blind() {
             return Readiness::Unknown("simulated".to_owned());
         }
-        Readiness::Ready(Box::new(self.ready()))
+        Readiness::Ready(Box::new(self.prepared_injection()))
     }
 
     /// The alarm and its history, which may lag.
-    fn watched(&self) -> AlarmHistory {
+    fn alarm_history(&self) -> AlarmHistory {
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return AlarmHistory::default();
         }
         let at = Timestamp::from_millis(self.world.now.get() - self.world.staleness());
@@ -172,53 +172,53 @@ impl SimulatedAlarmDrill {
         AlarmHistory { changes: Some(changes), state: Some(state) }
     }
 
-    /// The resource's step and whether it failed over; unknown if it could not be read.
-    fn looked(&self, run: &Run, step: &UndoStep) -> (StepObservation, Tristate) {
+    /// The undo step of the resource, and whether the resource failed over; unknown if it cannot be read.
+    fn look_at_resource(&self, run: &Run, step: &UndoStep) -> (StepObservation, Tristate) {
         if self.world.is_blind() {
-            self.world.cover(FaultKind::ReadFails);
+            self.world.note_fault(FaultKind::AwsReadFails);
             return (StepObservation::Unknown, Tristate::Unknown);
         }
         match self.world.scenario.kind {
-            Kind::Instances | Kind::Distribution => {
-                let facts = self.world.distribution();
+            DrillKind::Instance | DrillKind::Cdn => {
+                let state = self.world.distribution();
                 let Moved { before, set } = &*self.moved;
                 let open = AlarmHistory::window_over(run, self.clock.now()) == StepObservation::Busy;
-                let undone = match facts.undone(before, set) {
+                let undone = match state.undone(before, set) {
                     StepObservation::Open if open => StepObservation::Busy,
                     other => other,
                 };
-                (undone, facts.failed_over(set))
+                (undone, state.failed_over(set))
             }
-            Kind::Database => {
-                let facts = self.world.database();
+            DrillKind::Database => {
+                let state = self.world.database();
                 let began = run.injection_began();
                 let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
                 let failed_over = match (before, began) {
-                    (Some(before), Some(began)) => facts.failed_over(before, true, began),
+                    (Some(before), Some(began)) => state.failed_over(before, true, began),
                     _ => Tristate::Unknown,
                 };
                 let cool_down = self.world.scenario.failover.cool_down;
                 let undone = if step.awaited {
-                    facts.is_whole(true)
+                    state.is_whole(true)
                 } else {
-                    facts.writer_restored(&step.before, cool_down, self.clock.now())
+                    state.writer_restored(&step.before, cool_down, self.clock.now())
                 };
                 (undone, failed_over)
             }
         }
     }
 
-    /// Sends one call; says what its sender learns.
+    /// Sends one call; the outcome as its sender knows it.
     async fn send(&self, pending: Pending) -> CallOutcome {
         let land = |landing| match landing {
             Landing::Now => {
                 self.world.refuse_lost_race(&pending)?;
                 self.world.take_effect(pending);
-                self.world.follow();
+                self.world.propagate();
                 Ok(())
             }
             Landing::Later(ms) => {
-                self.world.later(ms, Due::Cloud(pending));
+                self.world.schedule(ms, Due::Cloud(pending));
                 Ok(())
             }
         };
@@ -229,7 +229,7 @@ impl SimulatedAlarmDrill {
 impl Drill for SimulatedAlarmDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let answers = self.probe(run).await;
-        let stop = operators::tripped(&self.world, run);
+        let stop = operators::tripped_stop_condition(&self.world, run);
         let mut seen = Observation { answers, stop, ..Observation::default() };
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates.push(self.world.gate());
@@ -242,7 +242,7 @@ impl Drill for SimulatedAlarmDrill {
             self.last_look = Some(elapsed);
         }
         if run.is_untouched() {
-            // The alarm may go off, or the writer move, while the steady state is waited for.
+            // The alarm may change, or the writer move, while the run waits for the steady state.
             if due {
                 self.prepared = Some(self.prepare());
             }
@@ -252,21 +252,21 @@ impl Drill for SimulatedAlarmDrill {
             let asked = self.clock.now();
             self.clock.latency().await;
             let now = self.clock.now();
-            let watched = self.watched();
-            (seen.in_place, seen.in_place_at) = watched.in_place(run);
-            seen.foreign_alarm = watched.foreign_alarm(run, now);
+            let alarm = self.alarm_history();
+            (seen.in_place, seen.in_place_at) = alarm.in_place(run);
+            seen.foreign_alarm = alarm.foreign_alarm(run, now);
             if let [trigger, resource] = &run.undo[..] {
                 let set_back =
-                    if trigger.awaited { AlarmHistory::window_over(run, now) } else { watched.set_back(run) };
-                let (undone, failed_over) = self.looked(run, resource);
+                    if trigger.awaited { AlarmHistory::window_over(run, now) } else { alarm.set_back(run) };
+                let (undone, failed_over) = self.look_at_resource(run, resource);
                 seen.undone = vec![set_back, undone];
                 seen.failed_over = failed_over;
             }
-            // For a yes, when the answer came; for a no, when it was asked for.
-            let not = seen.failed_over == Tristate::No || seen.in_place == Tristate::No;
-            seen.looked = Some(if not { asked } else { now });
-            let well = self.world.primary_well();
-            seen.primary = if self.world.is_blind() { Tristate::Unknown } else { well.into() };
+            // A yes counts from the moment of the answer, a no from the moment of the question.
+            let is_no = seen.failed_over == Tristate::No || seen.in_place == Tristate::No;
+            seen.looked = Some(if is_no { asked } else { now });
+            let healthy = self.world.is_primary_healthy();
+            seen.primary = if self.world.is_blind() { Tristate::Unknown } else { healthy.into() };
         }
         (seen, Vec::new())
     }
@@ -274,25 +274,30 @@ impl Drill for SimulatedAlarmDrill {
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         self.last_look = None;
         if self.world.is_within(self.world.scenario.undo_refused) {
-            return denied(&self.world, &self.clock, FaultKind::RestoreRefused, "AccessDenied").await;
+            return denied(&self.world, &self.clock, FaultKind::UndoRefused, "AccessDenied").await;
         }
         let Some(step) = run.undo.get(step) else { return not_executed("NoSuchStep", false) };
         self.clock.latency().await;
-        // Looked at again right before the call, as the adapters do.
+        // The adapters look again right before the call.
         let pending = if step.service == "cloudwatch" {
-            if self.watched().set_back(run) != StepObservation::Open {
+            if self.alarm_history().set_back(run) != StepObservation::Open {
                 return not_executed("NotOurs", true);
             }
-            Pending::Set { to: AlarmState::Ok, reason: reason_of(&run.run_id, "sets the alarm back") }
+            Pending::SetAlarmState {
+                to: AlarmState::Ok,
+                reason: reason_of(&run.run_id, "sets the alarm back"),
+            }
         } else {
             let version = self.world.cloud.borrow().version;
-            if self.looked(run, step).0 != StepObservation::Open {
+            if self.look_at_resource(run, step).0 != StepObservation::Open {
                 return not_executed("NotNow", true);
             }
             self.world.note_undo(&self.by);
             match self.world.scenario.kind {
-                Kind::Instances | Kind::Distribution => Pending::FaultPoint { to: Place::Primary, version },
-                Kind::Database => Pending::FailOver { to: Some(Place::named(&step.before)) },
+                DrillKind::Instance | DrillKind::Cdn => {
+                    Pending::UpdateDistribution { to: Place::Primary, version }
+                }
+                DrillKind::Database => Pending::FailOverCluster { to: Some(Place::named(&step.before)) },
             }
         };
         self.send(pending).await
@@ -307,14 +312,14 @@ impl Inject for SimulatedAlarmDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
         self.last_look = None;
         self.world.note_inject(run, number, &self.by, None);
-        if self.world.scenario.denied {
+        if self.world.scenario.injection_denied {
             return denied(&self.world, &self.clock, FaultKind::CallDenied, "AccessDenied").await;
         }
         let reason = reason_of(&run.run_id, "forces the alarm");
         let pending = if self.world.scenario.failover.metric {
             Pending::Datapoint
         } else {
-            Pending::Set { to: AlarmState::Alarm, reason }
+            Pending::SetAlarmState { to: AlarmState::Alarm, reason }
         };
         self.send(pending).await
     }

@@ -1,69 +1,76 @@
-//! Whether anything but the world itself held a rollback back, and whether people were told.
+//! Rollback rules: a rollback fails or waits only for a reason in the world, and a failed one notifies operators.
 
-use firedrill_core::{Outcome, Run};
+use firedrill_core::{Outcome, Run, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     fault_kind::FaultKind,
     history::History,
     requests::TIMING,
-    scenario::Kind,
     world::BEGINS,
 };
 
-/// The slowest way of a slow answer.
+/// The longest one-way latency of a slow answer, in milliseconds.
 const SLOW: u64 = 4_500;
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
-    let told = history.log.iter().any(|logged| logged.what == Event::Paged);
-    let could_be_told = history.coverage.times(FaultKind::PageFails) == 0;
-    if run.outcome == Some(Outcome::RollbackFailed) && !told && could_be_told {
-        return Err("the rollback failed, and nobody was told".to_owned());
+    let notified = history.log.iter().any(|logged| logged.what == Event::Paged);
+    let pages_arrive = history.occurrences.times(FaultKind::PageFails) == 0;
+    if run.outcome == Some(Outcome::RollbackFailed) && !notified && pages_arrive {
+        return Err("the rollback failed, and no operator was notified".to_owned());
     }
-    failed_for_a_reason(history, run)?;
-    if history.scenario.kind == Kind::Instances { did_not_wait_for_the_store(history, run) } else { Ok(()) }
+    rollback_failed_for_a_reason(history, run)?;
+    if history.scenario.kind == DrillKind::Instance {
+        rollback_did_not_wait_for_the_store(history, run)
+    } else {
+        Ok(())
+    }
 }
 
-fn failed_for_a_reason(history: &History, run: &Run) -> Result<(), String> {
+fn rollback_failed_for_a_reason(history: &History, run: &Run) -> Result<(), String> {
     let fleet = &history.scenario.fleet;
-    let of_instances = history.scenario.kind == Kind::Instances;
-    let unlucky = of_instances && (fleet.no_capacity.is_some() || fleet.replaced_after.is_some());
-    // A database that stays where it failed over to is never well there.
+    let of_instances = history.scenario.kind == DrillKind::Instance;
+    let out_of_capacity = of_instances && (fleet.no_capacity.is_some() || fleet.replaced_after.is_some());
+    // A database that stays on a broken standby never returns to its steady state.
     let broken = !of_instances && history.scenario.failover.standby_broken;
-    let reason = !history.scenario.is_calm() || unlucky || broken;
+    let reason = !history.scenario.is_calm() || out_of_capacity || broken;
     if run.outcome == Some(Outcome::RollbackFailed) && !reason {
-        return Err("the rollback failed, and nothing stood in its way".to_owned());
+        return Err("the rollback failed without a reason".to_owned());
     }
     Ok(())
 }
 
-/// While the lease is its own, whoever turns back goes ahead, though it cannot write that down.
-fn did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String> {
+/// While its lease is valid, an invocation rolls back at once, even if it cannot save that.
+fn rollback_did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(), String> {
     let (Some((from, to)), Some(began), Some(renewed)) =
-        (history.scenario.store_away, run.times.rollback_started_at, history.renewed)
+        (history.scenario.store_unavailable, run.times.rollback_started_at, history.renewed)
     else {
         return Ok(());
     };
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
     let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
-    // It looks once more at what is to be taken back, and asks for it.
+    // It looks once more at each step of the undo, and then sends it.
     let soon = TIMING.aws_poll_ms + 2 * TIMING.poll_ms + 2 * clocks;
     let is_ours = began.millis_since(renewed) + soon < TIMING.lease_ms / 2;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
     let until = began.plus_millis(soon);
     let mut slow = history.slow.iter();
-    let hindered =
-        [FaultKind::CallHangs, FaultKind::StoreHangs, FaultKind::InvocationDies, FaultKind::CutOff]
-            .iter()
-            .any(|trouble| history.coverage.times(*trouble) > 0)
-            || slow.any(|at| at.plus_millis(SLOW) >= began && *at <= until);
-    let taken_up = history.log.iter().any(|logged| matches!(logged.what, Event::TakenUp { .. }));
-    if !away_for_long || hindered || taken_up || !is_ours || history.scenario.works_for < 300_000 {
+    let hindered = [
+        FaultKind::CallHangs,
+        FaultKind::StoreHangs,
+        FaultKind::InvocationDies,
+        FaultKind::OwnerCutOffFromStore,
+    ]
+    .iter()
+    .any(|fault| history.occurrences.times(*fault) > 0)
+        || slow.any(|at| at.plus_millis(SLOW) >= began && *at <= until);
+    let lease_taken = history.log.iter().any(|logged| matches!(logged.what, Event::LeaseTaken { .. }));
+    if !away_for_long || hindered || lease_taken || !is_ours || history.scenario.working_time < 300_000 {
         return Ok(());
     }
-    let asked = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
-    let needless = run.undo.iter().all(|step| step.progress.attempts == 0);
-    if needless || history.log.iter().any(asked) {
+    let undo_sent = |logged: &Logged| matches!(logged.what, Event::UndoSent { .. }) && logged.at <= until;
+    let no_step_needed = run.undo.iter().all(|step| step.progress.attempts == 0);
+    if no_step_needed || history.log.iter().any(undo_sent) {
         return Ok(());
     }
     Err(format!("the rollback began at {began}, and waited for the store"))

@@ -1,29 +1,28 @@
-//! Whether a verdict agrees with what was really so.
+//! Verdict rules: a verdict agrees with what really happened.
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict};
+use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
-    expectations::RUN_WITHIN,
     failover::PERIODS,
     fault_kind::FaultKind,
     history::History,
-    scenario::Kind,
+    safety_rules::RUN_WITHIN,
 };
 
-/// The request's numbers again, in milliseconds: the oracle does not trust the run's own copy.
+/// The request's objective and limit, in milliseconds: the oracle does not trust the run's own copy.
 const OBJECTIVE: u64 = 40_000;
-const GIVE_UP: u64 = 120_000;
-/// Between what is so and what a probe each second shows.
+const GIVE_UP_AFTER: u64 = 120_000;
+/// The lag of a probe that is asked every second, in milliseconds.
 const TOLERANCE: u64 = 3_000;
-/// And the longest that a slow answer to it takes.
+/// The longest that a slow answer to it takes.
 const SLOW_ANSWER: u64 = 9_000;
-/// AWS tells of a database's failover; it is asked every five seconds, and may lag, or not answer.
-const TOLD_LATE: u64 = 22_000;
-const TOLD_IN_TIME: u64 = 8_000;
-/// A failure in place for no longer may go unseen: looks fail, are stale, or nobody looks for a while.
-const UNSEEN: u64 = 30_000;
-const UNSEEN_IN_CALM: u64 = 8_000;
+/// How soon the run knows of a database's failover: RDS is asked every five seconds, and may lag or not answer.
+const RDS_REPORTS_WITHIN: u64 = 22_000;
+const RDS_REPORTS_WITHIN_IN_CALM: u64 = 8_000;
+/// The longest that a failure in place may go unseen: looks fail, are stale, or pause while no invocation runs.
+const MAX_UNSEEN: u64 = 30_000;
+const MAX_UNSEEN_IN_CALM: u64 = 8_000;
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let Some(verdict) = run.verdict else {
@@ -40,24 +39,25 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         return Err(format!("verdict {verdict}, outcome {:?}", run.outcome));
     }
     let fail = |what: &str| Err(format!("verdict {verdict}, but {what}"));
-    if verdict == Verdict::Stopped && !anybody_stops(history) && !is_past_its_deadline(run) {
-        return fail("nobody asked for that");
+    if verdict == Verdict::Stopped && !has_reason_to_stop(history) && !is_past_its_deadline(run) {
+        return fail("nothing gave it a reason to stop");
     }
     let (Some(sent), Some(decided)) = (sent(history, run), history.decided) else {
         return match verdict {
             Verdict::Skipped | Verdict::NotInjected | Verdict::Stopped => Ok(()),
-            // Whoever saved the intent was gone before it was sent, or on record that it was not; its successor cannot
-            // know that.
+            // The invocation that saved the intent died before it sent the call, or before it saved that it had not:
+            // its successor cannot know.
             Verdict::Inconclusive if !history.scenario.is_calm() => Ok(()),
             _ => fail("nothing was ever sent"),
         };
     };
-    let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace) || nobody_can_tell(history);
+    let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace)
+        || is_indistinguishable_from_real_alarm(history);
     let agrees = |again| {
         agrees(history, run, verdict, again, in_place, decided)
             .map_err(|what| format!("verdict {verdict}, but {what}"))
     };
-    // What happened in the moment of the decision could not be seen any more.
+    // The last looks may have missed what happened right before the decision.
     let known = agrees(recovered(history, sent, decided));
     match just_before(history, decided) {
         Some(seen) => known.or_else(|_| agrees(recovered(history, sent, seen))),
@@ -65,8 +65,8 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     }
 }
 
-/// In mode `metric`: whether enough datapoints were taken as soon after a real alarm as clocks differ.
-fn nobody_can_tell(history: &History) -> bool {
+/// In mode `metric`: whether enough datapoints had taken effect within the clocks' skew after a real alarm.
+fn is_indistinguishable_from_real_alarm(history: &History) -> bool {
     let clocks = 2 * u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
     let raised = history.log.iter().filter(|logged| logged.what == Event::RealAlarm);
     history.scenario.failover.metric
@@ -76,7 +76,7 @@ fn nobody_can_tell(history: &History) -> bool {
         })
 }
 
-/// Whether it agrees with when users were served again, in milliseconds since the injection.
+/// Whether the verdict agrees with when users were served again, in milliseconds since the injection.
 fn agrees(
     history: &History,
     run: &Run,
@@ -87,15 +87,15 @@ fn agrees(
 ) -> Result<(), String> {
     let took = again.map(|(took, _)| took);
     let calm = history.scenario.is_calm();
-    // What a probe asks may be answered late.
-    let slow = if history.coverage.times(FaultKind::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
+    // A probe may be answered late.
+    let slow = if history.occurrences.times(FaultKind::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
     let late = match history.scenario.kind {
-        Kind::Database if calm => TOLD_IN_TIME,
-        Kind::Database => TOLD_LATE,
-        Kind::Instances | Kind::Distribution => TOLERANCE + slow,
+        DrillKind::Database if calm => RDS_REPORTS_WITHIN_IN_CALM,
+        DrillKind::Database => RDS_REPORTS_WITHIN,
+        DrillKind::Instance | DrillKind::Cdn => TOLERANCE + slow,
     };
-    let unseen = if calm { UNSEEN_IN_CALM } else { UNSEEN };
-    let true_enough = match verdict {
+    let unseen = if calm { MAX_UNSEEN_IN_CALM } else { MAX_UNSEEN };
+    let agrees = match verdict {
         Verdict::Skipped => return Err("an injecting call was sent".to_owned()),
         Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered if !in_place => {
             return Err("the failure was never in place".to_owned());
@@ -108,56 +108,56 @@ fn agrees(
         }
         Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),
         Verdict::ObjectiveMissed => {
-            took.is_some_and(|took| took <= GIVE_UP + TOLERANCE && took + late >= OBJECTIVE)
+            took.is_some_and(|took| took <= GIVE_UP_AFTER + TOLERANCE && took + late >= OBJECTIVE)
         }
-        Verdict::NotRecovered => took.is_none_or(|took| took + late >= GIVE_UP),
+        Verdict::NotRecovered => took.is_none_or(|took| took + late >= GIVE_UP_AFTER),
         Verdict::NotInjected | Verdict::Stopped | Verdict::Inconclusive => true,
     };
-    if !true_enough {
+    if !agrees {
         return Err(format!("users were served again after {took:?} ms"));
     }
     measured(history, run, again.map(|(_, again)| again))
 }
 
-/// Whether the run had taken longer than it may when it was decided: nobody carried it on for minutes.
+/// Whether the run was past its deadline when it was decided: no invocation continued it for minutes.
 fn is_past_its_deadline(run: &Run) -> bool {
     let decided = run.times.rollback_started_at.or(run.times.finished);
     let took = run.times.started.zip(decided).map(|(started, decided)| decided.millis_since(started));
     took.is_some_and(|took| took > RUN_WITHIN)
 }
 
-/// Whether anybody or anything may have wanted the run to stop.
-fn anybody_stops(history: &History) -> bool {
+/// Whether there may have been a reason to stop the run: a command, a gate, a stop condition or an incident.
+fn has_reason_to_stop(history: &History) -> bool {
     let scenario = &history.scenario;
-    let said = history.log.iter().any(|logged| {
+    let commanded = history.log.iter().any(|logged| {
         matches!(
             logged.what,
-            Event::StopSaid | Event::ConditionTripped | Event::Switched { engaged: true, .. }
+            Event::StopRequested | Event::ConditionTripped | Event::Switched { engaged: true, .. }
         )
     });
-    // While the store is away, the gates that lie in it cannot be read.
+    // While the store is unavailable, the gates that are kept in it cannot be read.
     let gate = scenario.gate_closed.is_some()
-        || scenario.store_away.is_some()
-        || scenario.cut_off.is_some()
+        || scenario.store_unavailable.is_some()
+        || scenario.owner_cut_off.is_some()
         || scenario.unreadable_switch.is_some()
-        || scenario.watchdog.away.is_some()
+        || scenario.watchdog.absent.is_some()
         || scenario.watchdog.throttled > 0;
-    // A real incident ends a run, where the alarm tells of one; and what cannot be read counts as a reason.
-    let incident = scenario.kind != Kind::Instances && scenario.primary_ill.is_some();
-    said || gate || incident || scenario.trouble > 0 || scenario.fault.is_some()
+    // A real incident ends a run that works through an alarm; and a gate that cannot be read counts as closed.
+    let incident = scenario.kind != DrillKind::Instance && scenario.primary_unhealthy.is_some();
+    commanded || gate || incident || scenario.fault_rate > 0 || scenario.fault.is_some()
 }
 
-/// When the failure that counts was sent. Calls before the last one are proven to have had no effect: no other is
-/// sent after one that may have had. Of datapoints every one counts, from the first that may have been taken.
+/// When the injecting call that counts was sent. Calls before the last one are proven to have had no effect: no other
+/// is sent after one that may have had. Of datapoints every one counts, from the first that may have taken effect.
 fn sent(history: &History, run: &Run) -> Option<Timestamp> {
-    if history.scenario.failover.metric && history.scenario.kind != Kind::Instances {
+    if history.scenario.failover.metric && history.scenario.kind != DrillKind::Instance {
         return run.injection_began();
     }
     let mut sent = history.log.iter().filter(|logged| matches!(logged.what, Event::InjectSent { .. }));
     sent.next_back().map(|logged| logged.at)
 }
 
-/// A moment before the decision, if something changed in between that the last looks may have missed.
+/// A moment before the decision, if a change right before it may have been missed by the last looks.
 fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
     const LAST_LOOKS: u64 = 2_000;
     let calm = history.scenario.is_calm();
@@ -166,7 +166,7 @@ fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
             && decided.millis_since(logged.at) < LAST_LOOKS
             && match logged.what {
                 Event::FailedOver { by_run: false, .. } | Event::Standby(false) => true,
-                // An answer may have been lost.
+                // A probe's answer may have been lost.
                 Event::Serving(false) => !calm,
                 _ => false,
             }
@@ -175,13 +175,13 @@ fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
     history.log.iter().any(missed).then_some(before)
 }
 
-/// When users were served again, by the standby where there is one, as far as it could be seen then; and how long that
+/// When users were served again, by the standby if it has to serve, as far as `seen` shows; and how long that
 /// was after the injection.
 fn recovered(history: &History, sent: Timestamp, seen: Timestamp) -> Option<(u64, Timestamp)> {
     let again = served_again(history, sent, seen)?;
     let again = match history.scenario.kind {
-        Kind::Instances => again,
-        Kind::Distribution | Kind::Database => stood_in(history, seen)?.max(again),
+        DrillKind::Instance => again,
+        DrillKind::Cdn | DrillKind::Database => standby_serving_since(history, seen)?.max(again),
     };
     Some((again.millis_since(sent), again))
 }
@@ -203,7 +203,7 @@ fn in_place_for(history: &History, until: Timestamp) -> u64 {
     longest
 }
 
-/// When users were served again for good, as the world knows it, before `until`; none if they were
+/// When users were served again for good before `until`, by the world's state; none if they were
 /// not. The injection's moment, if they always were.
 fn served_again(history: &History, injected: Timestamp, until: Timestamp) -> Option<Timestamp> {
     let mut serving = true;
@@ -216,8 +216,8 @@ fn served_again(history: &History, injected: Timestamp, until: Timestamp) -> Opt
     since.filter(|_| serving)
 }
 
-/// When the standby served, as the world knows it, before `until` and until then; none if it did not.
-fn stood_in(history: &History, until: Timestamp) -> Option<Timestamp> {
+/// Since when the standby has served at `until`, by the world's state; none if it does not.
+fn standby_serving_since(history: &History, until: Timestamp) -> Option<Timestamp> {
     let changes = history.log.iter().filter(|logged| logged.at <= until);
     changes.fold(None, |since, logged| match logged.what {
         Event::Standby(true) => Some(logged.at),
@@ -226,15 +226,15 @@ fn stood_in(history: &History, until: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// In a calm history the reported moment is the true one, within a probe's pause.
+/// In a calm history the reported moment of recovery is the true one, within a probe's interval.
 fn measured(history: &History, run: &Run, again: Option<Timestamp>) -> Result<(), String> {
     let (Some(recovered), Some(again)) = (run.times.recovered, again) else { return Ok(()) };
     if !history.scenario.is_calm() {
         return Ok(());
     }
     let off = recovered.at.millis_since(again).max(again.millis_since(recovered.at));
-    // A database's failover is told by AWS, which is asked less often.
-    if off > if history.scenario.kind == Kind::Database { 6_500 } else { 1_500 } {
+    // A database's failover is reported by RDS, which is asked less often.
+    if off > if history.scenario.kind == DrillKind::Database { 6_500 } else { 1_500 } {
         return Err(format!("recovered at {} by the record, at {again} in truth", recovered.at));
     }
     Ok(())

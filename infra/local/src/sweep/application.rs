@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{DemoStack, LocalError, bookstore::Color, clock::Since, emulator::Behaviors};
+use firedrill_core::kind::DrillKind;
+
+use crate::{DemoStack, LocalError, bookstore::Color, clock::Since, emulator::Behaviors, stack::LocalDrill};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The alarms that drills force, as the outputs of the bookstore's stack name them.
-const FORCED: [&str; 2] = ["CdnAlarmArn", "DatabaseAlarmArn"];
 
 /// Everything that a drill may change, as AWS has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Application {
     /// Each cluster: its status, its writer, whether it takes connections.
     clusters: BTreeMap<String, (String, Option<String>, bool)>,
     /// The state of each alarm that a drill may force.
-    alarms: BTreeMap<&'static str, Option<String>>,
+    alarms: BTreeMap<String, Option<String>>,
     /// Who serves users.
     serving: Option<Color>,
 }
@@ -29,8 +29,9 @@ impl Application {
         let distributions = stack.aws.distributions().await?.into_iter();
         let clusters = stack.aws.databases().await?.clusters.into_iter();
         let mut alarms = BTreeMap::new();
-        for output in FORCED {
-            let arn = stack.bookstore_outputs.get(output).map(String::as_str).unwrap_or_default();
+        for drill in DrillKind::ALL.into_iter().filter(|drill| drill.works_through_alarm()) {
+            let output = LocalDrill::of(drill).alarm_output();
+            let arn = stack.bookstore_outputs.get(&output).map(String::as_str).unwrap_or_default();
             let name = arn.rsplit(":alarm:").next().unwrap_or_default();
             alarms.insert(output, stack.aws.alarm_state(name).await?);
         }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_core::kind::DrillKind;
+
 use super::{
     point::{By, Fault, Point, Which, caller},
     run::Ran,
 };
-use crate::{emulator::Call, stack::Drill};
+use crate::emulator::Call;
 
 /// Whether a call writes to the record.
 #[must_use]
@@ -18,7 +20,7 @@ pub fn is_save(call: &Call) -> bool {
 /// How often each kind of call was made by one caller, in one run, and whether it changes something. The
 /// watchdog's heartbeat is about no run, and does not count.
 #[must_use]
-pub fn counted(ran: &Ran, drill: Drill, by: By) -> BTreeMap<Which, (u32, bool)> {
+pub fn counted(ran: &Ran, drill: DrillKind, by: By) -> BTreeMap<Which, (u32, bool)> {
     let caller = caller(by, drill);
     let about = |call: &Call| {
         by != By::Watchdog
@@ -41,7 +43,7 @@ pub fn counted(ran: &Ran, drill: Drill, by: By) -> BTreeMap<Which, (u32, bool)> 
 /// The points of one caller in one run: every call that changes something, with everything that can go wrong at it;
 /// the first, a middle and the last of those that read. What the others do besides their changes is no point.
 #[must_use]
-pub fn points(ran: &Ran, drill: Drill, by: By) -> Vec<Point> {
+pub fn points(ran: &Ran, drill: DrillKind, by: By) -> Vec<Point> {
     let mut points = Vec::new();
     for (which, (times, changes)) in counted(ran, drill, by) {
         if !changes && by != By::Drill {
@@ -81,14 +83,14 @@ mod tests {
         let read = ("cloudwatch", "DescribeAlarms", false, "");
         let calls = [read, read, ("cloudwatch", "SetAlarmState", true, "ALARM"), read, read, read];
         let names: Vec<String> =
-            points(&ran(&calls), Drill::Cdn, By::Drill).iter().map(ToString::to_string).collect();
+            points(&ran(&calls), DrillKind::Cdn, By::Drill).iter().map(ToString::to_string).collect();
         assert_eq!(names.iter().filter(|name| name.contains("SetAlarmState#1/")).count(), 5, "{names:?}");
         for number in [1, 3, 5] {
             let one = format!("cdn/cloudwatch:DescribeAlarms#{number}/");
             assert_eq!(names.iter().filter(|name| name.starts_with(&one)).count(), 4, "{names:?}");
         }
         assert_eq!(names.len(), 17);
-        assert!(points(&ran(&calls), Drill::Cdn, By::Failover).is_empty(), "another caller's");
+        assert!(points(&ran(&calls), DrillKind::Cdn, By::Failover).is_empty(), "another caller's");
     }
 
     #[test]
@@ -96,9 +98,9 @@ mod tests {
         let calls = [("dynamodb", "PutItem", true, "watchdog"), ("dynamodb", "PutItem", true, "run#e/a/d/1")];
         let mut ran = ran(&calls);
         for call in &mut ran.calls {
-            call.caller = Some(caller(By::Watchdog, Drill::Cdn));
+            call.caller = Some(caller(By::Watchdog, DrillKind::Cdn));
         }
-        let found = points(&ran, Drill::Cdn, By::Watchdog);
+        let found = points(&ran, DrillKind::Cdn, By::Watchdog);
         assert_eq!(found.len(), 5);
         assert!(found.iter().all(|point| point.number == 1));
     }

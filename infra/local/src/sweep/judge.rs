@@ -1,16 +1,16 @@
 //! Whether a run that was disturbed ended as every run must.
 
-use firedrill_core::{Outcome, Phase, run::StepState};
+use firedrill_core::{Outcome, Phase, kind::DrillKind, run::StepState};
 
 use super::{
     point::{By, Fault, POINT, Point, caller},
     run::Ran,
 };
-use crate::{emulator::Call, stack::Drill};
+use crate::emulator::Call;
 
 /// What is wrong with what is left of a run; nothing, if it is as it should be.
 #[must_use]
-pub fn wrong(ran: &Ran, drill: Drill, point: Option<&Point>) -> Vec<String> {
+pub fn wrong(ran: &Ran, drill: DrillKind, point: Option<&Point>) -> Vec<String> {
     let mut wrong = application(ran);
     let mut say = |what: String| wrong.push(what);
     let injected = injections(ran, drill, point);
@@ -126,7 +126,7 @@ fn injects(call: &Call) -> bool {
 }
 
 /// The injecting calls of the drill function that may have had an effect.
-fn injections<'a>(ran: &'a Ran, drill: Drill, point: Option<&Point>) -> Vec<&'a Call> {
+fn injections<'a>(ran: &'a Ran, drill: DrillKind, point: Option<&Point>) -> Vec<&'a Call> {
     let ours = Some(caller(By::Drill, drill));
     let all = ran.calls.iter().filter(|call| injects(call) && call.caller == ours);
     all.filter(|call| !is_refused(call, point)).collect()
@@ -150,7 +150,7 @@ fn took_effect(call: &Call, point: Option<&Point>) -> bool {
 }
 
 /// How often traffic was moved by the failover function, or else by whoever carried the run on.
-fn moves(ran: &Ran, drill: Drill, by: By, point: Option<&Point>) -> usize {
+fn moves(ran: &Ran, drill: DrillKind, by: By, point: Option<&Point>) -> usize {
     let moving = ["UpdateDistribution", "FailoverDBCluster", "RebootDBInstance"];
     let theirs = match by {
         By::Failover => vec![caller(By::Failover, drill)],
@@ -177,7 +177,7 @@ mod tests {
         .unwrap()
     }
 
-    fn said(calls: Vec<Call>, drill: Drill, point: &str) -> String {
+    fn said(calls: Vec<Call>, drill: DrillKind, point: &str) -> String {
         let ran = Ran { calls, ..Ran::default() };
         wrong(&ran, drill, Some(&point.parse().unwrap())).join("; ")
     }
@@ -192,8 +192,9 @@ mod tests {
                 call(DRILL, "StopInstances", Some(200), None),
             ]
         };
-        let at =
-            |fault: &str| said(two(POINT), Drill::Instance, &format!("instance/ec2:StopInstances#1/{fault}"));
+        let at = |fault: &str| {
+            said(two(POINT), DrillKind::Instance, &format!("instance/ec2:StopInstances#1/{fault}"))
+        };
         assert!(at("error-after").contains("2 injecting calls"), "{}", at("error-after"));
         assert!(!at("throttled").contains("injecting calls"), "{}", at("throttled"));
     }
@@ -203,7 +204,7 @@ mod tests {
         let moved = |status| call("LOCALFIREDRILLDRILLDB", "FailoverDBCluster", Some(status), None);
         let late = |status| Call { fault: Some(POINT.to_owned()), ..moved(status) };
         let said =
-            |first| said(vec![first, moved(200)], Drill::Database, "db/rds:FailoverDBCluster#1/delayed");
+            |first| said(vec![first, moved(200)], DrillKind::Database, "db/rds:FailoverDBCluster#1/delayed");
         assert!(said(late(200)).contains("moved traffic 2 times"), "{}", said(late(200)));
         assert!(!said(late(400)).contains("moved traffic"), "{}", said(late(400)));
     }
@@ -212,7 +213,7 @@ mod tests {
     fn whoever_else_injects_is_named() {
         let said = said(
             vec![call("LOCALFIREDRILLWATCHDOG", "SetAlarmState", Some(200), None)],
-            Drill::Cdn,
+            DrillKind::Cdn,
             "cdn/dynamodb:PutItem#1/kill-after",
         );
         assert!(said.contains("LOCALFIREDRILLWATCHDOG injects"), "{said}");
@@ -222,7 +223,7 @@ mod tests {
     fn an_injection_without_a_record_and_traffic_moved_twice_are_wrong() {
         let moved = || call("LOCALFIREDRILLFAILOVERCDN", "UpdateDistribution", Some(200), None);
         let calls = vec![call("LOCALFIREDRILLDRILLCDN", "SetAlarmState", Some(200), None), moved(), moved()];
-        let said = said(calls, Drill::Cdn, "cdn/dynamodb:PutItem#1/kill-after");
+        let said = said(calls, DrillKind::Cdn, "cdn/dynamodb:PutItem#1/kill-after");
         assert!(said.contains("there is no record") && said.contains("moved traffic 2 times"), "{said}");
     }
 
@@ -233,7 +234,7 @@ mod tests {
             others: vec!["a/b/c/2".to_owned()],
             ..Ran::default()
         };
-        let said = wrong(&ran, Drill::Instance, None).join("; ");
+        let said = wrong(&ran, DrillKind::Instance, None).join("; ");
         for what in
             ["the lock of a/b is still there", "another run, a/b/c/2", "nobody looked at the application"]
         {

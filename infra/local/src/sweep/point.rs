@@ -2,9 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use firedrill_core::kind::DrillKind;
 use serde_json::{Value, json};
 
-use crate::stack::Drill;
+use crate::stack::{LocalDrill, caller_key};
 
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +93,7 @@ pub struct Which {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     /// In a run of which drill.
-    pub drill: Drill,
+    pub drill: DrillKind,
     /// At which kind of call.
     pub which: Which,
     /// At which of them, in the run's order, from one.
@@ -107,34 +108,19 @@ pub(super) const POINT: &str = "point";
 const PRELUDE: &str = "prelude";
 
 /// The key by which the call log knows a function of the home stack.
-pub(super) fn caller(by: By, drill: Drill) -> String {
-    let function = match (by, drill) {
-        (By::Watchdog, _) => "WATCHDOG",
-        (By::Drill, Drill::Instance) => "DRILLINSTANCE",
-        (By::Drill, Drill::Cdn) => "DRILLCDN",
-        (By::Drill, Drill::Database) => "DRILLDB",
-        (By::Failover, Drill::Database) => "FAILOVERDB",
-        (By::Failover, Drill::Instance | Drill::Cdn) => "FAILOVERCDN",
-    };
-    format!("LOCALFIREDRILL{function}")
-}
-
-/// The word by which the command line knows a drill.
-#[must_use]
-pub const fn word(drill: Drill) -> &'static str {
-    match drill {
-        Drill::Instance => "instance",
-        Drill::Cdn => "cdn",
-        Drill::Database => "db",
-    }
+pub(super) fn caller(by: By, drill: DrillKind) -> String {
+    let row = drill.row();
+    caller_key(match by {
+        By::Drill => row.package,
+        // No function fails instances over. The one that could move traffic during their drill is the CDN's.
+        By::Failover => row.failover_package.unwrap_or("failover-cdn"),
+        By::Watchdog => "watchdog",
+    })
 }
 
 /// Ends the drill function right after its injecting call.
-pub(super) fn prelude(drill: Drill) -> Value {
-    let (service, action) = match drill {
-        Drill::Instance => ("ec2", "StopInstances"),
-        Drill::Cdn | Drill::Database => ("cloudwatch", "SetAlarmState"),
-    };
+pub(super) fn prelude(drill: DrillKind) -> Value {
+    let (service, action) = LocalDrill::of(drill).injecting_call;
     json!({
         "id": PRELUDE, "caller": caller(By::Drill, drill), "service": service, "action": action, "dryRun": false,
         "kind": "kill", "when": "after"
@@ -176,7 +162,7 @@ impl fmt::Display for Which {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}#{}/{}", word(self.drill), self.which, self.number, self.fault.word())
+        write!(f, "{}/{}#{}/{}", self.drill, self.which, self.number, self.fault.word())
     }
 }
 
@@ -192,7 +178,7 @@ impl FromStr for Point {
             [drill, "watchdog", call, fault] => (drill, By::Watchdog, call, fault),
             _ => return Err(wrong()),
         };
-        let drill = Drill::ALL.into_iter().find(|one| word(*one) == drill).ok_or_else(wrong)?;
+        let drill = DrillKind::named(drill).ok_or_else(wrong)?;
         let fault = Fault::ALL.into_iter().find(|one| one.word() == fault).ok_or_else(wrong)?;
         let (call, number) = call.split_once('#').ok_or_else(wrong)?;
         let (service, action) = call.split_once(':').ok_or_else(wrong)?;

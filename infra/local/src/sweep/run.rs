@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use firedrill_core::Phase;
+use firedrill_core::{Phase, kind::DrillKind};
 use serde_json::{Value, json};
 
-use super::{
-    application::Application,
-    point::{POINT, word},
-};
+use super::{application::Application, point::POINT};
 use crate::{
     DemoStack, LocalError,
     binaries::Binaries,
@@ -16,7 +13,7 @@ use crate::{
     clock::Since,
     emulator::Call,
     record_reader::Record,
-    stack::{Drill, StackOptions},
+    stack::{LocalDrill, StackOptions},
 };
 
 /// A second here is a minute there; what must hold between the numbers, the functions check.
@@ -119,7 +116,7 @@ impl Lane {
             ..StackOptions::new(functions)
         })
         .await?;
-        for drill in [Drill::Cdn, Drill::Database] {
+        for drill in DrillKind::ALL.into_iter().filter(|drill| drill.works_through_alarm()) {
             stack.alarm_is(drill, "OK").await?;
         }
         // Without its heartbeat nothing is injected.
@@ -129,21 +126,21 @@ impl Lane {
 
     /// The identity of the next run of this drill.
     #[must_use]
-    pub fn next_run(&self, drill: Drill) -> String {
-        format!("{}/sweep-{}", drill.key(), self.runs + 1)
+    pub fn next_run(&self, drill: DrillKind) -> String {
+        format!("{}/sweep-{}", LocalDrill::of(drill).key, self.runs + 1)
     }
 
     /// Runs a drill to its end under these faults: whoever it is that finishes it.
     ///
     /// # Errors
     /// The emulator failed. What became of the run is in the answer.
-    pub async fn run(&mut self, drill: Drill, faults: &Value) -> Result<Ran, LocalError> {
+    pub async fn run(&mut self, drill: DrillKind, faults: &Value) -> Result<Ran, LocalError> {
         let began = Since::now();
         let run_id = self.next_run(drill);
         self.runs += 1;
         let request = self.request(drill).await?;
         let before = Application::at_rest(&self.stack, RESTS_WITHIN).await?;
-        let known = self.stack.table.runs_of(drill.key()).await?;
+        let known = self.stack.table.runs_of(LocalDrill::of(drill).key).await?;
         let last = self.stack.aws.calls().await?.last().map_or(0, |call| call.n);
         self.stack.aws.set_faults(faults).await?;
         // How it ends is on record; that it was killed is what is wanted.
@@ -151,7 +148,7 @@ impl Lane {
         let record = self.finished(&run_id).await?;
         self.stack.aws.set_faults(&json!([])).await?;
         let after = Application::like(&self.stack, &before, RESTS_WITHIN).await?;
-        let mut others = self.stack.table.runs_of(drill.key()).await?;
+        let mut others = self.stack.table.runs_of(LocalDrill::of(drill).key).await?;
         others.retain(|id| *id != run_id && !known.contains(id));
         let calls = self.stack.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
@@ -160,8 +157,9 @@ impl Lane {
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
-    async fn request(&self, drill: Drill) -> Result<Value, LocalError> {
-        let schedule = format!("firedrill-drills-{}", drill.key().rsplit('/').next().unwrap_or_default());
+    async fn request(&self, drill: DrillKind) -> Result<Value, LocalError> {
+        let schedule =
+            format!("firedrill-drills-{}", LocalDrill::of(drill).key.rsplit('/').next().unwrap_or_default());
         let found = self.stack.aws.requests().schedule(&schedule).await?;
         let input = found["Target"]["Input"].as_str().unwrap_or_default();
         let mut request: Value = serde_json::from_str(input).map_err(|error| LocalError::Answer {
@@ -174,7 +172,7 @@ impl Lane {
         }
         // A failure that was never caused is not looked for any longer.
         request["objective"]["injectWithinSeconds"] = json!(INJECT_WITHIN_SECONDS);
-        if drill == Drill::Database {
+        if drill == DrillKind::Database {
             request["target"]["database"]["restoreWriter"] = json!(true);
             request["target"]["database"]["primaryProbe"] =
                 request["steadyState"]["probes"][0]["check"].clone();
@@ -197,8 +195,9 @@ impl Lane {
     }
 
     /// What a finished run has to give back, and did not.
-    async fn left_over(&self, drill: Drill) -> Result<Vec<String>, LocalError> {
-        let application = drill.key().rsplit_once('/').map_or("", |(application, _)| application);
+    async fn left_over(&self, drill: DrillKind) -> Result<Vec<String>, LocalError> {
+        let application =
+            LocalDrill::of(drill).key.rsplit_once('/').map_or("", |(application, _)| application);
         let mut left = Vec::new();
         if !self.stack.table.items(&format!("lock#{application}")).await?.is_empty() {
             left.push(format!("the lock of {application}"));
@@ -216,10 +215,12 @@ impl Lane {
 
     /// What the functions of a drill printed, for whoever looks into it.
     #[must_use]
-    pub fn logs(&self, drill: Drill) -> String {
-        let failover = format!("firedrill-failover-{}", word(drill));
-        let functions = [self.stack.drill_function(drill), failover.as_str(), "firedrill-watchdog"];
-        functions.map(|name| format!("==== {name}\n{}", self.stack.aws.function_log(name))).join("\n")
+    pub fn logs(&self, drill: DrillKind) -> String {
+        let row = drill.row();
+        let packages = [Some(row.package), row.failover_package, Some("watchdog")];
+        let names = packages.into_iter().flatten().map(|package| format!("firedrill-{package}"));
+        let logs = names.map(|name| format!("==== {name}\n{}", self.stack.aws.function_log(&name)));
+        logs.collect::<Vec<_>>().join("\n")
     }
 
     /// Takes it down.

@@ -1,0 +1,124 @@
+//! Safety rules: what forbids an injecting call, and whether a stop is missed, judged by the world's state alone.
+
+use firedrill_core::{
+    Run,
+    kill_switch::{Scope, Switch},
+    run::OwnerId,
+};
+
+use crate::{
+    event::Event,
+    operators::{APPLICATION, DRILL},
+    requests::TIMING,
+    store::SimulatedTable,
+    world::{BEGINS, World},
+};
+
+/// The deadline of a whole run, from its beginning, in milliseconds: the limits of its request, and five minutes.
+pub(crate) const RUN_WITHIN: u64 = 544_000;
+
+/// How much clocks of machines may differ, in milliseconds: a switch that is about to expire has expired for some.
+const MAX_CLOCK_SKEW: i64 = 3_000;
+
+/// Whether a kill switch is engaged for this drill, by every machine's clock.
+fn is_engaged(switch: &Switch, now: i64) -> bool {
+    let ours = match &switch.scope {
+        Scope::Account => true,
+        Scope::Application(name) => name == APPLICATION,
+        Scope::Drill(key) => key == DRILL,
+    };
+    ours && switch.until.is_none_or(|until| until.as_millis() > now + MAX_CLOCK_SKEW)
+}
+
+impl SimulatedTable {
+    /// Since when a stop of the run is recorded: an operator's stop or a kill switch.
+    fn stop_recorded_since(&self, now: i64) -> Option<i64> {
+        let application = self.application_stop.as_ref().map(|(at, ..)| *at);
+        let application = application.filter(|at| self.began_at.is_some_and(|began| *at >= began));
+        let switched = self.switches.iter().filter(|(_, switch)| is_engaged(switch, now));
+        let switched = switched.map(|(since, _)| *since);
+        self.stop_requested_at.into_iter().chain(application).chain(switched).min()
+    }
+}
+
+impl World {
+    /// Since when the run must stop: by a stop, a kill switch, one that cannot be read, or the run's own deadline.
+    fn stop_requested_since(&self) -> Option<i64> {
+        let recorded = self.table.borrow().stop_recorded_since(self.now.get());
+        let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
+        let unreadable = unreadable.map(|(from, _)| BEGINS.saturating_add_unsigned(from));
+        let began = self.table.borrow().began_at;
+        let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * MAX_CLOCK_SKEW);
+        let deadline = deadline.filter(|at| *at <= self.now.get());
+        recorded.into_iter().chain(unreadable).chain(deadline).min()
+    }
+
+    /// Since when the stop condition of the request is tripped.
+    fn tripped_since(&self) -> Option<i64> {
+        let since = self.scenario.condition_at.map(|at| BEGINS.saturating_add_unsigned(at));
+        since.filter(|at| *at <= self.now.get())
+    }
+
+    /// What forbids an injecting call at this moment, by the world's state. A reason that arose while the call was on
+    /// its way does not count.
+    pub fn forbids(&self, run: &Run, by: &str) -> Option<String> {
+        const IN_FLIGHT: i64 = 250;
+        const GATES_VALID_FOR: i64 = 21_000;
+        let now = self.now.get();
+        if let Some((from, to)) = self.scenario.gate_closed {
+            let (from, elapsed) = (i64::try_from(from).unwrap_or(i64::MAX), now - BEGINS);
+            if elapsed < i64::try_from(to).unwrap_or(i64::MAX)
+                && (elapsed - from > GATES_VALID_FOR || from == 0)
+            {
+                return Some("a gate was closed".to_owned());
+            }
+        }
+        if self.tripped_since().is_some_and(|since| now - since > GATES_VALID_FOR) {
+            return Some("a stop condition was tripped".to_owned());
+        }
+        if self.stop_requested_since().is_some_and(|since| since < now - IN_FLIGHT) {
+            return Some("it had to stop, or a kill switch was engaged".to_owned());
+        }
+        let table = self.table.borrow();
+        let heartbeat = table
+            .heartbeats
+            .iter()
+            .rev()
+            .find(|(written, _)| *written < now - IN_FLIGHT || table.heartbeats.len() == 1);
+        let fresh = i64::try_from(TIMING.heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * MAX_CLOCK_SKEW;
+        if heartbeat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
+            return Some("the watchdog was absent".to_owned());
+        }
+        let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
+        holder.is_none_or(|holder| holder.0 != by).then(|| "another had taken the lease".to_owned())
+    }
+
+    /// Notes a look of a run's owner; logs a missed stop at the second one that could have read it.
+    pub fn note_missed_stop(&self, run: &Run) {
+        let (Some(owner), None) = (&run.owner, &run.stop) else { return };
+        let since = self.stop_requested_since().into_iter().chain(self.tripped_since()).min();
+        if since.is_none_or(|since| since >= self.now.get()) {
+            return;
+        }
+        let mut table = self.table.borrow_mut();
+        let known = table.looks_since_stop.iter().position(|(who, _)| who == owner);
+        let index = known.unwrap_or(table.looks_since_stop.len());
+        if known.is_none() {
+            table.looks_since_stop.push((owner.clone(), 0));
+        }
+        table.looks_since_stop[index].1 += 1;
+        let looks = table.looks_since_stop[index].1;
+        drop(table);
+        if looks == 2 {
+            self.log(Event::MissedStop { owner: owner.0.clone() });
+        }
+    }
+
+    /// The owner's call to the store failed: it may have been unable to read the stop, or to save that it stopped.
+    pub fn reset_missed_stop(&self, owner: &OwnerId) {
+        let mut table = self.table.borrow_mut();
+        if let Some(looks) = table.looks_since_stop.iter_mut().find(|(who, _)| who == owner) {
+            looks.1 = 0;
+        }
+    }
+}
