@@ -8,7 +8,7 @@
 //! - [`table`]: the record, read as it lies in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run for people, and for `target/demo/runs.json`.
 //! - [`together`]: what the tests of one process share.
-//! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`; [`sweep`]: `cargo sweep`.
+//! - [`demo`]: `cargo demo`; [`sweep`]: `cargo sweep`.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or speaks to anything but loopback;
 //! no child sees an AWS variable of the host. Only [`clock`] reads a clock.
@@ -27,7 +27,6 @@ mod plain;
 pub mod python;
 pub mod records;
 mod request;
-pub mod simulate;
 pub mod summary;
 pub mod sweep;
 pub mod table;

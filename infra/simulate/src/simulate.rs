@@ -6,30 +6,19 @@ use firedrill_core::Timestamp;
 use firedrill_world::{Event, History, Kind, Scenario, Tally, Trouble, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::home::Drill;
-
-/// The world's word for a drill.
-const fn kind(drill: Drill) -> Kind {
-    match drill {
-        Drill::Instance => Kind::Instances,
-        Drill::Cdn => Kind::Distribution,
-        Drill::Database => Kind::Database,
-    }
-}
-
 /// The word by which the command line knows it.
-const fn word(drill: Drill) -> &'static str {
+const fn word(drill: Kind) -> &'static str {
     match drill {
-        Drill::Instance => "instance",
-        Drill::Cdn => "cdn",
-        Drill::Database => "db",
+        Kind::Instances => "instance",
+        Kind::Distribution => "cdn",
+        Kind::Database => "db",
     }
 }
 
 /// Plays so many histories of each of these drills and prints what they came to; whether none was bad. The
 /// first bad one ends it, with the way to replay it.
 #[must_use]
-pub fn many(drills: &[Drill], seeds: u64) -> bool {
+pub(crate) fn many(drills: &[Kind], seeds: u64) -> bool {
     for &drill in drills {
         let bar =
             if std::io::stdout().is_terminal() { ProgressBar::new(seeds) } else { ProgressBar::hidden() };
@@ -39,7 +28,7 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
             bar.set_style(style);
         }
         bar.set_prefix(word(drill));
-        let tally = Tally::of_many(kind(drill), 0..seeds, |part| {
+        let tally = Tally::of_many(drill, 0..seeds, |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });
@@ -52,7 +41,7 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
             tally.open
         );
         println!("  outcomes: {}", shares(&tally.outcomes, tally.histories));
-        println!("  troubles: {}", troubles(&tally, kind(drill)));
+        println!("  troubles: {}", troubles(&tally, drill));
         if let Some((seed, what)) = tally.bad.first() {
             println!("  BAD: seed {seed}: {what}");
             println!("  replay it: cargo simulate {} --seed {seed}", word(drill));
@@ -65,8 +54,8 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
 
 /// Prints one history as a timeline, with its circumstances and what the oracle says of it; whether it is good.
 #[must_use]
-pub fn one(drill: Drill, seed: u64) -> bool {
-    let history = play(Scenario::draw(kind(drill), seed));
+pub(crate) fn one(drill: Kind, seed: u64) -> bool {
+    let history = play(Scenario::draw(drill, seed));
     println!("{}, seed {seed}\n", word(drill));
     println!("circumstances (ms; what is not named does not occur)");
     for line in circumstances(&history.scenario) {
