@@ -62,10 +62,10 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     crate::emulator::refuse_foreign_endpoints_of_host()?;
     screen.say("Firedrill: failure drills on AWS, on this machine. Nothing leaves it.");
     screen.say("");
-    python::emulators().await?;
     screen.work("building the functions");
     screen.spinner.disable_steady_tick();
-    let functions = binaries::build().await?;
+    // The first time both take long, and one of them waits for the network.
+    let (_, functions) = tokio::try_join!(python::emulators(), binaries::build())?;
     screen.work("starting local AWS");
     let aws = LocalAws::start().await?;
     screen.done(&format!("local AWS answers at {}", aws.endpoint()));

@@ -9,7 +9,7 @@
 //! - [`record_reader`]: reads a run's record from the table.
 //! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `target/demo/runs.json` holds it.
 //! - [`shared_fixture`]: a runtime and a fixture that all tests of one process share.
-//! - [`demo`]: `cargo demo`; [`simulate`]: `cargo simulate`; [`sweep`]: `cargo sweep`.
+//! - [`demo`]: `cargo demo`; [`sweep`]: `cargo sweep`.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or calls anything but loopback;
 //! no child process inherits an AWS variable of the host. Only [`clock`] reads a clock.
@@ -28,7 +28,6 @@ pub mod record_reader;
 pub mod records;
 mod request;
 pub mod shared_fixture;
-pub mod simulate;
 pub mod stack;
 mod style;
 pub mod summary;

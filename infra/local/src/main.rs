@@ -1,4 +1,4 @@
-//! `cargo demo`, `cargo simulate` and `cargo sweep`. What it does is in the library; here it is started, and ended by a signal.
+//! `cargo demo` and `cargo sweep`. What it does is in the library; here it is started, and ended by a signal.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,6 @@ use firedrill_core::kind::DrillKind;
 use firedrill_local::{
     LocalError,
     demo::{self, DemoOptions, Trouble},
-    simulate,
     stack::LocalDrill,
     sweep::{self, Point, SweepOptions},
 };
@@ -45,18 +44,6 @@ enum Command {
         /// Let the drill's function die right after it stopped the instance.
         #[arg(long, conflicts_with_all = ["broken", "incident"])]
         crash: bool,
-    },
-    /// Plays histories in which everything goes wrong that can, in memory, and checks each. Succeeds if none is bad.
-    Simulate {
-        /// Which drill; all three if none is named.
-        #[arg(value_parser = drill_kind())]
-        drill: Option<DrillKind>,
-        /// So many histories of each drill.
-        #[arg(long, default_value_t = 100_000)]
-        seeds: u64,
-        /// Replay the history of this seed as a timeline instead.
-        #[arg(long, requires = "drill", conflicts_with = "seeds")]
-        seed: Option<u64>,
     },
     /// Disturbs the real functions on emulated AWS at every call of theirs that matters, and prints a table. Succeeds if
     /// after each the application is as before, the record whole, and nothing injected twice.
@@ -96,14 +83,6 @@ async fn main() -> ExitCode {
             let troubles =
                 [(broken, Trouble::Broken), (incident, Trouble::Incident), (crash, Trouble::Crash)];
             (drill, keep, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
-        }
-        Command::Simulate { drill, seeds, seed } => {
-            let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
-            let good = match seed {
-                Some(seed) => simulate::one(drills[0], seed),
-                None => simulate::many(&drills, seeds),
-            };
-            return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Command::Sweep { drill, point, sample, seed, lanes } => {
             let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
@@ -153,37 +153,20 @@ fn pip_may_see(name: &str) -> bool {
 }
 
 async fn install(python: &Python, venv: &Path, wanted: &Path, requirements: &str) -> Result<(), LocalError> {
-    let count = requirements.lines().filter(|line| line.contains("==")).count() as u64;
-    let bar = ProgressBar::new(count);
-    let style =
-        ProgressStyle::with_template("  {spinner} emulators for AWS, once: {bar:24} {pos}/{len} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(100));
-    if bar.is_hidden() {
-        eprintln!("  installing the emulators for AWS, once ({count} Python packages)");
-    }
+    let count = requirements.lines().filter(|line| line.contains("==")).count();
+    // Cargo shows its progress meanwhile: a line, and no bar of our own.
+    eprintln!("  installing the emulators for AWS, once ({count} Python packages)");
     let make = ["-I".as_ref(), "-m".as_ref(), "venv".as_ref(), venv.as_os_str()];
-    run(Command::new(&python.executable).args(make), venv, |_| {}).await?;
+    run(Command::new(&python.executable).args(make), venv).await?;
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-I", "-m", "pip", "install", "--progress-bar", "off", "--no-input"]);
     pip.args(["--disable-pip-version-check", "--requirement"]).arg(wanted);
-    let see = |line: &str| {
-        if let Some(rest) = line.strip_prefix("Collecting ") {
-            bar.inc(1);
-            bar.set_message(rest.split(['=', ' ']).next().unwrap_or_default().to_owned());
-        } else if line.starts_with("Installing collected packages") {
-            bar.set_position(count);
-            bar.set_message("unpacking");
-        }
-    };
-    run(&mut pip, venv, see).await?;
-    bar.finish_and_clear();
-    Ok(())
+    run(&mut pip, venv).await
 }
 
-/// Runs one step of the installation and gives each line of its output to `see`. If it fails, the error holds the
-/// lines on standard error that begin with `ERROR`, or else all of them, or else the last line of output.
-async fn run(command: &mut Command, venv: &Path, mut see: impl FnMut(&str)) -> Result<(), LocalError> {
+/// Runs one step of the installation. If it fails, the error holds the lines on standard error that begin with `ERROR`,
+/// or else all of them, or else the last line of output.
+async fn run(command: &mut Command, venv: &Path) -> Result<(), LocalError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.env_clear().envs(host(pip_may_see)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command)?;
@@ -193,7 +176,6 @@ async fn run(command: &mut Command, venv: &Path, mut see: impl FnMut(&str)) -> R
     let read_lines = async {
         let (mut lines, mut last) = (BufReader::new(stdout).lines(), String::new());
         while let Ok(Some(line)) = lines.next_line().await {
-            see(&line);
             last = line;
         }
         last

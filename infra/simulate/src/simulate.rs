@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Plays `seeds` histories of each of these drill kinds and prints their statistics; whether none was bad. The first bad
 /// one ends it, and is printed with the command that replays it.
 #[must_use]
-pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
+pub(crate) fn many(drills: &[DrillKind], seeds: u64) -> bool {
     for &drill in drills {
         let bar =
             if std::io::stdout().is_terminal() { ProgressBar::new(seeds) } else { ProgressBar::hidden() };
@@ -42,7 +42,7 @@ pub fn many(drills: &[DrillKind], seeds: u64) -> bool {
 
 /// Prints one history: its scenario, its timeline and the oracle's judgement; whether it is good.
 #[must_use]
-pub fn one(drill: DrillKind, seed: u64) -> bool {
+pub(crate) fn one(drill: DrillKind, seed: u64) -> bool {
     let history = play(Scenario::draw(drill, seed));
     println!("{drill}, seed {seed}\n");
     println!("circumstances (ms; what is not named does not occur)");
