@@ -38,7 +38,7 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("blast-radius-ignored", "instance", "instances are not"),
     // What is seen.
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
-    mutation("lever-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
+    mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
     // The way back.
     mutation("stop-ignored", "instance", "though it was to stop"),
@@ -51,7 +51,7 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("real-alarm-ignored", "cdn", "past a real alarm"),
     mutation("alarm-left-forced", "cdn", "the alarm is still forced"),
     mutation("finished-before-it-is-well", "database", "and users were not served"),
-    // The automation behind the lever.
+    // The automation behind the trigger.
     mutation("old-alarm-event-accepted", "cdn", "was acted on at"),
     mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that had turned back"),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
@@ -92,14 +92,18 @@ fn write(to: &Path, what: &[u8]) {
 
 /// A workspace of the two crates alone, with the versions of the whole one.
 fn fresh_copy(at: &Path) {
-    for member in ["functions/core", "functions/world"] {
+    for member in ["functions/core", "functions/simulator"] {
         copy(&root().join(member), &at.join(member));
     }
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let workspace = manifest.split("\n[package]\n").next().unwrap();
     let lines = workspace.lines().filter(|line| !line.starts_with("default-members"));
     let lines = lines.map(|line| {
-        if line.starts_with("members") { "members = [\"functions/core\", \"functions/world\"]" } else { line }
+        if line.starts_with("members") {
+            "members = [\"functions/core\", \"functions/simulator\"]"
+        } else {
+            line
+        }
     });
     // Each is built once and mostly caught within a few histories: building faster is worth more than playing faster.
     let manifest = lines.collect::<Vec<_>>().join("\n").replace("opt-level = 2", "opt-level = 0");
@@ -140,7 +144,7 @@ fn no_deliberate_fault_survives_the_simulation() {
         apply(&patch, &copy);
         let cargo = |last: &str, histories: &str| {
             Command::new(env!("CARGO"))
-                .args(["test", "--offline", "--package", "firedrill-world", "--test", "simulation", last])
+                .args(["test", "--offline", "--package", "firedrill-simulator", "--test", "simulation", last])
                 .current_dir(&copy)
                 .env("CARGO_TARGET_DIR", &target)
                 .env("FIREDRILL_HISTORIES", histories)

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, env, sync::Mutex};
 
 use firedrill_local::{
+    binaries::{self, Binaries},
     clock,
-    functions::{self, Binaries},
-    home::Drill,
+    shared_fixture::SharedFixture,
+    stack::Drill,
     sweep::{self, By, Fault, Lane, Point, Ran, Source},
-    together::Together,
 };
 
 /// So many points, in as many homes at a time as two processors serve.
@@ -15,39 +15,39 @@ const SAMPLE: usize = 8;
 const LANES: usize = 4;
 
 /// What one undisturbed run of each source showed, and the homes in which they ran.
-struct Place {
+struct Fixture {
     found: Vec<(Source, Ran)>,
     homes: Mutex<Option<(Vec<Lane>, Binaries)>>,
 }
 
 /// Runs a test with what was found. Whoever comes first looks; the last one to leave takes the homes down.
-fn with(test: impl AsyncFnOnce(&Place)) {
-    static PLACE: Together<Place> = Together::new();
-    PLACE.with(look, test);
+fn with(test: impl AsyncFnOnce(&Fixture)) {
+    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+    FIXTURE.with(look, test);
 }
 
-async fn look() -> Place {
-    let functions = functions::build().await.unwrap();
+async fn look() -> Fixture {
+    let functions = binaries::build().await.unwrap();
     let lanes = sweep::lanes(LANES, &functions).await.unwrap();
     let (lanes, found) = sweep::find(lanes, sweep::sources(&Drill::ALL)).await.unwrap();
-    Place { found, homes: Mutex::new(Some((lanes, functions))) }
+    Fixture { found, homes: Mutex::new(Some((lanes, functions))) }
 }
 
-fn points(place: &Place) -> Vec<Point> {
-    place.found.iter().flat_map(|(source, ran)| sweep::points_of(*source, ran)).collect()
+fn points(fixture: &Fixture) -> Vec<Point> {
+    fixture.found.iter().flat_map(|(source, ran)| sweep::points_of(*source, ran)).collect()
 }
 
 #[test]
 fn no_call_that_goes_wrong_leaves_the_application_broken() {
-    with(async |place| {
+    with(async |fixture| {
         let set = env::var("FIREDRILL_SEED").ok();
         let seed = match set {
             Some(text) => text.parse().expect("FIREDRILL_SEED is a whole number"),
             None => clock::epoch_ms().unsigned_abs(),
         };
         println!("FIREDRILL_SEED={seed}");
-        let (lanes, functions) = place.homes.lock().unwrap().take().unwrap();
-        let sample = sweep::sampled(points(place), SAMPLE, seed);
+        let (lanes, functions) = fixture.homes.lock().unwrap().take().unwrap();
+        let sample = sweep::sampled(points(fixture), SAMPLE, seed);
         let swept = sweep::sweep(lanes, sample, functions, |one| {
             println!("{} {} by {}: {:?}", one.point, one.outcome, one.finished_by, one.wrong);
         });
@@ -60,9 +60,9 @@ fn no_call_that_goes_wrong_leaves_the_application_broken() {
 
 #[test]
 fn no_call_that_changes_something_is_left_out() {
-    with(async |place| {
-        let points = points(place);
-        for (source, ran) in place.found.iter().filter(|(source, _)| !source.watchdog) {
+    with(async |fixture| {
+        let points = points(fixture);
+        for (source, ran) in fixture.found.iter().filter(|(source, _)| !source.watchdog) {
             let function = match source.drill {
                 Drill::Instance => "LOCALFIREDRILLDRILLINSTANCE",
                 Drill::Cdn => "LOCALFIREDRILLDRILLCDN",

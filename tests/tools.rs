@@ -9,8 +9,8 @@ use std::{
 };
 
 use firedrill_local::{
-    Home, functions,
-    home::{Drill, HomeOptions},
+    DemoStack, functions,
+    stack::{Drill, StackOptions},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -52,13 +52,13 @@ fn main() {
 
 /// `sam validate --lint`, which works offline and must not meet anybody's account.
 fn validate(template: &Path) -> Result<(), Failed> {
-    let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let stack = tempfile::tempdir().map_err(|error| error.to_string())?;
     let output = Command::new("sam")
         .args(["validate", "--lint", "--region", "eu-west-2", "--template"])
         .arg(template)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home.path())
+        .env("HOME", stack.path())
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_ACCESS_KEY_ID", "test")
@@ -72,8 +72,8 @@ fn validate(template: &Path) -> Result<(), Failed> {
 
 /// `cargo lambda watch` and `cargo lambda invoke`, with local AWS behind them.
 async fn drilled_by_hand() -> Result<(), Failed> {
-    let functions = functions::build().await?;
-    let home = Home::up(HomeOptions::new(&functions)).await?;
+    let functions = binaries::build().await?;
+    let stack = DemoStack::up(StackOptions::new(&functions)).await?;
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port().to_string();
     let own_target = root().join("target/lambda-watch");
     let mut watch = Command::new("cargo-lambda");
@@ -87,21 +87,21 @@ async fn drilled_by_hand() -> Result<(), Failed> {
         &port,
     ]);
     watch.current_dir(root()).env("CARGO_TARGET_DIR", own_target).process_group(0).stdin(Stdio::null());
-    let log = std::fs::File::create(home.aws.folder().join("logs/watch.log"))?;
+    let log = std::fs::File::create(stack.aws.folder().join("logs/watch.log"))?;
     watch.stdout(log.try_clone()?).stderr(log).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
-    watch.envs(home.aws.environment());
-    watch.envs(home.drill_variables(Drill::Instance).await?);
+    watch.envs(stack.aws.environment());
+    watch.envs(stack.drill_variables(Drill::Instance).await?);
     let mut watch = Watch(watch.spawn()?);
     while TcpStream::connect(("127.0.0.1", port.parse()?)).is_err() {
         if watch.0.try_wait()?.is_some() {
-            let log = std::fs::read_to_string(home.aws.folder().join("logs/watch.log"))?;
+            let log = std::fs::read_to_string(stack.aws.folder().join("logs/watch.log"))?;
             return Err(format!("`cargo lambda watch` ended: {log}").into());
         }
         tokio::task::yield_now().await;
     }
 
-    let request = home.aws.folder().join("request.json");
-    std::fs::write(&request, by_hand(&home)?.to_string())?;
+    let request = stack.aws.folder().join("request.json");
+    std::fs::write(&request, by_hand(&stack)?.to_string())?;
     let invoke = Command::new("cargo-lambda")
         .args(["lambda", "invoke", "drill-instance", "--invoke-address", "127.0.0.1", "--invoke-port", &port])
         .arg("--data-file")
@@ -111,20 +111,20 @@ async fn drilled_by_hand() -> Result<(), Failed> {
         .output()?;
     drop(watch);
     let said = String::from_utf8_lossy(&invoke.stdout).into_owned();
-    let log = std::fs::read_to_string(home.aws.folder().join("logs/watch.log")).unwrap_or_default();
-    home.down()?;
+    let log = std::fs::read_to_string(stack.aws.folder().join("logs/watch.log")).unwrap_or_default();
+    stack.down()?;
     let answer: Value = serde_json::from_str(&said)
         .map_err(|error| format!("{error}: {said}\n{}\n{log}", String::from_utf8_lossy(&invoke.stderr)))?;
     if answer["outcome"] == "recovered" { Ok(()) } else { Err(format!("{answer:#}").into()) }
 }
 
 /// `events/instance-local.json` with the places of this machine.
-fn by_hand(home: &Home) -> Result<Value, Failed> {
+fn by_hand(stack: &DemoStack) -> Result<Value, Failed> {
     let mut event: Value =
         serde_json::from_str(&std::fs::read_to_string(root().join("events/instance-local.json"))?)?;
     event["target"]["region"] = "us-east-1".into();
-    event["steadyState"]["probes"][0]["http"]["url"] = format!("{}/version/", home.bookstore.url()).into();
-    event["detection"]["alarmArn"] = home.bookstore_outputs["InstanceAlarmArn"].clone().into();
+    event["steadyState"]["probes"][0]["http"]["url"] = format!("{}/version/", stack.bookstore.url()).into();
+    event["detection"]["alarmArn"] = stack.bookstore_outputs["InstanceAlarmArn"].clone().into();
     Ok(event)
 }
 

@@ -7,5 +7,5 @@ mod drill_incident;
 mod drill_long;
 mod drill_plan;
 mod drill_refusals;
+mod fixture;
 mod template;
-mod world;

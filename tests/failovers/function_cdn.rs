@@ -3,7 +3,7 @@
 use firedrill_core::failover::Done;
 use serde_json::json;
 
-use crate::place::{Case, until, with};
+use crate::fixture::{Case, until, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
@@ -16,8 +16,8 @@ async fn goes_off(case: &Case<'_>) {
 
 #[test]
 fn a_lost_race_is_never_the_end_of_it() {
-    with(async |place| {
-        let case = place.case("race");
+    with(async |fixture| {
+        let case = fixture.case("race");
         let lost =
             json!({ "kind": "error", "code": "PreconditionFailed", "status": 412, "message": "changed" });
         case.fault("UpdateDistribution", lost).await;
@@ -30,8 +30,8 @@ fn a_lost_race_is_never_the_end_of_it() {
 
 #[test]
 fn what_somebody_else_changed_meanwhile_is_never_overwritten() {
-    with(async |place| {
-        let case = place.case("update");
+    with(async |fixture| {
+        let case = fixture.case("update");
         // Between the look and the effect of the call lies time enough for another one's change.
         case.fault("UpdateDistribution", json!({ "kind": "delay", "hangMs": 2_500 })).await;
         case.set("ALARM", CROSSED).await;
@@ -39,30 +39,34 @@ fn what_somebody_else_changed_meanwhile_is_never_overwritten() {
             (!case.calls("UpdateDistribution").await.is_empty()).then_some(())
         })
         .await;
-        place.hand.update_distribution(&case.id, |c| c.replace("case update", "changed by a person")).await;
+        fixture
+            .operator
+            .update_distribution(&case.id, |c| c.replace("case update", "changed by a person"))
+            .await;
         case.delivered(1).await;
         let calls = case.calls("UpdateDistribution").await;
         let codes: Vec<Option<&str>> = calls.iter().map(|call| call.code.as_deref()).collect();
         assert_eq!(codes, [Some("PreconditionFailed"), None]);
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
         assert_eq!(case.origin().await, "standby");
-        let (config, _) = place.hand.distribution(&case.id).await;
+        let (config, _) = fixture.operator.distribution(&case.id).await;
         assert!(config.contains("changed by a person"), "{config}");
     });
 }
 
 #[test]
 fn a_failover_whose_answer_was_lost_is_never_taken_for_a_failed_one() {
-    with(async |place| {
+    with(async |fixture| {
         let lost = json!({ "kind": "error", "when": "after", "code": "InternalError", "status": 500 });
-        took_effect_without_an_answer(&place.case("lost"), lost).await;
+        took_effect_without_an_answer(&fixture.case("lost"), lost).await;
     });
 }
 
 #[test]
 fn a_failover_whose_answer_never_comes_is_never_taken_for_a_failed_one() {
-    with(async |place| {
-        took_effect_without_an_answer(&place.case("hangs"), json!({ "kind": "hang", "when": "after" })).await;
+    with(async |fixture| {
+        took_effect_without_an_answer(&fixture.case("hangs"), json!({ "kind": "hang", "when": "after" }))
+            .await;
     });
 }
 
@@ -77,8 +81,8 @@ async fn took_effect_without_an_answer(case: &Case<'_>, how: serde_json::Value) 
 
 #[test]
 fn a_call_that_was_given_up_and_lands_late_never_takes_effect_a_second_time() {
-    with(async |place| {
-        let case = place.case("tardy");
+    with(async |fixture| {
+        let case = fixture.case("tardy");
         case.fault("UpdateDistribution", json!({ "kind": "delay", "hangMs": 6_000 })).await;
         goes_off(&case).await;
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
@@ -109,18 +113,18 @@ async fn refused(case: &Case<'_>, because: &str) {
 
 #[test]
 fn a_distribution_that_points_elsewhere_is_never_moved() {
-    with(async |place| refused(&place.case("elsewhere"), "`default` points to `third`").await);
+    with(async |fixture| refused(&fixture.case("elsewhere"), "`default` points to `third`").await);
 }
 
 #[test]
 fn a_distribution_without_the_opt_in_is_never_moved() {
-    with(async |place| refused(&place.case("untagged"), "firedrill:allowed=true").await);
+    with(async |fixture| refused(&fixture.case("untagged"), "firedrill:allowed=true").await);
 }
 
 #[test]
 fn a_call_that_is_denied_is_never_silent() {
-    with(async |place| {
-        let case = place.case("denied");
+    with(async |fixture| {
+        let case = fixture.case("denied");
         let denied = json!({
             "kind": "error", "code": "AccessDenied", "status": 403, "times": -1,
             "message": "User is not authorized to perform: cloudfront:UpdateDistribution"
@@ -135,7 +139,7 @@ fn a_call_that_is_denied_is_never_silent() {
         assert_eq!(case.origin().await, "primary");
         let told = case.told().await;
         assert!(told.len() == 1 && told[0].message.contains(&why), "{told:#?}");
-        let log = place.aws.function_log(&case.function);
+        let log = fixture.aws.function_log(&case.function);
         let line = log.lines().find(|line| line.contains("AccessDenied") && line.contains(&case.alarm_arn));
         assert!(line.is_some_and(|line| line.contains("\"ERROR\"")), "{log}");
     });
@@ -143,23 +147,23 @@ fn a_call_that_is_denied_is_never_silent() {
 
 #[test]
 fn a_message_that_cannot_be_sent_never_changes_what_was_done() {
-    with(async |place| {
-        let case = place.case("unpaged");
+    with(async |fixture| {
+        let case = fixture.case("unpaged");
         let denied = json!({ "kind": "error", "code": "AuthorizationError", "status": 403, "times": -1 });
         case.fault("Publish", denied).await;
         goes_off(&case).await;
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
         assert_eq!(case.origin().await, "standby");
         assert!(case.told().await.is_empty());
-        let log = place.aws.function_log(&case.function);
+        let log = fixture.aws.function_log(&case.function);
         assert!(log.contains("nobody was told") && log.contains("AuthorizationError"), "{log}");
     });
 }
 
 #[test]
 fn a_change_whose_record_could_not_be_read_is_never_kept_from_the_next_delivery() {
-    with(async |place| {
-        let case = place.case("hiccup");
+    with(async |fixture| {
+        let case = fixture.case("hiccup");
         // As often as the SDK asks: the function has claimed the change, and cannot see whose the alarm is.
         let hiccup = json!({ "kind": "error", "code": "InternalServerError", "status": 500, "times": 3 });
         case.fault("GetItem", hiccup).await;
@@ -173,8 +177,8 @@ fn a_change_whose_record_could_not_be_read_is_never_kept_from_the_next_delivery(
 
 #[test]
 fn a_change_that_an_ended_invocation_had_in_hand_is_never_lost() {
-    with(async |place| {
-        let case = place.case("ended");
+    with(async |fixture| {
+        let case = fixture.case("ended");
         // Each call is given up in time, and sent again after a look, until Lambda ends the invocation.
         case.fault("UpdateDistribution", json!({ "kind": "hang", "times": 4 })).await;
         case.set("ALARM", CROSSED).await;
@@ -190,7 +194,7 @@ fn a_change_that_an_ended_invocation_had_in_hand_is_never_lost() {
         let entry = case.delivered_until_concluded().await;
         assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
         assert_ne!(entry.by, in_hand.by);
-        assert!(entry.taken_at.millis_since(in_hand.taken_at) > 13_000, "{in_hand:#?} {entry:#?}");
+        assert!(entry.claimed_at.millis_since(in_hand.claimed_at) > 13_000, "{in_hand:#?} {entry:#?}");
         assert_eq!(case.origin().await, "standby");
         assert_eq!(case.told().await.len(), 1);
     });

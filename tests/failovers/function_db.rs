@@ -4,7 +4,7 @@ use firedrill_core::failover::Done;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::place::{Case, Shape, until, with};
+use crate::fixture::{Case, Shape, until, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 const WELL: &str = "Threshold Crossed: 2 datapoints were not less than the threshold (1.0).";
@@ -25,8 +25,8 @@ async fn is_whole_with_writer(case: &Case<'_>, writer: &str) {
 
 #[test]
 fn a_cluster_never_fails_over_to_another_reader_than_the_one_that_is_named() {
-    with(async |place| {
-        let case = place.case("cluster");
+    with(async |fixture| {
+        let case = fixture.case("cluster");
         goes_off(&case).await;
         let entry = case.entry().await;
         assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
@@ -39,14 +39,14 @@ fn a_cluster_never_fails_over_to_another_reader_than_the_one_that_is_named() {
 
 #[test]
 fn a_second_failover_within_the_cool_down_is_never_sent() {
-    with(async |place| {
-        let case = place.case("twice");
+    with(async |fixture| {
+        let case = fixture.case("twice");
         goes_off(&case).await;
         is_whole_with_writer(&case, "twice-2").await;
         case.set("OK", WELL).await;
         case.set("ALARM", CROSSED).await;
         case.delivered(3).await;
-        let last = case.entries().await.pop().unwrap();
+        let last = case.journal().await.pop().unwrap();
         assert_eq!((last.done, last.called_at), (Some(Done::Refused), None), "{last:#?}");
         let why = last.why.unwrap();
         assert!(why.contains("failed over at") && why.contains("within 3600 s"), "{why}");
@@ -71,30 +71,30 @@ async fn refused(case: &Case<'_>, because: &str) {
 
 #[test]
 fn a_cluster_whose_only_reader_is_not_available_is_never_failed_over() {
-    with(async |place| {
-        place.aws.patch_database("cold-2", &json!({ "status": "rebooting" })).await.unwrap();
-        refused(&place.case("cold"), "no available reader").await;
+    with(async |fixture| {
+        fixture.aws.patch_database("cold-2", &json!({ "status": "rebooting" })).await.unwrap();
+        refused(&fixture.case("cold"), "no available reader").await;
     });
 }
 
 #[test]
 fn a_cluster_that_is_not_available_is_never_failed_over() {
-    with(async |place| {
-        place.aws.patch_database("vague", &json!({ "status": "backing-up" })).await.unwrap();
-        refused(&place.case("vague"), "is backing-up, not available").await;
+    with(async |fixture| {
+        fixture.aws.patch_database("vague", &json!({ "status": "backing-up" })).await.unwrap();
+        refused(&fixture.case("vague"), "is backing-up, not available").await;
     });
 }
 
 #[test]
 fn an_instance_without_a_standby_is_never_restarted() {
-    with(async |place| refused(&place.case("single"), "is not Multi-AZ").await);
+    with(async |fixture| refused(&fixture.case("single"), "is not Multi-AZ").await);
 }
 
 #[test]
 fn an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change() {
-    with(async |place| {
-        let case = place.case("instance");
-        let before = place.aws.databases().await.unwrap();
+    with(async |fixture| {
+        let case = fixture.case("instance");
+        let before = fixture.aws.databases().await.unwrap();
         let zone = |all: &firedrill_local::emulator::Databases| {
             all.instances.iter().find(|one| one.id == "instance").map(|one| one.zone.clone()).unwrap()
         };
@@ -104,7 +104,7 @@ fn an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change(
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
         assert_eq!(case.calls("RebootDBInstance").await.len(), 1);
         until("the zones are exchanged", async || {
-            let now = place.aws.databases().await.unwrap();
+            let now = fixture.aws.databases().await.unwrap();
             (zone(&now) != zone(&before)).then_some(())
         })
         .await;
@@ -113,8 +113,8 @@ fn an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change(
 
 #[test]
 fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
-    with(async |place| {
-        let case = place.case("stays");
+    with(async |fixture| {
+        let case = fixture.case("stays");
         let lost = json!({ "kind": "error", "when": "after", "code": "InternalFailure", "status": 500 });
         case.fault("FailoverDBCluster", lost).await;
         goes_off(&case).await;
@@ -124,7 +124,7 @@ fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
         assert!(why.contains("FailoverDBCluster") && why.contains("is not known"), "{why}");
         is_whole_with_writer(&case, "stays-2").await;
         let told = case.deliveries().await;
-        place.aws.redeliver(told[0].n).await.unwrap();
+        fixture.aws.redeliver(told[0].n).await.unwrap();
         case.delivered(2).await;
         assert_eq!(case.calls("FailoverDBCluster").await.len(), 1);
         assert_eq!(case.cluster().await.writer.as_deref(), Some("stays-2"));
@@ -134,8 +134,8 @@ fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
 
 #[test]
 fn a_reply_that_never_comes_never_holds_the_function_until_it_is_ended() {
-    with(async |place| {
-        let case = place.case("mute");
+    with(async |fixture| {
+        let case = fixture.case("mute");
         // As often as the SDK asks within the deadline of one look.
         case.fault("DescribeDBClusters", json!({ "kind": "hang", "times": 3 })).await;
         case.set("ALARM", CROSSED).await;
@@ -143,7 +143,7 @@ fn a_reply_that_never_comes_never_holds_the_function_until_it_is_ended() {
         assert_eq!(told[0].state, "delivered", "{told:#?}");
         assert!(told[0].attempts > 1, "it could not be looked at, and was delivered again: {told:#?}");
         // It said so itself; Lambda would have said that it timed out.
-        let log = place.aws.function_log(&case.function);
+        let log = fixture.aws.function_log(&case.function);
         let said = |line: &str| line.contains(&case.alarm_arn) && line.contains("\"NotNow\"");
         assert!(log.lines().any(said), "{log}");
         assert_eq!(case.entry().await.done, Some(Done::FailedOver));
@@ -167,16 +167,16 @@ async fn one_call_though_a_write_fails(case: &Case<'_>, skip: u32) {
 
 #[test]
 fn a_call_that_was_not_sent_because_its_intent_was_not_written_is_never_taken_for_sent() {
-    with(async |place| {
+    with(async |fixture| {
         // The claim and the newest change pass; the intent does not.
-        one_call_though_a_write_fails(&place.case("unwritten"), 2).await;
+        one_call_though_a_write_fails(&fixture.case("unwritten"), 2).await;
     });
 }
 
 #[test]
 fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_was_not_written() {
-    with(async |place| {
-        let case = place.case("forgotten");
+    with(async |fixture| {
+        let case = fixture.case("forgotten");
         // The intent passes, too; the conclusion does not.
         one_call_though_a_write_fails(&case, 3).await;
         is_whole_with_writer(&case, "forgotten-2").await;
@@ -186,8 +186,8 @@ fn a_call_that_was_sent_is_never_sent_again_nor_denied_because_its_conclusion_wa
 
 #[test]
 fn a_call_that_a_dead_invocation_may_have_sent_is_never_sent_again() {
-    with(async |place| {
-        let case = place.case("dead");
+    with(async |fixture| {
+        let case = fixture.case("dead");
         // From the call on nothing is written any more, as if the invocation had died of it.
         let dies =
             json!({ "kind": "error", "code": "InternalServerError", "status": 500, "skip": 3, "times": 6 });

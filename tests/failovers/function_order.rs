@@ -7,7 +7,7 @@ use firedrill_core::{
 };
 use serde_json::Value;
 
-use crate::place::{Case, Shape, with};
+use crate::fixture::{Case, Shape, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 const WELL: &str = "Threshold Crossed: 2 datapoints were not less than the threshold (1.0).";
@@ -23,14 +23,14 @@ async fn nothing_moved(case: &Case<'_>) {
 
 #[test]
 fn an_alarm_that_is_told_hours_later_never_moves_anything() {
-    with(async |place| {
-        let case = place.case("late");
+    with(async |fixture| {
+        let case = fixture.case("late");
         let event = case.change("ALARM", 2 * 3_600_000, CROSSED).event(Shape::Topic);
         let message = event["Records"][0]["Sns"]["Message"].as_str().unwrap();
         let mut message: Value = serde_json::from_str(message).unwrap();
         // By this name the emulator knows whose delivery it is.
         message["AlarmName"] = case.name.into();
-        place.hand.publish(&case.topic, &message.to_string()).await;
+        fixture.operator.publish(&case.topic, &message.to_string()).await;
         let told = case.delivered(1).await;
         assert_eq!(told[0].state, "delivered", "{told:#?}");
         let entry = case.entry().await;
@@ -47,7 +47,7 @@ fn an_alarm_that_is_told_hours_later_never_moves_anything() {
         // And its real OK leaves it to people to move back.
         case.set("OK", WELL).await;
         case.delivered(3).await;
-        let last = case.entries().await.pop().unwrap();
+        let last = case.journal().await.pop().unwrap();
         assert_eq!((last.state, last.done), (AlarmState::Ok, Some(Done::Ignored)), "{last:#?}");
         assert!(last.why.unwrap().contains("for people to decide"));
         assert_eq!(case.origin().await, "standby");
@@ -56,24 +56,24 @@ fn an_alarm_that_is_told_hours_later_never_moves_anything() {
 
 #[test]
 fn an_alarm_that_comes_after_its_ok_never_moves_anything() {
-    with(async |place| {
-        let case = place.case("order");
-        place.aws.hold_deliveries(case.name).await.unwrap();
+    with(async |fixture| {
+        let case = fixture.case("order");
+        fixture.aws.hold_deliveries(case.name).await.unwrap();
         case.set("ALARM", CROSSED).await;
         case.set("OK", WELL).await;
         let (alarm, ok) = (case.held("ALARM").await, case.held("OK").await);
-        place.aws.release_delivery(ok.n).await.unwrap();
+        fixture.aws.release_delivery(ok.n).await.unwrap();
         case.delivered(1).await;
-        place.aws.release_delivery(alarm.n).await.unwrap();
+        fixture.aws.release_delivery(alarm.n).await.unwrap();
         case.delivered(2).await;
-        let entries = case.entries().await;
-        assert_eq!(entries.len(), 2, "{entries:#?}");
-        assert!(entries.iter().all(|entry| entry.done == Some(Done::Ignored)), "{entries:#?}");
-        let alarm = entries.iter().find(|entry| entry.state == AlarmState::Alarm).unwrap();
+        let journal = case.journal().await;
+        assert_eq!(journal.len(), 2, "{journal:#?}");
+        assert!(journal.iter().all(|entry| entry.done == Some(Done::Ignored)), "{journal:#?}");
+        let alarm = journal.iter().find(|entry| entry.state == AlarmState::Alarm).unwrap();
         assert!(alarm.why.as_ref().unwrap().contains("changed again at"), "{alarm:#?}");
         nothing_moved(&case).await;
         assert!(case.told().await.is_empty());
-        place.aws.resume_deliveries(case.name).await.unwrap();
+        fixture.aws.resume_deliveries(case.name).await.unwrap();
 
         // Missing data is no reason either.
         case.set("INSUFFICIENT_DATA", "Insufficient Data: no datapoints").await;
@@ -85,34 +85,34 @@ fn an_alarm_that_comes_after_its_ok_never_moves_anything() {
 
 #[test]
 fn the_ok_of_a_forced_alarm_never_hides_the_alarm_that_it_overtook() {
-    with(async |place| {
-        let case = place.case("mine");
+    with(async |fixture| {
+        let case = fixture.case("mine");
         let run = "test/cases/mine/1";
         case.run(run, Phase::Recovering).await;
         case.register(run).await;
-        place.aws.hold_deliveries(case.name).await.unwrap();
+        fixture.aws.hold_deliveries(case.name).await.unwrap();
         case.set("ALARM", &reason(run)).await;
         case.set("OK", WELL).await;
         let (alarm, ok) = (case.held("ALARM").await, case.held("OK").await);
-        place.aws.release_delivery(ok.n).await.unwrap();
+        fixture.aws.release_delivery(ok.n).await.unwrap();
         case.delivered(1).await;
         let overtook = case.entry().await;
         assert_eq!((overtook.state, overtook.done), (AlarmState::Ok, Some(Done::Ignored)), "{overtook:#?}");
         assert!(overtook.why.unwrap().contains(run));
-        place.aws.release_delivery(alarm.n).await.unwrap();
+        fixture.aws.release_delivery(alarm.n).await.unwrap();
         case.delivered(2).await;
-        let entry = case.entries().await.into_iter().find(|entry| entry.state == AlarmState::Alarm).unwrap();
+        let entry = case.journal().await.into_iter().find(|entry| entry.state == AlarmState::Alarm).unwrap();
         assert_eq!(entry.done, Some(Done::FailedOver), "{entry:#?}");
         assert_eq!(entry.run_id, Some(RunId(run.to_owned())));
         assert_eq!(case.origin().await, "standby");
         assert!(case.told().await.is_empty(), "a drill pages for itself");
 
         // While the run holds the alarm it may go off in earnest, without the run's name: that is acted on.
-        place.aws.resume_deliveries(case.name).await.unwrap();
+        fixture.aws.resume_deliveries(case.name).await.unwrap();
         case.set("ALARM", CROSSED).await;
         case.delivered(3).await;
         let real = case
-            .entries()
+            .journal()
             .await
             .into_iter()
             .find(|entry| entry.run_id.is_none() && entry.state == AlarmState::Alarm);
@@ -123,8 +123,8 @@ fn the_ok_of_a_forced_alarm_never_hides_the_alarm_that_it_overtook() {
 
 #[test]
 fn a_forced_alarm_never_moves_anything_unless_its_run_holds_it_and_wants_it_now() {
-    with(async |place| {
-        let case = place.case("nobody");
+    with(async |fixture| {
+        let case = fixture.case("nobody");
         let mut at = firedrill_local::clock::epoch_ms() - 10_000;
         let mut forced = async |run: &str, shape: Shape| {
             let mut change = case.change("ALARM", 0, &reason(run));
@@ -163,14 +163,14 @@ fn a_forced_alarm_never_moves_anything_unless_its_run_holds_it_and_wants_it_now(
 
 #[test]
 fn traffic_moves_back_by_itself_only_where_configured_and_never_for_a_drill() {
-    with(async |place| {
-        let case = place.case("back");
+    with(async |fixture| {
+        let case = fixture.case("back");
         case.set("ALARM", CROSSED).await;
         case.delivered(1).await;
         assert_eq!(case.origin().await, "standby");
         case.set("OK", WELL).await;
         case.delivered(2).await;
-        let last = case.entries().await.pop().unwrap();
+        let last = case.journal().await.pop().unwrap();
         assert_eq!((last.state, last.done), (AlarmState::Ok, Some(Done::FailedBack)), "{last:#?}");
         assert_eq!(case.origin().await, "primary");
         assert_eq!(case.told().await.len(), 2, "both are news");
@@ -182,7 +182,7 @@ fn traffic_moves_back_by_itself_only_where_configured_and_never_for_a_drill() {
         case.delivered(3).await;
         case.set("OK", WELL).await;
         case.delivered(4).await;
-        let last = case.entries().await.pop().unwrap();
+        let last = case.journal().await.pop().unwrap();
         assert_eq!((last.state, last.done), (AlarmState::Ok, Some(Done::Ignored)), "{last:#?}");
         assert_eq!(case.origin().await, "standby", "the run fails back by itself");
     });

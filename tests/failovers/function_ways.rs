@@ -6,7 +6,7 @@ use firedrill_core::failover::Done;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::place::{Case, Shape, with};
+use crate::fixture::{Case, Shape, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
@@ -20,8 +20,8 @@ async fn failed_over_once(case: &Case<'_>) {
 
 #[test]
 fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
-    with(async |place| {
-        let case = place.case("shapes");
+    with(async |fixture| {
+        let case = fixture.case("shapes");
         case.set("ALARM", CROSSED).await;
         let told = case.delivered(3).await;
         let ways: BTreeSet<&str> = told.iter().map(|one| one.via.as_str()).collect();
@@ -35,7 +35,7 @@ fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
         // Each of them once more: answered with the entry.
         let before = case.entry().await;
         for one in &told {
-            place.aws.redeliver(one.n).await.unwrap();
+            fixture.aws.redeliver(one.n).await.unwrap();
         }
         let again = case.delivered(6).await;
         assert!(again.iter().all(|one| one.state == "delivered"), "{again:#?}");
@@ -47,8 +47,8 @@ fn one_change_told_in_three_shapes_is_never_acted_on_twice() {
 
 #[test]
 fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_people_moved_back() {
-    with(async |place| {
-        let case = place.case("thrice");
+    with(async |fixture| {
+        let case = fixture.case("thrice");
         let change = case.change("ALARM", 0, CROSSED);
         let events = Shape::ALL.map(|shape| change.event(shape));
         let answers = join_all(events.iter().map(|event| case.invoke(event))).await;
@@ -59,8 +59,8 @@ fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_pe
         assert!(answers.iter().any(|answer| !answer.failed), "{answers:#?}");
         failed_over_once(&case).await;
 
-        place
-            .hand
+        fixture
+            .operator
             .update_distribution(&case.id, |config| {
                 let default = config.find("<DefaultCacheBehavior").unwrap();
                 let (others, default) = config.split_at(default);
@@ -82,8 +82,8 @@ fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_pe
 
 #[test]
 fn a_metric_math_alarm_is_never_unreadable() {
-    with(async |place| {
-        let case = place.case("math");
+    with(async |fixture| {
+        let case = fixture.case("math");
         case.set("ALARM", CROSSED).await;
         let told = case.delivered(2).await;
         assert!(told.iter().all(|one| one.state == "delivered"), "{told:#?}");
@@ -96,8 +96,8 @@ fn a_metric_math_alarm_is_never_unreadable() {
 
 #[test]
 fn a_composite_alarm_is_never_unreadable() {
-    with(async |place| {
-        let case = place.case("composite");
+    with(async |fixture| {
+        let case = fixture.case("composite");
         case.set("ALARM", "Its child went to ALARM").await;
         let told = case.delivered(1).await;
         assert_eq!(told[0].state, "delivered", "{told:#?}");
@@ -108,8 +108,8 @@ fn a_composite_alarm_is_never_unreadable() {
 
 #[test]
 fn an_alarm_that_nobody_configured_never_moves_anything_and_is_never_passed_over() {
-    with(async |place| {
-        let case = place.case("stranger");
+    with(async |fixture| {
+        let case = fixture.case("stranger");
         case.set("ALARM", CROSSED).await;
         let told = case.delivered(1).await;
         assert_eq!(told[0].state, "failed", "whoever sent it must see that nothing came of it: {told:#?}");
@@ -126,8 +126,8 @@ fn an_alarm_that_nobody_configured_never_moves_anything_and_is_never_passed_over
 
 #[test]
 fn a_message_that_cannot_be_read_never_keeps_another_one_from_being_acted_on() {
-    with(async |place| {
-        let case = place.case("many");
+    with(async |fixture| {
+        let case = fixture.case("many");
         let mut event = case.change("ALARM", 0, CROSSED).event(Shape::Topic);
         let unreadable = json!({ "Sns": { "Message": "{\"AlarmName\": \"no more than that\"}" } });
         event["Records"].as_array_mut().unwrap().insert(0, unreadable);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::place::{DRILL, Place, deploy, request, until, with};
+use crate::fixture::{DRILL, Fixture, deploy, request, until, with};
 
 #[test]
 fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
-    with(async |place| {
-        let ids = place.launch(1, &[("case", "denied")]).await;
-        place
+    with(async |fixture| {
+        let ids = fixture.launch(1, &[("case", "denied")]).await;
+        fixture
             .fault(json!({
                 "id": "denied", "caller": DRILL, "service": "ec2", "action": "StopInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": 1,
@@ -18,13 +18,13 @@ fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
                 "message": "You are not authorized to perform this operation: ec2:StopInstances"
             }))
             .await;
-        let answer = place.invoke(&request("denied", place.aws.endpoint())).await.unwrap();
+        let answer = fixture.invoke(&request("denied", fixture.aws.endpoint())).await.unwrap();
         assert_eq!(answer["outcome"], "not-injected", "{answer:#}");
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("UnauthorizedOperation") && reason.contains("StopInstances"), "{reason}");
-        assert_eq!(place.states(&ids).await, ["running"]);
+        assert_eq!(fixture.states(&ids).await, ["running"]);
         assert_eq!(
-            place.mutations_of(&ids).await.len(),
+            fixture.mutations_of(&ids).await.len(),
             1,
             "nothing was injected, so nothing is rolled back"
         );
@@ -33,20 +33,20 @@ fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
 
 #[test]
 fn a_stop_whose_answer_was_lost_is_never_sent_again_and_is_rolled_back() {
-    with(async |place| {
+    with(async |fixture| {
         let lost = json!({ "kind": "error", "code": "InternalError", "status": 500, "message": "lost" });
-        stopped_without_an_answer(place, "lost", lost).await;
+        stopped_without_an_answer(fixture, "lost", lost).await;
     });
 }
 
 #[test]
 fn a_stop_whose_answer_never_comes_is_never_sent_again_and_is_rolled_back() {
-    with(async |place| stopped_without_an_answer(place, "hangs", json!({ "kind": "hang" })).await);
+    with(async |fixture| stopped_without_an_answer(fixture, "hangs", json!({ "kind": "hang" })).await);
 }
 
 /// The call takes effect; how its sender does not learn that is told by `how`.
-async fn stopped_without_an_answer(place: &Place, case: &str, mut how: Value) {
-    let ids = place.launch(1, &[("case", case)]).await;
+async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value) {
+    let ids = fixture.launch(1, &[("case", case)]).await;
     for (key, value) in [
         ("id", json!(case)),
         ("caller", json!(DRILL)),
@@ -57,14 +57,14 @@ async fn stopped_without_an_answer(place: &Place, case: &str, mut how: Value) {
     ] {
         how[key] = value;
     }
-    place.fault(how).await;
-    let answer = place.invoke(&request(case, place.aws.endpoint())).await.unwrap();
+    fixture.fault(how).await;
+    let answer = fixture.invoke(&request(case, fixture.aws.endpoint())).await.unwrap();
     // The invocation may end while the call could still land: somebody resumes it then.
-    let answer = finished(place, answer).await;
+    let answer = finished(fixture, answer).await;
     assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-    let calls = place.mutations_of(&ids).await;
+    let calls = fixture.mutations_of(&ids).await;
     assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "{calls:?}");
-    assert_eq!(place.states(&ids).await, ["running"]);
+    assert_eq!(fixture.states(&ids).await, ["running"]);
     let times = &answer["times"];
     let moment = |at: &Value| at.as_str().unwrap().parse::<firedrill_core::Timestamp>().unwrap();
     let settled = moment(&times["finished"]) - moment(&times["injected"]["at"]);
@@ -85,14 +85,14 @@ fn processes_of(function: &str) -> Vec<String> {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() {
-    with(async |place| {
+    with(async |fixture| {
         // A stack of its own: its processes are known by their name, and no other test's are ended.
-        deploy(&place.aws, "killed", &place.functions).await;
-        let ids = place.launch(1, &[("case", "killed")]).await;
-        let payload = request("killed", place.aws.endpoint());
+        deploy(&fixture.aws, "killed", &fixture.functions).await;
+        let ids = fixture.launch(1, &[("case", "killed")]).await;
+        let payload = request("killed", fixture.aws.endpoint());
         let ends = async {
             loop {
-                let calls = place.aws.calls().await.unwrap();
+                let calls = fixture.aws.calls().await.unwrap();
                 if calls.iter().any(|call| {
                     call.action == "StopInstances"
                         && call.done.is_some()
@@ -106,19 +106,19 @@ fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() 
             assert!(!processes.is_empty());
             std::process::Command::new("kill").arg("-KILL").args(processes).status().unwrap();
         };
-        let (answer, ()) = tokio::join!(place.invoke_of("killed", &payload), ends);
+        let (answer, ()) = tokio::join!(fixture.invoke_of("killed", &payload), ends);
         assert!(answer.is_err(), "it was killed, and answers: {answer:?}");
         let id = "test/killed/stop-one/1";
-        let before = place.invoke_of("killed", &json!({ "get": id })).await.unwrap();
+        let before = fixture.invoke_of("killed", &json!({ "get": id })).await.unwrap();
         assert_ne!(before["phase"], "finished", "{before:#}");
 
-        let mut answer = place.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
+        let mut answer = fixture.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
         while answer["phase"] != "finished" {
-            answer = place.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
+            answer = fixture.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
         }
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-        assert_eq!(place.states(&ids).await, ["running"]);
-        let calls = place.aws.calls().await.unwrap();
+        assert_eq!(fixture.states(&ids).await, ["running"]);
+        let calls = fixture.aws.calls().await.unwrap();
         let stops = calls.iter().filter(|call| {
             call.action == "StopInstances" && !call.dry_run && call.resource.as_ref() == Some(&ids[0])
         });
@@ -127,19 +127,19 @@ fn what_a_killed_function_stopped_is_started_again_by_whoever_resumes_the_run() 
 }
 
 /// Resumes a run until it is over, as a watchdog would.
-async fn finished(place: &Place, mut answer: Value) -> Value {
+async fn finished(fixture: &Fixture, mut answer: Value) -> Value {
     let id = answer["runId"].as_str().unwrap().to_owned();
     while answer["phase"] != "finished" {
-        answer = place.invoke(&json!({ "resume": id })).await.unwrap();
+        answer = fixture.invoke(&json!({ "resume": id })).await.unwrap();
     }
     answer
 }
 
 #[test]
 fn a_throttled_stop_is_asked_for_again() {
-    with(async |place| {
-        let ids = place.launch(1, &[("case", "throttled")]).await;
-        place.fault(
+    with(async |fixture| {
+        let ids = fixture.launch(1, &[("case", "throttled")]).await;
+        fixture.fault(
             json!({
                 "id": "throttled", "caller": DRILL, "service": "ec2", "action": "StopInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": 2,
@@ -147,9 +147,9 @@ fn a_throttled_stop_is_asked_for_again() {
             }),
         )
         .await;
-        let answer = place.invoke(&request("throttled", place.aws.endpoint())).await.unwrap();
+        let answer = fixture.invoke(&request("throttled", fixture.aws.endpoint())).await.unwrap();
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-        let calls = place.mutations_of(&ids).await;
+        let calls = fixture.mutations_of(&ids).await;
         let stops = calls.iter().filter(|call| call.action == "StopInstances");
         assert_eq!(stops.map(|call| call.fault.is_some()).collect::<Vec<_>>(), [true, true, false]);
     });
@@ -157,55 +157,55 @@ fn a_throttled_stop_is_asked_for_again() {
 
 #[test]
 fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again() {
-    with(async |place| {
-        let blue = place.launch(1, &[("case", "broken")]).await;
-        let mut broken = request("broken", place.aws.endpoint());
+    with(async |fixture| {
+        let blue = fixture.launch(1, &[("case", "broken")]).await;
+        let mut broken = request("broken", fixture.aws.endpoint());
         // The one probe is the instance itself: nobody takes over from it.
         broken["steadyState"] = json!({
             "withinSeconds": 20, "probes": [{ "name": "runs", "instancesRunning": blue, "count": 2 }]
         });
         broken["objective"]["rtoSeconds"] = json!(3);
         broken["objective"]["giveUpAfterSeconds"] = json!(6);
-        let answer = place.invoke(&broken).await.unwrap();
+        let answer = fixture.invoke(&broken).await.unwrap();
         assert_eq!(
             (&answer["outcome"], &answer["status"]),
             (&json!("not-recovered"), &json!("failed")),
             "{answer:#}"
         );
-        assert_eq!(place.states(&blue).await, ["running"]);
+        assert_eq!(fixture.states(&blue).await, ["running"]);
         assert!(answer["reason"].as_str().unwrap().contains("runs"), "it names the probe: {answer:#}");
     });
 }
 
 #[test]
 fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
-    with(async |place| {
-        let ids = place.launch(2, &[("case", "capacity")]).await;
-        place
+    with(async |fixture| {
+        let ids = fixture.launch(2, &[("case", "capacity")]).await;
+        fixture
             .fault(json!({
                 "id": "capacity", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": -1,
                 "code": "InsufficientInstanceCapacity", "status": 500, "message": "no capacity in this zone"
             }))
             .await;
-        let mut both = request("capacity", place.aws.endpoint());
+        let mut both = request("capacity", fixture.aws.endpoint());
         both["target"]["blastRadius"] = json!({ "count": 2 });
         let id = "test/capacity/stop-one/1";
         let look = async {
             let started = async || {
-                let calls = place.mutations_of(&ids).await;
+                let calls = fixture.mutations_of(&ids).await;
                 calls.iter().filter(|call| call.action == "StartInstances").count()
             };
             // For both, and one for each.
             until(async || (started().await >= 3).then_some(())).await;
-            until(async || (place.states(&ids[1..]).await == ["running"]).then_some(())).await;
-            assert_eq!(place.states(&ids[..1]).await, ["stopped"]);
-            let run = place.invoke(&json!({ "get": id })).await.unwrap();
+            until(async || (fixture.states(&ids[1..]).await == ["running"]).then_some(())).await;
+            assert_eq!(fixture.states(&ids[..1]).await, ["stopped"]);
+            let run = fixture.invoke(&json!({ "get": id })).await.unwrap();
             assert_eq!(run["phase"], "rollingBack", "{run:#}");
-            place.no_fault("capacity").await;
+            fixture.no_fault("capacity").await;
         };
         let look = tokio::time::timeout(Duration::from_mins(1), look);
-        let (answer, looked) = tokio::join!(place.invoke(&both), look);
+        let (answer, looked) = tokio::join!(fixture.invoke(&both), look);
         assert!(looked.is_ok(), "the other one was never started: {answer:#?}");
         // No call was left unanswered: want of capacity proves that nothing was started.
         let answer = answer.unwrap();
@@ -214,45 +214,45 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
             (&json!("finished"), &json!("recovered")),
             "{answer:#}"
         );
-        assert_eq!(place.states(&ids).await, ["running", "running"]);
+        assert_eq!(fixture.states(&ids).await, ["running", "running"]);
     });
 }
 
 #[test]
 fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
-    with(async |place| {
-        let ids = place.launch(1, &[("case", "no-table")]).await;
-        place
+    with(async |fixture| {
+        let ids = fixture.launch(1, &[("case", "no-table")]).await;
+        fixture
             .fault(json!({
                 "id": "no-table", "caller": DRILL, "service": "dynamodb", "action": "TransactWriteItems",
                 "contains": "test/no-table/", "kind": "error", "when": "before", "times": -1,
                 "code": "ResourceNotFoundException", "status": 400, "message": "Requested resource not found"
             }))
             .await;
-        let (kind, message) = place.invoke(&request("no-table", place.aws.endpoint())).await.unwrap_err();
+        let (kind, message) = fixture.invoke(&request("no-table", fixture.aws.endpoint())).await.unwrap_err();
         assert_eq!(kind, "StoreFailed");
         assert!(
             message.contains("ResourceNotFoundException") && message.contains("nothing was injected"),
             "{message}"
         );
-        assert!(place.mutations_of(&ids).await.is_empty());
+        assert!(fixture.mutations_of(&ids).await.is_empty());
     });
 }
 
 #[test]
 fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_closes_it() {
-    with(async |place| {
-        let ids = place.launch(1, &[("case", "stuck")]).await;
-        place
+    with(async |fixture| {
+        let ids = fixture.launch(1, &[("case", "stuck")]).await;
+        fixture
             .fault(json!({
                 "id": "stuck", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": -1,
                 "code": "UnauthorizedOperation", "status": 403, "message": "kms:CreateGrant is missing"
             }))
             .await;
-        let mut stuck = request("stuck", place.aws.endpoint());
+        let mut stuck = request("stuck", fixture.aws.endpoint());
         stuck["objective"]["restoreWithinSeconds"] = json!(5);
-        let answer = place.invoke(&stuck).await.unwrap();
+        let answer = fixture.invoke(&stuck).await.unwrap();
         assert_eq!(
             (&answer["phase"], &answer["verdict"]),
             (&json!("rollingBack"), &json!("recovered")),
@@ -260,20 +260,20 @@ fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_a_person_clos
         );
         assert_eq!(answer["outcome"], "rollback-failed");
         assert!(answer["missing"].as_str().unwrap().contains("kms:CreateGrant is missing"), "{answer:#}");
-        let log = place.aws.function_log("firedrill-drill-instance");
+        let log = fixture.aws.function_log("firedrill-drill-instance");
         let told = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("test/stuck/"));
         assert_eq!(told.count(), 1, "people are told once");
 
         // Nobody else drills this application meanwhile.
         let mut second = stuck.clone();
         second["runId"] = json!("2");
-        assert_eq!(place.invoke(&second).await.unwrap()["outcome"], "skipped");
+        assert_eq!(fixture.invoke(&second).await.unwrap()["outcome"], "skipped");
 
         let id = answer["runId"].clone();
         let word = json!({ "runId": id, "by": "a person", "reason": "started by hand" });
-        let closed = place.invoke(&json!({ "release": word })).await.unwrap();
+        let closed = fixture.invoke(&json!({ "release": word })).await.unwrap();
         assert_eq!((&closed["phase"], &closed["outcome"]), (&json!("finished"), &json!("rollback-failed")));
-        assert_eq!(place.invoke(&json!({ "release": word })).await.unwrap_err().0, "NothingToRelease");
-        assert_eq!(place.states(&ids).await, ["stopped"], "left to people, as they said");
+        assert_eq!(fixture.invoke(&json!({ "release": word })).await.unwrap_err().0, "NothingToRelease");
+        assert_eq!(fixture.states(&ids).await, ["stopped"], "left to people, as they said");
     });
 }

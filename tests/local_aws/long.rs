@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
-use firedrill_aws::{client::Connection, dynamodb::Table};
+use firedrill_aws::{client::Connection, dynamodb::RunTable};
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Phase, Prepared, Ready, Run, Seen, StepSeen, Timestamp,
+    CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Run, StepObservation,
+    Timestamp, Tristate,
     deliver::{Invocation, begin},
-    drive::{Left, Session, drive},
-    evidence::{Evidence, MOST_ITEMS},
+    drive::{LoopExit, Session, drive},
+    evidence::{Evidence, MAX_ITEMS},
     gate::{GateAnswer, Policy},
     plan::Plan,
     ports::{Begun, Clock, Drill, Inject, Store},
@@ -23,7 +24,7 @@ use firedrill_core::{
 };
 use serde_json::json;
 
-use crate::place::{REGION, request, with};
+use crate::fixture::{REGION, request, with};
 
 const TARGETS: usize = 250;
 const PROBES: usize = 20;
@@ -67,8 +68,8 @@ impl Drill for Flapping {
             let down = flapping && (second / (3 + probe as u64)).is_multiple_of(2);
             (
                 probe,
-                Answer {
-                    seen: Seen::from(!down),
+                ProbeAnswer {
+                    seen: Tristate::from(!down),
                     asked: now,
                     answered: now,
                     detail: Some(format!("{down}")),
@@ -81,15 +82,18 @@ impl Drill for Flapping {
             states: self.ids.iter().map(|id| (id.clone(), state.to_owned())).collect::<BTreeMap<_, _>>(),
         });
         let seen = Observation {
-            gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
-            prepared: Some(Prepared::Ready(Box::new(Ready {
-                lever: None,
+            gates: vec![GateAnswer { gate: "g".into(), open: Tristate::Yes, why: String::new() }],
+            prepared: Some(Readiness::Ready(Box::new(PreparedInjection {
+                trigger: None,
                 undo: firedrill_core::instance::undo(&self.ids, REGION, "", "aws"),
             }))),
             answers: answers.collect(),
             looked: Some(now),
-            in_place: Seen::from(self.stopped_at.is_some()),
-            undone: vec![if self.started { StepSeen::Done } else { StepSeen::Open }; run.undo.len()],
+            in_place: Tristate::from(self.stopped_at.is_some()),
+            undone: vec![
+                if self.started { StepObservation::Done } else { StepObservation::Open };
+                run.undo.len()
+            ],
             ..Observation::default()
         };
         (seen, changed.into_iter().collect())
@@ -115,8 +119,8 @@ impl Inject for Flapping {
 
 #[test]
 fn nothing_of_a_long_run_with_many_targets_is_lost() {
-    with(async |place| {
-        let mut document = request("long", place.aws.endpoint());
+    with(async |fixture| {
+        let mut document = request("long", fixture.aws.endpoint());
         let probe = |n| json!({ "name": format!("probe {n}"), "tcp": { "host": "127.0.0.1", "port": 1 }, "count": 3 });
         document["steadyState"]["probes"] = json!((0..PROBES).map(probe).collect::<Vec<_>>());
         document["objective"] = json!({
@@ -139,10 +143,10 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
             policy: Policy::default(),
         };
         let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
-        let connection = Connection::over(&place.sdk, Duration::from_secs(10));
+        let connection = Connection::over(&fixture.sdk, Duration::from_secs(10));
         // The table forgets what has expired, by the real clock: this run lies in the past.
         let kept = Duration::from_hours(100 * 365 * 24);
-        let table = Table::new(&connection, &place.table, kept, Duration::from_secs(10));
+        let table = Table::new(&connection, &fixture.table, kept, Duration::from_secs(10));
         let run = begin(&request, &invocation, began);
         assert_eq!(table.begin(&run, &request).await.unwrap(), Begun::Begun);
         let elapsed = Rc::new(Cell::new(Duration::ZERO));
@@ -151,7 +155,8 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         let mut drill = Flapping { began, elapsed, stopped_at: None, started: false, ids };
         let mut session =
             Session { owner, timing, ends_at: SIX_HOURS * 2, renewed_at: Duration::ZERO, yields: false };
-        let Left::Finished(finished) = Box::pin(drive(&clock, &table, &mut drill, &mut session, run)).await
+        let LoopExit::Finished(finished) =
+            Box::pin(drive(&clock, &table, &mut drill, &mut session, run)).await
         else {
             panic!("not finished")
         };
@@ -161,9 +166,9 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         let head = serde_json::to_string(&stored).unwrap().len();
         assert!(head < 16 * 1_024, "the head has {head} bytes");
         let counts = stored.evidence;
-        assert!(counts.written <= MOST_ITEMS && counts.cut > 0, "{counts:?}: what did not fit is counted");
+        assert!(counts.written <= MAX_ITEMS && counts.cut > 0, "{counts:?}: what did not fit is counted");
         // What a verdict rests on is there in spite of all the flapping.
-        let there = evidence_count(&place.sdk, &place.table, &finished.run_id.0).await;
+        let there = evidence_count(&fixture.sdk, &fixture.table, &finished.run_id.0).await;
         assert_eq!(there, counts.written, "every item that was counted as written is there");
     });
 }

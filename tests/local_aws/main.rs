@@ -2,9 +2,9 @@
 //! deploy, speaking the real protocols to local AWS.
 
 mod failures;
+mod fixture;
 mod groups;
 mod long;
-mod place;
 mod refusals;
 mod runs;
 mod standins;

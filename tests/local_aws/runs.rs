@@ -10,7 +10,7 @@ use firedrill_local::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::place::{DRILL, Place, request, until, with};
+use crate::fixture::{DRILL, Fixture, request, until, with};
 
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
@@ -23,12 +23,12 @@ fn on_bookstore(url: &str) -> Value {
     request
 }
 
-async fn evidence(place: &Place, run_id: &str) -> Vec<Value> {
-    let table = aws_sdk_dynamodb::Client::new(&place.sdk);
+async fn evidence(fixture: &Fixture, run_id: &str) -> Vec<Value> {
+    let table = aws_sdk_dynamodb::Client::new(&fixture.sdk);
     let key = aws_sdk_dynamodb::types::AttributeValue::S(format!("run#{run_id}"));
     let mut pages = table
         .query()
-        .table_name(&place.table)
+        .table_name(&fixture.table)
         .key_condition_expression("pk = :p AND begins_with(sk, :e)")
         .expression_attribute_values(":p", key)
         .expression_attribute_values(":e", aws_sdk_dynamodb::types::AttributeValue::S("evidence#".into()))
@@ -50,16 +50,17 @@ async fn evidence(place: &Place, run_id: &str) -> Vec<Value> {
 
 #[test]
 fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_knows_it() {
-    with(async |place| {
-        let blue = place.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
-        place.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
-        let shop = Bookstore::open(&place.aws, &BookstoreOptions::default()).unwrap();
+    with(async |fixture| {
+        let blue = fixture.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
+        fixture.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
+        let shop = Bookstore::open(&fixture.aws, &BookstoreOptions::default()).unwrap();
         let event = on_bookstore(&shop.url());
-        let answers = join_all([place.invoke(&event), place.invoke(&event), place.invoke(&event)]).await;
+        let answers =
+            join_all([fixture.invoke(&event), fixture.invoke(&event), fixture.invoke(&event)]).await;
         let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();
         let ids: BTreeSet<&str> = answers.iter().map(|answer| answer["runId"].as_str().unwrap()).collect();
         assert_eq!(ids, BTreeSet::from(["test/bookstore/stop-one/1"]));
-        let answer = place.invoke(&json!({ "get": "test/bookstore/stop-one/1" })).await.unwrap();
+        let answer = fixture.invoke(&json!({ "get": "test/bookstore/stop-one/1" })).await.unwrap();
         assert_eq!(
             (&answer["outcome"], &answer["impaired"]),
             (&json!("recovered"), &json!(true)),
@@ -67,10 +68,10 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         );
         assert_eq!(answer["targets"], json!(blue));
 
-        let calls = place.mutations_of(&blue).await;
+        let calls = fixture.mutations_of(&blue).await;
         let actions: Vec<&str> = calls.iter().map(|call| call.action.as_str()).collect();
         assert_eq!(actions, ["StopInstances", "StartInstances"], "each exactly once");
-        assert_eq!(place.states(&blue).await, ["running"]);
+        assert_eq!(fixture.states(&blue).await, ["running"]);
 
         // What the record says, against what the bookstore knows.
         let truth = shop.truth();
@@ -89,45 +90,45 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
         );
         assert!(answer["answers"]["failed"].as_u64().unwrap() > 0);
 
-        let kinds = evidence(place, "test/bookstore/stop-one/1").await;
+        let kinds = evidence(fixture, "test/bookstore/stop-one/1").await;
         for kind in ["selection", "targets", "probe", "phase", "call", "gate"] {
             assert!(kinds.contains(&json!(kind)), "no evidence of kind {kind}: {kinds:?}");
         }
-        let listed = place.invoke(&json!({ "list": "test/bookstore/stop-one" })).await.unwrap();
+        let listed = fixture.invoke(&json!({ "list": "test/bookstore/stop-one" })).await.unwrap();
         assert_eq!(listed["runs"][0]["runId"], "test/bookstore/stop-one/1");
     });
 }
 
 #[test]
 fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
-    with(async |place| {
-        let ids = place.launch(2, &[("case", "changed")]).await;
+    with(async |fixture| {
+        let ids = fixture.launch(2, &[("case", "changed")]).await;
         // The steady state holds once this one runs.
-        let baseline = place.launch(1, &[]).await;
-        place.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
-        let mut drill = request("changed", place.aws.endpoint());
+        let baseline = fixture.launch(1, &[]).await;
+        fixture.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
+        let mut drill = request("changed", fixture.aws.endpoint());
         drill["target"]["seed"] = json!(7);
         drill["steadyState"]["probes"] =
             json!([{ "name": "baseline", "instancesRunning": baseline, "count": 2 }]);
         let mut plan = drill.clone();
         (plan["execute"], plan["runId"]) = (json!(false), json!("plan"));
-        let planned = place.invoke(&plan).await.unwrap();
+        let planned = fixture.invoke(&plan).await.unwrap();
         let chosen = planned["plan"]["targets"][0].as_str().unwrap().to_owned();
         let other: Vec<String> = ids.iter().filter(|id| **id != chosen).cloned().collect();
 
         let run_id = "test/changed/stop-one/1";
         let selections = async || {
-            let kinds = evidence(place, run_id).await;
+            let kinds = evidence(fixture, run_id).await;
             kinds.iter().filter(|kind| **kind == "selection").count()
         };
         let change = async {
             until(async || (selections().await > 0).then_some(())).await;
             let tag = Tag::builder().key("firedrill:environment").value("production").build();
-            place.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
-            place.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
+            fixture.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
+            fixture.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
         };
         let change = tokio::time::timeout(Duration::from_mins(1), change);
-        let (answer, changed) = tokio::join!(place.invoke(&drill), change);
+        let (answer, changed) = tokio::join!(fixture.invoke(&drill), change);
         assert!(changed.is_ok(), "no choice is on record: {answer:#?}");
         let answer = answer.unwrap();
         assert_eq!(
@@ -135,18 +136,18 @@ fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
             (&json!("recovered"), &json!(other)),
             "{answer:#}"
         );
-        assert!(place.mutations_of(&[chosen]).await.is_empty());
+        assert!(fixture.mutations_of(&[chosen]).await.is_empty());
         assert_eq!(selections().await, 2, "a choice that did not change is written down once");
     });
 }
 
 #[test]
 fn a_plan_never_changes_anything_but_our_own_table() {
-    with(async |place| {
-        let ids = place.launch(2, &[("case", "plan")]).await;
-        let mut plan = request("plan", place.aws.endpoint());
+    with(async |fixture| {
+        let ids = fixture.launch(2, &[("case", "plan")]).await;
+        let mut plan = request("plan", fixture.aws.endpoint());
         plan["execute"] = json!(false);
-        let answer = place.invoke(&plan).await.unwrap();
+        let answer = fixture.invoke(&plan).await.unwrap();
         assert_eq!(answer["outcome"], "planned", "{answer:#}");
         assert_eq!(answer["couldRun"], true, "{answer:#}");
         assert_eq!(answer["plan"]["targets"].as_array().unwrap().len(), 1);
@@ -156,9 +157,9 @@ fn a_plan_never_changes_anything_but_our_own_table() {
         };
         assert_eq!(proof("ec2:StopInstances"), "proven", "{permissions:?}");
         assert!(permissions.iter().any(|p| p["proof"] == "not checked"), "what was not asked is not proven");
-        assert_eq!(place.states(&ids).await, ["running", "running"]);
-        assert!(place.mutations_of(&ids).await.is_empty());
-        let calls = place.aws.calls().await.unwrap();
+        assert_eq!(fixture.states(&ids).await, ["running", "running"]);
+        assert!(fixture.mutations_of(&ids).await.is_empty());
+        let calls = fixture.aws.calls().await.unwrap();
         let others = calls.iter().filter(|call| {
             call.caller.as_deref() == Some(DRILL)
                 && call.mutating
@@ -167,62 +168,62 @@ fn a_plan_never_changes_anything_but_our_own_table() {
         });
         assert_eq!(others.count(), 0);
         // It counts in no list of runs.
-        let runs = place.invoke(&json!({ "list": "test/plan/stop-one" })).await.unwrap();
+        let runs = fixture.invoke(&json!({ "list": "test/plan/stop-one" })).await.unwrap();
         assert_eq!(runs["runs"], json!([]));
     });
 }
 
 #[test]
 fn every_page_of_two_hundred_and_fifty_instances_is_read() {
-    with(async |place| {
-        let ids = place.launch(250, &[("case", "pages")]).await;
-        let mut tenth = request("pages", place.aws.endpoint());
+    with(async |fixture| {
+        let ids = fixture.launch(250, &[("case", "pages")]).await;
+        let mut tenth = request("pages", fixture.aws.endpoint());
         tenth["target"]["blastRadius"] = json!({ "percent": 10 });
         tenth["target"]["seed"] = json!(7);
-        let answer = place.invoke(&tenth).await.unwrap();
+        let answer = fixture.invoke(&tenth).await.unwrap();
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
         assert_eq!((&answer["impaired"], answer["targets"].as_array().unwrap().len()), (&json!(false), 25));
-        let calls = place.mutations_of(&ids).await;
+        let calls = fixture.mutations_of(&ids).await;
         assert_eq!(
             calls.iter().filter(|call| call.action == "StopInstances").count(),
             1,
             "one call stops all"
         );
-        let states = place.states(&ids[..200]).await;
+        let states = fixture.states(&ids[..200]).await;
         assert!(states.iter().all(|state| state == "running"), "{states:?}");
     });
 }
 
 #[test]
 fn one_application_is_never_drilled_twice_at_once() {
-    with(async |place| {
-        let ids = place.launch(2, &[("case", "lock")]).await;
-        let first = request("lock", place.aws.endpoint());
+    with(async |fixture| {
+        let ids = fixture.launch(2, &[("case", "lock")]).await;
+        let first = request("lock", fixture.aws.endpoint());
         let mut second = first.clone();
         (second["drill"], second["runId"]) = (json!("another"), json!("2"));
-        let (one, two) = tokio::join!(place.invoke(&first), place.invoke(&second));
+        let (one, two) = tokio::join!(fixture.invoke(&first), fixture.invoke(&second));
         let (one, two) = (one.unwrap(), two.unwrap());
         let outcomes = BTreeSet::from([one["outcome"].as_str().unwrap(), two["outcome"].as_str().unwrap()]);
         assert_eq!(outcomes, BTreeSet::from(["recovered", "skipped"]), "{one:#} {two:#}");
         let loser = if one["outcome"] == "skipped" { &one } else { &two };
         assert!(loser["reason"].as_str().unwrap().contains("test/lock/"), "it names the holder: {loser:#}");
-        assert_eq!(place.mutations_of(&ids).await.len(), 2, "one stop, one start");
+        assert_eq!(fixture.mutations_of(&ids).await.len(), 2, "one stop, one start");
     });
 }
 
 #[test]
 fn every_event_of_the_repository_is_answered() {
-    with(async |place| {
+    with(async |fixture| {
         let read = |name: &str| -> Value {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{name}.json"));
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
         };
-        let ids = place.launch(3, &[("case", "events")]).await;
+        let ids = fixture.launch(3, &[("case", "events")]).await;
         for (number, name) in
             ["instance-schedule", "instance-rule", "instance-console", "instance-local"].iter().enumerate()
         {
             let mut event = read(name);
-            let own = request("events", place.aws.endpoint());
+            let own = request("events", fixture.aws.endpoint());
             // The places of this machine; everything else as it stands in the file.
             for field in ["target", "steadyState", "environment"] {
                 event[field] = own[field].clone();
@@ -235,16 +236,16 @@ fn every_event_of_the_repository_is_answered() {
                     firedrill_core::Timestamp::from_millis(firedrill_local::clock::epoch_ms()).to_string()
                 );
             }
-            let answer = place.invoke(&event).await.unwrap();
+            let answer = fixture.invoke(&event).await.unwrap();
             let expected = if *name == "instance-console" { "planned" } else { "recovered" };
             assert_eq!(answer["outcome"], expected, "{name}: {answer:#}");
         }
-        assert_eq!(place.states(&ids).await, ["running"; 3]);
-        let (kind, message) = place.invoke(&read("get")).await.unwrap_err();
+        assert_eq!(fixture.states(&ids).await, ["running"; 3]);
+        let (kind, message) = fixture.invoke(&read("get")).await.unwrap_err();
         assert_eq!(kind, "NoSuchRun", "{message}");
         for word in ["resume", "release"] {
-            assert_eq!(place.invoke(&read(word)).await.unwrap_err().0, "NoSuchRun", "{word}");
+            assert_eq!(fixture.invoke(&read(word)).await.unwrap_err().0, "NoSuchRun", "{word}");
         }
-        assert_eq!(place.invoke(&read("list")).await.unwrap()["runs"], json!([]));
+        assert_eq!(fixture.invoke(&read("list")).await.unwrap()["runs"], json!([]));
     });
 }

@@ -9,14 +9,14 @@ use firedrill_local::python;
 fn python(arguments: &[&OsStr]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let python = runtime.block_on(python::emulators()).unwrap();
-    let home = tempfile::tempdir().unwrap();
+    let stack = tempfile::tempdir().unwrap();
     let output = Command::new(python)
         .args(["-I", "-B"])
         .args(arguments)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home.path())
-        .env("TMPDIR", home.path())
+        .env("HOME", stack.path())
+        .env("TMPDIR", stack.path())
         .output()
         .unwrap();
     let said =

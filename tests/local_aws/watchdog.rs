@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, deploy_with, request, until, with};
+use crate::fixture::{Fixture, deploy_with, request, until, with};
 
 /// A drill of an instance from which nobody takes over, so that it waits.
-fn nobody_takes_over(place: &Place, case: &str, blue: &[String]) -> Value {
-    let mut request = request(case, place.aws.endpoint());
+fn nobody_takes_over(fixture: &Fixture, case: &str, blue: &[String]) -> Value {
+    let mut request = request(case, fixture.aws.endpoint());
     request["steadyState"] = json!({
         "withinSeconds": 20, "probes": [{ "name": "runs", "instancesRunning": blue, "count": 2 }]
     });
     request
 }
 
-async fn is_recovering(place: &Place, id: &str) {
+async fn is_recovering(fixture: &Fixture, id: &str) {
     until(async || {
-        let answer = place.invoke(&json!({ "get": id })).await;
+        let answer = fixture.invoke(&json!({ "get": id })).await;
         answer.is_ok_and(|answer| answer["phase"] == "recovering").then_some(())
     })
     .await;
@@ -23,18 +23,18 @@ async fn is_recovering(place: &Place, id: &str) {
 
 #[test]
 fn a_stop_is_heard_by_whoever_carries_the_run_on_and_answers_what_will_be_undone() {
-    with(async |place| {
+    with(async |fixture| {
         for (case, what) in [("stop-run", "runId"), ("stop-application", "application")] {
-            let blue = place.launch(1, &[("case", case)]).await;
-            let waits = nobody_takes_over(place, case, &blue);
+            let blue = fixture.launch(1, &[("case", case)]).await;
+            let waits = nobody_takes_over(fixture, case, &blue);
             let id = format!("test/{case}/stop-one/1");
             let stops = async {
-                is_recovering(place, &id).await;
+                is_recovering(fixture, &id).await;
                 let named = if what == "runId" { id.as_str() } else { case };
                 let word = json!({ "stop": { what: named, "by": "ana", "reason": "a sale has begun" } });
-                place.invoke(&word).await.unwrap()
+                fixture.invoke(&word).await.unwrap()
             };
-            let (answer, told) = tokio::join!(place.invoke(&waits), stops);
+            let (answer, told) = tokio::join!(fixture.invoke(&waits), stops);
             let answer = answer.unwrap();
             assert_eq!((&answer["outcome"], &answer["status"]), (&json!("stopped"), &json!("stopped")));
             assert_eq!(answer["reason"], "stopped by ana: a sale has begun");
@@ -42,51 +42,51 @@ fn a_stop_is_heard_by_whoever_carries_the_run_on_and_answers_what_will_be_undone
             assert_eq!((runs.len(), &runs[0]["runId"]), (1, &json!(id)), "{told:#}");
             let undo = &runs[0]["willBeUndone"][0];
             assert_eq!((&undo["action"], &undo["resources"]), (&json!("StartInstances"), &json!(blue)));
-            assert_eq!(place.states(&blue).await, ["running"]);
+            assert_eq!(fixture.states(&blue).await, ["running"]);
         }
     });
 }
 
 #[test]
 fn nothing_is_injected_while_a_kill_switch_is_engaged_and_what_was_is_taken_back() {
-    with(async |place| {
+    with(async |fixture| {
         let case = "switched";
-        let blue = place.launch(1, &[("case", case)]).await;
-        let mut waits = nobody_takes_over(place, case, &blue);
+        let blue = fixture.launch(1, &[("case", case)]).await;
+        let mut waits = nobody_takes_over(fixture, case, &blue);
         let switch = |engage: bool| {
             json!({ "killSwitch": {
                 "engage": engage, "application": case, "by": "ana", "reason": "black friday"
             } })
         };
         let engages = async {
-            is_recovering(place, "test/switched/stop-one/1").await;
-            place.invoke(&switch(true)).await.unwrap()
+            is_recovering(fixture, "test/switched/stop-one/1").await;
+            fixture.invoke(&switch(true)).await.unwrap()
         };
-        let (answer, told) = tokio::join!(place.invoke(&waits), engages);
+        let (answer, told) = tokio::join!(fixture.invoke(&waits), engages);
         assert_eq!(told["engaged"], true);
         let answer = answer.unwrap();
         assert_eq!(answer["outcome"], "stopped", "{answer:#}");
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("kill switch") && reason.contains("ana: black friday"), "{reason}");
-        assert_eq!(place.states(&blue).await, ["running"], "no switch holds a rollback back");
+        assert_eq!(fixture.states(&blue).await, ["running"], "no switch holds a rollback back");
 
         waits["runId"] = json!("2");
-        let answer = place.invoke(&waits).await.unwrap();
+        let answer = fixture.invoke(&waits).await.unwrap();
         assert_eq!(answer["outcome"], "skipped", "{answer:#}");
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("gate `kill switch` is closed") && reason.contains("ana"), "{reason}");
-        assert_eq!(place.mutations_of(&blue).await.len(), 2, "the stop and start of the first run");
+        assert_eq!(fixture.mutations_of(&blue).await.len(), 2, "the stop and start of the first run");
 
-        place.invoke(&switch(false)).await.unwrap();
-        let mut well = request(case, place.aws.endpoint());
+        fixture.invoke(&switch(false)).await.unwrap();
+        let mut well = request(case, fixture.aws.endpoint());
         well["runId"] = json!("3");
-        assert_eq!(place.invoke(&well).await.unwrap()["outcome"], "recovered");
+        assert_eq!(fixture.invoke(&well).await.unwrap()["outcome"], "recovered");
     });
 }
 
 #[test]
 fn an_engaged_kill_switch_is_never_shortened_by_another_invocation() {
-    with(async |place| {
+    with(async |fixture| {
         let soon = "2999-01-01T00:00:00.000Z";
         let say = async |engage: bool, by: &str, until: Option<&str>| {
             let mut word =
@@ -94,7 +94,7 @@ fn an_engaged_kill_switch_is_never_shortened_by_another_invocation() {
             if let Some(until) = until {
                 word["until"] = json!(until);
             }
-            place.invoke(&json!({ "killSwitch": word })).await
+            fixture.invoke(&json!({ "killSwitch": word })).await
         };
         let holds = async |by: &str, until: Option<&str>| {
             let answer = say(true, by, until).await.unwrap();
@@ -125,58 +125,58 @@ fn an_engaged_kill_switch_is_never_shortened_by_another_invocation() {
 
 #[test]
 fn nothing_is_injected_while_the_watchdog_is_away() {
-    with(async |place| {
-        deploy_with(&place.aws, "unwatched", &place.functions, &[("HeartbeatFreshSeconds", "5")]).await;
-        let blue = place.launch(1, &[("case", "unwatched")]).await;
-        let mut drill = request("unwatched", place.aws.endpoint());
+    with(async |fixture| {
+        deploy_with(&fixture.aws, "unwatched", &fixture.functions, &[("HeartbeatFreshSeconds", "5")]).await;
+        let blue = fixture.launch(1, &[("case", "unwatched")]).await;
+        let mut drill = request("unwatched", fixture.aws.endpoint());
         // It looked once when its stack was deployed; some seconds later that is too long ago, and a plan says so.
         drill["execute"] = json!(false);
         until(async || {
-            let answer = place.invoke_of("unwatched", &drill).await.unwrap();
+            let answer = fixture.invoke_of("unwatched", &drill).await.unwrap();
             let gates = answer["plan"]["gates"].as_array().unwrap().clone();
             let watchdog = gates.into_iter().find(|gate| gate["gate"] == "watchdog").unwrap();
             (watchdog["open"] == "no").then_some(())
         })
         .await;
         drill["execute"] = json!(true);
-        let answer = place.invoke_of("unwatched", &drill).await.unwrap();
+        let answer = fixture.invoke_of("unwatched", &drill).await.unwrap();
         assert_eq!(answer["outcome"], "skipped", "{answer:#}");
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.contains("gate `watchdog` is closed") && reason.contains("heartbeat"), "{reason}");
         assert_eq!(answer["targets"], json!([]), "nothing was even intended");
-        assert_eq!(place.states(&blue).await, ["running"]);
-        place.aws.watch("unwatched").await.unwrap();
+        assert_eq!(fixture.states(&blue).await, ["running"]);
+        fixture.aws.watch("unwatched").await.unwrap();
         drill["runId"] = json!("2");
-        let answer = place.invoke_of("unwatched", &drill).await.unwrap();
+        let answer = fixture.invoke_of("unwatched", &drill).await.unwrap();
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
     });
 }
 
 #[test]
 fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it() {
-    with(async |place| {
+    with(async |fixture| {
         let ticks = [("WatchdogSchedule", "rate(5 seconds)")];
-        deploy_with(&place.aws, "watched", &place.functions, &ticks).await;
-        let blue = place.launch(1, &[("case", "watched")]).await;
+        deploy_with(&fixture.aws, "watched", &fixture.functions, &ticks).await;
+        let blue = fixture.launch(1, &[("case", "watched")]).await;
         let denied = json!({
             "id": "watched", "service": "ec2", "action": "StartInstances", "dryRun": false,
             "contains": blue[0], "kind": "error", "when": "before", "times": -1,
             "code": "UnauthorizedOperation", "status": 403, "message": "not allowed"
         });
-        place.fault(denied).await;
-        let mut drill = request("watched", place.aws.endpoint());
+        fixture.fault(denied).await;
+        let mut drill = request("watched", fixture.aws.endpoint());
         drill["objective"]["restoreWithinSeconds"] = json!(3);
         // The function hands it over in time, still open.
-        let answer = place.invoke_of("watched", &drill).await.unwrap();
+        let answer = fixture.invoke_of("watched", &drill).await.unwrap();
         assert_eq!(answer["outcome"], "rollback-failed", "{answer:#}");
         let is = async |wanted: &str| {
-            let state = place.aws.alarm_state("watched-rollback-failed").await.unwrap();
+            let state = fixture.aws.alarm_state("watched-rollback-failed").await.unwrap();
             (state.as_deref() == Some(wanted)).then_some(())
         };
         until(async || is("ALARM").await).await;
         // Without a topic of their own, the stack's alarms tell those who are paged.
         until(async || {
-            let told = place.aws.messages().await.unwrap();
+            let told = fixture.aws.messages().await.unwrap();
             let says = |message: &str| {
                 ["\"watched-rollback-failed\"", "\"ALARM\""].iter().all(|w| message.contains(w))
             };
@@ -185,16 +185,16 @@ fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdo
             Some(())
         })
         .await;
-        place.no_fault("watched").await;
+        fixture.no_fault("watched").await;
         let id = answer["runId"].as_str().unwrap().to_owned();
         let ended = until(async || {
-            let answer = place.invoke_of("watched", &json!({ "get": id })).await.unwrap();
+            let answer = fixture.invoke_of("watched", &json!({ "get": id })).await.unwrap();
             (answer["phase"] == "finished").then_some(answer)
         })
         .await;
         assert_eq!(ended["outcome"], "rollback-failed", "restored, and still no pass: {ended:#}");
         assert!(ended["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{ended:#}");
-        assert_eq!(place.states(&blue).await, ["running"]);
+        assert_eq!(fixture.states(&blue).await, ["running"]);
         until(async || is("OK").await).await;
     });
 }

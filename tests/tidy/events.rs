@@ -4,7 +4,7 @@ use std::fs;
 
 use firedrill_core::{
     Request,
-    failover::{AlarmState, Resource, changes, configured, run_of},
+    failover::{AlarmState, FailoverTarget, changes, configured, run_of},
     request::{Delivery, Mode, StopWhat, parse},
     run::Caller,
 };
@@ -97,7 +97,7 @@ fn every_change_of_an_alarm_is_read_and_its_alarm_is_in_the_configuration() {
             configured(&event(config).to_string()).unwrap_or_else(|error| panic!("{config}: {error}"));
         let found = configs.iter().find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn);
         let (_, resource) = found.unwrap_or_else(|| panic!("{config} does not know {}", change.alarm_arn));
-        let distribution = matches!(resource, Resource::Distribution { .. });
+        let distribution = matches!(resource, FailoverTarget::Distribution { .. });
         assert_eq!(distribution, name.starts_with("failover-cdn"), "{name}: {resource:?}");
     }
 }

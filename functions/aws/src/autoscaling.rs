@@ -8,9 +8,9 @@ use firedrill_core::instance::Membership;
 use crate::{client::Connection, error::Failure};
 
 /// As many ids as `DescribeAutoScalingInstances` takes.
-const MOST_IDS: usize = 50;
+const MAX_IDS: usize = 50;
 /// As many names as we put into one call.
-const MOST_NAMES: usize = 50;
+const MAX_NAMES: usize = 50;
 
 /// Auto Scaling in one Region.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl AutoScaling {
     /// A page could not be read.
     pub async fn memberships(&self, ids: &[String]) -> Result<BTreeMap<String, Membership>, Failure> {
         let mut found = BTreeMap::new();
-        for chunk in ids.chunks(MOST_IDS) {
+        for chunk in ids.chunks(MAX_IDS) {
             let call = self.reads.describe_auto_scaling_instances().set_instance_ids(Some(chunk.to_vec()));
             let mut pages = call.into_paginator().send();
             while let Some(page) = pages.next().await {
@@ -107,7 +107,7 @@ impl AutoScaling {
     /// A page could not be read.
     pub async fn groups(&self, names: &[String]) -> Result<Vec<Group>, Failure> {
         let mut found = Vec::new();
-        for chunk in names.chunks(MOST_NAMES) {
+        for chunk in names.chunks(MAX_NAMES) {
             let call =
                 self.reads.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(chunk.to_vec()));
             let mut pages = call.into_paginator().send();

@@ -51,7 +51,7 @@ pub struct Distribution {
 /// The whole configuration of a distribution, to be sent back with a change. A field that this version
 /// of the SDK does not know is lost on the way.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub struct DistributionConfig {
     id: String,
     config: DistributionConfig,
 }
@@ -68,7 +68,7 @@ impl CloudFront {
     ///
     /// # Errors
     /// It could not be read, or is not there (`NoSuchDistribution`).
-    pub async fn distribution(&self, id: &str) -> Result<(Distribution, Config), Failure> {
+    pub async fn distribution(&self, id: &str) -> Result<(Distribution, DistributionConfig), Failure> {
         let answer = self.reads.get_distribution().id(id).send().await;
         let answer = answer.map_err(|error| Failure::of("cloudfront:GetDistribution", &error))?;
         let etag = answer.e_tag.unwrap_or_default();
@@ -89,11 +89,11 @@ impl CloudFront {
     /// It was refused, or not answered; or not sent, because the configuration has no such behaviour.
     pub async fn point(
         &self,
-        config: Config,
+        config: DistributionConfig,
         etag: &str,
         changes: &BTreeMap<Option<String>, String>,
     ) -> Result<(), Failure> {
-        let Config { id, config } = config;
+        let DistributionConfig { id, config } = config;
         let config = pointed(config, changes).map_err(|message| Failure {
             action: "cloudfront:UpdateDistribution",
             proof: Proof::Refused,
@@ -117,7 +117,7 @@ impl CloudFront {
     }
 }
 
-fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Config)> {
+fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, DistributionConfig)> {
     let config = distribution.distribution_config.filter(|_| !etag.is_empty())?;
     let default = config.default_cache_behavior.as_ref();
     let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
@@ -134,7 +134,7 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Co
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
         behaviors: pointing.collect(),
     };
-    Some((seen, Config { id: distribution.id, config }))
+    Some((seen, DistributionConfig { id: distribution.id, config }))
 }
 
 /// The configuration with these changes, or what it lacks.

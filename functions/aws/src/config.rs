@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// What the stack says to its functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct DrillSettings {
     /// The table that holds every run.
     pub table: String,
     /// Who may be drilled where.
@@ -64,7 +64,7 @@ pub enum ConfigError {
     },
 }
 
-impl Config {
+impl DrillSettings {
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Config {
     /// Reads whatever environment `lookup` stands for.
     ///
     /// # Errors
-    /// See [`Config::from_env`].
+    /// See [`DrillSettings::from_env`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
         let number = |name| variables.number(name);
@@ -203,8 +203,8 @@ mod tests {
         ])
     }
 
-    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<Config, ConfigError> {
-        Config::read(|name| environment.get(name).map(|value| (*value).to_owned()))
+    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<DrillSettings, ConfigError> {
+        DrillSettings::read(|name| environment.get(name).map(|value| (*value).to_owned()))
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// As many ids as `DescribeInstanceStatus` takes.
-const MOST_STATUS_IDS: usize = 100;
+const MAX_STATUS_IDS: usize = 100;
 /// A page: one target that is missed for want of its page would be worse than a few calls more.
 const PAGE: i32 = 100;
 
@@ -144,7 +144,7 @@ impl Ec2 {
     /// A page could not be read; or one of the instances is gone.
     pub async fn checks(&self, ids: &[String]) -> Result<BTreeMap<String, Checks>, Failure> {
         let mut found = BTreeMap::new();
-        for chunk in ids.chunks(MOST_STATUS_IDS) {
+        for chunk in ids.chunks(MAX_STATUS_IDS) {
             let call = self.reads.describe_instance_status().include_all_instances(true);
             let mut pages = call.set_instance_ids(Some(chunk.to_vec())).into_paginator().send();
             while let Some(page) = pages.next().await {

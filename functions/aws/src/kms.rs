@@ -1,7 +1,7 @@
 //! KMS: whose a key is.
 
 use aws_sdk_kms::{Client, types::KeyManagerType};
-use firedrill_core::Seen;
+use firedrill_core::Tristate;
 
 use crate::{
     client::Connection,
@@ -25,18 +25,18 @@ impl Kms {
     ///
     /// # Errors
     /// It could not be read this time.
-    pub async fn aws_managed(&self, arn: &str) -> Result<Seen, Failure> {
+    pub async fn aws_managed(&self, arn: &str) -> Result<Tristate, Failure> {
         if arn.is_empty() {
-            return Ok(Seen::Unknown);
+            return Ok(Tristate::Unknown);
         }
         match self.reads.describe_key().key_id(arn).send().await {
             Ok(answer) => Ok(match answer.key_metadata.and_then(|key| key.key_manager) {
-                Some(KeyManagerType::Aws) => Seen::Yes,
-                Some(KeyManagerType::Customer) => Seen::No,
-                _ => Seen::Unknown,
+                Some(KeyManagerType::Aws) => Tristate::Yes,
+                Some(KeyManagerType::Customer) => Tristate::No,
+                _ => Tristate::Unknown,
             }),
             Err(error) => match Failure::of("kms:DescribeKey", &error) {
-                Failure { proof: Proof::Denied | Proof::Refused, .. } => Ok(Seen::Unknown),
+                Failure { proof: Proof::Denied | Proof::Refused, .. } => Ok(Tristate::Unknown),
                 failure => Err(failure),
             },
         }

@@ -17,16 +17,12 @@ pub mod config;
 pub mod alarm;
 #[cfg(feature = "autoscaling")]
 pub mod autoscaling;
-#[cfg(feature = "watchdog")]
-pub mod carry;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cloudfront")]
 pub mod cloudfront;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
-#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
-mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[cfg(feature = "ec2")]
@@ -35,27 +31,31 @@ pub mod ec2;
 pub mod elbv2;
 #[cfg(feature = "client")]
 pub mod error;
-#[cfg(any(feature = "cloudfront", feature = "rds"))]
-pub mod facts;
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 pub mod failover;
-#[cfg(feature = "functions")]
-pub mod functions;
 #[cfg(feature = "undo-instance")]
 pub mod instance;
+#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
+mod interval;
 #[cfg(feature = "kms")]
 pub mod kms;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "lambda-api")]
+pub mod lambda_api;
 #[cfg(feature = "sns")]
 pub mod pager;
 #[cfg(feature = "http")]
 pub mod probe;
 #[cfg(feature = "rds")]
 pub mod rds;
+#[cfg(any(feature = "cloudfront", feature = "rds"))]
+pub mod resource_state;
 #[cfg(feature = "route53")]
 pub mod route53;
 #[cfg(feature = "sns")]
 pub mod sns;
 #[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
-mod stops;
+mod stop_conditions;
+#[cfg(feature = "watchdog")]
+pub mod watchdog_drill;

@@ -11,7 +11,7 @@ mod tcp;
 use std::{error::Error, io, time::Duration};
 
 use firedrill_core::{
-    Answer, Seen,
+    ProbeAnswer, Tristate,
     ports::Clock,
     request::{HttpProbe, IdentityProbe, TcpProbe},
 };
@@ -19,7 +19,7 @@ use firedrill_core::{
 use crate::clock::SystemClock;
 
 /// What a probe saw: yes, no or unknown, and what exactly.
-pub(crate) type Look = (Seen, String);
+pub(crate) type ProbeResult = (Tristate, String);
 
 /// Asks applications.
 #[derive(Clone, Debug)]
@@ -37,13 +37,13 @@ impl Prober {
     }
 
     /// Asks over HTTP.
-    pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> Answer {
+    pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> ProbeAnswer {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         timed(clock, deadline, http::ask(&self.http, probe)).await
     }
 
     /// Asks who serves: whether the primary does, and whether the standby does.
-    pub async fn identity(&self, clock: &SystemClock, probe: &IdentityProbe) -> (Answer, Answer) {
+    pub async fn identity(&self, clock: &SystemClock, probe: &IdentityProbe) -> (ProbeAnswer, ProbeAnswer) {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         let asked = clock.now();
         let (named, detail) = match tokio::time::timeout(deadline, identity::ask(&self.http, probe)).await {
@@ -51,26 +51,30 @@ impl Prober {
             Err(_) => (identity::Named::Nobody, format!("no answer within {} ms", deadline.as_millis())),
         };
         let (answered, detail) = (clock.now(), Some(short(detail)));
-        let answer = |seen| Answer { seen, asked, answered, detail: detail.clone() };
+        let answer = |seen| ProbeAnswer { seen, asked, answered, detail: detail.clone() };
         let (primary, standby) = named.seen();
         (answer(primary), answer(standby))
     }
 
     /// Opens a TCP connection.
-    pub async fn tcp(&self, clock: &SystemClock, probe: &TcpProbe) -> Answer {
+    pub async fn tcp(&self, clock: &SystemClock, probe: &TcpProbe) -> ProbeAnswer {
         let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
         timed(clock, deadline, tcp::ask(probe)).await
     }
 }
 
 /// Asks, until the deadline: whoever has not answered by then is down for its users.
-async fn timed(clock: &SystemClock, deadline: Duration, look: impl Future<Output = Look>) -> Answer {
+async fn timed(
+    clock: &SystemClock,
+    deadline: Duration,
+    look: impl Future<Output = ProbeResult>,
+) -> ProbeAnswer {
     let asked = clock.now();
     let (seen, detail) = match tokio::time::timeout(deadline, look).await {
         Ok(look) => look,
-        Err(_) => (Seen::No, format!("no answer within {} ms", deadline.as_millis())),
+        Err(_) => (Tristate::No, format!("no answer within {} ms", deadline.as_millis())),
     };
-    Answer { seen, asked, answered: clock.now(), detail: Some(short(detail)) }
+    ProbeAnswer { seen, asked, answered: clock.now(), detail: Some(short(detail)) }
 }
 
 /// At most 200 characters: details are compared and kept.
@@ -88,18 +92,18 @@ fn next<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 /// What a connection failed with. Short and stable, so that equal answers become one item.
-fn failed(error: &(dyn Error + 'static)) -> Look {
+fn failed(error: &(dyn Error + 'static)) -> ProbeResult {
     let chain = || std::iter::successors(Some(error), next);
     if let Some(refused) = chain().find_map(<dyn Error>::downcast_ref::<address::Refused>) {
-        return (Seen::Unknown, refused.to_string());
+        return (Tristate::Unknown, refused.to_string());
     }
     if chain().any(<dyn Error>::is::<address::Unresolved>) {
-        return (Seen::No, "the name does not resolve".to_owned());
+        return (Tristate::No, "the name does not resolve".to_owned());
     }
     if let Some(error) = chain().find_map(<dyn Error>::downcast_ref::<io::Error>) {
         // Out of file descriptors or ports: ours.
         if matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == io::ErrorKind::AddrNotAvailable {
-            return (Seen::Unknown, format!("this machine could not connect: {error}"));
+            return (Tristate::Unknown, format!("this machine could not connect: {error}"));
         }
         let known = match error.kind() {
             io::ErrorKind::ConnectionRefused => Some("connection refused"),
@@ -110,9 +114,9 @@ fn failed(error: &(dyn Error + 'static)) -> Look {
             _ => None,
         };
         if let Some(known) = known {
-            return (Seen::No, known.to_owned());
+            return (Tristate::No, known.to_owned());
         }
     }
     let root = chain().last().map(ToString::to_string).unwrap_or_default();
-    (Seen::No, format!("failed: {root}"))
+    (Tristate::No, format!("failed: {root}"))
 }

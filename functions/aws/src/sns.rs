@@ -5,7 +5,7 @@ use aws_sdk_sns::Client;
 use crate::{client::Connection, error::Failure};
 
 /// A subject must have fewer than 100 characters (API reference, `Publish`).
-const MOST_SUBJECT: usize = 99;
+const MAX_SUBJECT: usize = 99;
 
 /// SNS in one Region: that of the topics.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ fn fitting(subject: &str) -> Option<String> {
         _ => '?',
     };
     let plain: String = subject.chars().map(plain).collect();
-    let short: String = plain.trim().chars().take(MOST_SUBJECT).collect();
+    let short: String = plain.trim().chars().take(MAX_SUBJECT).collect();
     let short = short.trim_end();
     (!short.is_empty()).then(|| short.to_owned())
 }

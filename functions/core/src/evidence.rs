@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, CallOutcome, ClockName, Phase, Run, Seen, Timestamp,
-    failover::Entry,
+    CallOutcome, ClockName, Phase, ProbeAnswer, Run, Timestamp, Tristate,
+    failover::JournalEntry,
     gate::GateAnswer,
-    plan::{Hop, LeftOut, Plan},
+    plan::{Excluded, Hop, Plan},
     run::EvidenceCounts,
 };
 
 /// So many items a run may have. Past it they are counted, not kept.
-pub const MOST_ITEMS: u64 = 5_000;
+pub const MAX_ITEMS: u64 = 5_000;
 /// With so many, whoever wrote them, changes of a probe's answer are counted only: a flapping probe must not push out
 /// calls, phases and pages.
-const MOST_ITEMS_WITH_PROBES: u64 = 3_500;
+const MAX_ITEMS_WITH_PROBES: u64 = 3_500;
 /// An unchanging answer is written down at least this often.
-const LONGEST_SEGMENT_MS: u64 = 300_000;
+const MAX_SEGMENT_MS: u64 = 300_000;
 
 /// One piece of evidence. Moments are ours unless a clock is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum Evidence {
         /// Which.
         probe: String,
         /// What it said.
-        seen: Seen,
+        seen: Tristate,
         /// When the first of them was asked.
         from: Timestamp,
         /// When the last of them was answered.
@@ -61,7 +61,7 @@ pub enum Evidence {
         /// Those chosen.
         chosen: Vec<String>,
         /// Those left out, and why. At most 250 are named.
-        left_out: Vec<LeftOut>,
+        excluded: Vec<Excluded>,
     },
     /// What a gate said, the first time and whenever that changed.
     #[serde(rename_all = "camelCase")]
@@ -81,7 +81,7 @@ pub enum Evidence {
         /// When the answer, or the end of waiting for it, came.
         answered: Timestamp,
         /// `inject N` or `undo STEP`.
-        act: String,
+        decision: String,
         /// What came of it.
         outcome: CallOutcome,
     },
@@ -117,20 +117,20 @@ pub enum Evidence {
         /// Who.
         by: String,
     },
-    /// Each hop from the lever to its effect, as it was read.
+    /// Each hop from the trigger to its effect, as it was read.
     Wiring {
         /// When.
         at: Timestamp,
         /// From the alarm on.
         hops: Vec<Hop>,
     },
-    /// What the failover function did about a change of the lever's alarm, from its own entry.
+    /// What the failover function did about a change of the trigger's alarm, from its own entry.
     #[serde(rename_all = "camelCase")]
     Failover {
         /// When it concluded, by its clock.
         at: Timestamp,
         /// Its entry.
-        entry: Box<Entry>,
+        entry: Box<JournalEntry>,
     },
     /// What AWS shows of the resource that fails over: a distribution's origins and whether they are
     /// deployed, a database's status and writer. Configured is not serving: who serves is in the probes.
@@ -187,13 +187,13 @@ pub struct Recorder {
     prefix: String,
     next: u64,
     open: Vec<Option<Segment>>,
-    gates: BTreeMap<String, Seen>,
+    gates: BTreeMap<String, Tristate>,
     waiting: Vec<(String, Evidence)>,
 }
 
 #[derive(Debug)]
 struct Segment {
-    seen: Seen,
+    seen: Tristate,
     from: Timestamp,
     to: Timestamp,
     answers: u64,
@@ -217,7 +217,7 @@ impl Recorder {
     pub fn add(&mut self, counts: &mut EvidenceCounts, item: Evidence) {
         let is_probe = matches!(item, Evidence::Probe { .. });
         // Of the whole run: each of a hundred ticks may be the one in which it flaps.
-        if counts.written >= if is_probe { MOST_ITEMS_WITH_PROBES } else { MOST_ITEMS } {
+        if counts.written >= if is_probe { MAX_ITEMS_WITH_PROBES } else { MAX_ITEMS } {
             counts.cut += 1;
             return;
         }
@@ -227,12 +227,12 @@ impl Recorder {
     }
 
     /// Takes a probe's answer: equal answers in a row become one item.
-    pub fn answer(&mut self, run: &mut Run, index: usize, answer: &Answer) {
+    pub fn answer(&mut self, run: &mut Run, index: usize, answer: &ProbeAnswer) {
         let Some(slot) = self.open.get_mut(index) else { return };
         if let Some(segment) = slot
             && segment.seen == answer.seen
             && segment.detail == answer.detail
-            && answer.answered.millis_since(segment.from) < LONGEST_SEGMENT_MS
+            && answer.answered.millis_since(segment.from) < MAX_SEGMENT_MS
         {
             segment.to = answer.answered;
             segment.answers += 1;

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Request, Seen, Timestamp,
-    ports::{Orders, StoreError},
-    switch,
+    Request, Timestamp, Tristate, kill_switch,
+    ports::{ControlState, StoreError},
     timing::Timing,
 };
 
@@ -16,13 +15,13 @@ pub struct GateAnswer {
     /// Its name.
     pub gate: String,
     /// Yes: open.
-    pub open: Seen,
+    pub open: Tristate,
     /// Why.
     pub why: String,
 }
 
 impl GateAnswer {
-    fn new(gate: &str, open: Seen, why: impl Into<String>) -> Self {
+    fn new(gate: &str, open: Tristate, why: impl Into<String>) -> Self {
         Self { gate: gate.to_owned(), open, why: why.into() }
     }
 }
@@ -40,7 +39,7 @@ pub struct Policy {
 /// injecting call. Lateness is a matter of the delivery, the lock (one run per application and
 /// environment) of the store, the steady state of `step`.
 #[must_use]
-pub fn standing(request: &Request, policy: &Policy, now: Timestamp) -> Vec<GateAnswer> {
+pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<GateAnswer> {
     vec![production(request, policy), window(request, now)]
 }
 
@@ -48,13 +47,17 @@ fn production(request: &Request, policy: &Policy) -> GateAnswer {
     let (environment, application) = (request.environment.as_str(), request.application.as_str());
     let named = |list: &[String], name: &str| list.iter().any(|entry| entry == name);
     if named(&policy.non_production_environments, environment) {
-        GateAnswer::new("production", Seen::Yes, format!("`{environment}` is not production"))
+        GateAnswer::new("production", Tristate::Yes, format!("`{environment}` is not production"))
     } else if named(&policy.production_applications, application) {
-        GateAnswer::new("production", Seen::Yes, format!("the stack allows `{application}` in production"))
+        GateAnswer::new(
+            "production",
+            Tristate::Yes,
+            format!("the stack allows `{application}` in production"),
+        )
     } else {
         GateAnswer::new(
             "production",
-            Seen::No,
+            Tristate::No,
             format!(
                 "`{environment}` counts as production and the stack's parameter ProductionApplications does not \
                  name `{application}`"
@@ -68,7 +71,7 @@ fn production(request: &Request, policy: &Policy) -> GateAnswer {
 #[must_use]
 pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
     let Some(schedule) = &request.schedule else {
-        return GateAnswer::new("lateness", Seen::Yes, "not scheduled");
+        return GateAnswer::new("lateness", Tristate::Yes, "not scheduled");
     };
     let window_end =
         schedule.scheduled_at.plus_millis(u64::from(schedule.flexible_window_minutes).saturating_mul(60_000));
@@ -84,23 +87,27 @@ pub fn lateness(request: &Request, now: Timestamp) -> GateAnswer {
 /// The gates that lie in the record: the kill switches and the watchdog's sign of life. Read once before the
 /// intent is saved, and again right before the injecting call. What cannot be read is closed.
 #[must_use]
-pub fn recorded(orders: &Result<Orders, StoreError>, timing: &Timing, now: Timestamp) -> [GateAnswer; 2] {
+pub fn recorded(
+    control_state: &Result<ControlState, StoreError>,
+    timing: &Timing,
+    now: Timestamp,
+) -> [GateAnswer; 2] {
     let (kill, watchdog) = ("kill switch", "watchdog");
-    let orders = match orders {
-        Ok(orders) => orders,
+    let control_state = match control_state {
+        Ok(control_state) => control_state,
         Err(error) => {
-            return [kill, watchdog].map(|gate| GateAnswer::new(gate, Seen::Unknown, error.to_string()));
+            return [kill, watchdog].map(|gate| GateAnswer::new(gate, Tristate::Unknown, error.to_string()));
         }
     };
-    let switched = switch::engaged(&orders.switches, now);
+    let switched = kill_switch::engaged(&control_state.switches, now);
     let kill = GateAnswer::new(
         kill,
         switched.is_none().into(),
         switched.map_or_else(|| "none is engaged".to_owned(), ToString::to_string),
     );
-    let Some(beat) = orders.heartbeat else {
+    let Some(beat) = control_state.heartbeat else {
         let why = "it was never there: nobody would finish what a dead function leaves behind";
-        return [kill, GateAnswer::new(watchdog, Seen::No, why)];
+        return [kill, GateAnswer::new(watchdog, Tristate::No, why)];
     };
     // Of another machine: its clock may be ahead of ours.
     let age_ms = now.millis_since(beat).max(beat.millis_since(now));
@@ -116,15 +123,15 @@ pub fn recorded(orders: &Result<Orders, StoreError>, timing: &Timing, now: Times
 
 fn window(request: &Request, now: Timestamp) -> GateAnswer {
     if request.windows.is_empty() {
-        return GateAnswer::new("window", Seen::Yes, "the request names no window");
+        return GateAnswer::new("window", Tristate::Yes, "the request names no window");
     }
     let open: Vec<Option<bool>> = request.windows.iter().map(|window| window.is_open(now)).collect();
     if open.contains(&Some(true)) {
-        GateAnswer::new("window", Seen::Yes, format!("open at {now}"))
+        GateAnswer::new("window", Tristate::Yes, format!("open at {now}"))
     } else if open.contains(&None) {
-        GateAnswer::new("window", Seen::Unknown, "a window of the request cannot be read")
+        GateAnswer::new("window", Tristate::Unknown, "a window of the request cannot be read")
     } else {
-        GateAnswer::new("window", Seen::No, format!("no window of the request is open at {now}"))
+        GateAnswer::new("window", Tristate::No, format!("no window of the request is open at {now}"))
     }
 }
 
@@ -134,14 +141,14 @@ pub fn closed(answers: &[GateAnswer]) -> Option<String> {
     if answers.is_empty() {
         return Some("the gates were not asked".to_owned());
     }
-    let closed = answers.iter().find(|answer| answer.open == Seen::No);
-    let answer = closed.or_else(|| answers.iter().find(|answer| answer.open == Seen::Unknown))?;
-    let state = if answer.open == Seen::No { "closed" } else { "unreadable" };
+    let closed = answers.iter().find(|answer| answer.open == Tristate::No);
+    let answer = closed.or_else(|| answers.iter().find(|answer| answer.open == Tristate::Unknown))?;
+    let state = if answer.open == Tristate::No { "closed" } else { "unreadable" };
     Some(format!("gate `{}` is {state}: {}", answer.gate, answer.why))
 }
 
 /// Whether one of them is known to be closed: waiting would not help.
 #[must_use]
 pub fn is_closed(answers: &[GateAnswer]) -> bool {
-    answers.iter().any(|answer| answer.open == Seen::No)
+    answers.iter().any(|answer| answer.open == Tristate::No)
 }

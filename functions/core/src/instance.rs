@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Seen, UndoStep,
-    plan::LeftOut,
+    Tristate, UndoStep,
+    plan::Excluded,
     request::{BlastRadius, InstanceSelector, InstanceTarget, Name, OPT_IN_TAG},
 };
 
@@ -30,7 +30,7 @@ pub struct Candidate {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Whether it is protected against being stopped (`DisableApiStop`).
-    pub stop_protected: Seen,
+    pub stop_protected: Tristate,
     /// The KMS keys of its encrypted volumes.
     pub keys: Vec<VolumeKey>,
     /// Its Auto Scaling group and where it stands in it (`InService`, …).
@@ -47,7 +47,7 @@ pub struct VolumeKey {
     /// Its ARN.
     pub arn: String,
     /// Whether AWS manages it: then whoever starts the instance needs no grant.
-    pub aws_managed: Seen,
+    pub aws_managed: Tristate,
 }
 
 /// An instance's place in its Auto Scaling group.
@@ -72,7 +72,7 @@ pub struct Selection {
     /// Those chosen, in order of their ids.
     pub chosen: Vec<String>,
     /// Those that may not be touched, and why.
-    pub left_out: Vec<LeftOut>,
+    pub excluded: Vec<Excluded>,
 }
 
 /// Why this instance may not be stopped; none if it may.
@@ -113,23 +113,25 @@ pub fn unfit(
         return Some("is a Spot instance: stopping it may terminate it".to_owned());
     }
     match candidate.stop_protected {
-        Seen::No => {}
-        Seen::Yes => return Some("is protected against being stopped (DisableApiStop)".to_owned()),
-        Seen::Unknown => return Some("its stop protection (DisableApiStop) could not be read".to_owned()),
+        Tristate::No => {}
+        Tristate::Yes => return Some("is protected against being stopped (DisableApiStop)".to_owned()),
+        Tristate::Unknown => {
+            return Some("its stop protection (DisableApiStop) could not be read".to_owned());
+        }
     }
     for volume in &candidate.keys {
         let granted = kms_key_arns.contains(&volume.arn);
         match volume.aws_managed {
-            Seen::Yes => {}
-            Seen::No | Seen::Unknown if granted => {}
-            Seen::No => {
+            Tristate::Yes => {}
+            Tristate::No | Tristate::Unknown if granted => {}
+            Tristate::No => {
                 return Some(format!(
                     "a volume is encrypted with the customer managed key {}, which the stack's KmsKeyArns does not \
                      name: it might not start again",
                     volume.arn
                 ));
             }
-            Seen::Unknown => {
+            Tristate::Unknown => {
                 return Some(format!(
                     "the key {} of a volume could not be read: it might not start again",
                     volume.arn
@@ -157,31 +159,31 @@ pub fn choose(
     environment: &Name,
     kms_key_arns: &[String],
     seed: u64,
-) -> Result<Selection, (String, Vec<LeftOut>)> {
-    let mut left_out: Vec<LeftOut> = Vec::new();
+) -> Result<Selection, (String, Vec<Excluded>)> {
+    let mut excluded: Vec<Excluded> = Vec::new();
     let mut fitting: Vec<&Candidate> = Vec::new();
     for candidate in candidates {
         match unfit(candidate, target, environment, kms_key_arns) {
-            Some(why) => left_out.push(LeftOut { resource: candidate.id.clone(), why }),
+            Some(why) => excluded.push(Excluded { resource: candidate.id.clone(), why }),
             None => fitting.push(candidate),
         }
     }
     if let InstanceSelector::Ids(ids) = &target.instances {
         for id in ids.iter().filter(|id| !candidates.iter().any(|candidate| candidate.id == **id)) {
-            left_out.push(LeftOut { resource: id.clone(), why: "does not exist in this Region".to_owned() });
+            excluded.push(Excluded { resource: id.clone(), why: "does not exist in this Region".to_owned() });
         }
-        if !left_out.is_empty() {
+        if !excluded.is_empty() {
             return Err((
-                format!("not every named instance may be stopped: {}", reasons(&left_out)),
-                left_out,
+                format!("not every named instance may be stopped: {}", reasons(&excluded)),
+                excluded,
             ));
         }
     }
     if candidates.is_empty() {
-        return Err((format!("no instance in {} matches the target", target.region), left_out));
+        return Err((format!("no instance in {} matches the target", target.region), excluded));
     }
     if fitting.is_empty() {
-        return Err((format!("no matching instance may be stopped: {}", reasons(&left_out)), left_out));
+        return Err((format!("no matching instance may be stopped: {}", reasons(&excluded)), excluded));
     }
     let wanted = match target.blast_radius {
         BlastRadius::Count(count) => count as usize,
@@ -189,15 +191,15 @@ pub fn choose(
     };
     if wanted == 0 {
         let what = format!("the blast radius rounds to no instance at all: {} fit", fitting.len());
-        return Err((what, left_out));
+        return Err((what, excluded));
     }
     if wanted > fitting.len() {
         let what = format!(
             "the blast radius is {wanted} instances, and only {} fit: {}",
             fitting.len(),
-            reasons(&left_out)
+            reasons(&excluded)
         );
-        return Err((what, left_out));
+        return Err((what, excluded));
     }
     fitting.sort_by(|a, b| a.id.cmp(&b.id));
     fastrand::Rng::with_seed(seed).shuffle(&mut fitting);
@@ -208,17 +210,17 @@ pub fn choose(
             break;
         }
         match last_healthy(candidate, healthy, &chosen) {
-            Some(why) => left_out.push(LeftOut { resource: candidate.id.clone(), why }),
+            Some(why) => excluded.push(Excluded { resource: candidate.id.clone(), why }),
             None => chosen.push(candidate.id.clone()),
         }
     }
     if chosen.len() < wanted {
         let what =
-            format!("only {} of {wanted} instances may be stopped: {}", chosen.len(), reasons(&left_out));
-        return Err((what, left_out));
+            format!("only {} of {wanted} instances may be stopped: {}", chosen.len(), reasons(&excluded));
+        return Err((what, excluded));
     }
     chosen.sort();
-    Ok(Selection { seed, fitting: fitting_count, chosen, left_out })
+    Ok(Selection { seed, fitting: fitting_count, chosen, excluded })
 }
 
 /// Whether stopping it too would leave a group or target group of it without a healthy member.
@@ -236,11 +238,11 @@ fn last_healthy(candidate: &Candidate, healthy: &Healthy, chosen: &[String]) -> 
 }
 
 /// The reasons, at most ten of them spelled out.
-fn reasons(left_out: &[LeftOut]) -> String {
+fn reasons(excluded: &[Excluded]) -> String {
     let mut text: Vec<String> =
-        left_out.iter().take(10).map(|left| format!("{} {}", left.resource, left.why)).collect();
-    if left_out.len() > 10 {
-        text.push(format!("and {} more", left_out.len() - 10));
+        excluded.iter().take(10).map(|left| format!("{} {}", left.resource, left.why)).collect();
+    if excluded.len() > 10 {
+        text.push(format!("and {} more", excluded.len() - 10));
     }
     if text.is_empty() { "none was left out".to_owned() } else { text.join("; ") }
 }
@@ -283,7 +285,7 @@ mod tests {
             Candidate {
                 state: "running".into(),
                 root_device_type: "ebs".into(),
-                stop_protected: Seen::No,
+                stop_protected: Tristate::No,
                 tags: std::iter::once(opt_in).chain(own).collect(),
                 ..Candidate::default()
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Seen, UndoStep, gate::GateAnswer};
+use crate::{Tristate, UndoStep, gate::GateAnswer};
 
 /// The answer to a request with `execute: false`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,17 +15,17 @@ pub struct Plan {
     /// What would be touched.
     pub targets: Vec<String>,
     /// What may not be touched or was left out, and why.
-    pub left_out: Vec<LeftOut>,
+    pub excluded: Vec<Excluded>,
     /// Why nothing could be injected; none if it could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// From lever to effect, as far as it could be read.
+    /// From trigger to effect, as far as it could be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wiring: Vec<Hop>,
     /// What a pass would prove to work; empty where that goes without saying.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub exercises: String,
-    /// The steps, in order: lever first, undo after it.
+    /// The steps, in order: trigger first, undo after it.
     pub steps: Vec<PlannedStep>,
     /// How it would be taken back.
     pub undo: Vec<UndoStep>,
@@ -39,7 +39,7 @@ impl Plan {
     pub fn could_run(&self) -> bool {
         self.refused.is_none()
             && crate::gate::closed(&self.gates).is_none()
-            && self.probes.iter().all(|probe| probe.seen == Seen::Yes)
+            && self.probes.iter().all(|probe| probe.seen == Tristate::Yes)
             && !self.permissions.iter().any(|permission| permission.proof == Proof::Denied)
     }
 }
@@ -50,12 +50,12 @@ impl Plan {
 #[expect(missing_docs, reason = "see `Answer`")]
 pub struct PlannedProbe {
     pub probe: String,
-    pub seen: Seen,
+    pub seen: Tristate,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// One hop of the way from a lever to its effect.
+/// One hop of the way from a trigger to its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hop {
@@ -64,7 +64,7 @@ pub struct Hop {
     /// To what, such as a topic.
     pub to: String,
     /// Whether it is there. Unknown if it could not be read.
-    pub seen: Seen,
+    pub seen: Tristate,
     /// What was read.
     pub detail: String,
 }
@@ -72,7 +72,7 @@ pub struct Hop {
 /// A candidate that was not chosen because it may not be touched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LeftOut {
+pub struct Excluded {
     /// What.
     pub resource: String,
     /// Why.

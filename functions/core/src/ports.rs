@@ -7,10 +7,10 @@ use thiserror::Error;
 use crate::{
     CallOutcome, Observation, Request, Run, Timestamp,
     evidence::Evidence,
+    kill_switch::Switch,
     plan::Plan,
     request::Release,
     run::{Page, RunId, Stop},
-    switch::Switch,
 };
 
 /// The clock of the machine that runs the loop.
@@ -64,7 +64,7 @@ pub enum Saved {
 
 /// What people last said about a run. Whoever carries the run on hears it, whatever invocation it was said to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct RunCommands {
     /// Grows with every word: one is heard once.
     pub number: u64,
     /// The word on a run that is held, or whose rollback failed.
@@ -75,7 +75,7 @@ pub struct Said {
 
 /// A person's word on one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum OperatorCommand {
     /// On a run that is held, or whose rollback failed.
     Release(Release),
     /// It ends early and is rolled back.
@@ -85,9 +85,9 @@ pub enum Word {
 /// What the record says to whoever carries a run on, beside the run itself: people's words, the kill switches,
 /// the watchdog's sign of life. Read consistently.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Orders {
+pub struct ControlState {
     /// What people last said about the run; none if nobody said anything.
-    pub said: Option<Said>,
+    pub commands: Option<RunCommands>,
     /// The last stop of the whole application, and when it was said.
     pub application_stop: Option<(Timestamp, Stop)>,
     /// The switches that are there, of the account, the application and the drill.
@@ -108,10 +108,10 @@ pub trait Store {
     fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
     /// The request that the run was begun with.
     fn request(&self, id: &RunId) -> impl Future<Output = Result<Option<Request>, StoreError>>;
-    /// Replaces the head of version `expected`. While a run with a lever is injecting, the record also says,
-    /// in the same transaction, that the lever's alarm is this run's.
+    /// Replaces the head of version `expected`. While a run with a trigger is injecting, the record also says,
+    /// in the same transaction, that the trigger's alarm is this run's.
     fn save(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
-    /// Replaces the head of version `expected` by a finished one, gives the lock and the lever's alarm back
+    /// Replaces the head of version `expected` by a finished one, gives the lock and the trigger's alarm back
     /// and brings the drill's summary up to date, in one transaction.
     fn finish(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
     /// Adds evidence. The keys are the caller's, so that adding twice adds once.
@@ -121,10 +121,14 @@ pub trait Store {
         items: &[(String, Evidence)],
     ) -> impl Future<Output = Result<(), StoreError>>;
     /// What the record says to whoever carries this run on. Whatever of it cannot be read fails the whole.
-    fn orders(&self, run: &Run) -> impl Future<Output = Result<Orders, StoreError>>;
+    fn control_state(&self, run: &Run) -> impl Future<Output = Result<ControlState, StoreError>>;
     /// Writes a person's word down, over an earlier one of its kind; answers its number. A stop takes back a release
     /// that was said before it: whoever hears of the stop would otherwise hear the release once more.
-    fn say(&self, id: &RunId, word: &Word) -> impl Future<Output = Result<u64, StoreError>>;
+    fn record_command(
+        &self,
+        id: &RunId,
+        word: &OperatorCommand,
+    ) -> impl Future<Output = Result<u64, StoreError>>;
     /// Writes down that every run of this application that began before `at` ends early.
     fn stop_application(
         &self,
@@ -142,7 +146,7 @@ pub trait Store {
     /// The runs that are not finished, as an index has them: a hint, to be read again before anything is done.
     fn open(&self) -> impl Future<Output = Result<Vec<RunId>, StoreError>>;
     /// The watchdog says that it is there.
-    fn beat(&self, at: Timestamp) -> impl Future<Output = Result<(), StoreError>>;
+    fn write_heartbeat(&self, at: Timestamp) -> impl Future<Output = Result<(), StoreError>>;
     /// A drill's runs, the newest first.
     fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
 }

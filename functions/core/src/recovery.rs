@@ -5,7 +5,7 @@
 //! no (when it was asked) and that yes; where answers were lost, that span is wide, and if a limit
 //! lies within a wide span the evidence cannot tell.
 
-use crate::{Measured, Part, Run, Streak, StreakRule, Timestamp, run::Verdict};
+use crate::{Measured, ProbeRole, Run, Streak, StreakRule, Timestamp, run::Verdict};
 
 /// What the evidence says so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,19 +80,19 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
     // A streak counts if it was asked once more when, or after, the failure was in place; where AWS tells
     // of the failover, when or after it told.
     let in_place = run.times.in_place.map_or(now, |at| at.at);
-    let told = run.times.failed_over.map(|at| at.at);
-    let since = match told {
-        Some(told) if case.told_by_aws() => told.max(in_place),
+    let confirmed = run.times.failed_over.map(|at| at.at);
+    let since = match confirmed {
+        Some(confirmed) if case.confirmed_by_aws() => confirmed.max(in_place),
         _ => in_place,
     };
-    let mut streaks = run.streaks_of(Part::RECOVERY).peekable();
+    let mut streaks = run.streaks_of(ProbeRole::RECOVERY).peekable();
     let asked_since = |streak: &Streak| streak.last_yes_asked.is_some_and(|asked| asked >= since);
     let held =
         streaks.peek().is_some() && streaks.all(|(streak, rule)| streak.holds(rule) && asked_since(streak));
-    match (held, told, run.lever.is_some()) {
+    match (held, confirmed, run.trigger.is_some()) {
         (true, _, false) => case.decide(),
         (true, _, true) if case.names_the_standby() => case.decide(),
-        (true, Some(_), true) if case.told_by_aws() => case.decide(),
+        (true, Some(_), true) if case.confirmed_by_aws() => case.decide(),
         (true, Some(_), true) => decided(
             Verdict::Inconclusive,
             "it is configured, but without `target.identity` nobody can tell whether the standby serves"
@@ -108,26 +108,26 @@ fn decided(verdict: Verdict, reason: String) -> Judgement {
 }
 
 impl Case<'_> {
-    fn told_by_aws(&self) -> bool {
-        self.run.lever.as_ref().is_some_and(|lever| lever.database.is_some())
+    fn confirmed_by_aws(&self) -> bool {
+        self.run.trigger.as_ref().is_some_and(|trigger| trigger.database.is_some())
     }
 
     fn names_the_standby(&self) -> bool {
-        self.run.limits.probes.iter().any(|rule| rule.part == Part::Standby)
+        self.run.limits.probes.iter().any(|rule| rule.role == ProbeRole::Standby)
     }
 
     /// When all of these streaks began, and how sure that is.
-    fn whole(&self, parts: &[Part]) -> (Span, bool) {
-        let streaks = self.run.streaks_of(parts);
+    fn whole(&self, roles: &[ProbeRole]) -> (Span, bool) {
+        let streaks = self.run.streaks_of(roles);
         let mut spans: Vec<Span> =
             streaks.filter_map(|(streak, rule)| Span::of(streak, rule, self.injected)).collect();
-        if let (true, Some(told)) =
-            (parts.contains(&Part::Standby) && self.told_by_aws(), self.run.times.failed_over)
+        if let (true, Some(confirmed)) =
+            (roles.contains(&ProbeRole::Standby) && self.confirmed_by_aws(), self.run.times.failed_over)
         {
-            let at = told.at.max(self.injected);
-            let gap = at.millis_since(self.injected).min(told.resolution_ms);
+            let at = confirmed.at.max(self.injected);
+            let gap = at.millis_since(self.injected).min(confirmed.resolution_ms);
             let earliest = Timestamp::from_millis(at.as_millis().saturating_sub_unsigned(gap));
-            spans.push(Span { earliest, latest: at, wide: gap > self.told_gap_ms() });
+            spans.push(Span { earliest, latest: at, wide: gap > self.confirmation_gap_ms() });
         }
         let latest = spans.iter().map(|span| span.latest).max().unwrap_or(self.injected);
         // All of them were well from the latest of the earliest moments on, at the soonest.
@@ -138,13 +138,13 @@ impl Case<'_> {
 
     /// AWS is asked less often than users' probes, and may show for a while what was before. After a longer gap the
     /// failover may have been there unseen.
-    fn told_gap_ms(&self) -> u64 {
+    fn confirmation_gap_ms(&self) -> u64 {
         let limits = &self.run.limits;
         limits.retry_pause_ms.saturating_mul(2).saturating_add(limits.consistency_ms)
     }
 
     fn decide(&self) -> Judgement {
-        let (whole, _) = self.whole(Part::RECOVERY);
+        let (whole, _) = self.whole(ProbeRole::RECOVERY);
         let Span { earliest, latest, .. } = whole;
         let took = latest.millis_since(self.injected);
         let measured = Measured::ours(latest, latest.millis_since(earliest));
@@ -159,7 +159,7 @@ impl Case<'_> {
                 );
             }
         }
-        let what = if self.run.lever.is_some() { "the standby served" } else { "recovery began" };
+        let what = if self.run.trigger.is_some() { "the standby served" } else { "recovery began" };
         let (verdict, reason) = if latest <= self.objective {
             (Verdict::Recovered, format!("{what} {took} ms after the injection"))
         } else if latest <= self.give_up {
@@ -182,17 +182,17 @@ impl Case<'_> {
     /// When the standby served, apart from when the application was well: its own answers, where it has a
     /// name; else recovery as a whole, which lies after AWS told of the failover.
     fn serving_standby(&self, whole: Measured) -> Option<Measured> {
-        self.run.lever.as_ref()?;
+        self.run.trigger.as_ref()?;
         if !self.names_the_standby() {
             return Some(whole);
         }
-        let (span, _) = self.whole(&[Part::Standby]);
+        let (span, _) = self.whole(&[ProbeRole::Standby]);
         Some(Measured::ours(span.latest, span.latest.millis_since(span.earliest)))
     }
 
     /// Whether users lost anything, where that is known: who served them does not matter here.
     fn impaired(&self) -> Option<bool> {
-        let (span, certain) = self.whole(&[Part::Steady]);
+        let (span, certain) = self.whole(&[ProbeRole::SteadyState]);
         let lost = span.latest > self.injected;
         certain.then_some(lost).or((lost && span.earliest > self.injected).then_some(true))
     }
@@ -209,9 +209,9 @@ impl Case<'_> {
         };
         let mut unsure = None;
         let mut patience = run.limits.patience_ms;
-        for (streak, rule) in run.streaks_of(Part::RECOVERY) {
+        for (streak, rule) in run.streaks_of(ProbeRole::RECOVERY) {
             let probe = &rule.probe;
-            let impaired = if rule.part == Part::Steady { Some(true) } else { self.impaired() };
+            let impaired = if rule.role == ProbeRole::SteadyState { Some(true) } else { self.impaired() };
             if streak.last_no_answered.is_some_and(|at| at >= give_up) {
                 let what = format!("probe `{probe}` still answered no after the time to give up ({give_up})");
                 return not_recovered(impaired, what);
@@ -233,11 +233,14 @@ impl Case<'_> {
                 None => unsure = unsure.or(Some(probe)),
             }
         }
-        let must_be_told = run.lever.is_some() && !self.names_the_standby();
-        if must_be_told {
+        let needs_confirmation = run.trigger.is_some() && !self.names_the_standby();
+        if needs_confirmation {
             match (run.times.failed_over, run.last_not_failed_over) {
-                (Some(told), _) if told.at > give_up && told.resolution_ms <= self.told_gap_ms() => {
-                    let what = format!("AWS showed the failover at {}, after the time to give up", told.at);
+                (Some(confirmed), _)
+                    if confirmed.at > give_up && confirmed.resolution_ms <= self.confirmation_gap_ms() =>
+                {
+                    let what =
+                        format!("AWS showed the failover at {}, after the time to give up", confirmed.at);
                     return not_recovered(self.impaired(), what);
                 }
                 (None, Some(not)) if not >= give_up => {
@@ -250,7 +253,7 @@ impl Case<'_> {
         if now <= give_up.plus_millis(patience) {
             return Judgement::Wait;
         }
-        let reason = match (unsure, must_be_told && run.times.failed_over.is_none()) {
+        let reason = match (unsure, needs_confirmation && run.times.failed_over.is_none()) {
             (_, true) => "nobody could tell whether the standby took over".to_owned(),
             (Some(probe), _) => {
                 format!("probe `{probe}` gave no answer around the time to give up ({give_up})")

@@ -69,7 +69,7 @@ pub fn report(run: &Run) -> Report {
         time_to_fail_over: since_injected(run.times.failed_over),
         time_to_serve_from_standby: since_injected(run.times.serving_standby),
         time_to_recover: since_injected(run.times.recovered),
-        time_to_roll_back_ms: span(run.times.roll_back_began, run.times.rolled_back.map(|at| at.at)),
+        time_to_roll_back_ms: span(run.times.rollback_started_at, run.times.rolled_back.map(|at| at.at)),
         answers: run.answers,
         times: run.times.clone(),
         finished_by: run.finished_by.as_ref().map(|owner| owner.0.clone()),

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Seen, Timestamp};
+use crate::{Timestamp, Tristate};
 
 /// One answer of one probe, with our times around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// What it said.
-    pub seen: Seen,
+    pub seen: Tristate,
     /// When we asked.
     pub asked: Timestamp,
     /// When the answer (or the end of waiting for it) came.
@@ -22,25 +22,25 @@ pub struct Answer {
 /// What a probe's yes means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Part {
+pub enum ProbeRole {
     /// The application is well.
     #[default]
-    Steady,
+    SteadyState,
     /// The primary serves: part of the steady state.
     Primary,
     /// The standby serves: part of the recovery.
     Standby,
 }
 
-impl Part {
+impl ProbeRole {
     /// What must hold for the application to be as it should be.
-    pub const STEADY_STATE: &[Self] = &[Self::Steady, Self::Primary];
+    pub const STEADY_STATE: &[Self] = &[Self::SteadyState, Self::Primary];
     /// What must hold for the application to have recovered.
-    pub const RECOVERY: &[Self] = &[Self::Steady, Self::Standby];
+    pub const RECOVERY: &[Self] = &[Self::SteadyState, Self::Standby];
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
     fn is_steady(&self) -> bool {
-        *self == Self::Steady
+        *self == Self::SteadyState
     }
 }
 
@@ -57,8 +57,8 @@ pub struct StreakRule {
     /// Two answers further apart than this leave a gap in which anything may have happened.
     pub widest_gap_ms: u64,
     /// What its yes means.
-    #[serde(default, skip_serializing_if = "Part::is_steady")]
-    pub part: Part,
+    #[serde(default, skip_serializing_if = "ProbeRole::is_steady")]
+    pub role: ProbeRole,
 }
 
 impl StreakRule {
@@ -97,17 +97,17 @@ pub struct Streak {
 
 impl Streak {
     /// Takes one answer in.
-    pub fn push(&mut self, answer: &Answer, rule: &StreakRule) {
+    pub fn push(&mut self, answer: &ProbeAnswer, rule: &StreakRule) {
         match answer.seen {
-            Seen::Unknown => {}
-            Seen::No => {
+            Tristate::Unknown => {}
+            Tristate::No => {
                 *self = Self {
                     last_no_asked: Some(answer.asked),
                     last_no_answered: Some(answer.answered),
                     ..Self::default()
                 };
             }
-            Seen::Yes => {
+            Tristate::Yes => {
                 match self.last_yes {
                     None => self.first_yes = Some(answer.answered),
                     Some(last) if answer.asked.millis_since(last) > rule.widest_gap_ms => {
@@ -156,48 +156,51 @@ mod tests {
             count: 3,
             hold_for_ms: 2_000,
             widest_gap_ms: 3_000,
-            part: Part::Steady,
+            role: ProbeRole::SteadyState,
         }
     }
 
-    fn after(answers: &[(i64, Seen)]) -> Streak {
+    fn after(answers: &[(i64, Tristate)]) -> Streak {
         let mut streak = Streak::default();
         for &(at, seen) in answers {
             let at = Timestamp::from_millis(at);
-            streak.push(&Answer { seen, asked: at, answered: at, detail: None }, &rule());
+            streak.push(&ProbeAnswer { seen, asked: at, answered: at, detail: None }, &rule());
         }
         streak
     }
 
     #[test]
     fn three_quick_answers_do_not_hold_for_two_seconds() {
-        assert!(!after(&[(0, Seen::Yes), (10, Seen::Yes), (20, Seen::Yes)]).holds(&rule()));
-        assert!(after(&[(0, Seen::Yes), (10, Seen::Yes), (2_000, Seen::Yes)]).holds(&rule()));
+        assert!(!after(&[(0, Tristate::Yes), (10, Tristate::Yes), (20, Tristate::Yes)]).holds(&rule()));
+        assert!(after(&[(0, Tristate::Yes), (10, Tristate::Yes), (2_000, Tristate::Yes)]).holds(&rule()));
     }
 
     #[test]
     fn an_unknown_neither_counts_nor_breaks() {
-        let streak = after(&[(0, Seen::Yes), (1_000, Seen::Unknown), (2_000, Seen::Yes)]);
+        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::Unknown), (2_000, Tristate::Yes)]);
         assert_eq!((streak.count, streak.holds(&rule())), (2, false));
         assert_eq!(streak.first_yes, Some(Timestamp::from_millis(0)));
     }
 
     #[test]
     fn a_relapse_starts_anew_and_remembers_the_no() {
-        let streak = after(&[(0, Seen::Yes), (1_000, Seen::No), (2_000, Seen::Yes)]);
+        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::No), (2_000, Tristate::Yes)]);
         assert_eq!(streak.first_yes, Some(Timestamp::from_millis(2_000)));
         assert_eq!(streak.last_no_asked, Some(Timestamp::from_millis(1_000)));
     }
 
     #[test]
     fn a_long_silence_within_a_streak_is_remembered_as_a_gap() {
-        assert_eq!(after(&[(0, Seen::Yes), (3_000, Seen::Yes)]).gap_end, None);
-        assert_eq!(after(&[(0, Seen::Yes), (9_000, Seen::Yes)]).gap_end, Some(Timestamp::from_millis(9_000)));
+        assert_eq!(after(&[(0, Tristate::Yes), (3_000, Tristate::Yes)]).gap_end, None);
+        assert_eq!(
+            after(&[(0, Tristate::Yes), (9_000, Tristate::Yes)]).gap_end,
+            Some(Timestamp::from_millis(9_000))
+        );
     }
 
     #[test]
     fn yesterdays_streak_does_not_hold_now() {
-        let streak = after(&[(0, Seen::Yes), (1_000, Seen::Yes), (2_000, Seen::Yes)]);
+        let streak = after(&[(0, Tristate::Yes), (1_000, Tristate::Yes), (2_000, Tristate::Yes)]);
         assert!(streak.holds_now(&rule(), Timestamp::from_millis(4_000)));
         assert!(!streak.holds_now(&rule(), Timestamp::from_millis(90_000)));
     }

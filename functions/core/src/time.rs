@@ -95,10 +95,10 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Pauses that grow stay below this, where somebody may wait for what is tried.
-pub(crate) const LONGEST_PAUSE_MS: u64 = 300_000;
+pub(crate) const MAX_PAUSE_MS: u64 = 300_000;
 
 /// The pause after so many attempts, in milliseconds: the first one after the first, doubled after each other.
-pub(crate) fn growing_ms(first_ms: u64, attempts: u32) -> u64 {
+pub(crate) fn backoff_ms(first_ms: u64, attempts: u32) -> u64 {
     first_ms.saturating_mul(1 << attempts.saturating_sub(1).min(16))
 }
 

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{alarm::Kit, lambda::serve};
+use firedrill_aws::{alarm::AlarmDrills, lambda::serve};
 
 fn main() -> ExitCode {
-    serve(Kit::new, Kit::db)
+    serve(AlarmDrills::new, AlarmDrills::db)
 }

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{instance::Kit, lambda::serve};
+use firedrill_aws::{instance::InstanceDrills, lambda::serve};
 
 fn main() -> ExitCode {
-    serve(Kit::new, Kit::drill)
+    serve(InstanceDrills::new, InstanceDrills::drill)
 }

@@ -13,13 +13,13 @@
 //! | `/origins/primary/static/status.json` | the primary origin itself |
 //! | `/origins/standby/static/status.json` | the standby itself |
 
+mod background;
 mod cdn;
 mod database;
 mod routing;
 mod server;
 mod shop;
 mod truth;
-mod watch;
 
 use std::{
     fs::OpenOptions,
@@ -104,8 +104,8 @@ impl Bookstore {
             runtime.block_on(async {
                 tokio::select! {
                     () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = watch::look(&requests, &inside, look_every) => {}
-                    () = watch::publish(&requests, &inside) => {}
+                    () = background::look(&requests, &inside, look_every) => {}
+                    () = background::publish(&requests, &inside) => {}
                     _ = closed => {}
                 }
             });

@@ -7,15 +7,15 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
-    Home, LocalAws, LocalError,
+    DemoStack, LocalAws, LocalError,
     bookstore::{BookstoreOptions, Cdn},
     clock::Since,
-    functions,
-    home::{Drill, HomeOptions},
-    keep,
-    plain::{Mark, marked, shows_colors},
-    python, records, summary,
-    table::Record,
+    functions, keep_hints, python,
+    record_reader::Record,
+    records,
+    stack::{Drill, StackOptions},
+    style::{Mark, marked, shows_colors},
+    summary,
     timeline::{Timeline, is_watchdog},
 };
 
@@ -65,7 +65,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     python::emulators().await?;
     screen.work("building the functions");
     screen.spinner.disable_steady_tick();
-    let functions = functions::build().await?;
+    let functions = binaries::build().await?;
     screen.work("starting local AWS");
     let aws = LocalAws::start().await?;
     screen.done(&format!("local AWS answers at {}", aws.endpoint()));
@@ -75,11 +75,12 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     let bookstore = BookstoreOptions { broken: broken_instance, ..BookstoreOptions::default() };
     // What a dead function sent may land for as long as it could have lived: a shorter life is a shorter wait.
     let params = if options.trouble == Some(Trouble::Crash) { CRASH.to_vec() } else { Vec::new() };
-    let mut home = Home::on(aws, HomeOptions { bookstore, params, ..HomeOptions::new(&functions) }).await?;
+    let mut stack =
+        DemoStack::on(aws, StackOptions { bookstore, params, ..StackOptions::new(&functions) }).await?;
     screen.done("deployed: infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
-    screen.done(&format!("the bookstore serves at {}/version/", home.bookstore.url()));
+    screen.done(&format!("the bookstore serves at {}/version/", stack.bookstore.url()));
     if options.trouble == Some(Trouble::Broken) {
-        screen.done(&break_something(&home, &options.drills).await?);
+        screen.done(&break_something(&stack, &options.drills).await?);
     }
 
     let (mut records, mut as_it_should) = (Vec::new(), true);
@@ -87,10 +88,10 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
         if index > 0 {
             screen.say("");
         }
-        let record = one(&screen, &mut home, drill, options.trouble).await?;
+        let record = one(&screen, &mut stack, drill, options.trouble).await?;
         as_it_should &= ended_well(&record, options.trouble);
         screen.say("");
-        for line in summary::lines(&record, &home.table.name, screen.colors) {
+        for line in summary::lines(&record, &stack.table.name, screen.colors) {
             screen.say(&line);
         }
         records.push(record);
@@ -99,7 +100,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     screen.say(&format!("  {}  {}", marked("written", Mark::Faint, screen.colors), file.display()));
     if let (true, Some((&drill, record))) = (options.keep, options.drills.iter().zip(&records).next_back()) {
         screen.say("");
-        for line in keep::lines(&home, drill, record).await? {
+        for line in keep_hints::lines(&stack, drill, record).await? {
             screen.say(&line);
         }
         screen.say("");
@@ -107,7 +108,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
         std::future::pending::<()>().await;
     }
     screen.work("taking everything down");
-    home.down()?;
+    stack.down()?;
     screen.spinner.finish_and_clear();
     Ok(as_it_should)
 }
@@ -122,7 +123,7 @@ fn ended_well(record: &Record, trouble: Option<Trouble>) -> bool {
 }
 
 /// Lets the function that runs this drill die when the call that causes its failure has taken effect.
-async fn let_it_die(home: &Home, drill: Drill) -> Result<(), LocalError> {
+async fn let_it_die(stack: &DemoStack, drill: Drill) -> Result<(), LocalError> {
     let (service, action) = match drill {
         Drill::Instance => ("ec2", "StopInstances"),
         Drill::Cdn | Drill::Database => ("cloudwatch", "SetAlarmState"),
@@ -130,11 +131,11 @@ async fn let_it_die(home: &Home, drill: Drill) -> Result<(), LocalError> {
     let fault = json!([{
         "id": CRASHED, "service": service, "action": action, "dryRun": false, "kind": "kill", "when": "after"
     }]);
-    home.aws.set_faults(&fault).await.map(drop)
+    stack.aws.set_faults(&fault).await.map(drop)
 }
 
 /// What should take over does not: the standby server, or the failover function, whose call is denied.
-async fn break_something(home: &Home, drills: &[Drill]) -> Result<String, LocalError> {
+async fn break_something(stack: &DemoStack, drills: &[Drill]) -> Result<String, LocalError> {
     let call = |drill: &Drill| match drill {
         Drill::Instance => None,
         Drill::Cdn => Some(("cloudfront", "UpdateDistribution", "LOCALFIREDRILLFAILOVERCDN")),
@@ -151,45 +152,45 @@ async fn break_something(home: &Home, drills: &[Drill]) -> Result<String, LocalE
     if faults.is_empty() {
         return Ok("its standby is broken: it will not take over".to_owned());
     }
-    home.aws.set_faults(&json!(faults)).await?;
+    stack.aws.set_faults(&json!(faults)).await?;
     Ok("the failover function is not allowed to fail over: its call will be denied".to_owned())
 }
 
 /// One drill, from its schedule to its end.
 async fn one(
     screen: &Screen,
-    home: &mut Home,
+    stack: &mut DemoStack,
     drill: Drill,
     trouble: Option<Trouble>,
 ) -> Result<Record, LocalError> {
     if trouble == Some(Trouble::Crash) {
-        let_it_die(home, drill).await?;
+        let_it_die(stack, drill).await?;
     }
     screen.work(&format!("waiting until the alarm of drill `{}` is in OK", drill.key()));
-    let at = home.schedule(drill).await?;
+    let at = stack.schedule(drill).await?;
     screen.done(&format!("the schedule will start drill `{}` at {:.19}Z", drill.key(), at.to_string()));
     screen.say("");
-    watch(screen, home, drill, trouble).await
+    watch(screen, stack, drill, trouble).await
 }
 
 /// Shows the run as its record grows, from the schedule to its end.
 async fn watch(
     screen: &Screen,
-    home: &Home,
+    stack: &DemoStack,
     drill: Drill,
     trouble: Option<Trouble>,
 ) -> Result<Record, LocalError> {
     let began = Since::now();
     let id = loop {
         screen.work("waiting for the schedule");
-        if let Some(id) = home.table.runs_of(drill.key()).await?.into_iter().next() {
+        if let Some(id) = stack.table.runs_of(drill.key()).await?.into_iter().next() {
             break id;
         }
         if began.elapsed() > STARTS_WITHIN {
             return Err(LocalError::Run(format!(
                 "the schedule started no run within {} s; {}",
                 STARTS_WITHIN.as_secs(),
-                last_words(home, drill)
+                last_words(stack, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -199,7 +200,7 @@ async fn watch(
     let began = Since::now();
     let mut people = People { trouble, happened: false, released: false };
     loop {
-        if let Some(record) = home.table.record(&id).await? {
+        if let Some(record) = stack.table.record(&id).await? {
             for line in timeline.grow(&record) {
                 screen.say(&line);
             }
@@ -207,13 +208,13 @@ async fn watch(
                 return Ok(record);
             }
             screen.work(&format!("{} …", doing(record.run.phase)));
-            people.act(screen, home, &record).await?;
+            people.act(screen, stack, &record).await?;
         }
         if began.elapsed() > ENDS_WITHIN {
             return Err(LocalError::Run(format!(
                 "run {id} did not finish within {} s; {}",
                 ENDS_WITHIN.as_secs(),
-                last_words(home, drill)
+                last_words(stack, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -228,17 +229,17 @@ struct People {
 }
 
 impl People {
-    async fn act(&mut self, screen: &Screen, home: &Home, record: &Record) -> Result<(), LocalError> {
+    async fn act(&mut self, screen: &Screen, stack: &DemoStack, record: &Record) -> Result<(), LocalError> {
         let run = &record.run;
         let stands_in =
-            || home.bookstore.cdn_truth().last().is_some_and(|truth| truth.edges == Some(Cdn::Secondary));
+            || stack.bookstore.cdn_truth().last().is_some_and(|truth| truth.edges == Some(Cdn::Secondary));
         if self.trouble == Some(Trouble::Incident) && !self.happened && stands_in() {
             self.happened = true;
-            home.bookstore.fail_primary_cdn();
+            stack.bookstore.fail_primary_cdn();
             screen.say("           the CDN's primary really fails now, in the middle of the drill");
         }
         let crashes = self.trouble == Some(Trouble::Crash) && !self.happened;
-        if crashes && home.aws.calls().await?.iter().any(|call| call.fault.as_deref() == Some(CRASHED)) {
+        if crashes && stack.aws.calls().await?.iter().any(|call| call.fault.as_deref() == Some(CRASHED)) {
             self.happened = true;
             screen.say(
                 "           the function dies now, right after its call took effect: nobody carries the run on",
@@ -250,14 +251,14 @@ impl People {
             for page in run.pages.iter().filter(|page| page.sent) {
                 screen.say(&format!("           the message: {}", page.text));
             }
-            home.alarm_is(Drill::Cdn, "ALARM").await?;
-            home.bookstore.heal_primary_cdn();
+            stack.alarm_is(Drill::Cdn, "ALARM").await?;
+            stack.bookstore.heal_primary_cdn();
             screen.say("           its alarm has gone off, too; somebody mends it, waits for OK, and releases the run");
-            home.alarm_is(Drill::Cdn, "OK").await?;
+            stack.alarm_is(Drill::Cdn, "OK").await?;
             let word = json!({ "release": {
                 "runId": run.run_id.0, "by": "on-call", "reason": "the primary is mended", "failBack": true
             } });
-            let answer = home.invoke(Drill::Cdn, &word).await?;
+            let answer = stack.invoke(Drill::Cdn, &word).await?;
             if answer.failed {
                 return Err(LocalError::Run(format!("the release was refused: {}", answer.payload)));
             }
@@ -279,8 +280,8 @@ const fn doing(phase: Phase) -> &'static str {
 }
 
 /// The folder goes with us, so its logs are told.
-fn last_words(home: &Home, drill: Drill) -> String {
-    let log = home.drill_log(drill);
+fn last_words(stack: &DemoStack, drill: Drill) -> String {
+    let log = stack.drill_log(drill);
     let last: Vec<&str> = log.lines().rev().take(15).collect();
     if last.is_empty() {
         return "the function printed nothing".to_owned();

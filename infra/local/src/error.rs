@@ -52,7 +52,7 @@ pub enum LocalError {
     Emulator(String),
     /// The emulator answered with an error, or not at all.
     #[error("local AWS, {what}: {why}")]
-    Answer {
+    ProbeAnswer {
         /// What was asked.
         what: String,
         /// What came.

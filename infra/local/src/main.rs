@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use firedrill_local::{
     LocalError,
     demo::{self, DemoOptions, Trouble},
-    home::Drill,
     simulate,
+    stack::Drill,
     sweep::{self, Point, SweepOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -97,11 +97,11 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (drill, keep, trouble) = match Arguments::parse().command {
-        Command::Demo { drill, keep, broken, incident, crash } => {
+    let (drill, keep_hints, trouble) = match Arguments::parse().command {
+        Command::Demo { drill, keep_hints, broken, incident, crash } => {
             let troubles =
                 [(broken, Trouble::Broken), (incident, Trouble::Incident), (crash, Trouble::Crash)];
-            (drill, keep, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
+            (drill, keep_hints, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
         }
         Command::Simulate { drill, seeds, seed } => {
             let drills = drill.map_or(Drill::ALL.to_vec(), |which| vec![which.drill()]);
@@ -127,7 +127,7 @@ async fn main() -> ExitCode {
         (None, Some(Trouble::Broken | Trouble::Crash)) => vec![Drill::Instance],
         (None, None) => Drill::ALL.to_vec(),
     };
-    ended(demo::run(DemoOptions { drills, keep, trouble })).await
+    ended(demo::run(DemoOptions { drills, keep_hints, trouble })).await
 }
 
 /// Waits for its end, or for a signal to end it: it is dropped then, and takes everything down as it goes.

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     LocalError,
     child::{Group, host, is_for_aws},
-    places,
+    paths,
 };
 
 /// The emulators' pinned set needs it.
@@ -51,8 +51,8 @@ impl Python {
 /// # Errors
 /// There is no Python that will do, or the emulators cannot be installed; each says what to do.
 pub async fn emulators() -> Result<PathBuf, LocalError> {
-    let folder = places::target().join("local-aws");
-    let wanted = places::emulator().join("requirements.txt");
+    let folder = paths::target().join("local-aws");
+    let wanted = paths::emulator().join("requirements.txt");
     let requirements = fs::read_to_string(&wanted).map_err(LocalError::file("cannot read", &wanted))?;
     let venv = folder.join(format!("venv-{:016x}", fingerprint(requirements.as_bytes())));
     let interpreter = venv.join("bin/python");

@@ -5,12 +5,12 @@ use std::{fs, io::Write as _, path::PathBuf};
 use firedrill_core::report::report;
 use serde_json::{Value, json};
 
-use crate::{LocalError, places, table::Record};
+use crate::{LocalError, paths, record_reader::Record};
 
 /// Where it lies.
 #[must_use]
 pub fn file() -> PathBuf {
-    places::target().join("demo/runs.json")
+    paths::target().join("demo/runs.json")
 }
 
 /// One record: the head's fields, the differences worked out, and the evidence.

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, io::IsTerminal as _};
 
 use firedrill_core::Timestamp;
-use firedrill_world::{Event, History, Kind, Scenario, Tally, Trouble, oracle, play};
+use firedrill_simulator::{Event, FaultKind, History, Kind, Scenario, Statistics, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::home::Drill;
+use crate::stack::Drill;
 
 /// The world's word for a drill.
 const fn kind(drill: Drill) -> Kind {
@@ -39,7 +39,7 @@ pub fn many(drills: &[Drill], seeds: u64) -> bool {
             bar.set_style(style);
         }
         bar.set_prefix(word(drill));
-        let tally = Tally::of_many(kind(drill), 0..seeds, |part| {
+        let tally = Statistics::of_many(kind(drill), 0..seeds, |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });
@@ -106,7 +106,7 @@ fn circumstances(scenario: &Scenario) -> Vec<String> {
 fn timeline(history: &History) -> Vec<String> {
     let sent = history.log.iter().find(|logged| matches!(logged.what, Event::InjectSent { .. }));
     let origin = sent.or(history.log.first()).map_or(Timestamp::from_millis(0), |logged| logged.at);
-    let line = |logged: &firedrill_world::Logged| {
+    let line = |logged: &firedrill_simulator::Logged| {
         let ms = logged.at.as_millis() - origin.as_millis();
         let sign = if ms < 0 { '-' } else { '+' };
         let (seconds, rest) = (ms.unsigned_abs() / 1_000, ms.unsigned_abs() % 1_000);
@@ -125,9 +125,11 @@ fn shares(of: &BTreeMap<impl ToString, u64>, all: u64) -> String {
 }
 
 /// How often each kind of trouble was met that can occur in this drill.
-fn troubles(tally: &Tally, kind: Kind) -> String {
-    let all = Trouble::ALL.iter().filter(|trouble| trouble.applies_to(kind));
-    all.map(|trouble| format!("{trouble:?} {}", tally.met.times(*trouble))).collect::<Vec<_>>().join(", ")
+fn troubles(tally: &Statistics, kind: Kind) -> String {
+    let all = FaultKind::ALL.iter().filter(|trouble| trouble.applies_to(kind));
+    all.map(|trouble| format!("{trouble:?} {}", tally.coverage.times(*trouble)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

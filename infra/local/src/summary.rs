@@ -5,8 +5,8 @@ use firedrill_core::{
 };
 
 use crate::{
-    plain::{Mark, marked, seconds},
-    table::Record,
+    record_reader::Record,
+    style::{Mark, marked, seconds},
     timeline::is_watchdog,
 };
 
@@ -22,7 +22,7 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
     };
     let targets = match report.targets.as_slice() {
         [] => "none: nothing was touched".to_owned(),
-        _ if run.lever.is_some() => {
+        _ if run.trigger.is_some() => {
             let resource = run.undo.last().and_then(|step| step.resources.first());
             format!("{} ({})", resource.map(String::as_str).unwrap_or_default(), region(run))
         }
@@ -36,11 +36,11 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         [run.reason.clone(), run.missing.clone(), verdict.map(|verdict| format!("verdict {verdict}"))];
     let rows = [
         ("target", targets),
-        ("in place", told(since(run.times.in_place), "not seen")),
+        ("in place", describe(since(run.times.in_place), "not seen")),
         ("detected", detected(run, since(run.times.detected))),
         ("failed over", failover(run, since(run.times.failed_over))),
         ("standby", failover(run, since(run.times.serving_standby))),
-        ("recovered", told(since(run.times.recovered), "not seen")),
+        ("recovered", describe(since(run.times.recovered), "not seen")),
         ("rolled back", rolled_back(run)),
         ("failed back", failed_back(run)),
         ("objective", objective(run, report.time_to_recover)),
@@ -68,17 +68,17 @@ fn finished_by(run: &Run) -> String {
 fn detected(run: &Run, detected: Option<(Took, ClockName)>) -> String {
     match run.mode {
         Mode::Alarm => "not exercised: the alarm was forced".to_owned(),
-        Mode::Stop | Mode::Metric => told(detected, "not noticed by the alarm"),
+        Mode::Stop | Mode::Metric => describe(detected, "not noticed by the alarm"),
     }
 }
 
 /// Empty for a run that fails nothing over.
 fn failover(run: &Run, measured: Option<(Took, ClockName)>) -> String {
-    if run.lever.is_none() { String::new() } else { told(measured, "not seen") }
+    if run.trigger.is_none() { String::new() } else { describe(measured, "not seen") }
 }
 
 fn failed_back(run: &Run) -> String {
-    match (run.times.failed_back, run.times.roll_back_began) {
+    match (run.times.failed_back, run.times.rollback_started_at) {
         (Some(back), Some(began)) => {
             format!("the primary served {} after the rollback began", seconds(back.at.millis_since(began)))
         }
@@ -93,7 +93,7 @@ fn region(run: &Run) -> String {
 }
 
 /// `3.1 s after the injection (within 0.3 s, our clock)`.
-fn told(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
+fn describe(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
     let Some((took, clock)) = measured else { return otherwise.to_owned() };
     let clock = match clock {
         ClockName::Ours => "our clock",
@@ -105,7 +105,7 @@ fn told(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
 }
 
 fn rolled_back(run: &Run) -> String {
-    match (run.times.rolled_back, run.times.roll_back_began, run.times.steady_again) {
+    match (run.times.rolled_back, run.times.rollback_started_at, run.times.steady_again) {
         (None, None, _) => "nothing to take back".to_owned(),
         (None, Some(_), _) => "not seen".to_owned(),
         (Some(done), began, steady) => {

@@ -24,9 +24,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     LocalError,
-    functions::{self, Binaries},
-    home::Drill,
-    places,
+    binaries::{self, Binaries},
+    paths,
+    stack::Drill,
 };
 
 pub use point::{By, Fault, Point};
@@ -38,7 +38,7 @@ use show::Progress;
 /// So many homes at a time: a run mostly waits.
 pub const LANES: usize = 8;
 /// A call that a shorter run does not get to is looked for among those that it made.
-const MOST_ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ pub fn sources(drills: &[Drill]) -> Vec<Source> {
 /// Whatever kept it from taking place, by name.
 pub async fn run(options: SweepOptions) -> Result<bool, LocalError> {
     crate::emulator::refuse_foreign_endpoints_of_host()?;
-    let functions = functions::build().await?;
+    let functions = binaries::build().await?;
     let mut progress = Progress::new();
     let mut points = options.points.clone();
     let wanted = if points.is_empty() { usize::MAX } else { points.len() };
@@ -265,7 +265,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
         if !hit && wrong.is_empty() {
             let counted = find::counted(&ran, point.drill, point.which.by);
             let times = counted.get(&point.which).map_or(0, |(times, _)| *times);
-            if times > 0 && attempts < MOST_ATTEMPTS {
+            if times > 0 && attempts < MAX_ATTEMPTS {
                 // A busy machine makes fewer of them.
                 tried.number = (times.min(tried.number) * 3 / 4).max(1);
                 continue;
@@ -291,7 +291,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
 
 /// Where to look after a point that went wrong: everything that is known of its run, in one file.
 fn keep(name: &str, lane: &Lane, drill: Drill, ran: &Ran) -> Option<PathBuf> {
-    let folder = places::target().join("sweep");
+    let folder = paths::target().join("sweep");
     fs::create_dir_all(&folder).ok()?;
     let file = folder.join(format!("{}.txt", name.replace(['/', ':', '#'], "_")));
     let (head, items) = ran.record.as_ref().map(|record| (&record.head, &record.items)).unzip();

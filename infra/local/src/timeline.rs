@@ -9,16 +9,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::{
-    CallOutcome, Phase, Run, Seen, Timestamp, Verdict,
+    CallOutcome, Phase, Run, Timestamp, Tristate, Verdict,
     evidence::Evidence,
-    failover::{Done, Entry},
+    failover::{Done, JournalEntry},
     request::Mode,
     run::Caller,
 };
 
 use crate::{
-    plain::{Mark, marked},
-    table::Record,
+    record_reader::Record,
+    style::{Mark, marked},
 };
 
 /// One line.
@@ -136,15 +136,15 @@ pub fn lines(record: &Record) -> Vec<Line> {
         let text = format!("{by}; is {} well?", run.application);
         lines.push(Line { at, text, id: "started".to_owned(), rank: 0, mark: Mark::Strong });
     }
-    let mut answers: BTreeMap<&str, Said> = BTreeMap::new();
+    let mut answers: BTreeMap<&str, AnswerText> = BTreeMap::new();
     for (evidence, item) in record.evidence.iter().zip(&record.items) {
         let told = match evidence {
             Evidence::Probe { probe, seen, from, detail, .. } => {
-                let now = Said { seen: *seen, detail: detail.as_deref() };
+                let now = AnswerText { seen: *seen, detail: detail.as_deref() };
                 let before = answers.insert(probe, now);
                 (before != Some(now)).then(|| (*from, changed(probe, before, now), mark(*seen)))
             }
-            other => told(run, other),
+            other => describe(run, other),
         };
         if let Some((at, text, mark)) = told {
             let id = item["sk"].as_str().unwrap_or_default().to_owned();
@@ -168,24 +168,24 @@ fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
 
 /// What a probe said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Said<'a> {
-    seen: Seen,
+struct AnswerText<'a> {
+    seen: Tristate,
     detail: Option<&'a str>,
 }
 
-fn changed(probe: &str, before: Option<Said<'_>>, now: Said<'_>) -> String {
+fn changed(probe: &str, before: Option<AnswerText<'_>>, now: AnswerText<'_>) -> String {
     match before {
         None => format!("{probe}: {now}"),
         Some(before) => format!("{probe}: {before} -> {now}"),
     }
 }
 
-impl std::fmt::Display for Said<'_> {
+impl std::fmt::Display for AnswerText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.seen {
-            Seen::Yes => "yes",
-            Seen::No => "no",
-            Seen::Unknown => "unknown",
+            Tristate::Yes => "yes",
+            Tristate::No => "no",
+            Tristate::Unknown => "unknown",
         })?;
         match self.detail {
             Some(detail) => write!(f, " ({detail})"),
@@ -194,16 +194,16 @@ impl std::fmt::Display for Said<'_> {
     }
 }
 
-const fn mark(seen: Seen) -> Mark {
+const fn mark(seen: Tristate) -> Mark {
     match seen {
-        Seen::Yes => Mark::Good,
-        Seen::No => Mark::Bad,
-        Seen::Unknown => Mark::Plain,
+        Tristate::Yes => Mark::Good,
+        Tristate::No => Mark::Bad,
+        Tristate::Unknown => Mark::Plain,
     }
 }
 
 /// When, what, and how it is marked; none for what is no news.
-fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
+fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
     match item {
         Evidence::Probe { .. } => None,
         Evidence::Targets { at, states } => {
@@ -218,9 +218,9 @@ fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
         )),
         Evidence::Gate { at, answer } => {
             let state = match answer.open {
-                Seen::Yes => return None,
-                Seen::No => "closed",
-                Seen::Unknown => "unreadable",
+                Tristate::Yes => return None,
+                Tristate::No => "closed",
+                Tristate::Unknown => "unreadable",
             };
             Some((*at, format!("gate `{}` is {state}: {}", answer.gate, answer.why), Mark::Bad))
         }
@@ -235,7 +235,7 @@ fn told(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
             let way: Vec<_> = std::iter::once(first).chain(way).collect();
             Some((*at, format!("wiring: {}", way.join(" -> ")), Mark::Plain))
         }
-        Evidence::Failover { at, entry } => Some((*at, entry.told(), failover_mark(entry))),
+        Evidence::Failover { at, entry } => Some((*at, entry.describe(), failover_mark(entry))),
         Evidence::Effect { at, resource, state } => {
             Some((*at, format!("{}: {state}", short(resource)), Mark::Plain))
         }
@@ -285,8 +285,8 @@ fn called(run: &Run, act: &str, outcome: &CallOutcome) -> (String, Mark) {
         }
         ("inject", _) => match run.mode {
             Mode::Stop => format!("StopInstances {}", some_of(&resources)),
-            Mode::Alarm => format!("SetAlarmState ALARM of {}", lever(run)),
-            Mode::Metric => format!("PutMetricData, datapoint {number} for {}", lever(run)),
+            Mode::Alarm => format!("SetAlarmState ALARM of {}", trigger(run)),
+            Mode::Metric => format!("PutMetricData, datapoint {number} for {}", trigger(run)),
         },
         _ => act.to_owned(),
     };
@@ -304,11 +304,11 @@ fn short(arn: &str) -> &str {
     if arn.starts_with("arn:") { arn.rsplit([':', '/']).next().unwrap_or(arn) } else { arn }
 }
 
-fn lever(run: &Run) -> &str {
-    run.lever.as_ref().map(|lever| short(&lever.alarm_arn)).unwrap_or_default()
+fn trigger(run: &Run) -> &str {
+    run.trigger.as_ref().map(|trigger| short(&trigger.alarm_arn)).unwrap_or_default()
 }
 
-const fn failover_mark(entry: &Entry) -> Mark {
+const fn failover_mark(entry: &JournalEntry) -> Mark {
     match entry.done {
         Some(Done::FailedOver | Done::FailedBack) => Mark::Good,
         Some(Done::Failed) => Mark::Bad,

@@ -1,10 +1,10 @@
 //! Drills of a database.
 
 use firedrill_core::{Outcome, Timestamp, evidence::Evidence, run::StepState};
-use firedrill_local::{Bookstore, table::Record};
+use firedrill_local::{Bookstore, record_reader::Record};
 use serde_json::json;
 
-use super::world::{Ground, World, effects, history, on_ground};
+use super::fixture::{DrillCase, DrillFixture, effects, history, with_drill_fixture};
 
 /// When the database was out of reach, and when it took connections again with this writer.
 fn out_and_back(shop: &Bookstore, writer: Option<&str>, after: Timestamp) -> (i64, i64) {
@@ -40,31 +40,31 @@ fn events(record: &Record) -> Vec<&str> {
     record.evidence.iter().filter_map(message).collect()
 }
 
-async fn nothing_is_left(world: &World<'_>, record: &Record) {
+async fn nothing_is_left(case: &DrillCase<'_>, record: &Record) {
     assert_eq!(record.run.outcome, Some(Outcome::Recovered), "{:#?}", record.run);
     assert!(
         record.run.undo.iter().all(|step| step.progress.state == StepState::Done),
         "{:#?}",
         record.run.undo
     );
-    assert!(!world.is_registered().await);
-    assert_eq!(world.alarm_state().await, "OK");
-    assert_eq!(world.by_drill("SetAlarmState").await.len(), 1);
-    assert!(world.own_entry(record).is_some(), "{:#?}", record.evidence);
-    let id = world.run_id();
+    assert!(!case.is_registered().await);
+    assert_eq!(case.alarm_state().await, "OK");
+    assert_eq!(case.by_drill("SetAlarmState").await.len(), 1);
+    assert!(case.own_entry(record).is_some(), "{:#?}", record.evidence);
+    let id = case.run_id();
     assert!(history(record).iter().any(|text| text.contains(&id)), "{:#?}", record.evidence);
 }
 
 #[test]
 fn an_instance_is_never_judged_by_its_zones() {
-    on_ground(async |ground| {
-        let world = ground.world("multi");
-        let shop = world.shop();
-        world.alarm_is("OK").await;
-        let record = world.run(&world.request(&shop.url())).await;
-        nothing_is_left(&world, &record).await;
-        assert_eq!(world.moved().await, [0, 1]);
-        assert_eq!(world.by_failover("RebootDBInstance").await.len(), 1);
+    with_drill_fixture(async |fixture| {
+        let case = fixture.case("multi");
+        let shop = case.shop();
+        case.alarm_is("OK").await;
+        let record = case.run(&case.request(&shop.url())).await;
+        nothing_is_left(&case, &record).await;
+        assert_eq!(case.moved().await, [0, 1]);
+        assert_eq!(case.by_failover("RebootDBInstance").await.len(), 1);
         measured_as_it_was(&shop, &record, None);
         let said = events(&record);
         assert!(said.iter().any(|text| text.contains("failover")), "{said:#?}");
@@ -73,19 +73,19 @@ fn an_instance_is_never_judged_by_its_zones() {
 
 #[test]
 fn a_new_writer_is_never_moved_back_unless_that_is_asked_for() {
-    on_ground(async |ground| {
-        tokio::join!(the_new_one_stays(ground), the_old_one_is_restored(ground));
+    with_drill_fixture(async |fixture| {
+        tokio::join!(the_new_one_stays(fixture), the_old_one_is_restored(fixture));
     });
 }
 
-async fn the_new_one_stays(ground: &Ground) {
-    let world = ground.world("writer");
-    let shop = world.shop();
-    world.alarm_is("OK").await;
-    let record = world.run(&world.request(&shop.url())).await;
-    nothing_is_left(&world, &record).await;
-    assert_eq!(world.moved().await, [0, 1]);
-    let cluster = world.cluster().await;
+async fn the_new_one_stays(fixture: &DrillFixture) {
+    let case = fixture.case("writer");
+    let shop = case.shop();
+    case.alarm_is("OK").await;
+    let record = case.run(&case.request(&shop.url())).await;
+    nothing_is_left(&case, &record).await;
+    assert_eq!(case.moved().await, [0, 1]);
+    let cluster = case.cluster().await;
     assert_eq!((cluster.status.as_str(), cluster.writer.as_deref()), ("available", Some("writer-2")));
     measured_as_it_was(&shop, &record, Some("writer-2"));
     assert_eq!(record.run.times.failed_back, None);
@@ -97,18 +97,18 @@ async fn the_new_one_stays(ground: &Ground) {
 }
 
 /// Measured apart: its way back is another failover.
-async fn the_old_one_is_restored(ground: &Ground) {
-    let world = ground.world("restore");
-    let shop = world.shop();
-    world.alarm_is("OK").await;
-    let mut request = world.request(&shop.url());
+async fn the_old_one_is_restored(fixture: &DrillFixture) {
+    let case = fixture.case("restore");
+    let shop = case.shop();
+    case.alarm_is("OK").await;
+    let mut request = case.request(&shop.url());
     request["target"]["restoreWriter"] = json!(true);
     request["target"]["primaryProbe"] =
         json!({ "http": { "url": format!("{}/books/", shop.url()), "status": 200 } });
-    let record = world.run(&request).await;
-    nothing_is_left(&world, &record).await;
-    assert_eq!(world.moved().await, [1, 1]);
-    let cluster = world.cluster().await;
+    let record = case.run(&request).await;
+    nothing_is_left(&case, &record).await;
+    assert_eq!(case.moved().await, [1, 1]);
+    let cluster = case.cluster().await;
     assert_eq!((cluster.status.as_str(), cluster.writer.as_deref()), ("available", Some("restore-1")));
     measured_as_it_was(&shop, &record, Some("restore-2"));
     let times = &record.run.times;

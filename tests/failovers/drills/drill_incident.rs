@@ -4,38 +4,38 @@ use firedrill_core::{Outcome, Phase, Verdict, evidence::Evidence, run::StepState
 use firedrill_local::{Bookstore, bookstore::Cdn};
 use serde_json::{Value, json};
 
-use super::world::{CROSSED, WELL, World, on_ground, served_since};
-use crate::place::{now, until};
+use super::fixture::{CROSSED, DrillCase, WELL, served_since, with_drill_fixture};
+use crate::fixture::{now, until};
 
 /// Long enough in recovery for something else to happen meanwhile.
-fn patient(world: &World<'_>, shop: &Bookstore) -> Value {
-    let mut request = world.request(&shop.url());
+fn patient(case: &DrillCase<'_>, shop: &Bookstore) -> Value {
+    let mut request = case.request(&shop.url());
     request["target"]["identity"]["holdForSeconds"] = json!(6);
     request
 }
 
 /// Waits until users are served by the standby, and its run has not judged yet.
-async fn fails_over(world: &World<'_>, shop: &Bookstore) {
+async fn fails_over(case: &DrillCase<'_>, shop: &Bookstore) {
     let before = now();
     until("the standby serves", async || served_since(shop, Cdn::Secondary, before)).await;
-    let record = world.in_phase(Phase::Recovering).await;
+    let record = case.in_phase(Phase::Recovering).await;
     assert_eq!(record.run.verdict, None);
 }
 
 #[test]
 fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
-    on_ground(async |ground| {
-        let world = ground.world("held");
-        let shop = world.shop();
-        world.set("OK", WELL).await;
-        let request = patient(&world, &shop);
+    with_drill_fixture(async |fixture| {
+        let case = fixture.case("held");
+        let shop = case.shop();
+        case.set("OK", WELL).await;
+        let request = patient(&case, &shop);
         let incident = async {
-            fails_over(&world, &shop).await;
+            fails_over(&case, &shop).await;
             // CloudWatch takes the forced state back; then the alarm goes off for a reason.
-            world.set("OK", WELL).await;
+            case.set("OK", WELL).await;
             shop.fail_primary_cdn();
-            world.set("ALARM", CROSSED).await;
-            let held = world
+            case.set("ALARM", CROSSED).await;
+            let held = case
                 .recorded("somebody was told", |record| record.run.pages.iter().any(|page| page.sent))
                 .await;
             assert_eq!(
@@ -45,9 +45,9 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
                 held.run
             );
             assert!(held.run.reason.as_deref().unwrap().contains("real incident"), "{:?}", held.run.reason);
-            assert_eq!((world.moved().await, world.origin().await.as_str()), ([0, 1], "standby"));
+            assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "standby"));
 
-            let told = world.told().await;
+            let told = case.told().await;
             assert_eq!(told.len(), 1, "{told:#?}");
             let text = &told[0].message;
             for part in [
@@ -60,55 +60,55 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
             ] {
                 assert!(text.contains(part), "no {part} in: {text}");
             }
-            let log = ground.aws.function_log(&world.drill());
+            let log = fixture.aws.function_log(&case.drill());
             let errors =
-                log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(&world.run_id()));
+                log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(&case.run_id()));
             assert_eq!(errors.count(), 1, "{log}");
 
             // Healed, and still nothing moves before somebody says so.
             shop.heal_primary_cdn();
-            world.set("OK", WELL).await;
+            case.set("OK", WELL).await;
             let known = held.run.version;
-            world.recorded("it was looked at again", |record| record.run.version > known + 1).await;
-            assert_eq!((world.moved().await, world.origin().await.as_str()), ([0, 1], "standby"));
-            let answer = world.release(true).await;
-            assert_eq!(answer["runId"], json!(world.run_id()));
+            case.recorded("it was looked at again", |record| record.run.version > known + 1).await;
+            assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "standby"));
+            let answer = case.release(true).await;
+            assert_eq!(answer["runId"], json!(case.run_id()));
         };
-        let (record, ()) = tokio::join!(world.run(&request), incident);
+        let (record, ()) = tokio::join!(case.run(&request), incident);
         let run = &record.run;
         assert_eq!((run.phase, run.outcome), (Phase::Finished, Some(Outcome::Stopped)), "{run:#?}");
-        assert_eq!((world.moved().await, world.origin().await.as_str()), ([1, 1], "primary"));
-        assert_eq!(world.told().await.len(), 1, "once per cause");
+        assert_eq!((case.moved().await, case.origin().await.as_str()), ([1, 1], "primary"));
+        assert_eq!(case.told().await.len(), 1, "once per cause");
         let back = run.times.failed_back.unwrap().at;
         assert!(back > run.released_at.unwrap(), "{:#?}", run.times);
         assert!(served_since(&shop, Cdn::Primary, run.released_at.unwrap()).is_some());
         assert!(run.undo.iter().all(|step| step.progress.state == StepState::Done), "{:#?}", run.undo);
-        assert!(!world.is_registered().await);
+        assert!(!case.is_registered().await);
         // The real alarm was no less acted on for the drill.
-        let entries = world.entries().await;
-        let real = entries.iter().find(|entry| entry.reason == CROSSED).unwrap();
+        let journal = case.journal().await;
+        let real = journal.iter().find(|entry| entry.reason == CROSSED).unwrap();
         assert!(real.done.is_some() && real.called_at.is_none(), "{real:#?}");
     });
 }
 
 #[test]
 fn what_is_left_to_people_is_never_touched_again_and_an_unsent_message_changes_nothing() {
-    on_ground(async |ground| {
-        let world = ground.world("left");
-        let shop = world.shop();
-        world.alarm_is("OK").await;
+    with_drill_fixture(async |fixture| {
+        let case = fixture.case("left");
+        let shop = case.shop();
+        case.alarm_is("OK").await;
         let denied = json!({
             "kind": "error", "code": "AuthorizationError", "status": 403, "times": -1,
             "message": "not authorized to perform: SNS:Publish"
         });
-        world.fault("Publish", Some("test%2Fleft%2F"), denied).await;
-        let request = patient(&world, &shop);
+        case.fault("Publish", Some("test%2Fleft%2F"), denied).await;
+        let request = patient(&case, &shop);
         let incident = async {
-            fails_over(&world, &shop).await;
+            fails_over(&case, &shop).await;
             shop.fail_primary_cdn();
             // A real alarm, and over in a moment: its history keeps it.
-            world.set("ALARM", CROSSED).await;
-            let tried = world
+            case.set("ALARM", CROSSED).await;
+            let tried = case
                 .recorded("sending was tried", |record| record.run.pages.iter().any(|page| page.attempts > 0))
                 .await;
             assert_eq!(
@@ -117,27 +117,27 @@ fn what_is_left_to_people_is_never_touched_again_and_an_unsent_message_changes_n
                 "{:#?}",
                 tried.run
             );
-            world.release(false).await;
+            case.release(false).await;
         };
-        let (record, ()) = tokio::join!(world.run(&request), incident);
+        let (record, ()) = tokio::join!(case.run(&request), incident);
         let run = &record.run;
         assert_eq!((run.phase, run.outcome), (Phase::Finished, Some(Outcome::Stopped)), "{run:#?}");
-        assert_eq!((world.moved().await, world.origin().await.as_str()), ([0, 1], "standby"));
+        assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "standby"));
         let left = run.undo.iter().find(|step| step.action == "UpdateDistribution").unwrap();
         assert_eq!(left.progress.state, StepState::LeftToPeople);
         assert_eq!((run.times.failed_back, left.progress.attempts), (None, 0));
-        assert!(!world.is_registered().await);
-        assert!(world.told().await.is_empty());
+        assert!(!case.is_registered().await);
+        assert!(case.told().await.is_empty());
         assert!(run.pages.iter().all(|page| !page.sent) && run.pages.len() == 1, "{:#?}", run.pages);
         let unsent = record.evidence.iter().find_map(|item| match item {
             Evidence::Paged { error, .. } => error.as_deref(),
             _ => None,
         });
         assert!(unsent.is_some_and(|why| why.contains("sns:Publish")), "{unsent:?}");
-        let log = ground.aws.function_log(&world.drill());
-        let errors = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(&world.run_id()));
+        let log = fixture.aws.function_log(&case.drill());
+        let errors = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(&case.run_id()));
         assert_eq!(errors.count(), 1, "however often it is tried");
         shop.heal_primary_cdn();
-        assert_eq!(world.origin().await, "standby");
+        assert_eq!(case.origin().await, "standby");
     });
 }

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    CallOutcome, ClockName, Prepared, Run, Seen, StepSeen, Timestamp, UndoStep,
+    CallOutcome, ClockName, Readiness, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
-    failover::{self, DatabaseFacts},
-    lever::{Way, whole_step, writer_step},
+    failover::{self, DatabaseState},
     request::Arn,
+    trigger::{FailoverPath, whole_step, writer_step},
 };
 
-use super::resource::{Ground, Resource, arn_of, not_now, ready, without_a_call};
+use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, not_now, ready, without_a_call};
 use crate::{
     error::Failure,
-    facts::{self, database_facts},
     rds::{Rds, Source},
+    resource_state::{self, database_state},
 };
 
 /// A database, as a drill fails it over.
@@ -22,7 +22,7 @@ use crate::{
 pub struct Database {
     rds: Rds,
     arn: Arn,
-    named: facts::Database,
+    named: resource_state::Database,
     restore_writer: bool,
     cool_down: Duration,
 }
@@ -42,24 +42,24 @@ impl Database {
         restore_writer: bool,
         cool_down: Duration,
     ) -> Result<Self, String> {
-        let named = facts::Database::of(arn)?;
+        let named = resource_state::Database::of(arn)?;
         Ok(Self { rds, arn: arn.clone(), named, restore_writer, cool_down })
     }
 
-    async fn facts(&self, run: &Run, now: Timestamp) -> Result<DatabaseFacts, Failure> {
+    async fn state(&self, run: &Run, now: Timestamp) -> Result<DatabaseState, Failure> {
         let since_injection = run.injection_began().map_or(0, |began| now.millis_since(began));
         let look_back = self.cool_down.max(Duration::from_millis(since_injection));
-        database_facts(&self.rds, &self.named, look_back, now).await
+        database_state(&self.rds, &self.named, look_back, now).await
     }
 
     /// A second failover must fit into the time to restore, with the cool-down before it.
-    fn fits(&self, run: &Run) -> Result<(), Prepared> {
+    fn fits(&self, run: &Run) -> Result<(), Readiness> {
         let (needed, within) =
             (millis(self.cool_down).saturating_add(run.limits.consistency_ms), run.limits.restore_within_ms);
         if !self.restore_writer || needed <= within {
             return Ok(());
         }
-        Err(Prepared::Refused(format!(
+        Err(Readiness::Refused(format!(
             "`target.restoreWriter` needs a second failover, {} s after the first at the soonest (the stack's \
              cool-down and margin); `objective.restoreWithinSeconds` allows {} s",
             needed.div_ceil(1_000),
@@ -68,68 +68,70 @@ impl Database {
     }
 }
 
-impl Resource for Database {
-    type Facts = DatabaseFacts;
+impl AlarmDrillTarget for Database {
+    type State = DatabaseState;
 
     fn arn(&self) -> &Arn {
         &self.arn
     }
 
-    async fn read(&self, run: &Run, now: Timestamp) -> Result<DatabaseFacts, Failure> {
-        self.facts(run, now).await
+    async fn read(&self, run: &Run, now: Timestamp) -> Result<DatabaseState, Failure> {
+        self.state(run, now).await
     }
 
     fn prepare(
         &self,
         run: &Run,
-        facts: &DatabaseFacts,
-        way: &Way,
+        state: &DatabaseState,
+        path: &FailoverPath,
         now: Timestamp,
-    ) -> Result<Ground, Prepared> {
-        let reader = match way {
-            Way::Function { resource: failover::Resource::Cluster { reader, .. }, .. } => reader.as_deref(),
-            Way::Function { .. } => None,
-            Way::HealthCheck(id) => {
-                return Err(Prepared::Refused(format!(
-                    "no lever: Route 53 health check {id} moves names, not the writer of {}",
+    ) -> Result<FailoverPlan, Readiness> {
+        let reader = match path {
+            FailoverPath::Function {
+                resource: failover::AlarmDrillTarget::Cluster { reader, .. }, ..
+            } => reader.as_deref(),
+            FailoverPath::Function { .. } => None,
+            FailoverPath::HealthCheck(id) => {
+                return Err(Readiness::Refused(format!(
+                    "no trigger: Route 53 health check {id} moves names, not the writer of {}",
                     self.arn
                 )));
             }
         };
         let is_cluster = self.named.is_cluster();
-        let may = facts.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
+        let may = state.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
         ready(may, "there is nothing to fail over")?;
         self.fits(run)?;
-        let undo = match facts.writer().filter(|_| self.restore_writer) {
+        let undo = match state.writer().filter(|_| self.restore_writer) {
             Some(writer) => writer_step(&self.arn, writer),
             None => whole_step(&self.arn, is_cluster),
         };
-        Ok(Ground { undo: vec![undo], database: Some(facts.clone()) })
+        Ok(FailoverPlan { undo: vec![undo], database: Some(state.clone()) })
     }
 
-    fn told(&self, _run: &Run, facts: &DatabaseFacts) -> String {
-        facts.told()
+    fn describe(&self, _run: &Run, state: &DatabaseState) -> String {
+        state.describe()
     }
 
-    fn failed_over(&self, run: &Run, facts: &DatabaseFacts) -> Seen {
-        let before = run.lever.as_ref().and_then(|lever| lever.database.as_ref());
+    fn failed_over(&self, run: &Run, state: &DatabaseState) -> Tristate {
+        let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
         match (before, run.injection_began()) {
-            (Some(before), Some(began)) => facts.failed_over(before, self.named.is_cluster(), began),
-            _ => Seen::Unknown,
+            (Some(before), Some(began)) => state.failed_over(before, self.named.is_cluster(), began),
+            _ => Tristate::Unknown,
         }
     }
 
-    fn undone(&self, facts: &DatabaseFacts, step: &UndoStep, now: Timestamp) -> StepSeen {
+    fn undone(&self, state: &DatabaseState, step: &UndoStep, now: Timestamp) -> StepObservation {
         if step.action == "FailoverDBCluster" {
-            facts.writer_restored(&step.before, millis(self.cool_down), now)
+            state.writer_restored(&step.before, millis(self.cool_down), now)
         } else {
-            facts.is_whole(self.named.is_cluster())
+            state.is_whole(self.named.is_cluster())
         }
     }
 
     /// A second failover, to the original writer, once a fresh look says that it can be and is needed.
     async fn undo(&self, run: &Run, step: &UndoStep, now: Timestamp) -> CallOutcome {
-        let named = match arn_of(step).map(|arn| facts::Database::of(&arn)) {
+        let named = match arn_of(step).map(|arn| resource_state::Database::of(&arn)) {
             Ok(Ok(named)) => named,
             Ok(Err(message)) => {
                 let code = "UnreadableRecord".to_owned();
@@ -137,11 +139,11 @@ impl Resource for Database {
             }
             Err(outcome) => return outcome,
         };
-        let facts = match self.facts(run, now).await {
-            Ok(facts) => facts,
+        let state = match self.state(run, now).await {
+            Ok(state) => state,
             Err(failure) => return not_now("Unreadable", failure.to_string()),
         };
-        if let Some(outcome) = without_a_call(self.undone(&facts, step, now)) {
+        if let Some(outcome) = without_a_call(self.undone(&state, step, now)) {
             return outcome;
         }
         // Only a cluster has a writer to restore: the step of an instance is awaited, never asked for.

@@ -1,22 +1,22 @@
 //! A distribution that fails over from one origin to another.
 
 use firedrill_core::{
-    CallOutcome, Prepared, Run, Seen, StepSeen, Timestamp, UndoStep,
+    CallOutcome, Readiness, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
-    failover::{self, DEFAULT, Direction, DistributionFacts, Places, places},
-    lever::{Way, distribution_step, places_of},
+    failover::{self, BehaviorOrigins, DEFAULT_BEHAVIOR, Direction, DistributionState, behavior_origins},
     request::{Arn, OPT_IN_TAG},
+    trigger::{FailoverPath, distribution_step, origins_of_step},
 };
 
 use super::{
     kit::home_of_global,
-    resource::{Ground, Resource, arn_of, not_now, ready, without_a_call},
+    target::{AlarmDrillTarget, FailoverPlan, arn_of, not_now, ready, without_a_call},
 };
 use crate::{
     client::Connection,
     cloudfront::CloudFront,
     error::{Failure, Proof},
-    facts::{distribution_facts, distribution_id, point},
+    resource_state::{distribution_id, distribution_state, point},
 };
 
 /// A distribution, as a drill fails it over.
@@ -33,43 +33,46 @@ impl Distribution {
 }
 
 /// The step that points it back, if the run has one.
-fn own_step(run: &Run) -> Option<(Places, Places)> {
+fn own_step(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
     let step = run.undo.iter().find(|step| step.service == "cloudfront")?;
-    places_of(step).ok()
+    origins_of_step(step).ok()
 }
 
-impl Resource for Distribution {
-    type Facts = DistributionFacts;
+impl AlarmDrillTarget for Distribution {
+    type State = DistributionState;
 
     fn arn(&self) -> &Arn {
         &self.arn
     }
 
-    async fn read(&self, _run: &Run, _now: Timestamp) -> Result<DistributionFacts, Failure> {
+    async fn read(&self, _run: &Run, _now: Timestamp) -> Result<DistributionState, Failure> {
         let id = distribution_id(&self.arn).map_err(|message| Failure {
             action: "cloudfront:GetDistribution",
             proof: Proof::Refused,
             code: String::new(),
             message,
         })?;
-        distribution_facts(&self.cloudfront, id).await.map(|(facts, ..)| facts)
+        distribution_state(&self.cloudfront, id).await.map(|(state, ..)| state)
     }
 
     fn prepare(
         &self,
         _run: &Run,
-        facts: &DistributionFacts,
-        way: &Way,
+        state: &DistributionState,
+        path: &FailoverPath,
         _now: Timestamp,
-    ) -> Result<Ground, Prepared> {
-        let refused = |why: String| Err(Prepared::Refused(why));
-        let undo = match way {
+    ) -> Result<FailoverPlan, Readiness> {
+        let refused = |why: String| Err(Readiness::Refused(why));
+        let undo = match path {
             // It is DNS that moves: nothing of the distribution is touched.
-            Way::HealthCheck(_) => {
+            FailoverPath::HealthCheck(_) => {
                 let (key, value) = OPT_IN_TAG;
-                match &facts.tags {
+                match &state.tags {
                     None => {
-                        return Err(Prepared::Unknown(format!("the tags of {} could not be read", self.arn)));
+                        return Err(Readiness::Unknown(format!(
+                            "the tags of {} could not be read",
+                            self.arn
+                        )));
                     }
                     Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Vec::new(),
                     Some(_) => {
@@ -77,40 +80,44 @@ impl Resource for Distribution {
                     }
                 }
             }
-            Way::Function {
-                resource: failover::Resource::Distribution { primary, standby, behaviors, .. },
+            FailoverPath::Function {
+                resource: failover::AlarmDrillTarget::Distribution { primary, standby, behaviors, .. },
                 ..
             } => {
                 ready(
-                    facts.may_move(primary, standby, behaviors, Direction::Over),
+                    state.may_move(primary, standby, behaviors, Direction::Over),
                     "the standby serves now, so there is nothing to fail over from",
                 )?;
-                vec![distribution_step(&self.arn, &places(behaviors, primary), &places(behaviors, standby))]
+                vec![distribution_step(
+                    &self.arn,
+                    &behavior_origins(behaviors, primary),
+                    &behavior_origins(behaviors, standby),
+                )]
             }
-            Way::Function { function, .. } => {
+            FailoverPath::Function { function, .. } => {
                 return refused(format!("{} fails over no distribution", function.arn));
             }
         };
-        if !facts.deployed {
+        if !state.deployed {
             return refused(format!(
                 "{} is still being deployed (InProgress): who serves cannot be told",
                 self.arn
             ));
         }
-        Ok(Ground { undo, database: None })
+        Ok(FailoverPlan { undo, database: None })
     }
 
-    fn told(&self, run: &Run, facts: &DistributionFacts) -> String {
-        let all = || Places::from([(DEFAULT.to_owned(), String::new())]);
-        facts.told(&own_step(run).map_or_else(all, |(before, _)| before))
+    fn describe(&self, run: &Run, state: &DistributionState) -> String {
+        let all = || BehaviorOrigins::from([(DEFAULT_BEHAVIOR.to_owned(), String::new())]);
+        state.describe(&own_step(run).map_or_else(all, |(before, _)| before))
     }
 
-    fn failed_over(&self, run: &Run, facts: &DistributionFacts) -> Seen {
-        own_step(run).map_or(Seen::Unknown, |(_, set)| facts.failed_over(&set))
+    fn failed_over(&self, run: &Run, state: &DistributionState) -> Tristate {
+        own_step(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
     }
 
-    fn undone(&self, facts: &DistributionFacts, step: &UndoStep, _now: Timestamp) -> StepSeen {
-        places_of(step).map_or(StepSeen::Unknown, |(before, set)| facts.undone(&before, &set))
+    fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {
+        origins_of_step(step).map_or(StepObservation::Unknown, |(before, set)| state.undone(&before, &set))
     }
 
     /// On a fresh look and its version, changing our places alone.
@@ -124,15 +131,15 @@ impl Resource for Distribution {
             Ok(arn) => arn,
             Err(outcome) => return outcome,
         };
-        let (id, (before, set)) = match (distribution_id(&arn), places_of(step)) {
+        let (id, (before, set)) = match (distribution_id(&arn), origins_of_step(step)) {
             (Ok(id), Ok(both)) => (id, both),
             (Err(what), _) | (_, Err(what)) => return unreadable(what),
         };
-        let (facts, config, etag) = match distribution_facts(&self.cloudfront, id).await {
+        let (state, config, etag) = match distribution_state(&self.cloudfront, id).await {
             Ok(read) => read,
             Err(failure) => return not_now("Unreadable", failure.to_string()),
         };
-        if let Some(outcome) = without_a_call(facts.undone(&before, &set)) {
+        if let Some(outcome) = without_a_call(state.undone(&before, &set)) {
             return outcome;
         }
         point(&self.cloudfront, config, &etag, &before).await

@@ -1,19 +1,19 @@
 //! Mode `metric`: what is published, and whether the alarm can go off by it.
 
 use firedrill_core::{
-    Prepared, Run,
-    lever::{Comparison, MetricAlarm, Period, Statistic, plan},
+    Readiness, Run,
     ports::Clock,
     run::Datapoints,
+    trigger::{Comparison, MetricAlarm, Period, Statistic, plan},
 };
 
-use super::{AlarmDrill, Resource};
-use crate::cloudwatch::{AlarmState, Kind, MetricRule, Special};
+use super::{AlarmDrill, AlarmDrillTarget};
+use crate::cloudwatch::{AlarmSetup, Kind, MetricRule, Special};
 
-impl<R: Resource> AlarmDrill<R> {
+impl<R: AlarmDrillTarget> AlarmDrill<R> {
     /// The datapoints that raise this alarm, among those that the application publishes itself.
-    pub(super) async fn datapoints(&self, run: &Run, setup: &AlarmState) -> Result<Datapoints, Prepared> {
-        let refused = |why: String| Prepared::Refused(format!("alarm {}: {why}", setup.name));
+    pub(super) async fn datapoints(&self, run: &Run, setup: &AlarmSetup) -> Result<Datapoints, Readiness> {
+        let refused = |why: String| Readiness::Refused(format!("alarm {}: {why}", setup.name));
         let Kind::Metric(rule) = &setup.kind else {
             return Err(refused(
                 "it is composite and has no metric to publish on; use mode `alarm`".to_owned(),
@@ -32,7 +32,7 @@ impl<R: Resource> AlarmDrill<R> {
         let from = firedrill_core::Timestamp::from_millis(now.as_millis().saturating_sub(span));
         let read = self.clients.cloudwatch.statistics(&rule.metric, alarm.period_seconds, from, now).await;
         let own: Vec<Period> = read
-            .map_err(|failure| self.heard(&failure))?
+            .map_err(|failure| self.note_failure(&failure))?
             .into_iter()
             .map(|one| Period { count: one.count, sum: one.sum, min: one.min, max: one.max })
             .collect();

@@ -1,14 +1,14 @@
 //! Looks at everything a run would need, without touching anything.
 
 use firedrill_core::{
-    Prepared, Run, UndoStep,
-    plan::{LeftOut, Permission, Plan, PlannedProbe, PlannedStep, Proof},
+    Readiness, Run, UndoStep,
+    plan::{Excluded, Permission, Plan, PlannedProbe, PlannedStep, Proof},
     request::Mode,
 };
 
-use super::{AlarmDrill, Resource, prepare::Found, probes::PRIMARY, wiring::Leads};
+use super::{AlarmDrill, AlarmDrillTarget, prepare::Preparation, probes::PRIMARY, wiring::Leads};
 
-impl<R: Resource> AlarmDrill<R> {
+impl<R: AlarmDrillTarget> AlarmDrill<R> {
     pub(super) async fn look_ahead(&self, run: &Run) -> Plan {
         let (answers, found, stop) =
             tokio::join!(self.ask_probes(), self.prepare(run), self.stop_conditions());
@@ -25,16 +25,16 @@ impl<R: Resource> AlarmDrill<R> {
             seen: answer.seen,
             detail: answer.detail,
         }));
-        let Found { prepared, hops, actions, ok_actions, .. } = found;
+        let Preparation { prepared, hops, actions, ok_actions, .. } = found;
         let (refused, undo, automation) = match prepared {
-            Prepared::Ready(ready) => (None, ready.undo, ready.lever.map(|lever| lever.automation)),
-            Prepared::Refused(why) => (Some(why), Vec::new(), None),
-            Prepared::Unknown(why) => {
+            Readiness::Ready(ready) => (None, ready.undo, ready.trigger.map(|trigger| trigger.automation)),
+            Readiness::Refused(why) => (Some(why), Vec::new(), None),
+            Readiness::Unknown(why) => {
                 (Some(format!("not everything could be read: {why}")), Vec::new(), None)
             }
         };
         let stopped = stop.against(&self.stops).map(|stop| format!("{}: {}", stop.by, stop.reason));
-        let back = |action: String| LeftOut {
+        let back = |action: String| Excluded {
             resource: action,
             why: "set off when the alarm is back in OK, not by the failover".to_owned(),
         };
@@ -42,7 +42,7 @@ impl<R: Resource> AlarmDrill<R> {
         Plan {
             probes,
             targets: vec![self.target.alarm_arn.to_string(), self.resource.arn().to_string()],
-            left_out: ok_actions.into_iter().map(back).collect(),
+            excluded: ok_actions.into_iter().map(back).collect(),
             refused: refused.or(stopped),
             wiring: hops,
             exercises: self.request.mode.exercises().to_owned(),
@@ -53,7 +53,7 @@ impl<R: Resource> AlarmDrill<R> {
         }
     }
 
-    /// The lever, everything that the alarm then sets off, and the way back.
+    /// The trigger, everything that the alarm then sets off, and the way back.
     fn steps(&self, actions: &[String], automation: Option<&str>, undo: &[UndoStep]) -> Vec<PlannedStep> {
         let alarm = &self.target.alarm_arn;
         let (action, plane) = match self.request.mode {
@@ -96,7 +96,7 @@ impl<R: Resource> AlarmDrill<R> {
             needed.push("cloudwatch:PutMetricData".to_owned());
         }
         needed.extend(undo.iter().filter(|step| !step.awaited).map(action_of));
-        if self.tools.config.topic_arn.is_some() {
+        if self.shared.config.topic_arn.is_some() {
             needed.push("sns:Publish".to_owned());
         }
         let not_checked =

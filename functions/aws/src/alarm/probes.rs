@@ -1,21 +1,21 @@
 //! Asks the application: whether it is well, who serves, and whether the primary itself is well.
 
-use firedrill_core::{Answer, Run, Seen, evidence::Evidence, ports::Clock, request::ProbeKind};
+use firedrill_core::{ProbeAnswer, Run, Tristate, evidence::Evidence, ports::Clock, request::ProbeKind};
 use futures_util::future::join_all;
 
-use super::{AlarmDrill, Resource};
+use super::{AlarmDrill, AlarmDrillTarget};
 
 /// What the record calls the probe that is aimed at the primary.
 pub(super) const PRIMARY: &str = "the primary itself";
 
-impl<R: Resource> AlarmDrill<R> {
+impl<R: AlarmDrillTarget> AlarmDrill<R> {
     /// The answers of all probes, with their place in the run's limits: those of the request, then whether the
     /// primary serves and whether the standby does.
-    pub(super) async fn ask_probes(&self) -> Vec<(usize, Answer)> {
+    pub(super) async fn ask_probes(&self) -> Vec<(usize, ProbeAnswer)> {
         let probes = &self.request.steady_state.probes;
         let asked = join_all(probes.iter().map(|probe| self.ask(&probe.kind)));
         let (answers, identity) = tokio::join!(asked, self.ask_identity());
-        let mut answers: Vec<(usize, Answer)> = answers.into_iter().enumerate().collect();
+        let mut answers: Vec<(usize, ProbeAnswer)> = answers.into_iter().enumerate().collect();
         if let Some((primary, standby)) = identity {
             answers.push((probes.len(), primary));
             answers.push((probes.len() + 1, standby));
@@ -23,38 +23,38 @@ impl<R: Resource> AlarmDrill<R> {
         answers
     }
 
-    async fn ask_identity(&self) -> Option<(Answer, Answer)> {
+    async fn ask_identity(&self) -> Option<(ProbeAnswer, ProbeAnswer)> {
         let probe = self.request.target.identity()?;
-        Some(self.tools.prober.identity(&self.clock, probe).await)
+        Some(self.shared.prober.identity(&self.clock, probe).await)
     }
 
-    async fn ask(&self, kind: &ProbeKind) -> Answer {
+    async fn ask(&self, kind: &ProbeKind) -> ProbeAnswer {
         match kind {
-            ProbeKind::Http(probe) => self.tools.prober.http(&self.clock, probe).await,
-            ProbeKind::Tcp(probe) => self.tools.prober.tcp(&self.clock, probe).await,
+            ProbeKind::Http(probe) => self.shared.prober.http(&self.clock, probe).await,
+            ProbeKind::Tcp(probe) => self.shared.prober.tcp(&self.clock, probe).await,
             // No request of this kind gets here.
             ProbeKind::InstancesRunning(_)
             | ProbeKind::GroupAtStrength(_)
             | ProbeKind::TargetGroupHealthy(_) => {
                 let now = self.clock.now();
                 let detail = Some("this drill asks the application, not AWS".to_owned());
-                Answer { seen: Seen::Unknown, asked: now, answered: now, detail }
+                ProbeAnswer { seen: Tristate::Unknown, asked: now, answered: now, detail }
             }
         }
     }
 
     /// Whether what traffic would be moved back to is well; none without a probe of it.
-    pub(super) async fn ask_primary(&self) -> Option<Answer> {
+    pub(super) async fn ask_primary(&self) -> Option<ProbeAnswer> {
         Some(self.ask(self.request.target.primary_probe()?).await)
     }
 
     /// What the record does not know yet of the primary.
-    pub(super) fn note_primary(&mut self, answer: &Answer) -> Option<Evidence> {
+    pub(super) fn note_primary(&mut self, answer: &ProbeAnswer) -> Option<Evidence> {
         let said = (answer.seen, answer.detail.clone());
-        if self.known.primary.as_ref() == Some(&said) {
+        if self.recorded.primary.as_ref() == Some(&said) {
             return None;
         }
-        self.known.primary = Some(said);
+        self.recorded.primary = Some(said);
         Some(Evidence::Probe {
             probe: PRIMARY.to_owned(),
             seen: answer.seen,
@@ -68,5 +68,5 @@ impl<R: Resource> AlarmDrill<R> {
 
 /// Whether anybody needs to know how the primary is: only what moves traffic onto it.
 pub(super) fn is_primary_needed(run: &Run) -> bool {
-    run.is_turned_back() && run.undo.iter().any(|step| step.moves_traffic)
+    run.is_rolling_back() && run.undo.iter().any(|step| step.moves_traffic)
 }

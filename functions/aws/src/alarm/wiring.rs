@@ -1,22 +1,24 @@
 //! Follows the wires from the alarm to what fails over, hop by hop: nothing is assumed that was not read.
 
 use firedrill_core::{
-    Prepared, Seen,
-    lever::{AlarmFacts, AlarmKind, Consumer, FailoverFunction, Found, Way, find, refuse},
+    Readiness, Tristate,
     request::Arn,
+    trigger::{
+        AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, TriggerAlarm, find, refuse,
+    },
 };
 use futures_util::future::join_all;
 
-use super::{AlarmDrill, Resource, watch};
+use super::{AlarmDrill, AlarmDrillTarget, history};
 use crate::{
-    cloudwatch::{AlarmState, Kind},
+    cloudwatch::{AlarmSetup, Kind},
     error::{Failure, Proof},
 };
 
 /// The alarm, as it was found.
 pub(super) struct Alarm {
-    pub facts: AlarmFacts,
-    pub setup: AlarmState,
+    pub state: TriggerAlarm,
+    pub setup: AlarmSetup,
     /// Why nobody knows whether it is muted.
     unread: Option<Failure>,
 }
@@ -72,8 +74,8 @@ impl Ends {
     }
 }
 
-impl<R: Resource> AlarmDrill<R> {
-    pub(super) async fn read_alarm(&self) -> Result<Alarm, Prepared> {
+impl<R: AlarmDrillTarget> AlarmDrill<R> {
+    pub(super) async fn read_alarm(&self) -> Result<Alarm, Readiness> {
         let arn = &self.target.alarm_arn;
         let names = [self.alarm_name().to_owned()];
         let cloudwatch = &self.clients.cloudwatch;
@@ -82,11 +84,11 @@ impl<R: Resource> AlarmDrill<R> {
             cloudwatch.mute_rules_on(&names[0]),
             cloudwatch.tags(arn.as_str()),
         );
-        let mut described = described.map_err(|failure| self.heard(&failure))?;
+        let mut described = described.map_err(|failure| self.note_failure(&failure))?;
         let Some(setup) = described.remove(arn.as_str()) else {
-            return Err(Prepared::Refused(format!("there is no alarm {arn}")));
+            return Err(Readiness::Refused(format!("there is no alarm {arn}")));
         };
-        let tags = tags.map_err(|failure| self.heard(&failure))?;
+        let tags = tags.map_err(|failure| self.note_failure(&failure))?;
         let (mut muted_by, unread) = match mutes {
             Ok(rules) => (Some(rules), None),
             Err(failure) => (None, Some(failure)),
@@ -100,53 +102,53 @@ impl<R: Resource> AlarmDrill<R> {
                 AlarmKind::Composite
             }
         };
-        let facts = AlarmFacts {
+        let state = TriggerAlarm {
             arn: arn.clone(),
             kind,
-            state: setup.state.map(watch::state),
+            state: setup.state.map(history::state),
             reason: setup.reason.clone(),
             tags,
             actions_enabled: setup.actions_enabled,
             actions: setup.alarm_actions.clone(),
             muted_by,
         };
-        Ok(Alarm { facts, setup, unread })
+        Ok(Alarm { state, setup, unread })
     }
 
     /// Whether the alarm may be pulled.
-    pub(super) fn may_pull(&self, alarm: &Alarm) -> Result<(), Prepared> {
+    pub(super) fn may_pull(&self, alarm: &Alarm) -> Result<(), Readiness> {
         let allowed = &self.target.allowed_actions;
         let Some(failure) = &alarm.unread else {
-            return refuse(&alarm.facts, allowed).map_or(Ok(()), |why| Err(Prepared::Refused(why)));
+            return refuse(&alarm.state, allowed).map_or(Ok(()), |why| Err(Readiness::Refused(why)));
         };
         // What speaks against it for certain counts more than what could not be read.
-        let otherwise = AlarmFacts { muted_by: Some(Vec::new()), ..alarm.facts.clone() };
+        let otherwise = TriggerAlarm { muted_by: Some(Vec::new()), ..alarm.state.clone() };
         match refuse(&otherwise, allowed) {
-            Some(why) => Err(Prepared::Refused(why)),
-            None => Err(self.heard(failure)),
+            Some(why) => Err(Readiness::Refused(why)),
+            None => Err(self.note_failure(failure)),
         }
     }
 
     /// The way from the alarm to what fails over.
-    pub(super) async fn way(&self, alarm: &AlarmFacts) -> Result<Way, Prepared> {
+    pub(super) async fn path(&self, alarm: &TriggerAlarm) -> Result<FailoverPath, Readiness> {
         let mut ends = Ends::all(join_all(alarm.actions.iter().map(|action| self.follow(action))).await);
         let (resource, mode) = (self.resource.arn(), self.request.mode);
-        let mut found = Found { consumers: ends.consumers, health_checks: Some(Vec::new()) };
-        if let Ok(way) = find(alarm, &found, resource, mode) {
-            return Ok(way);
+        let mut found = AlarmConsumers { consumers: ends.consumers, health_checks: Some(Vec::new()) };
+        if let Ok(path) = find(alarm, &found, resource, mode) {
+            return Ok(path);
         }
         // All health checks of the account have to be read for this, so only if nothing else leads there.
-        let checks = self.tools.route53.health_checks_on(self.alarm_name(), alarm.arn.region()).await;
+        let checks = self.shared.route53.health_checks_on(self.alarm_name(), alarm.arn.region()).await;
         found.health_checks = match checks {
             Ok(checks) => Some(checks),
             Err(failure) => {
-                self.pace.heard(&failure);
+                self.polling.note_failure(&failure);
                 ends.unread = true;
                 found.consumers.push(Consumer::Unreadable(failure.to_string()));
                 None
             }
         };
-        let refused = |why| if ends.unread { Prepared::Unknown(why) } else { Prepared::Refused(why) };
+        let refused = |why| if ends.unread { Readiness::Unknown(why) } else { Readiness::Refused(why) };
         find(alarm, &found, resource, mode).map_err(refused)
     }
 
@@ -163,7 +165,7 @@ impl<R: Resource> AlarmDrill<R> {
         let subscriptions = match self.there(topic.region()).sns.subscriptions(topic.as_str()).await {
             Ok(subscriptions) => subscriptions,
             Err(failure) => {
-                self.pace.heard(&failure);
+                self.polling.note_failure(&failure);
                 return Ends::unreadable(&failure);
             }
         };
@@ -180,14 +182,14 @@ impl<R: Resource> AlarmDrill<R> {
 
     /// How a function is set up, and whether it can be started.
     async fn function(&self, arn: &Arn, topic: Option<&Arn>) -> Ends {
-        let functions = self.there(arn.region()).functions;
+        let functions = self.there(arn.region()).lambda;
         let (configuration, reserved) =
             tokio::join!(functions.configuration(arn.as_str()), functions.reserved_concurrency(arn.as_str()));
         let configuration = match configuration {
             Ok(Some(configuration)) => configuration,
             Ok(None) => return Ends::nothing(format!("there is no function {arn}")),
             Err(failure) => {
-                self.pace.heard(&failure);
+                self.polling.note_failure(&failure);
                 return Ends::unreadable(&failure);
             }
         };
@@ -196,13 +198,13 @@ impl<R: Resource> AlarmDrill<R> {
         };
         let mut ends = Ends::default();
         let can_start = match reserved {
-            _ if !configuration.active => Seen::No,
-            Ok(Some(0)) => Seen::No,
-            Ok(_) => Seen::Yes,
+            _ if !configuration.active => Tristate::No,
+            Ok(Some(0)) => Tristate::No,
+            Ok(_) => Tristate::Yes,
             Err(failure) => {
-                self.pace.heard(&failure);
+                self.polling.note_failure(&failure);
                 ends = Ends::unreadable(&failure);
-                Seen::Unknown
+                Tristate::Unknown
             }
         };
         let variable = |name: &str| configuration.environment.get(name);
@@ -219,17 +221,17 @@ impl<R: Resource> AlarmDrill<R> {
     }
 
     /// A read failed: for now, or for good.
-    pub(super) fn heard(&self, failure: &Failure) -> Prepared {
-        self.pace.heard(failure);
+    pub(super) fn note_failure(&self, failure: &Failure) -> Readiness {
+        self.polling.note_failure(failure);
         unreadable(failure)
     }
 }
 
 /// Nothing may be said about it by whoever could not look. What is not there is not there for good.
-fn unreadable(failure: &Failure) -> Prepared {
+fn unreadable(failure: &Failure) -> Readiness {
     match failure.proof {
-        Proof::Refused => Prepared::Refused(failure.to_string()),
-        Proof::Denied | Proof::Again | Proof::Nothing => Prepared::Unknown(failure.to_string()),
+        Proof::Refused => Readiness::Refused(failure.to_string()),
+        Proof::Denied | Proof::Again | Proof::Nothing => Readiness::Unknown(failure.to_string()),
     }
 }
 
@@ -237,18 +239,18 @@ fn unreadable(failure: &Failure) -> Prepared {
 mod tests {
     use super::*;
 
-    fn prepared(proof: Proof) -> Prepared {
+    fn prepared(proof: Proof) -> Readiness {
         let (action, code) = ("lambda:GetFunctionConfiguration", String::new());
         unreadable(&Failure { action, proof, code, message: "said AWS".to_owned() })
     }
 
     #[test]
     fn who_could_not_look_knows_nothing_and_names_what_was_denied() {
-        let Prepared::Unknown(why) = prepared(Proof::Denied) else { panic!("decided without a look") };
+        let Readiness::Unknown(why) = prepared(Proof::Denied) else { panic!("decided without a look") };
         assert!(why.contains("lambda:GetFunctionConfiguration is denied"), "{why}");
-        assert!(matches!(prepared(Proof::Again), Prepared::Unknown(_)));
-        assert!(matches!(prepared(Proof::Nothing), Prepared::Unknown(_)));
-        assert!(matches!(prepared(Proof::Refused), Prepared::Refused(_)));
+        assert!(matches!(prepared(Proof::Again), Readiness::Unknown(_)));
+        assert!(matches!(prepared(Proof::Nothing), Readiness::Unknown(_)));
+        assert!(matches!(prepared(Proof::Refused), Readiness::Refused(_)));
     }
 
     #[test]

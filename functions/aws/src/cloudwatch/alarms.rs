@@ -12,7 +12,7 @@ use super::{CloudWatch, Metric, State, metric::dimensions, moment};
 use crate::error::Failure;
 
 /// As many names as `DescribeAlarms` takes.
-const MOST_NAMES: usize = 100;
+const MAX_NAMES: usize = 100;
 
 /// How an alarm stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Alarm {
 
 /// How an alarm is set up and how it stands, as `DescribeAlarms` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlarmState {
+pub struct AlarmSetup {
     /// Its name.
     pub name: String,
     /// Its state; none if the answer does not say, or says what we do not know.
@@ -110,7 +110,7 @@ impl CloudWatch {
     pub async fn alarms(&self, names: &[String]) -> Result<BTreeMap<String, Alarm>, Failure> {
         let described = self.describe(names).await?.into_iter();
         let alarm =
-            |state: AlarmState| Alarm { raised: state.state == Some(State::Alarm), reason: state.reason };
+            |state: AlarmSetup| Alarm { raised: state.state == Some(State::Alarm), reason: state.reason };
         Ok(described.map(|(arn, state)| (arn, alarm(state))).collect())
     }
 
@@ -119,9 +119,9 @@ impl CloudWatch {
     ///
     /// # Errors
     /// A page could not be read.
-    pub async fn describe(&self, names: &[String]) -> Result<BTreeMap<String, AlarmState>, Failure> {
+    pub async fn describe(&self, names: &[String]) -> Result<BTreeMap<String, AlarmSetup>, Failure> {
         let mut found = BTreeMap::new();
-        for chunk in names.chunks(MOST_NAMES) {
+        for chunk in names.chunks(MAX_NAMES) {
             let call = self.reads.describe_alarms().set_alarm_names(Some(chunk.to_vec()));
             // Composite alarms are listed only if they are asked for.
             let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
@@ -180,7 +180,7 @@ fn state(value: Option<&StateValue>) -> Option<State> {
     value.and_then(|value| State::read(value.as_str()))
 }
 
-fn metric_alarm(alarm: MetricAlarm) -> AlarmState {
+fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
     let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     let math = alarm.metrics.as_ref().is_some_and(|metrics| !metrics.is_empty());
     let sliding = matches!(alarm.evaluation_window, None | Some(EvaluationWindow::SlidingWindow(_)));
@@ -207,7 +207,7 @@ fn metric_alarm(alarm: MetricAlarm) -> AlarmState {
         treat_missing_data: alarm.treat_missing_data.unwrap_or_else(|| "missing".to_owned()),
         special: special.into_iter().filter_map(|(it_is, special)| it_is.then_some(special)).collect(),
     };
-    AlarmState {
+    AlarmSetup {
         name: alarm.alarm_name.unwrap_or_default(),
         state: state(alarm.state_value.as_ref()),
         reason: alarm.state_reason.unwrap_or_default(),
@@ -220,8 +220,8 @@ fn metric_alarm(alarm: MetricAlarm) -> AlarmState {
     }
 }
 
-fn composite_alarm(alarm: CompositeAlarm) -> AlarmState {
-    AlarmState {
+fn composite_alarm(alarm: CompositeAlarm) -> AlarmSetup {
+    AlarmSetup {
         name: alarm.alarm_name.unwrap_or_default(),
         state: state(alarm.state_value.as_ref()),
         reason: alarm.state_reason.unwrap_or_default(),

@@ -9,7 +9,7 @@ use crate::error::Failure;
 
 /// A change of an alarm's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct StateUpdate {
     /// When, by `CloudWatch`'s clock.
     pub at: Timestamp,
     /// The state before, if the history says.
@@ -24,7 +24,7 @@ pub struct Change {
 
 /// What an alarm started, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acted {
+pub struct ActionRecord {
     /// When, by `CloudWatch`'s clock.
     pub at: Timestamp,
     /// What the history says, such as `Successfully executed action arn:…`.
@@ -48,7 +48,7 @@ impl CloudWatch {
     pub async fn first_raised(&self, name: &str, since: Timestamp) -> Result<Option<Raised>, Failure> {
         let mut changes = self.changes(name, since).await?.into_iter();
         let first = changes.find(|change| change.to == State::Alarm);
-        Ok(first.map(|Change { at, summary, .. }| Raised { at, summary }))
+        Ok(first.map(|StateUpdate { at, summary, .. }| Raised { at, summary }))
     }
 
     /// The changes of this alarm's state since then, the first one first. A state that was forced and
@@ -56,9 +56,9 @@ impl CloudWatch {
     ///
     /// # Errors
     /// A page could not be read.
-    pub async fn changes(&self, name: &str, since: Timestamp) -> Result<Vec<Change>, Failure> {
+    pub async fn changes(&self, name: &str, since: Timestamp) -> Result<Vec<StateUpdate>, Failure> {
         let items = self.history(name, HistoryItemType::StateUpdate, since).await?;
-        let mut changes: Vec<Change> = items.iter().filter_map(change).collect();
+        let mut changes: Vec<StateUpdate> = items.iter().filter_map(change).collect();
         changes.retain(|change| change.at >= since);
         changes.sort_by_key(|change| change.at);
         Ok(changes)
@@ -68,9 +68,9 @@ impl CloudWatch {
     ///
     /// # Errors
     /// A page could not be read.
-    pub async fn actions(&self, name: &str, since: Timestamp) -> Result<Vec<Acted>, Failure> {
+    pub async fn actions(&self, name: &str, since: Timestamp) -> Result<Vec<ActionRecord>, Failure> {
         let items = self.history(name, HistoryItemType::Action, since).await?;
-        let mut acted: Vec<Acted> = items.iter().filter_map(acted).collect();
+        let mut acted: Vec<ActionRecord> = items.iter().filter_map(acted).collect();
         acted.retain(|acted| acted.at >= since);
         acted.sort_by_key(|acted| acted.at);
         Ok(acted)
@@ -97,13 +97,13 @@ impl CloudWatch {
 }
 
 /// From the data, or else from the summary: `Alarm updated from OK to ALARM`.
-fn change(item: &AlarmHistoryItem) -> Option<Change> {
+fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
     let summary = item.history_summary().unwrap_or_default();
     let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
     let said = |pointer: &str| data.as_ref()?.pointer(pointer)?.as_str();
     let (from, to) = summary.rsplit_once(" to ").unwrap_or_default();
     let from = from.rsplit_once(' ').map(|(_, from)| from);
-    Some(Change {
+    Some(StateUpdate {
         at: moment(item.timestamp()?)?,
         from: said("/oldState/stateValue").or(from).and_then(State::read),
         to: State::read(said("/newState/stateValue").unwrap_or(to))?,
@@ -112,9 +112,9 @@ fn change(item: &AlarmHistoryItem) -> Option<Change> {
     })
 }
 
-fn acted(item: &AlarmHistoryItem) -> Option<Acted> {
+fn acted(item: &AlarmHistoryItem) -> Option<ActionRecord> {
     let summary = item.history_summary().unwrap_or_default().to_owned();
-    Some(Acted { at: moment(item.timestamp()?)?, summary })
+    Some(ActionRecord { at: moment(item.timestamp()?)?, summary })
 }
 
 #[cfg(test)]

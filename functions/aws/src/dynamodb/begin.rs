@@ -13,12 +13,12 @@ use firedrill_core::{
     run::RunId,
 };
 
-use super::{Table, finish, item};
+use super::{RunTable, finish, item};
 use crate::error::{Failure, Proof, proof};
 
 const ACTION: &str = "dynamodb:TransactWriteItems";
 /// Two invocations that begin at once may each find the other in the way.
-const MOST_TRIES: u32 = 8;
+const MAX_TRIES: u32 = 8;
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// What came of a transaction.
@@ -33,11 +33,11 @@ pub(super) fn failed(reasons: &[CancellationReason], part: usize) -> bool {
     reasons.get(part).and_then(CancellationReason::code) == Some(CONDITION_FAILED)
 }
 
-impl Table {
+impl RunTable {
     /// Sends a transaction. The SDK gives each call a token, so its own retries count once.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         let mut conflict = String::new();
-        for tried in 0..MOST_TRIES {
+        for tried in 0..MAX_TRIES {
             if tried > 0 {
                 let pause = 25_u64 << tried.min(5);
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(pause / 2..=pause))).await;
@@ -61,7 +61,7 @@ impl Table {
                 _ => return Err(Failure::of(ACTION, &error).into()),
             }
         }
-        Err(StoreError::Unknown(format!("{ACTION}: {conflict}, {MOST_TRIES} times")))
+        Err(StoreError::Unknown(format!("{ACTION}: {conflict}, {MAX_TRIES} times")))
     }
 
     pub(super) async fn begin_run(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {

@@ -5,14 +5,14 @@ use std::{collections::HashMap, time::Duration};
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use firedrill_core::{evidence::Evidence, ports::StoreError, run::RunId};
 
-use super::{Table, item};
+use super::{RunTable, item};
 use crate::error::Failure;
 
 /// As many as one call takes.
 const BATCH: usize = 25;
-const MOST_TRIES: u32 = 8;
+const MAX_TRIES: u32 = 8;
 
-impl Table {
+impl RunTable {
     pub(super) async fn append_evidence(
         &self,
         id: &RunId,
@@ -33,7 +33,7 @@ impl Table {
 
     /// Writes one batch, and what was left over of it, until nothing is.
     async fn write(&self, mut requests: Vec<WriteRequest>) -> Result<(), StoreError> {
-        for tried in 0..MOST_TRIES {
+        for tried in 0..MAX_TRIES {
             if tried > 0 {
                 let pause = 50_u64 << tried.min(5);
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(pause / 2..=pause))).await;

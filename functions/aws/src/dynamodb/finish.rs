@@ -7,7 +7,7 @@ use firedrill_core::{
 };
 
 use super::{
-    Item, Table,
+    Item, RunTable,
     begin::{Transacted, failed, put},
     item,
 };
@@ -19,13 +19,13 @@ fn unbuildable(error: impl std::fmt::Display) -> StoreError {
 /// The head comes first.
 const HEAD: usize = 0;
 
-impl Table {
+impl RunTable {
     pub(super) async fn finish_run(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
         let head = put(self.head_after(next, expected)?)?;
         let mut parts = vec![head, summary(&self.name, next)?];
         parts.push(self.give_back(item::keys(item::lock_pk(next), "lock"), next)?);
-        if let Some(lever) = &next.lever {
-            parts.push(self.give_back(item::keys(item::alarm_pk(&lever.alarm_arn), "run"), next)?);
+        if let Some(trigger) = &next.trigger {
+            parts.push(self.give_back(item::keys(item::alarm_pk(&trigger.alarm_arn), "run"), next)?);
         }
         loop {
             let Transacted::Cancelled(reasons) = self.transact(parts.clone()).await? else {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_core::{
     Outcome, Phase, Request, Run, Timestamp,
     evidence::Evidence,
-    failover::Entry,
+    failover::JournalEntry,
     ports::StoreError,
     request::read_leniently,
     run::{LAYOUT, RunId},
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::Item;
 
 /// `DynamoDB` takes 400 KB; names and numbers count a little differently there than in JSON.
-const MOST_BYTES: usize = 350_000;
+const MAX_BYTES: usize = 350_000;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -100,7 +100,7 @@ pub(super) fn evidence(
 ) -> Result<Item, StoreError> {
     let at = moment(item);
     let bytes = serde_json::to_vec(item).map_err(unwritable)?.len();
-    let mut fields = if bytes > MOST_BYTES {
+    let mut fields = if bytes > MAX_BYTES {
         let text = format!("an item of {bytes} bytes did not fit into the record");
         fields(Evidence::Note { at, text })?
     } else {
@@ -112,7 +112,7 @@ pub(super) fn evidence(
 }
 
 /// What a failover function did about a change of an alarm.
-pub(super) fn entry(entry: &Entry, retention: Duration) -> Result<Item, StoreError> {
+pub(super) fn entry(entry: &JournalEntry, retention: Duration) -> Result<Item, StoreError> {
     let mut item = fields(entry)?;
     item.extend(keys(alarm_pk(&entry.alarm_arn), entry.key()));
     item.insert("ttl".to_owned(), expires(entry.received_at, retention));
@@ -120,7 +120,7 @@ pub(super) fn entry(entry: &Entry, retention: Duration) -> Result<Item, StoreErr
 }
 
 /// An entry as it was written.
-pub(super) fn entry_of(item: Item) -> Result<Entry, StoreError> {
+pub(super) fn entry_of(item: Item) -> Result<JournalEntry, StoreError> {
     serde_dynamo::from_item(item)
         .map_err(|error| StoreError::Refused(format!("an entry of an alarm cannot be read: {error}")))
 }
@@ -176,7 +176,7 @@ pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreErr
 #[cfg(test)]
 pub(super) mod tests {
     use firedrill_core::{
-        CallOutcome, deliver,
+        CallOutcome, dispatch,
         failover::{AlarmState, Done},
         gate::Policy,
         run::OwnerId,
@@ -201,14 +201,14 @@ pub(super) mod tests {
         }))
         .unwrap();
         let timing = Timing::DEFAULT;
-        let invocation = deliver::Invocation {
+        let invocation = dispatch::Invocation {
             request_id: "request".to_owned(),
             owner: OwnerId("owner".to_owned()),
             ends_at: Duration::ZERO,
             timing,
             policy: Policy::default(),
         };
-        (deliver::begin(&request, &invocation, Timestamp::from_millis(1_000_000)), request)
+        (dispatch::begin(&request, &invocation, Timestamp::from_millis(1_000_000)), request)
     }
 
     #[test]
@@ -221,7 +221,7 @@ pub(super) mod tests {
     #[test]
     fn an_entry_is_read_back_whole_and_sorts_by_the_time_of_its_change() {
         let at = Timestamp::from_millis(1_795_460_400_123);
-        let mut concluded = Entry {
+        let mut concluded = JournalEntry {
             alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".to_owned(),
             at,
             state: AlarmState::Alarm,
@@ -229,7 +229,7 @@ pub(super) mod tests {
             run_id: Some(RunId("run".to_owned())),
             received_at: at.plus_millis(1_000),
             by: "request/1".to_owned(),
-            taken_at: at.plus_millis(1_000),
+            claimed_at: at.plus_millis(1_000),
             called_at: None,
             outcome: None,
             done: None,
@@ -277,7 +277,7 @@ pub(super) mod tests {
     #[test]
     fn evidence_that_does_not_fit_leaves_a_note() {
         let at = Timestamp::from_millis(0);
-        let note = Evidence::Note { at, text: "x".repeat(MOST_BYTES) };
+        let note = Evidence::Note { at, text: "x".repeat(MAX_BYTES) };
         let item = evidence(&RunId("r".to_owned()), "evidence#1", &note, KEPT).unwrap();
         assert!(matches!(&item["text"], AttributeValue::S(text) if text.contains("did not fit")));
     }

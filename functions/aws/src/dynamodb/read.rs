@@ -1,9 +1,9 @@
 //! Reading what was recorded.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use firedrill_core::{Request, Run, Timestamp, failover::Entry, ports::StoreError, run::RunId};
+use firedrill_core::{Request, Run, Timestamp, failover::JournalEntry, ports::StoreError, run::RunId};
 
-use super::{Item, Table, item};
+use super::{Item, RunTable, item};
 use crate::error::Failure;
 
 /// The run that an item names.
@@ -14,7 +14,7 @@ pub(super) fn run_id(item: &mut Item) -> Option<RunId> {
     }
 }
 
-impl Table {
+impl RunTable {
     /// One item, read consistently.
     pub(super) async fn get(&self, pk: String, sk: &str) -> Result<Option<Item>, StoreError> {
         let sent = self
@@ -55,11 +55,11 @@ impl Table {
     ///
     /// # Errors
     /// They could not be read, or not within the table's deadline.
-    pub async fn entries(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<Entry>, StoreError> {
-        self.within(self.list_entries(alarm_arn, since)).await
+    pub async fn journal(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
+        self.within(self.list_journal(alarm_arn, since)).await
     }
 
-    async fn list_entries(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<Entry>, StoreError> {
+    async fn list_journal(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
         let mut pages = self
             .reads
             .query()
@@ -71,14 +71,14 @@ impl Table {
             .consistent_read(true)
             .into_paginator()
             .send();
-        let mut entries = Vec::new();
+        let mut journal = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
             for found in page.items.unwrap_or_default() {
-                entries.push(item::entry_of(found)?);
+                journal.push(item::entry_of(found)?);
             }
         }
-        Ok(entries)
+        Ok(journal)
     }
 
     /// The open runs, the oldest first. The index lags behind: a hint.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceLifecycleType};
 
 /// As many values as one filter takes.
-const MOST_FILTER_VALUES: usize = 200;
+const MAX_FILTER_VALUES: usize = 200;
 /// The tag by which Auto Scaling marks its members; terminated ones still carry it.
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
@@ -44,7 +44,7 @@ impl Instance {
 
 /// One filter for every so many values; none at all for none.
 pub(super) fn filters(name: &str, values: &[String]) -> Vec<Filter> {
-    let chunks = values.chunks(MOST_FILTER_VALUES);
+    let chunks = values.chunks(MAX_FILTER_VALUES);
     chunks.map(|chunk| Filter::builder().name(name).set_values(Some(chunk.to_vec())).build()).collect()
 }
 

@@ -2,13 +2,14 @@
 
 use firedrill_core::{
     failover::{
-        AlarmChange, AlarmState, Answer, Claimed, Done, Entry, HandleError, Records, changes, handle, run_of,
+        AlarmChange, AlarmState, Claimed, Done, HandleError, HandledChange, Journal, JournalEntry, changes,
+        handle, run_of,
     },
     ports::Clock,
 };
 use serde_json::{Value, json};
 
-use super::{Failover, Home, tell};
+use super::{Failover, FailoverContext, tell};
 
 /// Why an event was not answered, by a stable name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl From<HandleError> for Unanswered {
     fn from(error: HandleError) -> Self {
         let name = match &error {
             HandleError::Store(_) => "StoreFailed",
-            HandleError::InHand(_) => "InHand",
+            HandleError::InProgress(_) => "InHand",
             HandleError::NotNow(_) => "NotNow",
         };
         Self { name, text: error.to_string() }
@@ -33,8 +34,8 @@ impl From<HandleError> for Unanswered {
 /// Handles every change in an event. `failovers` holds what is configured, by the alarm's ARN.
 pub(crate) async fn answer<F: Failover>(
     clock: &impl Clock,
-    records: &impl Records,
-    home: &Home,
+    journal: &impl Journal,
+    context: &FailoverContext,
     failovers: &[F],
     event: &Value,
     by: &str,
@@ -47,14 +48,14 @@ pub(crate) async fn answer<F: Failover>(
             Vec::new()
         });
         for change in changes {
-            let done = match configured(home, failovers, &change) {
+            let done = match configured(context, failovers, &change) {
                 Some((config, failover)) => {
-                    let settings = home.settings.handling;
+                    let settings = context.settings.handling;
                     let mut effect = failover.clone();
-                    let handled = handle(clock, records, &mut effect, config, settings, &change, by);
+                    let handled = handle(clock, journal, &mut effect, config, settings, &change, by);
                     Box::pin(handled).await.map_err(Unanswered::from)
                 }
-                None => Err(unknown::<F>(clock, records, home, &change, by).await),
+                None => Err(unknown::<F>(clock, journal, context, &change, by).await),
             };
             match done {
                 Ok(answer) => answered.push(shown(&answer)),
@@ -73,19 +74,19 @@ pub(crate) async fn answer<F: Failover>(
 /// upon.
 fn apart(event: &Value) -> Vec<Value> {
     match event.get("Records").and_then(Value::as_array) {
-        Some(records) if records.len() > 1 => {
-            records.iter().map(|record| json!({ "Records": [record] })).collect()
+        Some(journal) if journal.len() > 1 => {
+            journal.iter().map(|record| json!({ "Records": [record] })).collect()
         }
         _ => vec![event.clone()],
     }
 }
 
 fn configured<'a, F>(
-    home: &'a Home,
+    context: &'a FailoverContext,
     failovers: &'a [F],
     change: &AlarmChange,
-) -> Option<(&'a firedrill_core::failover::Config, &'a F)> {
-    let mut known = home.settings.failovers.iter().map(|(config, _)| config).zip(failovers);
+) -> Option<(&'a firedrill_core::failover::FailoverRule, &'a F)> {
+    let mut known = context.settings.failovers.iter().map(|(config, _)| config).zip(failovers);
     known.find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn)
 }
 
@@ -95,8 +96,8 @@ fn unreadable(text: &str) -> Unanswered {
 }
 
 /// As the answer shows it, and the log.
-fn shown(answer: &Answer) -> Value {
-    let Answer { entry, duplicate } = answer;
+fn shown(answer: &HandledChange) -> Value {
+    let HandledChange { entry, duplicate } = answer;
     let (alarm, why) = (&entry.alarm_arn, entry.why.as_deref().unwrap_or_default());
     let done = entry.done.map(|done| done.to_string()).unwrap_or_default();
     match entry.done {
@@ -112,8 +113,8 @@ fn shown(answer: &Answer) -> Value {
 /// Nobody said what this alarm fails over. A real one leaves a record all the same, and people are told.
 async fn unknown<F: Failover>(
     clock: &impl Clock,
-    records: &impl Records,
-    home: &Home,
+    journal: &impl Journal,
+    context: &FailoverContext,
     change: &AlarmChange,
     by: &str,
 ) -> Unanswered {
@@ -125,7 +126,7 @@ async fn unknown<F: Failover>(
         F::PARAMETER
     );
     let now = clock.now();
-    let entry = Entry {
+    let entry = JournalEntry {
         alarm_arn: alarm.clone(),
         at: change.at,
         state: change.state,
@@ -133,7 +134,7 @@ async fn unknown<F: Failover>(
         run_id: run_of(&change.reason),
         received_at: now,
         by: by.to_owned(),
-        taken_at: now,
+        claimed_at: now,
         called_at: None,
         outcome: None,
         done: Some(Done::Refused),
@@ -141,10 +142,10 @@ async fn unknown<F: Failover>(
         concluded_at: Some(now),
     };
     let is_news = change.state == AlarmState::Alarm && entry.run_id.is_none();
-    match records.claim(&entry).await {
+    match journal.claim(&entry).await {
         // Later deliveries of the same change are no news.
         Ok(Claimed::New) if is_news => {
-            tell(&home.pager, &format!("Alarm {alarm} went to ALARM at {}. {why}", change.at)).await;
+            tell(&context.pager, &format!("Alarm {alarm} went to ALARM at {}. {why}", change.at)).await;
         }
         Ok(_) => {}
         Err(error) => {

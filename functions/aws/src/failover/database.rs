@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    failover::{Config, Direction, Effect, Looked, Resource, Sent},
+    failover::{CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget},
     ports::Clock,
     request::Arn,
 };
 
-use super::{Failover, Home, tell, within};
+use super::{Failover, FailoverContext, tell, within};
 use crate::{
     clock::SystemClock,
-    facts::{Database, database_facts},
     pager::Pager,
     rds::Rds,
+    resource_state::{Database, database_state},
 };
 
 /// Fails a database over. There is no way back but another failover, which is for people to decide.
@@ -33,11 +33,15 @@ impl Failover for DatabaseFailover {
     const PARAMETER: &'static str = "DatabaseFailovers";
     const ENTRY: &'static str = r#""clusterArn": "…" (or "instanceArn": "…")"#;
 
-    fn configured(home: &Home, config: &Config, resource: &Resource) -> Result<Self, String> {
+    fn configured(
+        context: &FailoverContext,
+        config: &FailoverRule,
+        resource: &FailoverTarget,
+    ) -> Result<Self, String> {
         let (arn, reader) = match resource {
-            Resource::Cluster { arn, reader } => (arn, reader.clone()),
-            Resource::Instance { arn } => (arn, None),
-            Resource::Distribution { arn, .. } => {
+            FailoverTarget::Cluster { arn, reader } => (arn, reader.clone()),
+            FailoverTarget::Instance { arn } => (arn, None),
+            FailoverTarget::Distribution { arn, .. } => {
                 return Err(format!("this function fails over databases, and {arn} is none"));
             }
         };
@@ -47,15 +51,15 @@ impl Failover for DatabaseFailover {
             ));
         }
         let database = Database::of(arn)?;
-        if database.is_cluster() != matches!(resource, Resource::Cluster { .. }) {
+        if database.is_cluster() != matches!(resource, FailoverTarget::Cluster { .. }) {
             return Err(format!("{arn} stands under the wrong name: `clusterArn` or `instanceArn`"));
         }
         Ok(Self {
-            rds: Rds::new(&home.connection.in_region(arn.region())),
-            pager: home.pager.clone(),
+            rds: Rds::new(&context.connection.in_region(arn.region())),
+            pager: context.pager.clone(),
             clock: SystemClock::start(),
-            deadline: home.settings.call_deadline,
-            cool_down: home.settings.cool_down,
+            deadline: context.settings.call_deadline,
+            cool_down: context.settings.cool_down,
             arn: arn.clone(),
             database,
             reader,
@@ -63,35 +67,38 @@ impl Failover for DatabaseFailover {
     }
 }
 
-impl Effect for DatabaseFailover {
-    async fn look(&mut self, direction: Direction) -> Looked {
+impl FailoverAction for DatabaseFailover {
+    async fn look(&mut self, direction: Direction) -> FailoverReadiness {
         if direction == Direction::Back {
-            return Looked::Unfit("a database is not failed back by itself".to_owned());
+            return FailoverReadiness::Unfit("a database is not failed back by itself".to_owned());
         }
         let now = self.clock.now();
         let looked =
-            within(self.deadline, database_facts(&self.rds, &self.database, self.cool_down, now)).await;
-        let facts = match looked {
-            Ok(facts) => facts,
+            within(self.deadline, database_state(&self.rds, &self.database, self.cool_down, now)).await;
+        let state = match looked {
+            Ok(state) => state,
             Err(looked) => return looked,
         };
-        if facts.arn != self.arn.as_str() {
-            return Looked::Unfit(format!("{} is not the {} that is configured", facts.arn, self.arn));
+        if state.arn != self.arn.as_str() {
+            return FailoverReadiness::Unfit(format!(
+                "{} is not the {} that is configured",
+                state.arn, self.arn
+            ));
         }
         let cool_down_ms = u64::try_from(self.cool_down.as_millis()).unwrap_or(u64::MAX);
-        facts.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), cool_down_ms, now)
+        state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), cool_down_ms, now)
     }
 
-    async fn call(&mut self, _: Direction) -> Sent {
+    async fn call(&mut self, _: Direction) -> CallResult {
         match &self.database {
             Database::Cluster(id) => {
                 let outcome = Box::pin(self.rds.fail_over_cluster(id, self.reader.as_deref())).await;
                 let to = self.reader.as_deref().unwrap_or("the reader that RDS chooses");
-                Sent { outcome, what: format!("rds:FailoverDBCluster of {id} to {to}") }
+                CallResult { outcome, what: format!("rds:FailoverDBCluster of {id} to {to}") }
             }
             Database::Instance(id) => {
                 let outcome = Box::pin(self.rds.reboot_with_failover(id)).await;
-                Sent { outcome, what: format!("rds:RebootDBInstance of {id} with failover") }
+                CallResult { outcome, what: format!("rds:RebootDBInstance of {id} with failover") }
             }
         }
     }

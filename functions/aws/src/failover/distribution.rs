@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use firedrill_core::{
     CallOutcome,
-    failover::{self, Direction, Effect, Looked, Resource, Sent, places},
+    failover::{
+        self, CallResult, Direction, FailoverAction, FailoverReadiness, FailoverTarget, behavior_origins,
+    },
     request::Arn,
 };
 
-use super::{Failover, Home, tell, within};
+use super::{Failover, FailoverContext, tell, within};
 use crate::{
-    cloudfront::{CloudFront, Config},
-    facts::{distribution_facts, distribution_id, point},
+    cloudfront::{CloudFront, DistributionConfig},
     pager::Pager,
+    resource_state::{distribution_id, distribution_state, point},
 };
 
 /// Points a distribution to its standby, or back.
@@ -27,21 +29,25 @@ pub struct DistributionFailover {
     standby: String,
     behaviors: Vec<String>,
     /// The configuration of the last look, and its version.
-    seen: Option<(Config, String)>,
+    seen: Option<(DistributionConfig, String)>,
 }
 
 impl Failover for DistributionFailover {
     const PARAMETER: &'static str = "CdnFailovers";
     const ENTRY: &'static str = r#""distributionArn": "…", "primaryOrigin": "…", "standbyOrigin": "…""#;
 
-    fn configured(home: &Home, _: &failover::Config, resource: &Resource) -> Result<Self, String> {
-        let Resource::Distribution { arn, primary, standby, behaviors } = resource else {
+    fn configured(
+        context: &FailoverContext,
+        _: &failover::FailoverRule,
+        resource: &FailoverTarget,
+    ) -> Result<Self, String> {
+        let FailoverTarget::Distribution { arn, primary, standby, behaviors } = resource else {
             return Err(format!("this function fails over distributions, and {} is none", resource.arn()));
         };
         Ok(Self {
-            cloudfront: CloudFront::new(&home.connection),
-            pager: home.pager.clone(),
-            deadline: home.settings.call_deadline,
+            cloudfront: CloudFront::new(&context.connection),
+            pager: context.pager.clone(),
+            deadline: context.settings.call_deadline,
             id: distribution_id(arn)?.to_owned(),
             arn: arn.clone(),
             primary: primary.clone(),
@@ -61,25 +67,28 @@ impl DistributionFailover {
     }
 }
 
-impl Effect for DistributionFailover {
-    async fn look(&mut self, direction: Direction) -> Looked {
+impl FailoverAction for DistributionFailover {
+    async fn look(&mut self, direction: Direction) -> FailoverReadiness {
         self.seen = None;
-        let looked = within(self.deadline, distribution_facts(&self.cloudfront, &self.id)).await;
-        let (facts, config, etag) = match looked {
+        let looked = within(self.deadline, distribution_state(&self.cloudfront, &self.id)).await;
+        let (state, config, etag) = match looked {
             Ok(found) => found,
             Err(looked) => return looked,
         };
-        if facts.arn != self.arn.as_str() {
-            return Looked::Unfit(format!("{} is not the {} that is configured", facts.arn, self.arn));
+        if state.arn != self.arn.as_str() {
+            return FailoverReadiness::Unfit(format!(
+                "{} is not the {} that is configured",
+                state.arn, self.arn
+            ));
         }
         self.seen = Some((config, etag));
-        facts.may_move(&self.primary, &self.standby, &self.behaviors, direction)
+        state.may_move(&self.primary, &self.standby, &self.behaviors, direction)
     }
 
-    async fn call(&mut self, direction: Direction) -> Sent {
+    async fn call(&mut self, direction: Direction) -> CallResult {
         let (from, to) = self.ends(direction);
         let what = format!("cloudfront:UpdateDistribution of {}: {from} to {to}", self.id);
-        let to = places(&self.behaviors, to);
+        let to = behavior_origins(&self.behaviors, to);
         let outcome = match self.seen.take() {
             Some((config, etag)) => Box::pin(point(&self.cloudfront, config, &etag, &to)).await,
             None => CallOutcome::NotExecuted {
@@ -88,7 +97,7 @@ impl Effect for DistributionFailover {
                 again: true,
             },
         };
-        Sent { outcome, what }
+        CallResult { outcome, what }
     }
 
     /// It takes effect only on the version that was looked at.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    failover::{self, Config, Resource, configured},
+    failover::{self, FailoverRule, FailoverTarget, configured},
     request::Arn,
 };
 
@@ -14,11 +14,11 @@ const MAX_EVENT_AGE_SECONDS: u64 = 300;
 /// Clocks of machines differ: an invocation is dead for certain so long after its timeout, in milliseconds.
 const MARGIN_MS: u64 = 10_000;
 /// One to claim a change, one to look, one to move traffic, one to write that down.
-const LEAST_CALLS: u64 = 4;
+const MIN_CALLS: u64 = 4;
 
 /// What the stack says to a failover function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct FailoverSettings {
     /// The table that holds what was done.
     pub table: String,
     /// For so long it is kept.
@@ -26,16 +26,16 @@ pub struct Settings {
     /// Every call ends within this.
     pub call_deadline: Duration,
     /// How old a change may be, and when an invocation is dead.
-    pub handling: failover::Settings,
+    pub handling: failover::ChangeLimits,
     /// Where messages to people go, if anywhere.
     pub topic_arn: Option<Arn>,
     /// RDS may silently drop a failover that comes sooner after another one.
     pub cool_down: Duration,
     /// Which alarm fails over what.
-    pub failovers: Vec<(Config, Resource)>,
+    pub failovers: Vec<(FailoverRule, FailoverTarget)>,
 }
 
-impl Settings {
+impl FailoverSettings {
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -47,16 +47,16 @@ impl Settings {
     /// Reads whatever environment `lookup` stands for.
     ///
     /// # Errors
-    /// See [`Settings::from_env`].
+    /// See [`FailoverSettings::from_env`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let wrong = |error: ConfigError| error.to_string();
         let variables = Variables(lookup);
         let table = variables.table().map_err(wrong)?;
         let call_deadline_ms = variables.number("FIREDRILL_CALL_DEADLINE_MS").map_err(wrong)?;
         let timeout_ms = variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS").map_err(wrong)? * 1_000;
-        if call_deadline_ms == 0 || timeout_ms <= call_deadline_ms * LEAST_CALLS {
+        if call_deadline_ms == 0 || timeout_ms <= call_deadline_ms * MIN_CALLS {
             return Err(format!(
-                "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {LEAST_CALLS} times \
+                "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {MIN_CALLS} times \
                  FIREDRILL_CALL_DEADLINE_MS ({call_deadline_ms} ms), which must not be 0: a failover takes that \
                  many calls"
             ));
@@ -66,7 +66,7 @@ impl Settings {
             table,
             retention: variables.retention().map_err(wrong)?,
             call_deadline: Duration::from_millis(call_deadline_ms),
-            handling: failover::Settings {
+            handling: failover::ChangeLimits {
                 max_event_age_ms: max_event_age.map_err(wrong)? * 1_000,
                 function_timeout_ms: timeout_ms + MARGIN_MS,
             },
@@ -97,8 +97,8 @@ mod tests {
         ])
     }
 
-    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<Settings, String> {
-        Settings::read(|name| environment.get(name).map(|value| (*value).to_owned()))
+    fn read(environment: &BTreeMap<&'static str, &'static str>) -> Result<FailoverSettings, String> {
+        FailoverSettings::read(|name| environment.get(name).map(|value| (*value).to_owned()))
     }
 
     fn wrong(name: &'static str, value: &'static str) -> String {

@@ -2,42 +2,45 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_core::StepSeen;
+use firedrill_core::StepObservation;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::Regional;
+use super::RegionalClients;
 use crate::{
     elbv2::{Health, Target},
     error::Failure,
 };
 
 /// So many calls at once.
-pub(super) const AT_ONCE: usize = 10;
+pub(super) const MAX_CONCURRENT_CALLS: usize = 10;
 
 /// The targets of these target groups.
 pub(super) async fn targets_of(
-    aws: &Regional,
+    aws: &RegionalClients,
     arns: impl IntoIterator<Item = String>,
 ) -> Result<BTreeMap<String, Vec<Target>>, Failure> {
     let asked = stream::iter(arns).map(async |arn| {
         let targets = aws.balancing.targets(&arn).await?;
         Ok((arn, targets))
     });
-    asked.buffer_unordered(AT_ONCE).try_collect().await
+    asked.buffer_unordered(MAX_CONCURRENT_CALLS).try_collect().await
 }
 
 /// Whether these groups are back: at their desired size, all members in service, all targets healthy.
-pub(super) async fn are_back(aws: &Regional, names: &BTreeSet<String>) -> StepSeen {
+pub(super) async fn are_back(aws: &RegionalClients, names: &BTreeSet<String>) -> StepObservation {
     match lacks(aws, names).await {
-        Ok(None) => StepSeen::Done,
-        Ok(Some(_)) => StepSeen::Busy,
-        Err(_) => StepSeen::Unknown,
+        Ok(None) => StepObservation::Done,
+        Ok(Some(_)) => StepObservation::Busy,
+        Err(_) => StepObservation::Unknown,
     }
 }
 
 /// What keeps the first of these groups that is not whole from it; nothing if all of them are. The same is asked
 /// before a drill and after it: a group that is not whole before would never be seen to be back.
-pub(super) async fn lacks(aws: &Regional, names: &BTreeSet<String>) -> Result<Option<String>, Failure> {
+pub(super) async fn lacks(
+    aws: &RegionalClients,
+    names: &BTreeSet<String>,
+) -> Result<Option<String>, Failure> {
     if names.is_empty() {
         return Ok(None);
     }

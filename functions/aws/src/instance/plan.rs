@@ -1,7 +1,7 @@
 //! Looks at everything a run would need, without touching anything.
 
 use firedrill_core::{
-    Prepared,
+    Readiness,
     instance::Candidate,
     plan::{Permission, Plan, PlannedProbe, PlannedStep, Proof},
 };
@@ -21,11 +21,11 @@ impl InstanceDrill {
         let mut plan = Plan { probes: probes.collect(), ..Plan::default() };
         let mut candidates = Vec::new();
         match resolved {
-            Err(Prepared::Refused(why)) => plan.refused = Some(why),
-            Err(Prepared::Unknown(why)) => {
+            Err(Readiness::Refused(why)) => plan.refused = Some(why),
+            Err(Readiness::Unknown(why)) => {
                 plan.refused = Some(format!("the targets could not be read: {why}"));
             }
-            Err(Prepared::Ready(_)) => {}
+            Err(Readiness::Ready(_)) => {}
             Ok(found) => {
                 candidates = found.candidates;
                 plan.undo = found.undo;
@@ -33,11 +33,11 @@ impl InstanceDrill {
                 match found.chosen {
                     Ok(selection) => {
                         plan.targets = selection.chosen;
-                        plan.left_out = bounded(selection.left_out);
+                        plan.excluded = bounded(selection.excluded);
                     }
-                    Err((why, left_out)) => {
+                    Err((why, excluded)) => {
                         plan.refused = Some(why);
-                        plan.left_out = bounded(left_out);
+                        plan.excluded = bounded(excluded);
                     }
                 }
             }

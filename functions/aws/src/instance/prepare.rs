@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::{
-    Prepared, Ready, Seen, UndoStep,
+    PreparedInjection, Readiness, Tristate, UndoStep,
     evidence::Evidence,
     instance::{self, Candidate, Healthy, Membership, Selection, VolumeKey},
-    plan::LeftOut,
+    plan::Excluded,
     ports::Clock,
     request::{InstanceSelector, InstanceTarget},
 };
 use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
 
-use super::{InstanceDrill, groups, known};
+use super::{InstanceDrill, groups, registrations};
 use crate::{
     ec2::Instance,
     error::{Failure, Proof},
 };
 
 /// So many of those left out the record names.
-const MOST_LEFT_OUT: usize = 250;
+const MAX_LEFT_OUT: usize = 250;
 
 /// What one invocation keeps from one choice to the next.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Choice {
     /// The latest, which the record has.
     latest: Option<Selection>,
     /// Whose stop protection was read, and what it said.
-    protections: BTreeMap<String, Seen>,
+    protections: BTreeMap<String, Tristate>,
 }
 
 impl Choice {
@@ -41,7 +41,7 @@ impl Choice {
 
     /// What is known of this instance's stop protection. For those chosen it is asked again each time, for the
     /// others not: one call each for a whole fleet would be too many, and EC2 itself stops nothing protected.
-    fn protection(&self, id: &String) -> Option<Seen> {
+    fn protection(&self, id: &String) -> Option<Tristate> {
         let is_chosen = self.latest.iter().any(|selection| selection.chosen.contains(id));
         self.protections.get(id).copied().filter(|_| !is_chosen)
     }
@@ -57,16 +57,16 @@ impl Choice {
 }
 
 /// What came of resolving the targets once.
-pub(super) struct Found {
-    prepared: Prepared,
+pub(super) struct TargetPreparation {
+    prepared: Readiness,
     selection: Option<Selection>,
     groups: BTreeSet<String>,
-    protections: BTreeMap<String, Seen>,
+    protections: BTreeMap<String, Tristate>,
 }
 
 /// What the choice was made of.
 pub(super) struct Resolved {
-    pub chosen: Result<Selection, (String, Vec<LeftOut>)>,
+    pub chosen: Result<Selection, (String, Vec<Excluded>)>,
     pub candidates: Vec<Candidate>,
     pub undo: Vec<UndoStep>,
     /// The groups of those chosen.
@@ -77,47 +77,49 @@ pub(super) struct Resolved {
 
 impl InstanceDrill {
     /// Keeps what came of preparing; the choice is written down when it is another one.
-    pub(super) fn note_prepared(&mut self, found: Found) -> Option<Evidence> {
+    pub(super) fn note_prepared(&mut self, found: TargetPreparation) -> Option<Evidence> {
         // Nothing was stopped yet: groups of an earlier choice do not matter any more.
         self.known_groups = found.groups;
         self.prepared = Some(found.prepared);
         self.choice.protections.extend(found.protections);
         let selection = found.selection.filter(|selection| self.choice.note(selection))?;
-        let Selection { seed, fitting, chosen, left_out } = selection;
-        Some(Evidence::Selection { at: self.clock.now(), seed, fitting, chosen, left_out })
+        let Selection { seed, fitting, chosen, excluded } = selection;
+        Some(Evidence::Selection { at: self.clock.now(), seed, fitting, chosen, excluded })
     }
 
     /// Resolves the targets.
-    pub(super) async fn prepare(&self) -> Found {
+    pub(super) async fn prepare(&self) -> TargetPreparation {
         let Resolved { chosen, candidates, undo, groups, lacks } = match self.resolve().await {
             Ok(resolved) => resolved,
             Err(prepared) => {
                 let (groups, protections) = Default::default();
-                return Found { prepared, selection: None, groups, protections };
+                return TargetPreparation { prepared, selection: None, groups, protections };
             }
         };
         let (prepared, selection) = match (chosen, lacks) {
             // It may be scaling at the moment.
-            (Ok(selection), Some(why)) => (Prepared::Unknown(why), selection),
-            (Ok(selection), None) => (Prepared::Ready(Box::new(Ready { lever: None, undo })), selection),
-            (Err((why, left_out)), _) => {
-                (Prepared::Refused(why), Selection { left_out, ..Selection::default() })
+            (Ok(selection), Some(why)) => (Readiness::Unknown(why), selection),
+            (Ok(selection), None) => {
+                (Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo })), selection)
+            }
+            (Err((why, excluded)), _) => {
+                (Readiness::Refused(why), Selection { excluded, ..Selection::default() })
             }
         };
-        let selection = Selection { left_out: bounded(selection.left_out), ..selection };
-        let asked = candidates.into_iter().filter(|candidate| candidate.stop_protected != Seen::Unknown);
+        let selection = Selection { excluded: bounded(selection.excluded), ..selection };
+        let asked = candidates.into_iter().filter(|candidate| candidate.stop_protected != Tristate::Unknown);
         let protections = asked.map(|candidate| (candidate.id, candidate.stop_protected)).collect();
-        Found { prepared, selection: Some(selection), groups, protections }
+        TargetPreparation { prepared, selection: Some(selection), groups, protections }
     }
 
     /// Resolves the targets. An error says that nothing can be chosen from: refused, or unknown.
-    pub(super) async fn resolve(&self) -> Result<Resolved, Prepared> {
+    pub(super) async fn resolve(&self) -> Result<Resolved, Readiness> {
         // Many calls, each with a deadline of its own.
         let within = self.config.timing.call_deadline() * 2;
         match tokio::time::timeout(within, Box::pin(self.resolved())).await {
             Ok(Ok(resolved)) => Ok(resolved),
             Ok(Err(failure)) => Err(unreadable(&failure)),
-            Err(_) => Err(Prepared::Unknown(format!("AWS did not answer within {} ms", within.as_millis()))),
+            Err(_) => Err(Readiness::Unknown(format!("AWS did not answer within {} ms", within.as_millis()))),
         }
     }
 
@@ -185,7 +187,7 @@ impl InstanceDrill {
             let seen = self.aws.kms.aws_managed(arn).await?;
             Ok((arn.clone(), seen))
         }));
-        let managed = asked.await.into_iter().collect::<Result<BTreeMap<String, Seen>, Failure>>()?;
+        let managed = asked.await.into_iter().collect::<Result<BTreeMap<String, Tristate>, Failure>>()?;
         let key =
             |arn: String| VolumeKey { aws_managed: managed.get(&arn).copied().unwrap_or_default(), arn };
         Ok(by_volume.into_iter().map(|(volume, arn)| (volume, arn.map(key))).collect())
@@ -201,7 +203,7 @@ impl InstanceDrill {
         }
         let arns = self.aws.balancing.target_groups(&vpcs.into_iter().collect::<Vec<_>>()).await?;
         let targets = groups::targets_of(&self.aws, arns).await?;
-        Ok(known::known_by(&targets, found))
+        Ok(registrations::registered_in(&targets, found))
     }
 
     /// Asks for the stop protection of those that nothing else speaks against: one call each, where it has to be.
@@ -212,24 +214,24 @@ impl InstanceDrill {
                 return Ok(candidate);
             }
             let otherwise =
-                Candidate { stop_protected: Seen::No, keys: vec![], group: None, ..candidate.clone() };
+                Candidate { stop_protected: Tristate::No, keys: vec![], group: None, ..candidate.clone() };
             if instance::unfit(&otherwise, &self.target, &self.request.environment, &[]).is_none() {
                 let protected = self.aws.ec2.stop_protected(&candidate.id).await?;
-                candidate.stop_protected = protected.map_or(Seen::Unknown, Seen::from);
+                candidate.stop_protected = protected.map_or(Tristate::Unknown, Tristate::from);
             }
             Ok(candidate)
         });
-        asked.buffered(groups::AT_ONCE).try_collect().await
+        asked.buffered(groups::MAX_CONCURRENT_CALLS).try_collect().await
     }
 }
 
 /// What is not there for good is refused; what could not be read this time is tried again.
-fn unreadable(failure: &Failure) -> Prepared {
+fn unreadable(failure: &Failure) -> Readiness {
     match failure.proof {
         Proof::Denied | Proof::Refused => {
-            Prepared::Refused(format!("the targets could not be resolved: {failure}"))
+            Readiness::Refused(format!("the targets could not be resolved: {failure}"))
         }
-        Proof::Again | Proof::Nothing => Prepared::Unknown(failure.to_string()),
+        Proof::Again | Proof::Nothing => Readiness::Unknown(failure.to_string()),
     }
 }
 
@@ -247,7 +249,7 @@ fn candidate(
         root_device_type: instance.root_device_type.clone(),
         spot: instance.spot,
         tags: instance.tags.clone(),
-        stop_protected: Seen::Unknown,
+        stop_protected: Tristate::Unknown,
         keys: instance.volumes.iter().filter_map(|volume| keys.get(volume).cloned().flatten()).collect(),
         group: group.cloned(),
         target_groups,
@@ -256,14 +258,14 @@ fn candidate(
 }
 
 /// As many as the record takes, and how many more there were; in an order of their own, for AWS has none.
-pub(super) fn bounded(mut left_out: Vec<LeftOut>) -> Vec<LeftOut> {
-    left_out.sort_by(|a, b| a.resource.cmp(&b.resource));
-    let more = left_out.len().saturating_sub(MOST_LEFT_OUT);
+pub(super) fn bounded(mut excluded: Vec<Excluded>) -> Vec<Excluded> {
+    excluded.sort_by(|a, b| a.resource.cmp(&b.resource));
+    let more = excluded.len().saturating_sub(MAX_LEFT_OUT);
     if more > 0 {
-        left_out.truncate(MOST_LEFT_OUT);
-        left_out.push(LeftOut { resource: format!("{more} more"), why: "not named here".to_owned() });
+        excluded.truncate(MAX_LEFT_OUT);
+        excluded.push(Excluded { resource: format!("{more} more"), why: "not named here".to_owned() });
     }
-    left_out
+    excluded
 }
 
 #[cfg(test)]
@@ -291,7 +293,7 @@ mod tests {
         let mut choice = Choice::of(&target());
         let changes = ["i-1", "i-1", "i-2", "i-2", "i-1"].map(|id| choice.note(&selection(id)));
         assert_eq!(changes, [true, false, true, false, true]);
-        let left = |id: &str| LeftOut { resource: id.to_owned(), why: String::new() };
+        let left = |id: &str| Excluded { resource: id.to_owned(), why: String::new() };
         let (one, two) = (bounded(vec![left("i-1"), left("i-2")]), bounded(vec![left("i-2"), left("i-1")]));
         assert_eq!(one, two, "AWS answers in any order");
     }
@@ -300,8 +302,8 @@ mod tests {
     fn the_stop_protection_of_what_is_chosen_is_never_taken_from_an_earlier_look() {
         let mut choice = Choice::of(&target());
         let (one, two) = ("i-1".to_owned(), "i-2".to_owned());
-        choice.protections = BTreeMap::from([(one.clone(), Seen::No), (two.clone(), Seen::No)]);
+        choice.protections = BTreeMap::from([(one.clone(), Tristate::No), (two.clone(), Tristate::No)]);
         choice.note(&selection(&one));
-        assert_eq!((choice.protection(&one), choice.protection(&two)), (None, Some(Seen::No)));
+        assert_eq!((choice.protection(&one), choice.protection(&two)), (None, Some(Tristate::No)));
     }
 }

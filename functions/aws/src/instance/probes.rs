@@ -1,9 +1,9 @@
 //! Asks the probes: all at once, those of AWS less often.
 
-use firedrill_core::{Answer, Seen, ports::Clock, request::ProbeKind};
+use firedrill_core::{ProbeAnswer, Tristate, ports::Clock, request::ProbeKind};
 use futures_util::future::join_all;
 
-use super::{InstanceDrill, Regional};
+use super::{InstanceDrill, RegionalClients};
 use crate::{
     elbv2::Health,
     error::Failure,
@@ -12,68 +12,68 @@ use crate::{
 
 impl InstanceDrill {
     /// The answers of all probes that are due, with their place in the request.
-    pub(super) async fn ask_probes(&self, ask_aws: bool) -> Vec<(usize, Answer)> {
+    pub(super) async fn ask_probes(&self, ask_aws: bool) -> Vec<(usize, ProbeAnswer)> {
         let probes = self.request.steady_state.probes.iter().enumerate();
         let due = probes.filter(|(_, probe)| ask_aws || !probe.kind.asks_aws());
         join_all(due.map(async |(index, probe)| (index, self.ask(&probe.kind).await))).await
     }
 
-    async fn ask(&self, kind: &ProbeKind) -> Answer {
+    async fn ask(&self, kind: &ProbeKind) -> ProbeAnswer {
         let look = match kind {
             ProbeKind::Http(probe) => return self.prober.http(&self.clock, probe).await,
             ProbeKind::Tcp(probe) => return self.prober.tcp(&self.clock, probe).await,
             ProbeKind::InstancesRunning(ids) => self.aws_look(running(&self.aws, ids)).await,
             ProbeKind::GroupAtStrength(name) => self.aws_look(at_strength(&self.aws, name)).await,
             ProbeKind::TargetGroupHealthy(arn) => {
-                let there = Regional::new(&self.connection.in_region(arn.region()));
+                let there = RegionalClients::new(&self.connection.in_region(arn.region()));
                 self.aws_look(healthy(&there, arn.as_str())).await
             }
         };
-        Answer { seen: look.0, asked: look.2, answered: self.clock.now(), detail: Some(short(look.1)) }
+        ProbeAnswer { seen: look.0, asked: look.2, answered: self.clock.now(), detail: Some(short(look.1)) }
     }
 
     /// What cannot be read of AWS says nothing about the application.
     async fn aws_look(
         &self,
         look: impl Future<Output = Result<Look, Failure>>,
-    ) -> (Seen, String, firedrill_core::Timestamp) {
+    ) -> (Tristate, String, firedrill_core::Timestamp) {
         let asked = self.clock.now();
         let deadline = self.config.timing.call_deadline();
         let (seen, detail) = match tokio::time::timeout(deadline, look).await {
             Ok(Ok(look)) => look,
             // Without the request's id, which is another one each time.
             Ok(Err(failure)) if !failure.code.is_empty() => {
-                (Seen::Unknown, format!("{}: {}", failure.action, failure.code))
+                (Tristate::Unknown, format!("{}: {}", failure.action, failure.code))
             }
-            Ok(Err(failure)) => (Seen::Unknown, format!("{}: no answer", failure.action)),
-            Err(_) => (Seen::Unknown, format!("AWS did not answer within {} ms", deadline.as_millis())),
+            Ok(Err(failure)) => (Tristate::Unknown, format!("{}: no answer", failure.action)),
+            Err(_) => (Tristate::Unknown, format!("AWS did not answer within {} ms", deadline.as_millis())),
         };
         (seen, detail, asked)
     }
 }
 
-async fn running(aws: &Regional, ids: &[String]) -> Result<Look, Failure> {
+async fn running(aws: &RegionalClients, ids: &[String]) -> Result<Look, Failure> {
     let found = aws.ec2.by_ids(ids).await?;
     let running = found.iter().filter(|instance| instance.state == "running").count();
-    Ok((Seen::from(running == ids.len()), format!("{running} of {} running", ids.len())))
+    Ok((Tristate::from(running == ids.len()), format!("{running} of {} running", ids.len())))
 }
 
-async fn at_strength(aws: &Regional, name: &String) -> Result<Look, Failure> {
+async fn at_strength(aws: &RegionalClients, name: &String) -> Result<Look, Failure> {
     let found = aws.groups.groups(std::slice::from_ref(name)).await?;
     Ok(match found.iter().find(|group| group.name == *name) {
         Some(group) => {
             let (serving, desired) = (group.serving(), group.desired);
-            (Seen::from(serving >= desired), format!("{serving} in service of {desired} desired"))
+            (Tristate::from(serving >= desired), format!("{serving} in service of {desired} desired"))
         }
         // Named wrongly, or in another Region: the probe is at fault.
-        None => (Seen::Unknown, "there is no such Auto Scaling group".to_owned()),
+        None => (Tristate::Unknown, "there is no such Auto Scaling group".to_owned()),
     })
 }
 
-async fn healthy(aws: &Regional, arn: &str) -> Result<Look, Failure> {
+async fn healthy(aws: &RegionalClients, arn: &str) -> Result<Look, Failure> {
     let targets = aws.balancing.targets(arn).await?;
     let count = |health| targets.iter().filter(|target| target.health == health).count();
     let (healthy, unhealthy) = (count(Health::Healthy), count(Health::Unhealthy));
-    let seen = Seen::from(healthy > 0 && unhealthy == 0);
+    let seen = Tristate::from(healthy > 0 && unhealthy == 0);
     Ok((seen, format!("{healthy} of {} healthy", healthy + unhealthy)))
 }

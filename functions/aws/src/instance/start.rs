@@ -32,7 +32,7 @@ impl InstanceDrill {
             };
             (id, outcome)
         });
-        of_each(of_all, each.buffered(groups::AT_ONCE).collect().await)
+        of_each(of_all, each.buffered(groups::MAX_CONCURRENT_CALLS).collect().await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_core::{Run, Seen, StepSeen, Timestamp, ports::Clock, request::InstanceSelector};
+use firedrill_core::{Run, StepObservation, Timestamp, Tristate, ports::Clock, request::InstanceSelector};
 
 use super::{InstanceDrill, groups};
 use crate::{
@@ -15,8 +15,8 @@ pub(super) struct Look {
     /// For a yes, when the answer came; for a no, when it was asked for.
     pub at: Timestamp,
     pub states: BTreeMap<String, String>,
-    pub in_place: Seen,
-    pub undone: Vec<StepSeen>,
+    pub in_place: Tristate,
+    pub undone: Vec<StepObservation>,
     pub groups: BTreeSet<String>,
 }
 
@@ -26,7 +26,7 @@ impl InstanceDrill {
         let deadline = self.config.timing.call_deadline();
         let look = async {
             let mut look = self.look_at(run, asked).await?;
-            if look.in_place != Seen::No {
+            if look.in_place != Tristate::No {
                 look.at = self.clock.now();
             }
             Ok(look)
@@ -34,8 +34,8 @@ impl InstanceDrill {
         let unknown = || Look {
             at: asked,
             states: BTreeMap::new(),
-            in_place: Seen::Unknown,
-            undone: vec![StepSeen::Unknown; run.undo.len()],
+            in_place: Tristate::Unknown,
+            undone: vec![StepObservation::Unknown; run.undo.len()],
             groups: BTreeSet::new(),
         };
         let failed = match tokio::time::timeout(deadline, look).await {
@@ -68,9 +68,9 @@ impl InstanceDrill {
         ids: &[String],
         states: &BTreeMap<String, String>,
         groups: &BTreeSet<String>,
-    ) -> StepSeen {
+    ) -> StepObservation {
         let by_state = undone_by_state(ids, states);
-        if by_state != StepSeen::Done {
+        if by_state != StepObservation::Done {
             return by_state;
         }
         let running: Vec<String> = ids
@@ -79,9 +79,9 @@ impl InstanceDrill {
             .cloned()
             .collect();
         // Running is not serving: an instance that does not pass its checks is not back.
-        let Ok(checks) = self.aws.ec2.checks(&running).await else { return StepSeen::Unknown };
+        let Ok(checks) = self.aws.ec2.checks(&running).await else { return StepObservation::Unknown };
         if running.iter().any(|id| checks.get(id) != Some(&Checks::Ok)) {
-            return StepSeen::Busy;
+            return StepObservation::Busy;
         }
         groups::are_back(&self.aws, groups).await
     }
@@ -94,22 +94,22 @@ fn states(ids: &[String], found: &[Instance]) -> BTreeMap<String, String> {
     states
 }
 
-fn in_place(states: &BTreeMap<String, String>) -> Seen {
+fn in_place(states: &BTreeMap<String, String>) -> Tristate {
     let down = |state: &String| matches!(state.as_str(), "stopped" | "shutting-down" | "terminated" | "gone");
-    Seen::all(states.values().map(|state| Seen::from(down(state))))
+    Tristate::all(states.values().map(|state| Tristate::from(down(state))))
 }
 
 /// Done means only that nothing is left to start: the checks are still to be asked.
-fn undone_by_state(ids: &[String], states: &BTreeMap<String, String>) -> StepSeen {
+fn undone_by_state(ids: &[String], states: &BTreeMap<String, String>) -> StepObservation {
     let state = |id: &String| states.get(id).map_or("gone", String::as_str);
     if ids.is_empty() {
-        return StepSeen::Unknown;
+        return StepObservation::Unknown;
     }
     if ids.iter().any(|id| state(id) == "stopped") {
-        return StepSeen::Open;
+        return StepObservation::Open;
     }
     let back = |id: &String| matches!(state(id), "running" | "terminated" | "gone");
-    if ids.iter().all(back) { StepSeen::Done } else { StepSeen::Busy }
+    if ids.iter().all(back) { StepObservation::Done } else { StepObservation::Busy }
 }
 
 #[cfg(test)]
@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn it_is_in_place_only_when_every_target_is_down() {
-        assert_eq!(in_place(&of(&["stopped", "terminated", "gone", "shutting-down"]).1), Seen::Yes);
-        assert_eq!(in_place(&of(&["stopped", "stopping"]).1), Seen::No);
-        assert_eq!(in_place(&of(&["stopped", "running"]).1), Seen::No);
-        assert_eq!(in_place(&of(&[]).1), Seen::Unknown, "nothing looked at is nothing known");
+        assert_eq!(in_place(&of(&["stopped", "terminated", "gone", "shutting-down"]).1), Tristate::Yes);
+        assert_eq!(in_place(&of(&["stopped", "stopping"]).1), Tristate::No);
+        assert_eq!(in_place(&of(&["stopped", "running"]).1), Tristate::No);
+        assert_eq!(in_place(&of(&[]).1), Tristate::Unknown, "nothing looked at is nothing known");
     }
 
     #[test]
@@ -136,10 +136,10 @@ mod tests {
             let (ids, states) = of(names);
             undone_by_state(&ids, &states)
         };
-        assert_eq!(undone(&["stopped", "pending"]), StepSeen::Open);
-        assert_eq!(undone(&["running", "pending"]), StepSeen::Busy);
-        assert_eq!(undone(&["stopping"]), StepSeen::Busy);
-        assert_eq!(undone(&["running", "terminated", "gone"]), StepSeen::Done);
-        assert_eq!(undone(&[]), StepSeen::Unknown);
+        assert_eq!(undone(&["stopped", "pending"]), StepObservation::Open);
+        assert_eq!(undone(&["running", "pending"]), StepObservation::Busy);
+        assert_eq!(undone(&["stopping"]), StepObservation::Busy);
+        assert_eq!(undone(&["running", "terminated", "gone"]), StepObservation::Done);
+        assert_eq!(undone(&[]), StepObservation::Unknown);
     }
 }

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use firedrill_core::{
     Request,
-    deliver::{Invocation, deliver},
+    dispatch::{Invocation, dispatch},
     ports::{Clock, Inject},
     run::OwnerId,
     timing::Timing,
@@ -16,20 +16,20 @@ use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::{self, SystemClock},
-    config::{Config, reserve_ms},
-    dynamodb::Table,
+    config::{DrillSettings, reserve_ms},
+    dynamodb::RunTable,
     probe::Prober,
 };
 
 /// What a function has for as long as it lives.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct FunctionContext {
     /// What the stack says.
-    pub config: Config,
+    pub config: DrillSettings,
     /// How AWS is spoken to.
     pub connection: Connection,
     /// The record.
-    pub table: Table,
+    pub table: RunTable,
     /// How applications are asked.
     pub prober: Prober,
 }
@@ -39,36 +39,38 @@ pub struct Home {
 ///
 /// A function that is set up wrongly answers every invocation with what is wrong.
 pub fn serve<K, D: Inject>(
-    start: impl FnOnce(&Home) -> K,
+    start: impl FnOnce(&FunctionContext) -> K,
     make: impl Fn(&K, SystemClock, &Request) -> Result<D, String>,
 ) -> ExitCode {
-    super::run(set_up(|home| Ok(start(home))), &async |(home, kind): &(Home, K), event| {
-        answer(home, |clock, request| make(kind, clock, request), event).await
+    super::run(set_up(|home| Ok(start(context))), &async |(context, kind): &(FunctionContext, K), event| {
+        answer(context, |clock, request| make(kind, clock, request), event).await
     })
 }
 
-pub(super) async fn set_up<K>(start: impl FnOnce(&Home) -> Result<K, String>) -> Result<(Home, K), Failed> {
+pub(super) async fn set_up<K>(
+    start: impl FnOnce(&FunctionContext) -> Result<K, String>,
+) -> Result<(FunctionContext, K), Failed> {
     let wrong = Failed::wrong_configuration;
-    let config = Config::from_env().map_err(|error| wrong(error.to_string()))?;
+    let config = DrillSettings::from_env().map_err(|error| wrong(error.to_string()))?;
     let connection = Connection::load(config.timing.call_deadline()).await;
-    let table = Table::new(&connection, &config.table, config.retention, config.timing.call_deadline());
+    let table = RunTable::new(&connection, &config.table, config.retention, config.timing.call_deadline());
     let prober = Prober::new().map_err(|error| wrong(format!("probes cannot be sent: {error}")))?;
-    let home = Home { config, connection, table, prober };
-    let kind = start(&home).map_err(wrong)?;
-    Ok((home, kind))
+    let context = FunctionContext { config, connection, table, prober };
+    let kind = start(&context).map_err(wrong)?;
+    Ok((context, kind))
 }
 
 async fn answer<D: Inject>(
-    home: &Home,
+    context: &FunctionContext,
     make: impl FnOnce(SystemClock, &Request) -> Result<D, String>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let (document, context) = event.into_parts();
-    let invocation = invocation(&home.config, &context, &clock);
+    let invocation = invocation(&context.config, &context, &clock);
     let make = |request: &Request, _: &_| make(clock, request);
     // Boxed: the future of a whole run is large, and is moved around.
-    let answered = Box::pin(deliver(&clock, &home.table, make, &invocation, &document)).await;
+    let answered = Box::pin(dispatch(&clock, &context.table, make, &invocation, &document)).await;
     let answer = answered.map_err(|error| Failed { name: error.name(), text: error.to_string() })?;
     if let Some(id) = answer["runId"].as_str() {
         let word = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
@@ -78,7 +80,7 @@ async fn answer<D: Inject>(
     Ok(answer)
 }
 
-fn invocation(config: &Config, context: &Context, clock: &SystemClock) -> Invocation {
+fn invocation(config: &DrillSettings, context: &Context, clock: &SystemClock) -> Invocation {
     let timing = config.timing;
     let left = time_left_of(context, clock, &timing);
     Invocation {

@@ -9,8 +9,8 @@ use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::SystemClock,
-    dynamodb::Table,
-    failover::{self, Failover, Home, Settings, Unanswered},
+    dynamodb::RunTable,
+    failover::{self, Failover, FailoverContext, FailoverSettings, Unanswered},
     pager::Pager,
 };
 
@@ -20,28 +20,28 @@ use crate::{
 /// A function that is set up wrongly answers every invocation with what is wrong.
 #[must_use]
 pub fn serve_failover<F: Failover>() -> ExitCode {
-    super::run(set_up(), &async |(home, table, failovers): &(Home, Table, Vec<F>), event| {
-        answer(home, table, failovers, event).await
+    super::run(set_up(), &async |(context, table, failovers): &(FailoverContext, RunTable, Vec<F>), event| {
+        answer(context, table, failovers, event).await
     })
 }
 
-async fn set_up<F: Failover>() -> Result<(Home, Table, Vec<F>), Failed> {
+async fn set_up<F: Failover>() -> Result<(FailoverContext, RunTable, Vec<F>), Failed> {
     let wrong = Failed::wrong_configuration;
-    let settings = Settings::from_env().map_err(wrong)?;
+    let settings = FailoverSettings::from_env().map_err(wrong)?;
     let connection = Connection::load(settings.call_deadline).await;
-    let table = Table::new(&connection, &settings.table, settings.retention, settings.call_deadline);
+    let table = RunTable::new(&connection, &settings.table, settings.retention, settings.call_deadline);
     let pager = Pager::new(&connection, settings.topic_arn.as_ref());
-    let home = Home { settings, connection, pager };
-    let configured = home.settings.failovers.iter();
+    let context = FailoverContext { settings, connection, pager };
+    let configured = context.settings.failovers.iter();
     let failovers: Result<Vec<F>, String> =
-        configured.map(|(config, resource)| F::configured(&home, config, resource)).collect();
+        configured.map(|(config, resource)| F::configured(&context, config, resource)).collect();
     let failovers = failovers.map_err(|what| wrong(format!("FIREDRILL_FAILOVERS: {what}")))?;
-    Ok((home, table, failovers))
+    Ok((context, table, failovers))
 }
 
 async fn answer<F: Failover>(
-    home: &Home,
-    table: &Table,
+    context: &FailoverContext,
+    table: &RunTable,
     failovers: &[F],
     event: LambdaEvent<Value>,
 ) -> Result<Value, Failed> {
@@ -49,6 +49,6 @@ async fn answer<F: Failover>(
     let (event, context) = event.into_parts();
     let by = owner(&context);
     // Boxed: the future of everything that may be done about a change is large, and is moved around.
-    let answered = Box::pin(failover::answer(&clock, table, home, failovers, &event, &by)).await;
+    let answered = Box::pin(failover::answer(&clock, table, context, failovers, &event, &by)).await;
     answered.map_err(|Unanswered { name, text }| Failed { name, text })
 }

@@ -6,57 +6,66 @@ use firedrill_core::{
     ports::Clock,
     run::OwnerId,
     timing::Timing,
-    watch::{Tick, Ticked, look_after, show_up},
+    watchdog::{Tick, TickSummary, begin_tick, finish_open_runs},
 };
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use super::{
     Failed,
-    drill::{Home, set_up, time_left_of},
+    drill::{FunctionContext, set_up, time_left_of},
     owner,
 };
 use crate::{
-    carry::Kit,
     clock::SystemClock,
     config::{Variables, reserve_ms},
+    watchdog_drill::WatchdogDrills,
 };
 
 /// Serves ticks until Lambda ends the process. What the event says does not matter.
 #[must_use]
 pub fn serve_watchdog() -> ExitCode {
-    let start = |home: &Home| {
+    let start = |context: &FunctionContext| {
         let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
-        is_long_enough(&home.config.timing)?;
-        Ok((Kit::new(home), stack.map_err(|error| error.to_string())?))
+        is_long_enough(&context.config.timing)?;
+        Ok((WatchdogDrills::new(context), stack.map_err(|error| error.to_string())?))
     };
-    super::run(set_up(start), &async |(home, (kit, stack)): &(Home, (Kit, String)), event| {
-        answer(home, kit, stack, event).await
+    super::run(set_up(start), &async |(context, (drills, stack)): &(
+        FunctionContext,
+        (WatchdogDrills, String),
+    ),
+                                      event| {
+        answer(context, drills, stack, event).await
     })
 }
 
-async fn answer(home: &Home, kit: &Kit, stack: &str, event: LambdaEvent<Value>) -> Result<Value, Failed> {
+async fn answer(
+    context: &FunctionContext,
+    drills: &WatchdogDrills,
+    stack: &str,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Failed> {
     let clock = SystemClock::start();
-    let this = this_tick(home, &event.context, &clock);
-    let make = |run: &_, request: Option<&_>| kit.carried(clock, run, request);
+    let this = this_tick(context, &event.context, &clock);
+    let make = |run: &_, request: Option<&_>| drills.drill_for(clock, run, request);
     let failed = |text: String| Failed { name: "StoreFailed", text };
-    let round = show_up(&clock, &home.table).await;
+    let round = begin_tick(&clock, &context.table).await;
     let round = round.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
     // At once: at the end of a tick that drives runs for minutes, its alarm would long have gone off.
     println!("{}", heartbeat(round.has_beaten(), stack, clock.now().as_millis()));
     // Boxed: the future of everything that one tick may do is large, and is moved around.
-    let ticked = Box::pin(look_after(&clock, &home.table, make, &this, round)).await;
+    let ticked = Box::pin(finish_open_runs(&clock, &context.table, make, &this, round)).await;
     for (run, why) in &ticked.failed {
         tracing::error!(runId = %run, why, "an open run could not be carried on");
     }
     if ticked.open > 0 {
-        let Ticked { open, finished, handed_over, busy, held, rollback_failed, .. } = ticked;
+        let TickSummary { open, finished, handed_over, busy, held, rollback_failed, .. } = ticked;
         tracing::info!(open, finished, handed_over, busy, held, rollback_failed, "looked at the open runs");
     }
     println!("{}", counts(&ticked, stack, clock.now().as_millis()));
-    match &ticked.silent {
+    match &ticked.heartbeat_error {
         Some(error) => Err(failed(format!("the heartbeat is not written: {error}"))),
-        None => Ok(told(&ticked)),
+        None => Ok(describe(&ticked)),
     }
 }
 
@@ -80,8 +89,8 @@ fn is_long_enough(timing: &Timing) -> Result<(), String> {
     ))
 }
 
-fn this_tick(home: &Home, context: &Context, clock: &SystemClock) -> Tick {
-    let timing = home.config.timing;
+fn this_tick(context: &FunctionContext, context: &Context, clock: &SystemClock) -> Tick {
+    let timing = context.config.timing;
     let kept = Duration::from_millis(kept_ms(&timing));
     Tick {
         owner: OwnerId(format!("watchdog/{}", owner(context))),
@@ -90,7 +99,7 @@ fn this_tick(home: &Home, context: &Context, clock: &SystemClock) -> Tick {
     }
 }
 
-fn told(ticked: &Ticked) -> Value {
+fn describe(ticked: &TickSummary) -> Value {
     let failed = ticked.failed.iter().map(|(run, why)| json!({ "runId": run, "why": why }));
     json!({
         "open": ticked.open, "finished": ticked.finished, "handedOver": ticked.handed_over, "busy": ticked.busy,
@@ -104,7 +113,7 @@ fn heartbeat(has_beaten: bool, stack: &str, at_ms: i64) -> Value {
 }
 
 /// What a tick came to.
-fn counts(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
+fn counts(ticked: &TickSummary, stack: &str, at_ms: i64) -> Value {
     let mut counts = vec![
         ("openRuns", ticked.open - ticked.finished),
         // Whose carrying-on failed in this tick, for whatever reason: one that crashed once is counted once, and the
@@ -113,7 +122,7 @@ fn counts(ticked: &Ticked, stack: &str, at_ms: i64) -> Value {
     ];
     for (name, count) in [("heldRuns", ticked.held), ("rollbackFailedRuns", ticked.rollback_failed)] {
         // A run that nobody can read may be one of them. Unknown is not zero: it would close an alarm that is up.
-        if count > 0 || ticked.unread == 0 {
+        if count > 0 || ticked.unreadable_runs == 0 {
             counts.push((name, count));
         }
     }
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_metric_that_is_named_has_a_value_and_a_run_that_was_finished_is_not_open() {
-        let ticked = Ticked { open: 3, finished: 1, rollback_failed: 1, ..Ticked::default() };
+        let ticked = TickSummary { open: 3, finished: 1, rollback_failed: 1, ..TickSummary::default() };
         let line = counts(&ticked, "firedrill", 1_795_460_400_123);
         assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns", "rollbackFailedRuns"]);
         assert_eq!((&line["openRuns"], &line["rollbackFailedRuns"]), (&json!(2), &json!(1)));
@@ -168,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_run_that_nobody_can_read_is_never_counted_as_neither_held_nor_failed() {
-        let ticked = Ticked { open: 2, unread: 1, held: 1, ..Ticked::default() };
+        let ticked = TickSummary { open: 2, unreadable_runs: 1, held: 1, ..TickSummary::default() };
         let line = counts(&ticked, "firedrill", 1_795_460_400_123);
         assert_eq!(named(&line), ["openRuns", "abandonedRuns", "heldRuns"], "what is known is told");
         assert_eq!(line["heldRuns"], 1);

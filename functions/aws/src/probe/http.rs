@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firedrill_core::{
-    Seen,
+    Tristate,
     request::{Header, HttpProbe, JsonValue},
 };
 use reqwest::{
@@ -13,12 +13,12 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use super::{Look, address, failed, short};
+use super::{ProbeResult, address, failed, short};
 
 /// Longer ways than this are a loop, to a probe.
-const MOST_REDIRECTS: usize = 3;
+const MAX_REDIRECTS: usize = 3;
 /// More of a body is not read.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
@@ -55,43 +55,43 @@ fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
     if let Err(refused) = check_literal(attempt.url()) {
         return attempt.error(refused);
     }
-    if attempt.previous().len() > MOST_REDIRECTS {
+    if attempt.previous().len() > MAX_REDIRECTS {
         return attempt.error("too many redirects");
     }
     attempt.follow()
 }
 
 /// The answer's head, or why there is none.
-pub(super) async fn get(client: &Client, url: &Url) -> Result<Response, Look> {
+pub(super) async fn get(client: &Client, url: &Url) -> Result<Response, ProbeResult> {
     if let Err(refused) = check_literal(url) {
-        return Err((Seen::Unknown, refused.to_string()));
+        return Err((Tristate::Unknown, refused.to_string()));
     }
     let request = client.get(url.clone()).header("cache-control", "no-cache");
     match request.send().await {
         Ok(answer) => Ok(answer),
-        Err(error) if error.is_builder() => Err((Seen::Unknown, "the probe cannot be sent".to_owned())),
+        Err(error) if error.is_builder() => Err((Tristate::Unknown, "the probe cannot be sent".to_owned())),
         Err(error) => Err(failed(&error)),
     }
 }
 
-pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
+pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> ProbeResult {
     let answer = match get(client, &probe.url).await {
         Ok(answer) => answer,
         Err(look) => return look,
     };
     let status = answer.status().as_u16();
     if status != probe.status {
-        return (Seen::No, status.to_string());
+        return (Tristate::No, status.to_string());
     }
     if let Some(Header { name, value }) = &probe.header {
         match answer.headers().get(name).map(|found| String::from_utf8_lossy(found.as_bytes())) {
             Some(found) if found == *value => {}
-            Some(found) => return (Seen::No, format!("{status}, header {name} is \"{found}\"")),
-            None => return (Seen::No, format!("{status}, without header {name}")),
+            Some(found) => return (Tristate::No, format!("{status}, header {name} is \"{found}\"")),
+            None => return (Tristate::No, format!("{status}, without header {name}")),
         }
     }
     match &probe.json {
-        None => (Seen::Yes, status.to_string()),
+        None => (Tristate::Yes, status.to_string()),
         Some(wanted) => match body(answer).await {
             Ok(body) => document(status, &body, wanted),
             Err(look) => look,
@@ -100,13 +100,13 @@ pub(super) async fn ask(client: &Client, probe: &HttpProbe) -> Look {
 }
 
 /// The body, if it is not too long to be looked at.
-pub(super) async fn body(mut answer: Response) -> Result<Vec<u8>, Look> {
+pub(super) async fn body(mut answer: Response) -> Result<Vec<u8>, ProbeResult> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BYTES => {
-                let what = format!("the body is longer than {MOST_BYTES} bytes, which a probe does not read");
-                return Err((Seen::Unknown, what));
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BYTES => {
+                let what = format!("the body is longer than {MAX_BYTES} bytes, which a probe does not read");
+                return Err((Tristate::Unknown, what));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
@@ -115,17 +115,17 @@ pub(super) async fn body(mut answer: Response) -> Result<Vec<u8>, Look> {
     }
 }
 
-fn document(status: u16, body: &[u8], wanted: &JsonValue) -> Look {
+fn document(status: u16, body: &[u8], wanted: &JsonValue) -> ProbeResult {
     let pointer = &wanted.pointer;
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
-        return (Seen::No, format!("{status}, the body is not JSON"));
+        return (Tristate::No, format!("{status}, the body is not JSON"));
     };
     match document.pointer(pointer) {
         Some(found) => {
-            let seen = Seen::from(same(found, &wanted.equals));
+            let seen = Tristate::from(same(found, &wanted.equals));
             (seen, format!("{status}, `{pointer}` is {}", short(found.to_string())))
         }
-        None => (Seen::No, format!("{status}, without `{pointer}`")),
+        None => (Tristate::No, format!("{status}, without `{pointer}`")),
     }
 }
 

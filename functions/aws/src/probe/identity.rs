@@ -1,6 +1,6 @@
 //! Who serves: an answer that names the primary or the standby.
 
-use firedrill_core::{Seen, request::IdentityProbe};
+use firedrill_core::{Tristate, request::IdentityProbe};
 use reqwest::{Client, header::HeaderMap};
 use serde_json::Value;
 
@@ -19,12 +19,12 @@ pub(super) enum Named {
 
 impl Named {
     /// Whether the primary serves, and whether the standby does.
-    pub(super) const fn seen(self) -> (Seen, Seen) {
+    pub(super) const fn seen(self) -> (Tristate, Tristate) {
         match self {
-            Self::Primary => (Seen::Yes, Seen::No),
-            Self::Standby => (Seen::No, Seen::Yes),
-            Self::Nobody => (Seen::No, Seen::No),
-            Self::Unknown => (Seen::Unknown, Seen::Unknown),
+            Self::Primary => (Tristate::Yes, Tristate::No),
+            Self::Standby => (Tristate::No, Tristate::Yes),
+            Self::Nobody => (Tristate::No, Tristate::No),
+            Self::Unknown => (Tristate::Unknown, Tristate::Unknown),
         }
     }
 
@@ -38,10 +38,10 @@ impl Named {
         }
     }
 
-    const fn without_a_name(seen: Seen) -> Self {
+    const fn without_a_name(seen: Tristate) -> Self {
         match seen {
-            Seen::Unknown => Self::Unknown,
-            Seen::Yes | Seen::No => Self::Nobody,
+            Tristate::Unknown => Self::Unknown,
+            Tristate::Yes | Tristate::No => Self::Nobody,
         }
     }
 }
@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn one_answer_is_a_yes_for_one_of_them_at_most() {
         let named = |body: &str| document(200, body.as_bytes(), "/cdn", &probe()).0.seen();
-        assert_eq!(named(r#"{"cdn":"primary"}"#), (Seen::Yes, Seen::No));
-        assert_eq!(named(r#"{"cdn":"secondary"}"#), (Seen::No, Seen::Yes));
+        assert_eq!(named(r#"{"cdn":"primary"}"#), (Tristate::Yes, Tristate::No));
+        assert_eq!(named(r#"{"cdn":"secondary"}"#), (Tristate::No, Tristate::Yes));
         for other in [r#"{"cdn":"third"}"#, r#"{"cdn":1}"#, "{}", "<html>"] {
-            assert_eq!(named(other), (Seen::No, Seen::No), "{other}");
+            assert_eq!(named(other), (Tristate::No, Tristate::No), "{other}");
         }
     }
 
@@ -161,6 +161,6 @@ mod tests {
         }
         assert_eq!(cached(&headers(&[("age", "0"), ("x-cache", "Miss from cloudfront")])), None);
         assert_eq!(cached(&headers(&[])), None);
-        assert_eq!(Named::Unknown.seen(), (Seen::Unknown, Seen::Unknown));
+        assert_eq!(Named::Unknown.seen(), (Tristate::Unknown, Tristate::Unknown));
     }
 }

@@ -1,17 +1,17 @@
 //! A TCP connection that opens.
 
-use firedrill_core::{Seen, request::TcpProbe};
+use firedrill_core::{Tristate, request::TcpProbe};
 use tokio::net::TcpStream;
 
-use super::{Look, address, failed};
+use super::{ProbeResult, address, failed};
 
-pub(super) async fn ask(probe: &TcpProbe) -> Look {
+pub(super) async fn ask(probe: &TcpProbe) -> ProbeResult {
     let addresses = match address::resolve(&probe.host, probe.port).await {
         Ok(addresses) => addresses,
         Err(error) => return failed(error.as_ref()),
     };
     match TcpStream::connect(&addresses[..]).await {
-        Ok(_) => (Seen::Yes, "connected".to_owned()),
+        Ok(_) => (Tristate::Yes, "connected".to_owned()),
         Err(error) => failed(&error),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a change of an alarm is acted upon. Pure.
 
-use super::{AlarmChange, AlarmState, Config, Done, run_of};
+use super::{AlarmChange, AlarmState, Done, FailoverRule, run_of};
 use crate::{Timestamp, run::RunId};
 
 /// Which way traffic moves.
@@ -14,9 +14,9 @@ pub enum Direction {
 
 /// What is to be done about a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum ChangeDecision {
     /// Move traffic; for a run, only while the run wants it.
-    Act {
+    MoveTraffic {
         /// Which way.
         direction: Direction,
         /// The run that forced the change, if one did.
@@ -38,13 +38,13 @@ pub enum Plan {
 #[must_use]
 pub fn decide(
     change: &AlarmChange,
-    config: &Config,
+    config: &FailoverRule,
     newest: Option<Timestamp>,
     registered: Option<&RunId>,
     max_event_age_ms: u64,
     now: Timestamp,
-) -> Plan {
-    let conclude = |done, why: String, remember| Plan::Conclude { done, why, remember };
+) -> ChangeDecision {
+    let conclude = |done, why: String, remember| ChangeDecision::Conclude { done, why, remember };
     let forced_by = run_of(&change.reason);
     let age = now.millis_since(change.at);
     if age > max_event_age_ms {
@@ -67,15 +67,17 @@ pub fn decide(
         (AlarmState::InsufficientData, _) => {
             conclude(Done::Ignored, "missing data is no reason to move traffic".to_owned(), true)
         }
-        (AlarmState::Ok, _) if config.fail_back_on_ok => Plan::Act { direction: Direction::Back, run: None },
+        (AlarmState::Ok, _) if config.fail_back_on_ok => {
+            ChangeDecision::MoveTraffic { direction: Direction::Back, run: None }
+        }
         (AlarmState::Ok, _) => conclude(
             Done::Ignored,
             "failing back after a real alarm is for people to decide".to_owned(),
             true,
         ),
-        (AlarmState::Alarm, None) => Plan::Act { direction: Direction::Over, run: None },
+        (AlarmState::Alarm, None) => ChangeDecision::MoveTraffic { direction: Direction::Over, run: None },
         (AlarmState::Alarm, Some(run)) if registered == Some(&run) => {
-            Plan::Act { direction: Direction::Over, run: Some(run) }
+            ChangeDecision::MoveTraffic { direction: Direction::Over, run: Some(run) }
         }
         // Not remembered: whoever forces a state with a name that is not a run's must not hide a real one.
         (AlarmState::Alarm, Some(run)) => {
@@ -101,8 +103,13 @@ mod tests {
         }
     }
 
-    fn decided(change: &AlarmChange, newest: Option<i64>, registered: Option<&str>, back: bool) -> Plan {
-        let config = Config {
+    fn decided(
+        change: &AlarmChange,
+        newest: Option<i64>,
+        registered: Option<&str>,
+        back: bool,
+    ) -> ChangeDecision {
+        let config = FailoverRule {
             alarm_arn: change.alarm_arn.clone().try_into().unwrap(),
             distribution_arn: None,
             primary_origin: None,
@@ -118,10 +125,10 @@ mod tests {
         decide(change, &config, newest, registered.as_ref(), 300_000, Timestamp::from_millis(NOW))
     }
 
-    fn done(plan: &Plan) -> Option<(Done, bool)> {
+    fn done(plan: &ChangeDecision) -> Option<(Done, bool)> {
         match plan {
-            Plan::Act { .. } => None,
-            Plan::Conclude { done, remember, .. } => Some((*done, *remember)),
+            ChangeDecision::MoveTraffic { .. } => None,
+            ChangeDecision::Conclude { done, remember, .. } => Some((*done, *remember)),
         }
     }
 
@@ -149,7 +156,7 @@ mod tests {
         let ok = change(AlarmState::Ok, 100, "threshold");
         assert_eq!(done(&decided(&ok, None, None, false)), Some((Done::Ignored, true)));
         let plan = decided(&ok, None, None, true);
-        assert_eq!(plan, Plan::Act { direction: Direction::Back, run: None });
+        assert_eq!(plan, ChangeDecision::MoveTraffic { direction: Direction::Back, run: None });
     }
 
     #[test]
@@ -159,12 +166,15 @@ mod tests {
         assert_eq!(done(&decided(&alarm, None, None, false)), Some((Done::Refused, false)));
         assert_eq!(done(&decided(&alarm, None, Some("other"), false)), Some((Done::Refused, false)));
         let plan = decided(&alarm, None, Some("r"), false);
-        assert_eq!(plan, Plan::Act { direction: Direction::Over, run: Some(RunId("r".to_owned())) });
+        assert_eq!(
+            plan,
+            ChangeDecision::MoveTraffic { direction: Direction::Over, run: Some(RunId("r".to_owned())) }
+        );
     }
 
     #[test]
     fn a_real_alarm_during_a_drill_is_acted_on() {
         let plan = decided(&change(AlarmState::Alarm, 100, "threshold"), None, Some("r"), false);
-        assert_eq!(plan, Plan::Act { direction: Direction::Over, run: None });
+        assert_eq!(plan, ChangeDecision::MoveTraffic { direction: Direction::Over, run: None });
     }
 }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Looked};
-use crate::{Seen, StepSeen, Timestamp, request::OPT_IN_TAG};
+use super::{Direction, FailoverReadiness};
+use crate::{StepObservation, Timestamp, Tristate, request::OPT_IN_TAG};
 
 /// Which origin each place of a distribution points to: `default`, or a behaviour's path pattern.
-pub type Places = BTreeMap<String, String>;
+pub type BehaviorOrigins = BTreeMap<String, String>;
 
 /// The place of the default behaviour.
-pub const DEFAULT: &str = "default";
+pub const DEFAULT_BEHAVIOR: &str = "default";
 
 /// A distribution, as CloudFront describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DistributionFacts {
+pub struct DistributionState {
     /// Its ARN.
     pub arn: String,
     /// Whether every edge has its configuration (`Deployed`, not `InProgress`).
@@ -25,28 +25,33 @@ pub struct DistributionFacts {
     /// The ids of its origins.
     pub origins: Vec<String>,
     /// Where its places point to.
-    pub places: Places,
+    pub origins_by_behavior: BehaviorOrigins,
     /// Its tags; none if they could not be read.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-fn opted_in(tags: Option<&BTreeMap<String, String>>, arn: &str) -> Result<(), Looked> {
+fn opted_in(tags: Option<&BTreeMap<String, String>>, arn: &str) -> Result<(), FailoverReadiness> {
     let (key, value) = OPT_IN_TAG;
     match tags {
-        None => Err(Looked::Unknown(format!("the tags of {arn} could not be read"))),
+        None => Err(FailoverReadiness::Unknown(format!("the tags of {arn} could not be read"))),
         Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Ok(()),
-        Some(_) => Err(Looked::Unfit(format!("{arn} does not carry the opt-in tag {key}={value}"))),
+        Some(_) => {
+            Err(FailoverReadiness::Unfit(format!("{arn} does not carry the opt-in tag {key}={value}")))
+        }
     }
 }
 
 /// These places, all pointing to one origin.
 #[must_use]
-pub fn places(behaviors: &[String], origin: &str) -> Places {
+pub fn behavior_origins(behaviors: &[String], origin: &str) -> BehaviorOrigins {
     let named = behaviors.iter().map(String::as_str);
-    std::iter::once(DEFAULT).chain(named).map(|place| (place.to_owned(), origin.to_owned())).collect()
+    std::iter::once(DEFAULT_BEHAVIOR)
+        .chain(named)
+        .map(|place| (place.to_owned(), origin.to_owned()))
+        .collect()
 }
 
-impl DistributionFacts {
+impl DistributionState {
     /// Whether traffic may be moved from one origin to the other.
     #[must_use]
     pub fn may_move(
@@ -55,18 +60,18 @@ impl DistributionFacts {
         standby: &str,
         behaviors: &[String],
         direction: Direction,
-    ) -> Looked {
+    ) -> FailoverReadiness {
         let arn = &self.arn;
         if let Err(looked) = opted_in(self.tags.as_ref(), arn) {
             return looked;
         }
         if !self.enabled {
-            return Looked::Unfit(format!("{arn} is disabled"));
+            return FailoverReadiness::Unfit(format!("{arn} is disabled"));
         }
         for origin in [primary, standby] {
             if !self.origins.iter().any(|id| id == origin) {
                 let known = self.origins.join(", ");
-                return Looked::Unfit(format!(
+                return FailoverReadiness::Unfit(format!(
                     "{arn} is not as configured: it has no origin `{origin}` (it has {known})"
                 ));
             }
@@ -76,69 +81,81 @@ impl DistributionFacts {
             Direction::Back => (standby, primary),
         };
         let mut there = true;
-        for place in places(behaviors, "").keys() {
-            match self.places.get(place).map(String::as_str) {
+        for place in behavior_origins(behaviors, "").keys() {
+            match self.origins_by_behavior.get(place).map(String::as_str) {
                 Some(origin) if origin == to => {}
                 Some(origin) if origin == from => there = false,
                 Some(origin) => {
-                    return Looked::Unfit(format!(
+                    return FailoverReadiness::Unfit(format!(
                         "{arn} is not as configured: `{place}` points to `{origin}`, neither to `{primary}` nor to \
                          `{standby}`"
                     ));
                 }
                 None => {
-                    return Looked::Unfit(format!(
+                    return FailoverReadiness::Unfit(format!(
                         "{arn} is not as configured: it has no behaviour `{place}`"
                     ));
                 }
             }
         }
-        if there { Looked::Already(format!("{arn} points to `{to}` already")) } else { Looked::Ready }
+        if there {
+            FailoverReadiness::Already(format!("{arn} points to `{to}` already"))
+        } else {
+            FailoverReadiness::Ready
+        }
     }
 
     /// How the undo stands: whether each place is back at what it was before.
     #[must_use]
-    pub fn undone(&self, before: &Places, set: &Places) -> StepSeen {
-        let now = |place: &String| self.places.get(place);
+    pub fn undone(&self, before: &BehaviorOrigins, set: &BehaviorOrigins) -> StepObservation {
+        let now = |place: &String| self.origins_by_behavior.get(place);
         let drifted =
             |(place, origin): (&String, &String)| now(place) != Some(origin) && now(place) != set.get(place);
         if before.iter().any(drifted) {
-            let now: Places =
+            let now: BehaviorOrigins =
                 before.keys().map(|place| (place.clone(), now(place).cloned().unwrap_or_default())).collect();
-            return StepSeen::Drifted(format!("it is {}; the run set {}", told(&now), told(set)));
+            return StepObservation::Drifted(format!(
+                "it is {}; the run set {}",
+                describe(&now),
+                describe(set)
+            ));
         }
         match (before.iter().all(|(place, origin)| now(place) == Some(origin)), self.deployed) {
-            (true, true) => StepSeen::Done,
-            (true, false) => StepSeen::Busy,
-            (false, _) => StepSeen::Open,
+            (true, true) => StepObservation::Done,
+            (true, false) => StepObservation::Busy,
+            (false, _) => StepObservation::Open,
         }
     }
 
     /// Whether all places point to what the failover sets. Configured is not serving.
     #[must_use]
-    pub fn failed_over(&self, set: &Places) -> Seen {
-        set.iter().all(|(place, origin)| self.places.get(place) == Some(origin)).into()
+    pub fn failed_over(&self, set: &BehaviorOrigins) -> Tristate {
+        set.iter().all(|(place, origin)| self.origins_by_behavior.get(place) == Some(origin)).into()
     }
 
     /// For the record: `default -> primary, Deployed`.
     #[must_use]
-    pub fn told(&self, of: &Places) -> String {
-        let now: Places = of
+    pub fn describe(&self, of: &BehaviorOrigins) -> String {
+        let now: BehaviorOrigins = of
             .keys()
-            .map(|place| (place.clone(), self.places.get(place).cloned().unwrap_or_default()))
+            .map(|place| (place.clone(), self.origins_by_behavior.get(place).cloned().unwrap_or_default()))
             .collect();
-        format!("{}, {}", told(&now), if self.deployed { "Deployed" } else { "InProgress" })
+        format!("{}, {}", describe(&now), if self.deployed { "Deployed" } else { "InProgress" })
     }
 }
 
-fn told(places: &Places) -> String {
-    places.iter().map(|(place, origin)| format!("{place} -> {origin}")).collect::<Vec<_>>().join(", ")
+fn describe(origins_by_behavior: &BehaviorOrigins) -> String {
+    origins_by_behavior
+        .iter()
+        .map(|(place, origin)| format!("{place} -> {origin}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A database, as RDS describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DatabaseFacts {
+pub struct DatabaseState {
     /// Its ARN.
     pub arn: String,
     /// RDS's word, such as `available`.
@@ -170,7 +187,7 @@ pub struct DatabaseMember {
 
 const AVAILABLE: &str = "available";
 
-impl DatabaseFacts {
+impl DatabaseState {
     /// The writer of a cluster, if there is exactly one.
     #[must_use]
     pub fn writer(&self) -> Option<&str> {
@@ -194,65 +211,65 @@ impl DatabaseFacts {
         reader: Option<&str>,
         cool_down_ms: u64,
         now: Timestamp,
-    ) -> Looked {
+    ) -> FailoverReadiness {
         let arn = &self.arn;
         if let Err(looked) = opted_in(self.tags.as_ref(), arn) {
             return looked;
         }
         if matches!(self.status.as_str(), "failing-over" | "rebooting") {
-            return Looked::Already(format!("{arn} is {}", self.status));
+            return FailoverReadiness::Already(format!("{arn} is {}", self.status));
         }
         if self.status != AVAILABLE {
-            return Looked::Unfit(format!("{arn} is {}, not available", self.status));
+            return FailoverReadiness::Unfit(format!("{arn} is {}, not available", self.status));
         }
         if is_cluster {
             if self.writer().is_none() {
-                return Looked::Unfit(format!("{arn} has not exactly one writer"));
+                return FailoverReadiness::Unfit(format!("{arn} has not exactly one writer"));
             }
             if let Some(reader) = reader {
                 if self.writer() == Some(reader) {
-                    return Looked::Already(format!("{reader} is the writer of {arn} already"));
+                    return FailoverReadiness::Already(format!("{reader} is the writer of {arn} already"));
                 }
                 if !self.available_readers().any(|id| id == reader) {
-                    return Looked::Unfit(format!("{reader} is not an available reader of {arn}"));
+                    return FailoverReadiness::Unfit(format!("{reader} is not an available reader of {arn}"));
                 }
             } else if self.available_readers().next().is_none() {
-                return Looked::Unfit(format!("{arn} has no available reader to fail over to"));
+                return FailoverReadiness::Unfit(format!("{arn} has no available reader to fail over to"));
             }
         } else if !self.multi_az {
-            return Looked::Unfit(format!("{arn} is not Multi-AZ: it has no standby"));
+            return FailoverReadiness::Unfit(format!("{arn} is not Multi-AZ: it has no standby"));
         }
         if let Some(last) = self.last_failover
             && now.millis_since(last) < cool_down_ms
         {
-            return Looked::Unfit(format!(
+            return FailoverReadiness::Unfit(format!(
                 "{arn} failed over at {last}: RDS may silently drop another one within {} s",
                 cool_down_ms / 1_000
             ));
         }
-        Looked::Ready
+        FailoverReadiness::Ready
     }
 
     /// Whether it is whole again: one writer and an available reader, or an available Multi-AZ instance.
     #[must_use]
-    pub fn is_whole(&self, is_cluster: bool) -> StepSeen {
+    pub fn is_whole(&self, is_cluster: bool) -> StepObservation {
         let whole = if is_cluster {
             self.writer().is_some() && self.available_readers().next().is_some()
         } else {
             self.multi_az
         };
-        if whole && self.status == AVAILABLE { StepSeen::Done } else { StepSeen::Busy }
+        if whole && self.status == AVAILABLE { StepObservation::Done } else { StepObservation::Busy }
     }
 
     /// Whether it is seen to have failed over since `before`. Of an instance there is no writer to look at:
     /// exchanged zones, an event since the injection, or a status seen to leave `available` tell; without
     /// any of these nobody can.
     #[must_use]
-    pub fn failed_over(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Seen {
+    pub fn failed_over(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
         if is_cluster {
             return match (self.writer(), before.writer()) {
                 (Some(now), Some(before)) => (now != before).into(),
-                _ => Seen::Unknown,
+                _ => Tristate::Unknown,
             };
         }
         let exchanged = match (&self.zones, &before.zones) {
@@ -262,25 +279,25 @@ impl DatabaseFacts {
             _ => false,
         };
         let told = self.last_failover.is_some_and(|at| at >= since);
-        if exchanged || told || self.status != AVAILABLE { Seen::Yes } else { Seen::Unknown }
+        if exchanged || told || self.status != AVAILABLE { Tristate::Yes } else { Tristate::Unknown }
     }
 
     /// How the second failover, back to the original writer, stands.
     #[must_use]
-    pub fn writer_restored(&self, writer: &str, cool_down_ms: u64, now: Timestamp) -> StepSeen {
+    pub fn writer_restored(&self, writer: &str, cool_down_ms: u64, now: Timestamp) -> StepObservation {
         if self.writer() == Some(writer) {
             return self.is_whole(true);
         }
         match self.may_fail_over(true, Some(writer), cool_down_ms, now) {
-            Looked::Ready => StepSeen::Open,
-            Looked::Already(_) | Looked::Unfit(_) => StepSeen::Busy,
-            Looked::Unknown(_) => StepSeen::Unknown,
+            FailoverReadiness::Ready => StepObservation::Open,
+            FailoverReadiness::Already(_) | FailoverReadiness::Unfit(_) => StepObservation::Busy,
+            FailoverReadiness::Unknown(_) => StepObservation::Unknown,
         }
     }
 
     /// For the record: `available, writer bookstore-1`.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match (self.writer(), &self.zones) {
             (Some(writer), _) => format!("{}, writer {writer}", self.status),
             (None, Some((zone, standby))) => format!("{}, in {zone}, standby in {standby}", self.status),
@@ -297,65 +314,70 @@ mod tests {
         BTreeMap::from([(OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned())])
     }
 
-    fn distribution(default: &str) -> DistributionFacts {
-        DistributionFacts {
+    fn distribution(default: &str) -> DistributionState {
+        DistributionState {
             arn: "E1".to_owned(),
             deployed: true,
             enabled: true,
             origins: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
-            places: places(&[], default),
+            origins_by_behavior: behavior_origins(&[], default),
             tags: Some(tags()),
         }
     }
 
-    fn unfit(looked: &Looked) -> &str {
+    fn unfit(looked: &FailoverReadiness) -> &str {
         match looked {
-            Looked::Unfit(why) => why,
+            FailoverReadiness::Unfit(why) => why,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_distribution_that_is_not_as_configured_is_never_moved() {
-        let may = |facts: &DistributionFacts| facts.may_move("a", "b", &[], Direction::Over);
-        assert_eq!(may(&distribution("a")), Looked::Ready);
-        assert!(matches!(may(&distribution("b")), Looked::Already(_)));
+        let may = |facts: &DistributionState| facts.may_move("a", "b", &[], Direction::Over);
+        assert_eq!(may(&distribution("a")), FailoverReadiness::Ready);
+        assert!(matches!(may(&distribution("b")), FailoverReadiness::Already(_)));
         assert!(unfit(&may(&distribution("c"))).contains("points to `c`"));
-        let untagged = DistributionFacts { tags: Some(BTreeMap::new()), ..distribution("a") };
+        let untagged = DistributionState { tags: Some(BTreeMap::new()), ..distribution("a") };
         assert!(unfit(&may(&untagged)).contains("opt-in"));
-        assert!(matches!(may(&DistributionFacts { tags: None, ..distribution("a") }), Looked::Unknown(_)));
-        assert!(unfit(&may(&DistributionFacts { enabled: false, ..distribution("a") })).contains("disabled"));
-        let no_standby = DistributionFacts { origins: vec!["a".to_owned()], ..distribution("a") };
+        assert!(matches!(
+            may(&DistributionState { tags: None, ..distribution("a") }),
+            FailoverReadiness::Unknown(_)
+        ));
+        assert!(unfit(&may(&DistributionState { enabled: false, ..distribution("a") })).contains("disabled"));
+        let no_standby = DistributionState { origins: vec!["a".to_owned()], ..distribution("a") };
         assert!(unfit(&may(&no_standby)).contains("no origin `b`"));
         let pattern = ["/static/*".to_owned()];
         let missing = distribution("a").may_move("a", "b", &pattern, Direction::Over);
         assert!(unfit(&missing).contains("no behaviour `/static/*`"));
-        assert_eq!(distribution("b").may_move("a", "b", &[], Direction::Back), Looked::Ready);
+        assert_eq!(distribution("b").may_move("a", "b", &[], Direction::Back), FailoverReadiness::Ready);
     }
 
     #[test]
     fn what_somebody_else_set_is_drift_with_both_versions() {
-        let (before, set) = (places(&[], "a"), places(&[], "b"));
-        assert_eq!(distribution("a").undone(&before, &set), StepSeen::Done);
-        let deploying = DistributionFacts { deployed: false, ..distribution("a") };
-        assert_eq!(deploying.undone(&before, &set), StepSeen::Busy, "no edge can be told yet");
-        assert_eq!(distribution("b").undone(&before, &set), StepSeen::Open);
-        let StepSeen::Drifted(both) = distribution("c").undone(&before, &set) else { panic!("overwritten") };
+        let (before, set) = (behavior_origins(&[], "a"), behavior_origins(&[], "b"));
+        assert_eq!(distribution("a").undone(&before, &set), StepObservation::Done);
+        let deploying = DistributionState { deployed: false, ..distribution("a") };
+        assert_eq!(deploying.undone(&before, &set), StepObservation::Busy, "no edge can be told yet");
+        assert_eq!(distribution("b").undone(&before, &set), StepObservation::Open);
+        let StepObservation::Drifted(both) = distribution("c").undone(&before, &set) else {
+            panic!("overwritten")
+        };
         assert!(both.contains("default -> c") && both.contains("default -> b"), "{both}");
     }
 
-    fn cluster(reader: &str) -> DatabaseFacts {
+    fn cluster(reader: &str) -> DatabaseState {
         let member = |id: &str, writer, status: &str| DatabaseMember {
             id: id.to_owned(),
             writer,
             status: status.to_owned(),
         };
-        DatabaseFacts {
+        DatabaseState {
             arn: "c".to_owned(),
             status: AVAILABLE.to_owned(),
             members: vec![member("db-1", true, AVAILABLE), member("db-2", false, reader)],
             tags: Some(tags()),
-            ..DatabaseFacts::default()
+            ..DatabaseState::default()
         }
     }
 
@@ -363,17 +385,17 @@ mod tests {
     fn a_database_without_a_place_to_go_is_never_failed_over() {
         let now = Timestamp::from_millis(1_000_000);
         let may =
-            |facts: &DatabaseFacts, reader: Option<&str>| facts.may_fail_over(true, reader, 600_000, now);
-        assert_eq!(may(&cluster(AVAILABLE), None), Looked::Ready);
+            |facts: &DatabaseState, reader: Option<&str>| facts.may_fail_over(true, reader, 600_000, now);
+        assert_eq!(may(&cluster(AVAILABLE), None), FailoverReadiness::Ready);
         assert!(unfit(&may(&cluster("creating"), None)).contains("no available reader"));
         assert!(unfit(&may(&cluster("creating"), Some("db-2"))).contains("db-2 is not an available reader"));
-        assert!(matches!(may(&cluster(AVAILABLE), Some("db-1")), Looked::Already(_)));
-        let backing_up = DatabaseFacts { status: "backing-up".to_owned(), ..cluster(AVAILABLE) };
+        assert!(matches!(may(&cluster(AVAILABLE), Some("db-1")), FailoverReadiness::Already(_)));
+        let backing_up = DatabaseState { status: "backing-up".to_owned(), ..cluster(AVAILABLE) };
         assert!(unfit(&may(&backing_up, None)).contains("backing-up"));
         let recent =
-            DatabaseFacts { last_failover: Some(Timestamp::from_millis(500_000)), ..cluster(AVAILABLE) };
+            DatabaseState { last_failover: Some(Timestamp::from_millis(500_000)), ..cluster(AVAILABLE) };
         assert!(unfit(&may(&recent, None)).contains("silently drop"));
-        let single = DatabaseFacts { members: Vec::new(), multi_az: false, ..cluster(AVAILABLE) };
+        let single = DatabaseState { members: Vec::new(), multi_az: false, ..cluster(AVAILABLE) };
         assert!(unfit(&single.may_fail_over(false, None, 0, now)).contains("not Multi-AZ"));
     }
 
@@ -382,12 +404,12 @@ mod tests {
         let since = Timestamp::from_millis(5);
         let zones = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
         let before =
-            DatabaseFacts { multi_az: true, zones: zones("a", "b"), members: Vec::new(), ..cluster("") };
-        assert_eq!(before.failed_over(&before, false, since), Seen::Unknown);
-        let moved = DatabaseFacts { zones: zones("b", "a"), ..before.clone() };
-        assert_eq!(moved.failed_over(&before, false, since), Seen::Yes);
-        let told = DatabaseFacts { last_failover: Some(since), ..before.clone() };
-        assert_eq!(told.failed_over(&before, false, since), Seen::Yes);
-        assert_eq!(cluster(AVAILABLE).failed_over(&cluster(AVAILABLE), true, since), Seen::No);
+            DatabaseState { multi_az: true, zones: zones("a", "b"), members: Vec::new(), ..cluster("") };
+        assert_eq!(before.failed_over(&before, false, since), Tristate::Unknown);
+        let moved = DatabaseState { zones: zones("b", "a"), ..before.clone() };
+        assert_eq!(moved.failed_over(&before, false, since), Tristate::Yes);
+        let told = DatabaseState { last_failover: Some(since), ..before.clone() };
+        assert_eq!(told.failed_over(&before, false, since), Tristate::Yes);
+        assert_eq!(cluster(AVAILABLE).failed_over(&cluster(AVAILABLE), true, since), Tristate::No);
     }
 }

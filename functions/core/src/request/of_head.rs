@@ -28,7 +28,7 @@ pub fn of_head(run: &Run) -> Result<Request, String> {
 }
 
 fn target(run: &Run) -> Result<Value, String> {
-    let alarm = run.lever.as_ref().map(|lever| lever.alarm_arn.as_str());
+    let alarm = run.trigger.as_ref().map(|trigger| trigger.alarm_arn.as_str());
     let kinds = run.undo.iter().filter_map(|step| {
         let arn = step.resources.first()?;
         match (step.service.as_str(), alarm) {

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::{Name, Request};
 use crate::{
     Timestamp,
+    kill_switch::{Scope, Switch},
     run::Stop,
-    switch::{Scope, Switch},
 };
 
 /// What one invocation is asked to do.
@@ -96,7 +96,7 @@ pub struct Release {
     pub fail_back: bool,
     /// When it was said, by the clock of whoever wrote it down; whatever else stands there is not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub said_at: Option<Timestamp>,
+    pub given_at: Option<Timestamp>,
 }
 
 /// One thing that is wrong with a request.
@@ -215,9 +215,9 @@ pub fn read_leniently(mut stored: Value) -> Result<Request, String> {
         };
         let text = error.inner().to_string();
         let unknown = text.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        let left_out =
+        let excluded =
             unknown.is_some_and(|field| leave_out(around(&mut stored, error.path(), field), field));
-        if !left_out {
+        if !excluded {
             return Err(format!("at `{}`: {text}", error.path()));
         }
     }

@@ -30,7 +30,7 @@ impl Target {
         }
     }
 
-    /// The lever, if the failure is caused through an alarm.
+    /// The trigger, if the failure is caused through an alarm.
     #[must_use]
     pub fn alarm(&self) -> Option<&AlarmTarget> {
         match self {
@@ -75,7 +75,7 @@ pub struct InstanceTarget {
     pub seed: Option<u32>,
 }
 
-/// The lever of a drill that works through an alarm.
+/// The trigger of a drill that works through an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmTarget {
     /// The alarm that is forced, or whose metric is published.
@@ -91,7 +91,7 @@ pub struct AlarmTarget {
 /// A distribution that fails over from one origin to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DistributionTarget {
-    /// The lever.
+    /// The trigger.
     pub alarm: AlarmTarget,
     /// The distribution.
     pub distribution_arn: Arn,
@@ -104,7 +104,7 @@ pub struct DistributionTarget {
 /// A database that fails over to its standby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseTarget {
-    /// The lever.
+    /// The trigger.
     pub alarm: AlarmTarget,
     /// Which database.
     pub database: DatabaseArn,

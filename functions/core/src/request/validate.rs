@@ -11,7 +11,7 @@ use super::{
 pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
 
 /// The longest a run may be asked to take, in seconds: a day.
-const LONGEST: u32 = 86_400;
+const MAX_SPAN_SECONDS: u32 = 86_400;
 
 struct Problems(Vec<Problem>);
 
@@ -59,7 +59,7 @@ impl Request {
         match (&self.target, self.mode) {
             (Target::Instances(target), Mode::Stop) => check_instances(target, found),
             (Target::Distribution(target), Mode::Alarm | Mode::Metric) => {
-                self.check_lever(&target.alarm, found);
+                self.check_trigger(&target.alarm, found);
                 let arn = &target.distribution_arn;
                 if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
                     found.add(
@@ -72,7 +72,7 @@ impl Request {
                 }
             }
             (Target::Database(target), Mode::Alarm | Mode::Metric) => {
-                self.check_lever(&target.alarm, found);
+                self.check_trigger(&target.alarm, found);
                 let arn = target.database.arn();
                 let (field, kind) = match target.database {
                     DatabaseArn::Cluster(_) => ("target.clusterArn", "cluster:"),
@@ -103,7 +103,7 @@ impl Request {
         }
     }
 
-    fn check_lever(&self, alarm: &AlarmTarget, found: &mut Problems) {
+    fn check_trigger(&self, alarm: &AlarmTarget, found: &mut Problems) {
         for (i, probe) in self.steady_state.probes.iter().enumerate() {
             if probe.kind.asks_aws() {
                 found.add(
@@ -137,7 +137,7 @@ impl Request {
             (Mode::Alarm | Mode::Stop, None) => {}
         }
         if let Some(seconds) = alarm.automation_deadline_seconds {
-            found.within("target.automationDeadlineSeconds", seconds, 1, LONGEST);
+            found.within("target.automationDeadlineSeconds", seconds, 1, MAX_SPAN_SECONDS);
         }
         if alarm.allowed_actions.len() > 5 {
             found.add("target.allowedActions", "at most 5: an alarm has no more actions");
@@ -270,29 +270,29 @@ impl Request {
 
     fn check_objective(&self, found: &mut Problems) {
         let objective = &self.objective;
-        found.within("objective.rtoSeconds", objective.rto_seconds, 1, LONGEST);
-        found.within("objective.restoreWithinSeconds", objective.restore_within_seconds, 1, LONGEST);
+        found.within("objective.rtoSeconds", objective.rto_seconds, 1, MAX_SPAN_SECONDS);
+        found.within("objective.restoreWithinSeconds", objective.restore_within_seconds, 1, MAX_SPAN_SECONDS);
         found.within("objective.injectWithinSeconds", objective.inject_within_seconds, 1, 3_600);
         if objective.give_up_after() < objective.rto_seconds {
             found.add("objective.giveUpAfterSeconds", "is shorter than `objective.rtoSeconds`");
         }
         if let Some(seconds) = objective.run_within_seconds {
             let least = self.steady_state.within_seconds.saturating_add(objective.give_up_after());
-            if seconds < least || seconds > 3 * LONGEST {
+            if seconds < least || seconds > 3 * MAX_SPAN_SECONDS {
                 found.add(
                     "objective.runWithinSeconds",
                     format!(
                         "is {seconds}; it must leave time for the steady state and for giving up: {least} to {}",
-                        3 * LONGEST
+                        3 * MAX_SPAN_SECONDS
                     ),
                 );
             }
         }
-        if objective.give_up_after() > LONGEST {
+        if objective.give_up_after() > MAX_SPAN_SECONDS {
             found.add(
                 "objective.giveUpAfterSeconds",
                 format!(
-                    "is {} (three times rtoSeconds by default); at most {LONGEST}",
+                    "is {} (three times rtoSeconds by default); at most {MAX_SPAN_SECONDS}",
                     objective.give_up_after()
                 ),
             );
@@ -304,8 +304,8 @@ impl Request {
         let stops = self.stop_conditions.iter().enumerate();
         let stops =
             stops.filter_map(|(i, stop)| Some((format!("stopConditions[{i}].alarmArn"), stop.alarm_arn()?)));
-        let lever = self.target.alarm().map(|alarm| ("target.alarmArn".to_owned(), &alarm.alarm_arn));
-        for (field, arn) in detection.chain(stops).chain(lever) {
+        let trigger = self.target.alarm().map(|alarm| ("target.alarmArn".to_owned(), &alarm.alarm_arn));
+        for (field, arn) in detection.chain(stops).chain(trigger) {
             if arn.alarm_name().is_none() {
                 found.add(
                     field,
@@ -340,8 +340,8 @@ impl Request {
                 "names the alarm that is meant to notice the drill: it would stop itself",
             );
         }
-        if let Some(lever) = self.target.alarm() {
-            if stops_at(&lever.alarm_arn) {
+        if let Some(trigger) = self.target.alarm() {
+            if stops_at(&trigger.alarm_arn) {
                 found.add(
                     "stopConditions",
                     "names `target.alarmArn`, which the drill itself raises: it would stop itself",
@@ -362,7 +362,7 @@ impl Request {
     fn check_schedule(&self, found: &mut Problems) {
         if let Some(schedule) = &self.schedule {
             found.within("schedule.flexibleWindowMinutes", schedule.flexible_window_minutes, 0, 1_440);
-            found.within("schedule.lateAfterSeconds", schedule.late_after_seconds, 1, LONGEST);
+            found.within("schedule.lateAfterSeconds", schedule.late_after_seconds, 1, MAX_SPAN_SECONDS);
             if !matches!(schedule.arn.service(), "scheduler" | "events") {
                 found.add(
                     "schedule.arn",

@@ -80,7 +80,7 @@ pub struct Injection {
     pub last_absent: Option<Timestamp>,
     /// Whether for a while nobody looked: it may have been in place, and gone again.
     #[serde(default)]
-    pub unwatched: bool,
+    pub unobserved: bool,
 }
 
 impl Injection {

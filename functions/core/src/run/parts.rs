@@ -49,7 +49,7 @@ pub struct Times {
     /// The alarm went off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected: Option<Measured>,
-    /// The effect of the lever was seen in AWS: the origin configured, the writer moved.
+    /// The effect of the trigger was seen in AWS: the origin configured, the writer moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_over: Option<Measured>,
     /// The standby served users, by its own answers or, for a database, by those of the application.
@@ -60,7 +60,7 @@ pub struct Times {
     pub recovered: Option<Measured>,
     /// The rollback began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub roll_back_began: Option<Timestamp>,
+    pub rollback_started_at: Option<Timestamp>,
     /// Every step of the undo was seen done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back: Option<Measured>,

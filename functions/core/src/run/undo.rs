@@ -72,7 +72,7 @@ pub enum StepState {
     /// Still to be done, or done and not yet seen.
     #[default]
     Open,
-    /// Seen done.
+    /// Tristate done.
     Done,
     /// A person gave it up by name.
     LeftToPeople,

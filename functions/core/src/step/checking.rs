@@ -2,34 +2,34 @@
 
 use super::{finish_untouched, past_deadline, stop_reason};
 use crate::{
-    Act, Observation, Part, Prepared, Ready, Run, Shared, Timestamp,
+    Decision, Observation, PreparedInjection, ProbeRole, Readiness, Run, Shared, Timestamp,
     gate::{closed, is_closed},
     run::{Call, Injection, Phase, Verdict},
 };
 
-pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
-    if run.is_successors() {
+pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
+    if run.has_successor() {
         let reason = "abandoned: the invocation that began it ended before anything was touched".to_owned();
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
     if let Some(reason) = stop_reason(run) {
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
-    let closed = closed(&seen.gates);
-    if let Some(reason) = closed.as_ref().filter(|_| is_closed(&seen.gates)) {
+    let closed = closed(&observed.gates);
+    if let Some(reason) = closed.as_ref().filter(|_| is_closed(&observed.gates)) {
         return finish_untouched(run, Verdict::Skipped, reason.clone(), now);
     }
-    if let Some(Prepared::Refused(reason)) = &seen.prepared {
+    if let Some(Readiness::Refused(reason)) = &observed.prepared {
         return finish_untouched(run, Verdict::NotInjected, reason.clone(), now);
     }
-    let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
-    if let Some(Prepared::Ready(ready)) = &seen.prepared
+    let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
+    if let Some(Readiness::Ready(ready)) = &observed.prepared
         && steady
         && closed.is_none()
         && !run.limits.probes.is_empty()
         && !ready.undo.is_empty()
     {
-        return intend(run, (**ready).clone(), now);
+        return save_intent(run, (**ready).clone(), now);
     }
     if let Some(reason) = past_deadline(run, now) {
         return finish_untouched(run, Verdict::Skipped, reason, now);
@@ -39,35 +39,35 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
         if let Some(reason) = closed {
             return finish_untouched(run, Verdict::Skipped, reason, now);
         }
-        if let Some(Prepared::Unknown(why)) = &seen.prepared {
+        if let Some(Readiness::Unknown(why)) = &observed.prepared {
             let reason = format!("not everything that is needed could be seen: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         let reason = not_steady(run, now);
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
-    Act::Wait
+    Decision::Wait
 }
 
 /// Intent, undo and deadline go into the record; then, and only then, the call is sent.
-fn intend(run: &mut Run, ready: Ready, now: Timestamp) -> Act {
+fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decision {
     run.undo = ready.undo.into();
-    run.lever = ready.lever.map(Shared::from);
+    run.trigger = ready.trigger.map(Shared::from);
     let injection = Injection {
         owner: run.starter.clone(),
         deadline: now.plus_millis(run.limits.inject_within_ms),
         calls: vec![Call { number: 1, intended: now, sent: None, answered: None, outcome: None }],
         last_absent: None,
-        unwatched: false,
+        unobserved: false,
     };
     run.injection = Some(injection.into());
     run.phase = Phase::Injecting;
-    Act::Inject(1)
+    Decision::Inject(1)
 }
 
 fn not_steady(run: &Run, now: Timestamp) -> String {
     let within = run.limits.baseline_within_ms;
-    for (streak, rule) in run.streaks_of(Part::STEADY_STATE) {
+    for (streak, rule) in run.streaks_of(ProbeRole::STEADY_STATE) {
         if !streak.holds_now(rule, now) {
             let probe = &rule.probe;
             return match (streak.last_no_answered, streak.last_yes) {

@@ -2,57 +2,57 @@
 
 use super::{
     finish,
-    rolling_back::{give_up_by_name, is_overdue, rollback_failed},
+    rolling_back::{apply_release, is_overdue, rollback_failed},
 };
 use crate::{
-    Act, Measured, Observation, Part, Run, StepSeen, Timestamp,
+    Decision, Measured, Observation, ProbeRole, Run, StepObservation, Timestamp,
     run::{Outcome, Phase, StepState},
 };
 
-pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
-    super::note_detected(run, seen);
-    if let Some(act) = give_up_by_name(run, now) {
-        return act;
+pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
+    super::record_detection(run, observed);
+    if let Some(decision) = apply_release(run, now) {
+        return decision;
     }
     let mut undone = true;
     for index in 0..run.undo.len() {
-        let looked = seen.undone.get(index).unwrap_or(&StepSeen::Unknown);
+        let looked = observed.undone.get(index).unwrap_or(&StepObservation::Unknown);
         match (run.undo[index].progress.state, looked) {
-            (StepState::LeftToPeople, _) | (_, StepSeen::Done) => {}
+            (StepState::LeftToPeople, _) | (_, StepObservation::Done) => {}
             // A call that was lost has landed after all, or somebody undid the undo.
-            (_, StepSeen::Open | StepSeen::Busy | StepSeen::Drifted(_)) => {
+            (_, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_)) => {
                 run.undo[index].progress.reopen();
                 run.unwell_since.get_or_insert(now);
                 run.phase = Phase::RollingBack;
-                return Act::Wait;
+                return Decision::Wait;
             }
-            (_, StepSeen::Unknown) => undone = false,
+            (_, StepObservation::Unknown) => undone = false,
         }
     }
     let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
-    let steady = run.streaks_of(Part::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
+    let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     if undone && (steady || left) {
         run.times.steady_again.get_or_insert(now);
         run.unwell_since = None;
         if steady {
-            note_failed_back(run);
+            record_failed_back(run);
         }
-        if run.nothing_can_land(now) && !run.has_untold() {
+        if run.nothing_can_land(now) && !run.has_unsent_pages() {
             return finish(run, now);
         }
-        return Act::Wait;
+        return Decision::Wait;
     }
     // Unknown does not make a restored application unwell while we only wait for it to settle; a no
     // does, and so does not knowing once there is nothing else to wait for.
     let no = run
-        .streaks_of(Part::STEADY_STATE)
+        .streaks_of(ProbeRole::STEADY_STATE)
         .any(|(streak, _)| streak.first_yes.is_none() && streak.last_no_answered.is_some());
     if no || run.nothing_can_land(now) {
         run.unwell_since.get_or_insert(now);
     }
     if is_overdue(run, now) && run.outcome != Some(Outcome::RollbackFailed) {
         let missing = run
-            .streaks_of(Part::STEADY_STATE)
+            .streaks_of(ProbeRole::STEADY_STATE)
             .find(|(streak, rule)| !streak.holds_now(rule, now))
             .map_or_else(
                 || "nobody could look whether everything is undone".to_owned(),
@@ -60,14 +60,14 @@ pub(super) fn step(run: &mut Run, seen: &Observation, now: Timestamp) -> Act {
             );
         rollback_failed(run, missing, now);
     }
-    Act::Wait
+    Decision::Wait
 }
 
 /// When the primary served again, if traffic had been moved away and back.
-fn note_failed_back(run: &mut Run) {
+fn record_failed_back(run: &mut Run) {
     let done = run.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0);
     let Some(done) = done.filter_map(|step| step.progress.done).max() else { return };
-    let primary = run.streaks_of(&[Part::Primary]).map(|(streak, _)| streak.clone()).next();
+    let primary = run.streaks_of(&[ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
     let measured = match (primary, run.times.failed_back) {
         (None, known) => known.or(Some(Measured::ours(done, 0))),
         // It has answered since before the undo was seen done: the first of those answers counts.

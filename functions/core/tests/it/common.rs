@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    Answer, CallOutcome, Request, Run, Seen, Timestamp,
-    deliver::{Invocation, begin},
+    CallOutcome, ProbeAnswer, Request, Run, Timestamp, Tristate,
+    dispatch::{Invocation, begin},
     gate::Policy,
     request::{Delivery, parse},
     run::{Call, Injection, OwnerId},
@@ -76,13 +76,19 @@ pub fn run() -> Run {
 }
 
 /// An answer that came at once.
-pub fn answer(ms: i64, seen: Seen) -> Answer {
-    Answer { seen, asked: at(ms), answered: at(ms), detail: None }
+pub fn answer(ms: i64, seen: Tristate) -> ProbeAnswer {
+    ProbeAnswer { seen, asked: at(ms), answered: at(ms), detail: None }
 }
 
 /// The intent of a run with these calls.
 pub fn intent(run: &Run, calls: Vec<Call>) -> Injection {
-    Injection { owner: run.starter.clone(), deadline: at(60_000), calls, last_absent: None, unwatched: false }
+    Injection {
+        owner: run.starter.clone(),
+        deadline: at(60_000),
+        calls,
+        last_absent: None,
+        unobserved: false,
+    }
 }
 
 /// The intent of a run whose one injecting call was answered.

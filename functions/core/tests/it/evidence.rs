@@ -1,8 +1,8 @@
 //! Evidence is bounded, and what matters most is never what is cut.
 
 use firedrill_core::{
-    CallOutcome, Phase, Seen,
-    evidence::{Evidence, MOST_ITEMS, Recorder},
+    CallOutcome, Phase, Tristate,
+    evidence::{Evidence, MAX_ITEMS, Recorder},
 };
 
 use crate::common::{at, run};
@@ -12,7 +12,7 @@ fn a_probe_that_flaps_in_every_tick_never_pushes_out_what_was_done() {
     let mut run = run();
     let probe = |ms: i64| Evidence::Probe {
         probe: "version".to_owned(),
-        seen: if ms % 2 == 0 { Seen::Yes } else { Seen::No },
+        seen: if ms % 2 == 0 { Tristate::Yes } else { Tristate::No },
         from: at(ms),
         to: at(ms),
         answers: 1,
@@ -28,7 +28,7 @@ fn a_probe_that_flaps_in_every_tick_never_pushes_out_what_was_done() {
             Evidence::Call {
                 sent: None,
                 answered: at(tick),
-                act: "undo 1".to_owned(),
+                decision: "undo 1".to_owned(),
                 outcome: CallOutcome::Done,
             },
             Evidence::Phase {
@@ -46,5 +46,5 @@ fn a_probe_that_flaps_in_every_tick_never_pushes_out_what_was_done() {
         assert_eq!((run.evidence.written, run.evidence.cut), (before.0 + 3, before.1), "tick {tick}");
         assert_eq!(recorder.waiting().last().map(|(_, item)| item), last.as_ref(), "tick {tick}");
     }
-    assert!(run.evidence.cut > 5_000 && run.evidence.written < MOST_ITEMS, "{:?}", run.evidence);
+    assert!(run.evidence.cut > 5_000 && run.evidence.written < MAX_ITEMS, "{:?}", run.evidence);
 }

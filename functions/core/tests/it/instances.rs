@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use firedrill_core::{
-    Request, Seen,
+    Request, Tristate,
     instance::{Candidate, Healthy, Membership, Selection, VolumeKey, choose, unfit},
-    plan::LeftOut,
+    plan::Excluded,
     request::{Delivery, Target, parse},
 };
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn chosen(
     request: &Request,
     keys: &[String],
     seed: u64,
-) -> Result<Selection, (String, Vec<LeftOut>)> {
+) -> Result<Selection, (String, Vec<Excluded>)> {
     let target = request.target.instances().unwrap();
     choose(candidates, healthy, target, &request.environment, keys, seed)
 }
@@ -54,7 +54,7 @@ fn fit(n: usize) -> Candidate {
         state: "running".to_owned(),
         root_device_type: "ebs".to_owned(),
         tags: BTreeMap::from([("firedrill:allowed".to_owned(), "true".to_owned())]),
-        stop_protected: Seen::No,
+        stop_protected: Tristate::No,
         ..Candidate::default()
     }
 }
@@ -77,11 +77,11 @@ fn nothing_unfit_is_ever_stopped() {
         (Candidate { state: "stopped".to_owned(), ..fit(1) }, "not running"),
         (Candidate { root_device_type: "instance-store".to_owned(), ..fit(1) }, "not EBS"),
         (Candidate { spot: true, ..fit(1) }, "Spot"),
-        (Candidate { stop_protected: Seen::Yes, ..fit(1) }, "protected"),
-        (Candidate { stop_protected: Seen::Unknown, ..fit(1) }, "could not be read"),
+        (Candidate { stop_protected: Tristate::Yes, ..fit(1) }, "protected"),
+        (Candidate { stop_protected: Tristate::Unknown, ..fit(1) }, "could not be read"),
         (Candidate { zone: "eu-west-2b".to_owned(), ..fit(1) }, "not in eu-west-2a"),
-        (Candidate { keys: key(Seen::No), ..fit(1) }, "customer managed key"),
-        (Candidate { keys: key(Seen::Unknown), ..fit(1) }, "could not be read"),
+        (Candidate { keys: key(Tristate::No), ..fit(1) }, "customer managed key"),
+        (Candidate { keys: key(Tristate::Unknown), ..fit(1) }, "could not be read"),
         (Candidate { group: member("Standby"), ..fit(1) }, "not InService"),
         (Candidate { group: member("Warmed:Stopped"), ..fit(1) }, "not InService"),
         (Candidate { unreadable: Some("denied".to_owned()), ..fit(1) }, "could not be read"),
@@ -90,8 +90,12 @@ fn nothing_unfit_is_ever_stopped() {
         assert!(said.as_ref().is_some_and(|said| said.contains(why)), "expected `{why}`, got {said:?}");
     }
     let keys = [KEY.to_owned()];
-    assert_eq!(is_unfit(&Candidate { keys: key(Seen::No), ..fit(1) }, &request, &keys), None, "granted");
-    assert_eq!(is_unfit(&Candidate { keys: key(Seen::Yes), ..fit(1) }, &request, &[]), None, "AWS's own key");
+    assert_eq!(is_unfit(&Candidate { keys: key(Tristate::No), ..fit(1) }, &request, &keys), None, "granted");
+    assert_eq!(
+        is_unfit(&Candidate { keys: key(Tristate::Yes), ..fit(1) }, &request, &[]),
+        None,
+        "AWS's own key"
+    );
 }
 
 #[test]

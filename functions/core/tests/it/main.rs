@@ -1,14 +1,14 @@
 //! The core, from outside.
 
 mod common;
-mod deliver;
-mod drives;
+mod control_state;
+mod dispatch;
 mod evidence;
 mod fakes;
 mod instances;
 mod long;
-mod orders;
 mod recovery;
 mod requests;
+mod run_loop;
 mod steps;
-mod watch;
+mod watchdog;

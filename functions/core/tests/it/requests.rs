@@ -3,8 +3,8 @@
 use crate::common::run;
 use firedrill_core::{
     instance::undo,
+    kill_switch::Scope,
     request::{Delivery, InstanceSelector, ParseError, of_head, parse, read_leniently},
-    switch::Scope,
 };
 use serde_json::{Value, json};
 

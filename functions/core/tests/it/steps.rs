@@ -3,24 +3,24 @@
 use crate::common::{at, intent, run};
 use fastrand::Rng;
 use firedrill_core::{
-    Act, Acted, Answer, CallOutcome, Measured, Observation, Outcome, Phase, Prepared, Ready, Run, Seen,
-    StepSeen, Verdict,
+    CallOutcome, Decision, DecisionResult, Measured, Observation, Outcome, Phase, PreparedInjection,
+    ProbeAnswer, Readiness, Run, StepObservation, Tristate, Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
-    run::{Call, Datapoints, Lever, OwnerId, StepState, Stop, UndoStep},
+    run::{Call, Datapoints, OwnerId, StepState, Stop, Trigger, UndoStep},
     step,
 };
 
-fn any_seen(rng: &mut Rng) -> Seen {
-    [Seen::Yes, Seen::No, Seen::Unknown][rng.usize(0..3)]
+fn any_seen(rng: &mut Rng) -> Tristate {
+    [Tristate::Yes, Tristate::No, Tristate::Unknown][rng.usize(0..3)]
 }
 
-fn mostly(rng: &mut Rng, usual: Seen) -> Seen {
+fn mostly(rng: &mut Rng, usual: Tristate) -> Tristate {
     if rng.u8(0..10) < 8 { usual } else { any_seen(rng) }
 }
 
-fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observation {
+fn any_look(rng: &mut Rng, run: &Run, now: i64, results: Vec<DecisionResult>) -> Observation {
     let moves_traffic = run.reason.is_some() || rng.u8(0..4) == 0;
     let mut steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     steps[0].moves_traffic = moves_traffic;
@@ -29,48 +29,48 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, acted: Vec<Acted>) -> Observatio
         let step = |moves_traffic, awaited| UndoStep { moves_traffic, awaited, ..steps[0].clone() };
         steps = vec![step(false, false), step(moves_traffic, false), step(false, true)];
     }
-    let answer = |seen| (0, Answer { seen, asked: at(now - 50), answered: at(now), detail: None });
+    let answer = |seen| (0, ProbeAnswer { seen, asked: at(now - 50), answered: at(now), detail: None });
     Observation {
-        gates: vec![GateAnswer { gate: "g".into(), open: mostly(rng, Seen::Yes), why: String::new() }],
+        gates: vec![GateAnswer { gate: "g".into(), open: mostly(rng, Tristate::Yes), why: String::new() }],
         prepared: Some(match rng.u8(0..12) {
-            0 => Prepared::Refused("r".into()),
-            1 => Prepared::Unknown("u".into()),
-            _ => Prepared::Ready(Box::new(Ready { lever: lever(run.mode), undo: steps })),
+            0 => Readiness::Refused("r".into()),
+            1 => Readiness::Unknown("u".into()),
+            _ => Readiness::Ready(Box::new(PreparedInjection { trigger: trigger(run.mode), undo: steps })),
         }),
-        answers: vec![answer(mostly(rng, Seen::Yes))],
+        answers: vec![answer(mostly(rng, Tristate::Yes))],
         looked: (rng.u8(0..3) > 0).then(|| at(now)),
         in_place: any_seen(rng),
         detected: None,
         in_place_at: None,
         failed_over: any_seen(rng),
-        automation_said: None,
+        automation_report: None,
         undone: vec![
             [
-                StepSeen::Done,
-                StepSeen::Open,
-                StepSeen::Busy,
-                StepSeen::Unknown,
-                StepSeen::Drifted("a, not b".into()),
+                StepObservation::Done,
+                StepObservation::Open,
+                StepObservation::Busy,
+                StepObservation::Unknown,
+                StepObservation::Drifted("a, not b".into()),
             ][rng.usize(0..5)]
             .clone();
             run.undo.len()
         ],
-        primary: mostly(rng, Seen::Yes),
-        foreign_alarm: mostly(rng, Seen::No),
+        primary: mostly(rng, Tristate::Yes),
+        foreign_alarm: mostly(rng, Tristate::No),
         stop: (rng.u8(0..60) == 0).then(|| Stop { by: "b".into(), reason: "r".into() }),
-        heard: None,
+        last_command: None,
         release: (rng.u8(0..60) == 0).then(|| Release {
             run_id: run.run_id.0.clone(),
             by: "b".into(),
             reason: "r".into(),
             fail_back: rng.bool(),
-            said_at: None,
+            given_at: None,
         }),
         acted,
     }
 }
 
-fn lever(mode: Mode) -> Option<Lever> {
+fn trigger(mode: Mode) -> Option<Trigger> {
     let datapoints = (mode == Mode::Metric).then(|| Datapoints {
         namespace: "Bookstore".into(),
         metric: "m".into(),
@@ -83,7 +83,7 @@ fn lever(mode: Mode) -> Option<Lever> {
         needed: 2,
         window_ms: 30_000,
     });
-    (!mode.lasts()).then(|| Lever {
+    (!mode.lasts()).then(|| Trigger {
         alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".into(),
         automation: "f".into(),
         automation_ms: 20_000,
@@ -102,11 +102,11 @@ fn any_outcome(rng: &mut Rng) -> CallOutcome {
 }
 
 /// What must hold between a run and its successor state.
-fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
+fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u64) {
     let may_be_injected = run.injection_began().is_some();
-    if let Act::Inject(number) = act {
+    if let Decision::Inject(number) = decision {
         assert_eq!(next.owner.as_ref(), Some(&next.starter), "seed {seed}: a successor injects");
-        assert!(look.gates.iter().all(|g| g.open == Seen::Yes), "seed {seed}: injects past a gate");
+        assert!(look.gates.iter().all(|g| g.open == Tristate::Yes), "seed {seed}: injects past a gate");
         assert!(run.stop.is_none() && look.stop.is_none(), "seed {seed}: injects after a stop");
         let injection = next.injection.as_ref().expect("an intent");
         assert_eq!(
@@ -119,11 +119,14 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
             "seed {seed}: sends number {number} again"
         );
         assert!(!next.undo.is_empty(), "seed {seed}: injects without an undo");
-        let planned =
-            next.lever.as_ref().and_then(|lever| lever.datapoints.as_ref()).map_or(6, |p| p.planned.max(6));
+        let planned = next
+            .trigger
+            .as_ref()
+            .and_then(|trigger| trigger.datapoints.as_ref())
+            .map_or(6, |p| p.planned.max(6));
         assert!(number <= planned, "seed {seed}: injects more often than planned");
     }
-    if let Act::Undo(index) = act {
+    if let Decision::Undo(index) = decision {
         assert!(!next.undo[index].awaited, "seed {seed}: asks for what is only awaited");
         let moves_traffic = next.undo[index].moves_traffic;
         let held = next.phase == Phase::Held && !moves_traffic;
@@ -131,7 +134,7 @@ fn check(run: &Run, next: &Run, act: Act, look: &Observation, seed: u64) {
         if moves_traffic {
             assert_eq!(
                 (look.primary, look.foreign_alarm),
-                (Seen::Yes, Seen::No),
+                (Tristate::Yes, Tristate::No),
                 "seed {seed}: moves traffic onto something not known to be well"
             );
         }
@@ -194,16 +197,16 @@ fn whatever_is_seen_some_things_never_happen() {
                 acted.clear();
             }
             let seen = any_look(&mut rng, &run, now, std::mem::take(&mut acted));
-            let (next, act) = step(&run, &seen, at(now));
-            check(&run, &next, act, &seen, seed);
-            if act != Act::Wait {
+            let (next, decision) = step(&run, &seen, at(now));
+            check(&run, &next, decision, &seen, seed);
+            if decision != Decision::Wait {
                 let outcome = any_outcome(&mut rng);
-                acted.push(Acted { act, sent: Some(at(now)), answered: at(now), outcome });
+                acted.push(DecisionResult { decision, sent: Some(at(now)), answered: at(now), outcome });
             }
             run = next;
             run.pages.iter_mut().for_each(|page| page.attempts += 1);
-            if run.verdict.is_some() && run.roll_back_on_record.is_none() && rng.bool() {
-                run.roll_back_on_record = Some(at(now));
+            if run.verdict.is_some() && run.rollback_saved_at.is_none() && rng.bool() {
+                run.rollback_saved_at = Some(at(now));
             }
             if run.phase == Phase::Finished {
                 finished += 1;
@@ -217,17 +220,20 @@ fn whatever_is_seen_some_things_never_happen() {
 #[test]
 fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     let blank = Observation { looked: Some(at(500)), ..Observation::default() };
-    let (next, act) = step(&run(), &blank, at(1_000));
-    assert_eq!((next.phase, next.verdict, act), (Phase::Checking, None, Act::Wait));
-    let (next, act) = step(&run(), &blank, at(61_000));
-    assert_eq!((next.phase, next.verdict, act), (Phase::Finished, Some(Verdict::Skipped), Act::Wait));
+    let (next, decision) = step(&run(), &blank, at(1_000));
+    assert_eq!((next.phase, next.verdict, decision), (Phase::Checking, None, Decision::Wait));
+    let (next, decision) = step(&run(), &blank, at(61_000));
+    assert_eq!(
+        (next.phase, next.verdict, decision),
+        (Phase::Finished, Some(Verdict::Skipped), Decision::Wait)
+    );
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();
         before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
         before.undo[0].moves_traffic = true;
         before.phase = phase;
-        let (next, act) = step(&before, &blank, at(1_000));
-        assert_eq!((next.phase, act), (phase, Act::Wait));
+        let (next, decision) = step(&before, &blank, at(1_000));
+        assert_eq!((next.phase, decision), (phase, Decision::Wait));
     }
 }
 
@@ -252,7 +258,7 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
     ] {
         let mut before = run();
         before.mode = Mode::Metric;
-        before.lever = lever(before.mode).map(Into::into);
+        before.trigger = trigger(before.mode).map(Into::into);
         before.phase = Phase::Injecting;
         let calls = (1..).zip(outcomes).map(|(number, outcome)| {
             let intended = at(i64::from(number) * 5_000 - 4_000);
@@ -261,12 +267,16 @@ fn an_alarm_that_may_be_a_real_one_is_never_taken_for_the_injected_failure() {
         before.injection = Some(intent(&before, calls.collect()).into());
         let seen = Observation {
             looked: Some(at(20_000)),
-            in_place: Seen::Yes,
+            in_place: Tristate::Yes,
             in_place_at: Some(Measured::ours(at(raised), 1_000)),
             ..Observation::default()
         };
-        let (next, act) = step(&before, &seen, at(20_000));
-        assert_eq!((next.phase, next.verdict, act), (phase, verdict, Act::Wait), "raised after {raised} ms");
+        let (next, decision) = step(&before, &seen, at(20_000));
+        assert_eq!(
+            (next.phase, next.verdict, decision),
+            (phase, verdict, Decision::Wait),
+            "raised after {raised} ms"
+        );
     }
 }
 
@@ -276,7 +286,7 @@ fn what_lands_while_people_are_waited_for_is_never_left_as_it_is() {
     let mut held = run();
     held.mode = Mode::Alarm;
     held.phase = Phase::Held;
-    held.lever = lever(held.mode).map(Into::into);
+    held.trigger = trigger(held.mode).map(Into::into);
     let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     held.undo =
         [false, true].map(|moves_traffic| UndoStep { moves_traffic, ..steps[0].clone() }).to_vec().into();
@@ -285,11 +295,11 @@ fn what_lands_while_people_are_waited_for_is_never_left_as_it_is() {
     }
     let seen = Observation {
         looked: Some(at(20_000)),
-        undone: vec![StepSeen::Open, StepSeen::Open],
+        undone: vec![StepObservation::Open, StepObservation::Open],
         ..Observation::default()
     };
-    let (next, act) = step(&held, &seen, at(20_000));
-    assert_eq!((next.phase, act), (Phase::Held, Act::Undo(0)));
+    let (next, decision) = step(&held, &seen, at(20_000));
+    assert_eq!((next.phase, decision), (Phase::Held, Decision::Undo(0)));
     assert_eq!(next.undo[1].progress.state, StepState::Done, "traffic is for people to move");
 }
 
@@ -310,8 +320,10 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
         let mut now = 0;
         while run.phase == Phase::Recovering {
             now += if (20_000..21_000).contains(&now) { silence } else { 1_000 };
-            let answers =
-                vec![(0, Answer { seen: Seen::No, asked: at(now), answered: at(now), detail: None })];
+            let answers = vec![(
+                0,
+                ProbeAnswer { seen: Tristate::No, asked: at(now), answered: at(now), detail: None },
+            )];
             (run, _) = step(&run, &Observation { answers, ..Observation::default() }, at(now));
         }
         assert_eq!(run.verdict, Some(verdict), "after a silence of {silence} ms");
@@ -321,7 +333,11 @@ fn a_no_after_a_long_silence_never_says_that_it_did_not_recover() {
 /// It was proven not executed; since then something really fails.
 #[test]
 fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
-    for (answers, act) in [(Seen::Yes, Act::Inject(2)), (Seen::No, Act::Wait), (Seen::Unknown, Act::Wait)] {
+    for (answers, decision) in [
+        (Tristate::Yes, Decision::Inject(2)),
+        (Tristate::No, Decision::Wait),
+        (Tristate::Unknown, Decision::Wait),
+    ] {
         let mut run = run();
         run.phase = Phase::Injecting;
         let not_executed =
@@ -335,25 +351,25 @@ fn an_injecting_call_is_never_sent_again_while_the_application_is_not_well() {
         };
         run.injection = Some(intent(&run, vec![call]).into());
         run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-        let ready = Ready { lever: None, undo: run.undo.to_vec() };
-        let mut last = Act::Wait;
+        let ready = PreparedInjection { trigger: None, undo: run.undo.to_vec() };
+        let mut last = Decision::Wait;
         for second in 1..=10 {
             let now = second * 1_000;
-            let answer = Answer { seen: answers, asked: at(now - 50), answered: at(now), detail: None };
+            let answer = ProbeAnswer { seen: answers, asked: at(now - 50), answered: at(now), detail: None };
             let seen = Observation {
-                gates: vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }],
+                gates: vec![GateAnswer { gate: "g".into(), open: Tristate::Yes, why: String::new() }],
                 answers: (0..run.limits.probes.len()).map(|index| (index, answer.clone())).collect(),
-                prepared: Some(Prepared::Ready(Box::new(ready.clone()))),
+                prepared: Some(Readiness::Ready(Box::new(ready.clone()))),
                 ..Observation::default()
             };
-            let (next, act) = step(&run, &seen, at(now));
+            let (next, decision) = step(&run, &seen, at(now));
             run = next;
-            if act != Act::Wait {
-                last = act;
+            if decision != Decision::Wait {
+                last = decision;
                 break;
             }
         }
-        assert_eq!(last, act, "answers {answers:?}");
+        assert_eq!(last, decision, "answers {answers:?}");
     }
 }
 
@@ -365,7 +381,7 @@ fn an_old_word_never_opens_a_later_hold() {
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
     run.outcome = Some(Outcome::RollbackFailed);
-    run.lever = lever(run.mode).map(Into::into);
+    run.trigger = trigger(run.mode).map(Into::into);
     let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     run.undo = vec![UndoStep { moves_traffic: true, ..steps[0].clone() }].into();
     let release = Release {
@@ -373,20 +389,20 @@ fn an_old_word_never_opens_a_later_hold() {
         by: "b".into(),
         reason: "r".into(),
         fail_back: true,
-        said_at: None,
+        given_at: None,
     };
     let look = |release, primary, now| Observation {
         release,
         looked: Some(at(now)),
-        undone: vec![StepSeen::Open],
+        undone: vec![StepObservation::Open],
         primary,
-        foreign_alarm: Seen::No,
+        foreign_alarm: Tristate::No,
         ..Observation::default()
     };
-    let (run, _) = step(&run, &look(Some(release), Seen::No, 1_000), at(1_000));
+    let (run, _) = step(&run, &look(Some(release), Tristate::No, 1_000), at(1_000));
     assert_eq!(run.phase, Phase::Held);
-    let (run, act) = step(&run, &look(None, Seen::Yes, 2_000), at(2_000));
-    assert_eq!((run.phase, act), (Phase::Held, Act::Wait), "only a new word opens it");
+    let (run, decision) = step(&run, &look(None, Tristate::Yes, 2_000), at(2_000));
+    assert_eq!((run.phase, decision), (Phase::Held, Decision::Wait), "only a new word opens it");
 }
 
 /// It did not leave us: the next attempt does not have to wait longer for it.
@@ -401,17 +417,17 @@ fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
     for second in 0..120 {
         let seen = Observation {
             looked: Some(at(second * 1_000)),
-            undone: vec![StepSeen::Open],
+            undone: vec![StepObservation::Open],
             acted: std::mem::take(&mut acted),
             ..Observation::default()
         };
-        let (next, act) = step(&run, &seen, at(second * 1_000));
+        let (next, decision) = step(&run, &seen, at(second * 1_000));
         run = next;
-        if act == Act::Undo(0) {
+        if decision == Decision::Undo(0) {
             asked.push(second);
             let outcome =
                 CallOutcome::NotExecuted { code: "LeaseOver".into(), message: "m".into(), again: true };
-            acted.push(Acted { act, sent: None, answered: at(second * 1_000), outcome });
+            acted.push(DecisionResult { decision, sent: None, answered: at(second * 1_000), outcome });
         }
     }
     let pauses: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -423,15 +439,16 @@ fn what_was_never_sent_never_makes_the_next_attempt_wait_longer() {
 fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
     let undo_of = |id: &str| undo(&[id.to_owned()], "eu-west-2", "", "aws");
     let (chosen, other) = (undo_of("i-0123456789abcdef0"), undo_of("i-00000000000000000"));
-    let ready =
-        |undo: &[UndoStep]| Some(Prepared::Ready(Box::new(Ready { lever: None, undo: undo.to_vec() })));
-    let ended = (Phase::Finished, Some(Verdict::NotInjected), Act::Wait);
+    let ready = |undo: &[UndoStep]| {
+        Some(Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo: undo.to_vec() })))
+    };
+    let ended = (Phase::Finished, Some(Verdict::NotInjected), Decision::Wait);
     for (prepared, expected) in [
-        (ready(&chosen), (Phase::Injecting, None, Act::Inject(2))),
+        (ready(&chosen), (Phase::Injecting, None, Decision::Inject(2))),
         (ready(&other), ended),
-        (Some(Prepared::Refused("it is the last that serves".into())), ended),
-        (Some(Prepared::Unknown("u".into())), (Phase::Injecting, None, Act::Wait)),
-        (None, (Phase::Injecting, None, Act::Wait)),
+        (Some(Readiness::Refused("it is the last that serves".into())), ended),
+        (Some(Readiness::Unknown("u".into())), (Phase::Injecting, None, Decision::Wait)),
+        (None, (Phase::Injecting, None, Decision::Wait)),
     ] {
         let mut run = run();
         run.phase = Phase::Injecting;
@@ -441,10 +458,10 @@ fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
         let call = Call { number: 1, intended: at(0), sent: Some(at(0)), answered: None, outcome };
         run.injection = Some(intent(&run, vec![call]).into());
         run.limits.probes.clear();
-        let gates = vec![GateAnswer { gate: "g".into(), open: Seen::Yes, why: String::new() }];
+        let gates = vec![GateAnswer { gate: "g".into(), open: Tristate::Yes, why: String::new() }];
         let seen = Observation { gates, prepared, ..Observation::default() };
-        let (next, act) = step(&run, &seen, at(20_000));
-        assert_eq!((next.phase, next.verdict, act), expected);
+        let (next, decision) = step(&run, &seen, at(20_000));
+        assert_eq!((next.phase, next.verdict, decision), expected);
     }
 }
 
@@ -454,9 +471,9 @@ fn a_word_that_is_heard_late_never_covers_an_alarm_that_went_off_since() {
     let mut held = run();
     held.mode = Mode::Alarm;
     held.phase = Phase::Held;
-    held.lever = lever(held.mode).map(Into::into);
+    held.trigger = trigger(held.mode).map(Into::into);
     let (run_id, by, reason) = (held.run_id.0.clone(), "b".to_owned(), "r".to_owned());
-    let release = Release { run_id, by, reason, fail_back: true, said_at: Some(at(60_000)) };
+    let release = Release { run_id, by, reason, fail_back: true, given_at: Some(at(60_000)) };
     let seen = Observation { release: Some(release), ..Observation::default() };
     let (next, _) = step(&held, &seen, at(300_000));
     assert_eq!(next.phase, Phase::RollingBack);

@@ -38,7 +38,7 @@ impl Cdn {
 
 /// What somebody who asks the CDN is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum EdgeResponse {
     /// The origin itself spoke.
     Fresh(Cdn),
     /// What an origin said long ago.
@@ -100,11 +100,11 @@ impl Delivery {
     }
 
     /// What is answered through the CDN.
-    pub(super) fn answer(&self) -> Answer {
+    pub(super) fn answer(&self) -> EdgeResponse {
         match (self.edges, self.first) {
-            (_, Some(old)) if self.cached => Answer::Cached(old),
-            (Some(cdn), _) if self.is_well(cdn) => Answer::Fresh(cdn),
-            _ => Answer::Down,
+            (_, Some(old)) if self.cached => EdgeResponse::Cached(old),
+            (Some(cdn), _) if self.is_well(cdn) => EdgeResponse::Fresh(cdn),
+            _ => EdgeResponse::Down,
         }
     }
 }
@@ -173,14 +173,14 @@ mod tests {
         delivery.look(Some(&found));
         found.configured.default = "standby".to_owned();
         delivery.look(Some(&found));
-        assert_eq!(delivery.answer(), Answer::Fresh(Cdn::Primary));
+        assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Primary));
         found.serving = Some(behaviors("standby", &[]));
         delivery.look(Some(&found));
-        assert_eq!(delivery.answer(), Answer::Fresh(Cdn::Secondary));
+        assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Secondary));
         for nowhere in [Some(behaviors("elsewhere", &[])), None] {
             found.serving = nowhere;
             delivery.look(Some(&found));
-            assert_eq!((delivery.answer(), delivery.edges()), (Answer::Down, None));
+            assert_eq!((delivery.answer(), delivery.edges()), (EdgeResponse::Down, None));
             assert!(!delivery.is_served());
         }
     }
@@ -190,23 +190,23 @@ mod tests {
         let mut delivery = Delivery::new(false);
         delivery.look(Some(&serving("primary")));
         delivery.set_primary_failed(true);
-        assert_eq!((delivery.answer(), delivery.is_served()), (Answer::Down, false));
+        assert_eq!((delivery.answer(), delivery.is_served()), (EdgeResponse::Down, false));
         assert!(!delivery.is_well(Cdn::Primary) && delivery.is_well(Cdn::Secondary));
         delivery.look(Some(&serving("standby")));
-        assert_eq!((delivery.answer(), delivery.is_served()), (Answer::Fresh(Cdn::Secondary), true));
+        assert_eq!((delivery.answer(), delivery.is_served()), (EdgeResponse::Fresh(Cdn::Secondary), true));
         delivery.look(Some(&serving("primary")));
-        assert_eq!(delivery.answer(), Answer::Down, "a failback onto what is still ill");
+        assert_eq!(delivery.answer(), EdgeResponse::Down, "a failback onto what is still ill");
         delivery.set_primary_failed(false);
-        assert_eq!(delivery.answer(), Answer::Fresh(Cdn::Primary));
+        assert_eq!(delivery.answer(), EdgeResponse::Fresh(Cdn::Primary));
     }
 
     #[test]
     fn without_a_distribution_the_primary_is_asked() {
         let mut delivery = Delivery::new(true);
         delivery.look(None);
-        assert_eq!((delivery.answer(), delivery.is_deployed()), (Answer::Fresh(Cdn::Primary), false));
+        assert_eq!((delivery.answer(), delivery.is_deployed()), (EdgeResponse::Fresh(Cdn::Primary), false));
         delivery.set_primary_failed(true);
-        assert_eq!(delivery.answer(), Answer::Down);
+        assert_eq!(delivery.answer(), EdgeResponse::Down);
     }
 
     #[test]
@@ -215,7 +215,7 @@ mod tests {
         delivery.look(Some(&serving("primary")));
         delivery.look(Some(&serving("standby")));
         delivery.set_primary_failed(true);
-        assert_eq!(delivery.answer(), Answer::Cached(Cdn::Primary));
+        assert_eq!(delivery.answer(), EdgeResponse::Cached(Cdn::Primary));
         assert_eq!(delivery.edges(), Some(Cdn::Secondary), "the truth is another");
     }
 

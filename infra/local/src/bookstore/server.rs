@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    cdn::{Answer, Cdn, STATUS},
+    cdn::{Cdn, EdgeResponse, STATUS},
     shop::{Shared, held},
 };
 
@@ -52,14 +52,14 @@ async fn through_cdn(State(shop): State<Shared>) -> Response {
     let shop = held(&shop);
     let answer = shop.delivery.answer();
     let (mut response, from_cache) = match answer {
-        Answer::Fresh(cdn) => (status_of(cdn), "Miss from cloudfront"),
-        Answer::Cached(cdn) => (status_of(cdn), "Hit from cloudfront"),
-        Answer::Down => (unavailable("the origin that is asked is down"), "Error from cloudfront"),
+        EdgeResponse::Fresh(cdn) => (status_of(cdn), "Miss from cloudfront"),
+        EdgeResponse::Cached(cdn) => (status_of(cdn), "Hit from cloudfront"),
+        EdgeResponse::Down => (unavailable("the origin that is asked is down"), "Error from cloudfront"),
     };
     if shop.delivery.is_deployed() {
         response.headers_mut().insert("x-cache", HeaderValue::from_static(from_cache));
     }
-    if matches!(answer, Answer::Cached(_)) {
+    if matches!(answer, EdgeResponse::Cached(_)) {
         response.headers_mut().insert(header::AGE, HeaderValue::from_static("30"));
     }
     response

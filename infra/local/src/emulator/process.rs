@@ -16,7 +16,7 @@ use crate::{
     LocalError,
     child::{group_is_gone, host, kill_group},
     clock::Since,
-    places,
+    paths,
     request::{OPERATOR, REGION},
 };
 
@@ -125,7 +125,7 @@ impl Drop for Process {
 /// `python -m emulator`, with a cleared environment. Isolated: nothing of the user's Python is read.
 pub(super) fn emulator(python: &Path, folder: &Path) -> Command {
     let mut command = Command::new(python);
-    command.args(["-I", "-B"]).arg(places::emulator()).current_dir(folder);
+    command.args(["-I", "-B"]).arg(paths::emulator()).current_dir(folder);
     command.env_clear().envs(host(|_| false)).env("HOME", folder).env("PYTHONUNBUFFERED", "1");
     command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", REGION);
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");

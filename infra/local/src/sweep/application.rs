@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{Home, LocalError, bookstore::Color, clock::Since, emulator::Behaviors};
+use crate::{DemoStack, LocalError, bookstore::Color, clock::Since, emulator::Behaviors};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The alarms that drills force, as the outputs of the bookstore's stack name them.
@@ -24,15 +24,15 @@ pub struct Application {
 }
 
 impl Application {
-    async fn look(home: &Home) -> Result<Self, LocalError> {
-        let instances = home.aws.instances().await?.into_iter();
-        let distributions = home.aws.distributions().await?.into_iter();
-        let clusters = home.aws.databases().await?.clusters.into_iter();
+    async fn look(stack: &DemoStack) -> Result<Self, LocalError> {
+        let instances = stack.aws.instances().await?.into_iter();
+        let distributions = stack.aws.distributions().await?.into_iter();
+        let clusters = stack.aws.databases().await?.clusters.into_iter();
         let mut alarms = BTreeMap::new();
         for output in FORCED {
-            let arn = home.bookstore_outputs.get(output).map(String::as_str).unwrap_or_default();
+            let arn = stack.bookstore_outputs.get(output).map(String::as_str).unwrap_or_default();
             let name = arn.rsplit(":alarm:").next().unwrap_or_default();
-            alarms.insert(output, home.aws.alarm_state(name).await?);
+            alarms.insert(output, stack.aws.alarm_state(name).await?);
         }
         Ok(Self {
             instances: instances.map(|one| (one.id, (one.state, one.status_checks))).collect(),
@@ -41,7 +41,7 @@ impl Application {
                 .collect(),
             clusters: clusters.map(|one| (one.id, (one.status, one.writer, one.connectable))).collect(),
             alarms,
-            serving: home.bookstore.serving(),
+            serving: stack.bookstore.serving(),
         })
     }
 
@@ -64,8 +64,8 @@ impl Application {
     ///
     /// # Errors
     /// It is not within that time, or the emulator does not answer.
-    pub async fn at_rest(home: &Home, within: Duration) -> Result<Self, LocalError> {
-        let seen = Self::until(home, within, Self::is_well).await?;
+    pub async fn at_rest(stack: &DemoStack, within: Duration) -> Result<Self, LocalError> {
+        let seen = Self::until(stack, within, Self::is_well).await?;
         if seen.is_well() {
             Ok(seen)
         } else {
@@ -77,14 +77,18 @@ impl Application {
     ///
     /// # Errors
     /// The emulator does not answer.
-    pub async fn like(home: &Home, before: &Self, within: Duration) -> Result<Self, LocalError> {
-        Self::until(home, within, |seen| seen == before).await
+    pub async fn like(stack: &DemoStack, before: &Self, within: Duration) -> Result<Self, LocalError> {
+        Self::until(stack, within, |seen| seen == before).await
     }
 
-    async fn until(home: &Home, within: Duration, is_so: impl Fn(&Self) -> bool) -> Result<Self, LocalError> {
+    async fn until(
+        stack: &DemoStack,
+        within: Duration,
+        is_so: impl Fn(&Self) -> bool,
+    ) -> Result<Self, LocalError> {
         let began = Since::now();
         loop {
-            let seen = Self::look(home).await?;
+            let seen = Self::look(stack).await?;
             if is_so(&seen) || began.elapsed() > within {
                 return Ok(seen);
             }

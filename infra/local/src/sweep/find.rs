@@ -6,7 +6,7 @@ use super::{
     point::{By, Fault, Point, Which, caller},
     run::Ran,
 };
-use crate::{emulator::Call, home::Drill};
+use crate::{emulator::Call, stack::Drill};
 
 /// Whether a call writes to the record.
 #[must_use]

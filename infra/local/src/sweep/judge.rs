@@ -6,7 +6,7 @@ use super::{
     point::{By, Fault, POINT, Point, caller},
     run::Ran,
 };
-use crate::{emulator::Call, home::Drill};
+use crate::{emulator::Call, stack::Drill};
 
 /// What is wrong with what is left of a run; nothing, if it is as it should be.
 #[must_use]

@@ -10,13 +10,13 @@ use super::{
     point::{POINT, word},
 };
 use crate::{
-    Home, LocalError,
+    DemoStack, LocalError,
+    binaries::Binaries,
     bookstore::BookstoreOptions,
     clock::Since,
     emulator::Call,
-    functions::Binaries,
-    home::{Drill, HomeOptions},
-    table::Record,
+    record_reader::Record,
+    stack::{Drill, StackOptions},
 };
 
 /// A second here is a minute there; what must hold between the numbers, the functions check.
@@ -63,7 +63,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A home in which runs are made to fail, one at a time.
 #[derive(Debug)]
 pub struct Lane {
-    pub(super) home: Home,
+    pub(super) stack: DemoStack,
     runs: u32,
 }
 
@@ -107,7 +107,7 @@ impl Lane {
             // No user notices: only what is forced is in ALARM.
             "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
-        let home = Home::up(HomeOptions {
+        let stack = DemoStack::up(StackOptions {
             bookstore: BookstoreOptions {
                 failover_ms: 500,
                 look_every: LOOK_EVERY,
@@ -116,15 +116,15 @@ impl Lane {
             transitions,
             params: TIMING.to_vec(),
             drill_params: EXPECTED.to_vec(),
-            ..HomeOptions::new(functions)
+            ..StackOptions::new(functions)
         })
         .await?;
         for drill in [Drill::Cdn, Drill::Database] {
-            home.alarm_is(drill, "OK").await?;
+            stack.alarm_is(drill, "OK").await?;
         }
         // Without its heartbeat nothing is injected.
-        home.aws.watch("firedrill").await?;
-        Ok(Self { home, runs: 0 })
+        stack.aws.watch("firedrill").await?;
+        Ok(Self { stack, runs: 0 })
     }
 
     /// The identity of the next run of this drill.
@@ -142,18 +142,18 @@ impl Lane {
         let run_id = self.next_run(drill);
         self.runs += 1;
         let request = self.request(drill).await?;
-        let before = Application::at_rest(&self.home, RESTS_WITHIN).await?;
-        let known = self.home.table.runs_of(drill.key()).await?;
-        let last = self.home.aws.calls().await?.last().map_or(0, |call| call.n);
-        self.home.aws.set_faults(faults).await?;
+        let before = Application::at_rest(&self.stack, RESTS_WITHIN).await?;
+        let known = self.stack.table.runs_of(drill.key()).await?;
+        let last = self.stack.aws.calls().await?.last().map_or(0, |call| call.n);
+        self.stack.aws.set_faults(faults).await?;
         // How it ends is on record; that it was killed is what is wanted.
-        let answer = self.home.invoke(drill, &request).await?.payload;
+        let answer = self.stack.invoke(drill, &request).await?.payload;
         let record = self.finished(&run_id).await?;
-        self.home.aws.set_faults(&json!([])).await?;
-        let after = Application::like(&self.home, &before, RESTS_WITHIN).await?;
-        let mut others = self.home.table.runs_of(drill.key()).await?;
+        self.stack.aws.set_faults(&json!([])).await?;
+        let after = Application::like(&self.stack, &before, RESTS_WITHIN).await?;
+        let mut others = self.stack.table.runs_of(drill.key()).await?;
         others.retain(|id| *id != run_id && !known.contains(id));
-        let calls = self.home.aws.calls_since(last).await?;
+        let calls = self.stack.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
         Ok(Ran { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
@@ -162,7 +162,7 @@ impl Lane {
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
     async fn request(&self, drill: Drill) -> Result<Value, LocalError> {
         let schedule = format!("firedrill-drills-{}", drill.key().rsplit('/').next().unwrap_or_default());
-        let found = self.home.aws.requests().schedule(&schedule).await?;
+        let found = self.stack.aws.requests().schedule(&schedule).await?;
         let input = found["Target"]["Input"].as_str().unwrap_or_default();
         let mut request: Value = serde_json::from_str(input).map_err(|error| LocalError::Answer {
             what: format!("the input of schedule {schedule}"),
@@ -186,7 +186,7 @@ impl Lane {
     async fn finished(&self, run_id: &str) -> Result<Option<Record>, LocalError> {
         let began = Since::now();
         loop {
-            let record = self.home.table.record(run_id).await?;
+            let record = self.stack.table.record(run_id).await?;
             let within = if record.is_some() { FINISHES_WITHIN } else { APPEARS_WITHIN };
             let over = record.as_ref().is_some_and(|record| record.run.phase == Phase::Finished);
             if over || began.elapsed() > within {
@@ -200,13 +200,13 @@ impl Lane {
     async fn left_over(&self, drill: Drill) -> Result<Vec<String>, LocalError> {
         let application = drill.key().rsplit_once('/').map_or("", |(application, _)| application);
         let mut left = Vec::new();
-        if !self.home.table.items(&format!("lock#{application}")).await?.is_empty() {
+        if !self.stack.table.items(&format!("lock#{application}")).await?.is_empty() {
             left.push(format!("the lock of {application}"));
         }
-        for (name, arn) in &self.home.bookstore_outputs {
+        for (name, arn) in &self.stack.bookstore_outputs {
             let is_alarm = name.ends_with("AlarmArn");
             let items =
-                if is_alarm { self.home.table.items(&format!("alarm#{arn}")).await? } else { Vec::new() };
+                if is_alarm { self.stack.table.items(&format!("alarm#{arn}")).await? } else { Vec::new() };
             if items.iter().any(|item| item["sk"] == "run") {
                 left.push(format!("the registration of {name}"));
             }
@@ -218,8 +218,8 @@ impl Lane {
     #[must_use]
     pub fn logs(&self, drill: Drill) -> String {
         let failover = format!("firedrill-failover-{}", word(drill));
-        let functions = [self.home.drill_function(drill), failover.as_str(), "firedrill-watchdog"];
-        functions.map(|name| format!("==== {name}\n{}", self.home.aws.function_log(name))).join("\n")
+        let functions = [self.stack.drill_function(drill), failover.as_str(), "firedrill-watchdog"];
+        functions.map(|name| format!("==== {name}\n{}", self.stack.aws.function_log(name))).join("\n")
     }
 
     /// Takes it down.
@@ -227,6 +227,6 @@ impl Lane {
     /// # Errors
     /// Something of it did not go.
     pub fn down(self) -> Result<(), LocalError> {
-        self.home.down()
+        self.stack.down()
     }
 }

@@ -2,13 +2,15 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use firedrill_core::{
     CallOutcome, Run, Timestamp,
-    failover::{self, Config, Direction, Effect, Looked, Resource, Sent},
+    failover::{
+        self, CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget,
+    },
     ports::StoreError,
     run::RunId,
 };
 
 use super::*;
-use crate::{client::Connection, failover::Settings, pager::Pager};
+use crate::{client::Connection, failover::ChangeLimits, pager::Pager};
 
 const NOW: i64 = 1_795_460_400_000;
 
@@ -25,18 +27,18 @@ impl Clock for Still {
 }
 
 #[derive(Default)]
-struct Book(RefCell<BTreeMap<String, Entry>>);
+struct Book(RefCell<BTreeMap<String, JournalEntry>>);
 
 impl Book {
     fn done(&self) -> Vec<(String, Option<Done>)> {
         let entries = self.0.borrow();
-        let name = |entry: &Entry| entry.alarm_arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let name = |entry: &JournalEntry| entry.alarm_arn.rsplit(':').next().unwrap_or_default().to_owned();
         entries.values().map(|entry| (name(entry), entry.done)).collect()
     }
 }
 
-impl Records for Book {
-    async fn claim(&self, entry: &Entry) -> Result<Claimed, StoreError> {
+impl Journal for Book {
+    async fn claim(&self, entry: &JournalEntry) -> Result<Claimed, StoreError> {
         let mut entries = self.0.borrow_mut();
         let key = format!("{} {}", entry.alarm_arn, entry.key());
         if let Some(there) = entries.get(&key) {
@@ -45,17 +47,17 @@ impl Records for Book {
         entries.insert(key, entry.clone());
         Ok(Claimed::New)
     }
-    async fn take(&self, _: &Entry, _: &str) -> Result<bool, StoreError> {
+    async fn take(&self, _: &JournalEntry, _: &str) -> Result<bool, StoreError> {
         Ok(false)
     }
-    async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
+    async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
         self.0.borrow_mut().insert(format!("{} {}", entry.alarm_arn, entry.key()), entry.clone());
         Ok(())
     }
     async fn newest(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }
-    async fn remember(&self, _: &Entry) -> Result<(), StoreError> {
+    async fn remember(&self, _: &JournalEntry) -> Result<(), StoreError> {
         Ok(())
     }
     async fn holder(&self, _: &str) -> Result<Option<RunId>, StoreError> {
@@ -68,15 +70,15 @@ impl Records for Book {
 
 #[derive(Clone)]
 struct Switch {
-    stands: Looked,
+    stands: FailoverReadiness,
 }
 
-impl Effect for Switch {
-    async fn look(&mut self, _: Direction) -> Looked {
+impl FailoverAction for Switch {
+    async fn look(&mut self, _: Direction) -> FailoverReadiness {
         self.stands.clone()
     }
-    async fn call(&mut self, _: Direction) -> Sent {
-        Sent { outcome: CallOutcome::Done, what: "the switch".to_owned() }
+    async fn call(&mut self, _: Direction) -> CallResult {
+        CallResult { outcome: CallOutcome::Done, what: "the switch".to_owned() }
     }
     fn is_repeatable(&self) -> bool {
         false
@@ -89,8 +91,8 @@ impl Effect for Switch {
 impl Failover for Switch {
     const PARAMETER: &'static str = "Switches";
     const ENTRY: &'static str = r#""switch": "…""#;
-    fn configured(_: &Home, _: &Config, _: &Resource) -> Result<Self, String> {
-        Ok(Self { stands: Looked::Ready })
+    fn configured(_: &FailoverContext, _: &FailoverRule, _: &FailoverTarget) -> Result<Self, String> {
+        Ok(Self { stands: FailoverReadiness::Ready })
     }
 }
 
@@ -98,21 +100,21 @@ fn alarm(name: &str) -> String {
     format!("arn:aws:cloudwatch:us-east-1:1:alarm:{name}")
 }
 
-fn home(names: &[&str]) -> Home {
+fn home(names: &[&str]) -> FailoverContext {
     let entry =
         |name: &&str| json!({ "alarmArn": alarm(name), "instanceArn": "arn:aws:rds:us-east-1:1:db:d" });
     let failovers = json!(names.iter().map(entry).collect::<Vec<_>>()).to_string();
     let connection = Connection::over(&aws_config::SdkConfig::builder().build(), Duration::from_secs(1));
-    let settings = Settings {
+    let settings = FailoverSettings {
         table: "runs".to_owned(),
         retention: Duration::from_hours(24),
         call_deadline: Duration::from_secs(1),
-        handling: failover::Settings { max_event_age_ms: 300_000, function_timeout_ms: 60_000 },
+        handling: failover::ChangeLimits { max_event_age_ms: 300_000, function_timeout_ms: 60_000 },
         topic_arn: None,
         cool_down: Duration::ZERO,
         failovers: failover::configured(&failovers).unwrap(),
     };
-    Home { settings, pager: Pager::new(&connection, None), connection }
+    FailoverContext { settings, pager: Pager::new(&connection, None), connection }
 }
 
 fn message(name: &str) -> Value {
@@ -123,16 +125,21 @@ fn message(name: &str) -> Value {
     json!({ "Sns": { "Message": message.to_string() } })
 }
 
-async fn answered(book: &Book, home: &Home, stands: &[Looked], event: &Value) -> Result<Value, Unanswered> {
+async fn answered(
+    book: &Book,
+    context: &FailoverContext,
+    stands: &[FailoverReadiness],
+    event: &Value,
+) -> Result<Value, Unanswered> {
     let failovers: Vec<Switch> = stands.iter().map(|stands| Switch { stands: stands.clone() }).collect();
-    answer(&Still, book, home, &failovers, event, "request/1").await
+    answer(&Still, book, context, &failovers, event, "request/1").await
 }
 
 #[tokio::test]
 async fn each_change_is_answered_with_its_entry_and_once() {
-    let (book, home) = (Book::default(), home(&["a"]));
+    let (book, context) = (Book::default(), home(&["a"]));
     let event = json!({ "Records": [message("a"), message("a")] });
-    let answer = answered(&book, &home, &[Looked::Ready], &event).await.unwrap();
+    let answer = answered(&book, &context, &[FailoverReadiness::Ready], &event).await.unwrap();
     assert_eq!(answer["changes"][0]["done"], "failed-over");
     assert_eq!(answer["changes"][0]["alarmArn"], alarm("a"));
     assert_eq!(answer["changes"][0]["duplicate"], false);
@@ -141,11 +148,11 @@ async fn each_change_is_answered_with_its_entry_and_once() {
 
 #[tokio::test]
 async fn one_change_that_fails_keeps_none_of_the_others_from_being_handled() {
-    let (book, home) = (Book::default(), home(&["throttled", "well"]));
+    let (book, context) = (Book::default(), home(&["throttled", "well"]));
     let garbled = json!({ "Sns": { "Message": "hello" } });
     let event = json!({ "Records": [message("throttled"), garbled, message("well")] });
-    let stands = [Looked::Unknown("throttled".to_owned()), Looked::Ready];
-    let error = answered(&book, &home, &stands, &event).await.unwrap_err();
+    let stands = [FailoverReadiness::Unknown("throttled".to_owned()), FailoverReadiness::Ready];
+    let error = answered(&book, &context, &stands, &event).await.unwrap_err();
     assert_eq!(error.name, "NotNow");
     assert!(error.text.contains("throttled") && error.text.contains("is not JSON"), "{}", error.text);
     let expected = [("throttled".to_owned(), None), ("well".to_owned(), Some(Done::FailedOver))];
@@ -154,9 +161,10 @@ async fn one_change_that_fails_keeps_none_of_the_others_from_being_handled() {
 
 #[tokio::test]
 async fn an_alarm_that_nobody_configured_leaves_a_record_and_says_what_to_add_where() {
-    let (book, home) = (Book::default(), home(&[]));
+    let (book, context) = (Book::default(), home(&[]));
     for _ in 0..2 {
-        let error = answered(&book, &home, &[], &json!({ "Records": [message("new")] })).await.unwrap_err();
+        let error =
+            answered(&book, &context, &[], &json!({ "Records": [message("new")] })).await.unwrap_err();
         assert_eq!(error.name, "UnknownAlarm");
         assert!(error.text.contains(&alarm("new")) && error.text.contains("Switches"), "{}", error.text);
     }

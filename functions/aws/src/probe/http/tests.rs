@@ -26,7 +26,7 @@ fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nx-cdn: primary\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-async fn look(probe: serde_json::Value) -> (Seen, String) {
+async fn look(probe: serde_json::Value) -> (Tristate, String) {
     let probe: HttpProbe = serde_json::from_value(probe).unwrap();
     let answer = Prober::new().unwrap().http(&SystemClock::start(), &probe).await;
     (answer.seen, answer.detail.unwrap())
@@ -36,15 +36,15 @@ async fn look(probe: serde_json::Value) -> (Seen, String) {
 async fn status_header_and_value_must_all_be_right() {
     let url = format!("http://127.0.0.1:{}/", serving(ok(r#"{"cdn":"secondary","n":1}"#)).await);
     let seen = |seen, detail: &str| (seen, detail.to_owned());
-    assert_eq!(look(json!({"url": url})).await, seen(Seen::Yes, "200"));
-    assert_eq!(look(json!({"url": url, "status": 204})).await, seen(Seen::No, "200"));
+    assert_eq!(look(json!({"url": url})).await, seen(Tristate::Yes, "200"));
+    assert_eq!(look(json!({"url": url, "status": 204})).await, seen(Tristate::No, "200"));
     let header = json!({"url": url, "header": {"name": "X-Cdn", "value": "secondary"}});
-    assert_eq!(look(header).await, seen(Seen::No, "200, header X-Cdn is \"primary\""));
+    assert_eq!(look(header).await, seen(Tristate::No, "200, header X-Cdn is \"primary\""));
     let value = |equals| json!({"url": url, "json": {"pointer": "/cdn", "equals": equals}});
-    assert_eq!(look(value("secondary")).await, seen(Seen::Yes, "200, `/cdn` is \"secondary\""));
-    assert_eq!(look(value("primary")).await, seen(Seen::No, "200, `/cdn` is \"secondary\""));
+    assert_eq!(look(value("secondary")).await, seen(Tristate::Yes, "200, `/cdn` is \"secondary\""));
+    assert_eq!(look(value("primary")).await, seen(Tristate::No, "200, `/cdn` is \"secondary\""));
     let number = json!({"url": url, "json": {"pointer": "/n", "equals": 1.0}});
-    assert_eq!(look(number).await.0, Seen::Yes);
+    assert_eq!(look(number).await.0, Tristate::Yes);
 }
 
 #[tokio::test]
@@ -52,11 +52,11 @@ async fn refused_unresolved_and_late_are_what_users_would_see() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let late = json!({"url": format!("http://127.0.0.1:{port}/"), "deadlineMs": 50});
-    assert_eq!(look(late.clone()).await, (Seen::No, "no answer within 50 ms".to_owned()));
+    assert_eq!(look(late.clone()).await, (Tristate::No, "no answer within 50 ms".to_owned()));
     drop(listener);
-    assert_eq!(look(late).await, (Seen::No, "connection refused".to_owned()));
+    assert_eq!(look(late).await, (Tristate::No, "connection refused".to_owned()));
     let nowhere = json!({"url": "http://nowhere.invalid/", "deadlineMs": 10_000});
-    assert_eq!(look(nowhere).await, (Seen::No, "the name does not resolve".to_owned()));
+    assert_eq!(look(nowhere).await, (Tristate::No, "the name does not resolve".to_owned()));
 }
 
 #[tokio::test]
@@ -64,21 +64,21 @@ async fn the_metadata_service_is_never_asked_nor_redirected_to() {
     // 0xa9fea9fe is 169.254.169.254 to a URL parser.
     for url in ["http://169.254.169.254/latest/", "http://0xa9fea9fe/", "http://[::ffff:a9fe:a9fe]/"] {
         let (seen, detail) = look(json!({"url": url})).await;
-        assert!(seen == Seen::Unknown && detail.contains("not asked"), "{url}: {detail}");
+        assert!(seen == Tristate::Unknown && detail.contains("not asked"), "{url}: {detail}");
     }
     let to =
         |location: &str| format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
     let port = serving(to("http://169.254.169.254/latest/meta-data/")).await;
     let (seen, detail) = look(json!({"url": format!("http://127.0.0.1:{port}/")})).await;
-    assert!(seen == Seen::Unknown && detail.contains("not asked"), "{detail}");
+    assert!(seen == Tristate::Unknown && detail.contains("not asked"), "{detail}");
     let port = serving(to("/again")).await;
     let (seen, detail) = look(json!({"url": format!("http://127.0.0.1:{port}/")})).await;
-    assert_eq!((seen, detail.as_str()), (Seen::No, "failed: too many redirects"));
+    assert_eq!((seen, detail.as_str()), (Tristate::No, "failed: too many redirects"));
 }
 
 #[tokio::test]
 async fn an_endless_body_is_not_read_to_its_end() {
-    let url = format!("http://127.0.0.1:{}/", serving(ok(&" ".repeat(MOST_BYTES + 1))).await);
-    assert_eq!(look(json!({"url": url, "json": {"pointer": "", "equals": 1}})).await.0, Seen::Unknown);
-    assert_eq!(look(json!({"url": url})).await.0, Seen::Yes, "nobody asked for the body");
+    let url = format!("http://127.0.0.1:{}/", serving(ok(&" ".repeat(MAX_BYTES + 1))).await);
+    assert_eq!(look(json!({"url": url, "json": {"pointer": "", "equals": 1}})).await.0, Tristate::Unknown);
+    assert_eq!(look(json!({"url": url})).await.0, Tristate::Yes, "nobody asked for the body");
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use firedrill_core::{
-    Answer, CallOutcome, Observation, Prepared, Ready, Run, Seen, StepSeen,
+    CallOutcome, Observation, PreparedInjection, ProbeAnswer, Readiness, Run, StepObservation, Tristate,
     evidence::Evidence,
     gate::GateAnswer,
     instance::undo,
@@ -65,7 +65,7 @@ impl Targets {
         }
     }
 
-    fn state(&self, id: &RunId) -> StepSeen {
+    fn state(&self, id: &RunId) -> StepObservation {
         let now = self.time.now();
         let mut starting = self.starting.borrow_mut();
         starting.retain(|(at, id)| {
@@ -76,11 +76,11 @@ impl Targets {
             !is_up
         });
         if starting.iter().any(|(_, starts)| starts == id) {
-            StepSeen::Busy
+            StepObservation::Busy
         } else if self.down.borrow().contains_key(id) {
-            StepSeen::Open
+            StepObservation::Open
         } else {
-            StepSeen::Done
+            StepObservation::Done
         }
     }
 
@@ -117,16 +117,16 @@ impl Drill for Hands {
         let served = self.targets.served.get().is_some_and(|served| served || !is_in_place);
         let steps = || undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
         let seen = Observation {
-            gates: vec![GateAnswer { gate: "window".to_owned(), open: Seen::Yes, why: String::new() }],
+            gates: vec![GateAnswer { gate: "window".to_owned(), open: Tristate::Yes, why: String::new() }],
             prepared: run
                 .is_untouched()
-                .then(|| Prepared::Ready(Box::new(Ready { lever: None, undo: steps() }))),
-            answers: vec![(0, Answer { seen: served.into(), asked, answered: looked, detail: None })],
+                .then(|| Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo: steps() }))),
+            answers: vec![(0, ProbeAnswer { seen: served.into(), asked, answered: looked, detail: None })],
             looked: Some(looked),
             in_place: is_in_place.into(),
             undone: vec![state; run.undo.len()],
-            primary: Seen::Yes,
-            foreign_alarm: Seen::No,
+            primary: Tristate::Yes,
+            foreign_alarm: Tristate::No,
             ..Observation::default()
         };
         (seen, Vec::new())

@@ -1,0 +1,192 @@
+//! The record: core's `Store` on one `DynamoDB` table.
+//!
+//! # Item layout
+//!
+//! Keys `pk` and `sk`, both strings. Moments are RFC 3339 in UTC.
+//!
+//! | item | `pk` | `sk` | attributes |
+//! |---|---|---|---|
+//! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until it is finished; `ttl` from then on |
+//! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
+//! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
+//! | word | `run#RUN_ID` | `said` | `number`, which grows with every word; `release`, `stop`: what people last said about the run; `ttl` |
+//! | stop | `application#APPLICATION` | `stop` | `at`, `by`, `reason`: every run of the application that had begun by then ends early; `ttl` |
+//! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (none: until a person takes it away), `engagedAt`. It is there: it is engaged |
+//! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last could list the open runs |
+//! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
+//! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
+//! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run that pulls this alarm, from its intent until it is finished |
+//! | newest change | `alarm#ALARM_ARN` | `newest` | `at` and `state` of the newest change that is remembered |
+//! | entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `JournalEntry`: what a failover function did about this change; no `done` as long as an invocation has it in hand; `ttl` |
+//!
+//! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; a plan's ends in `#plan`, so that it is in no drill's
+//! list and counts in no cadence. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by
+//! time; index `open` (`open`, `startedAt`) is sparse and holds unfinished runs, as a hint: the head is
+//! read consistently before anyone acts on it.
+//!
+//! A head names its `layout`. One that this version does not know is not parsed, let alone touched.
+//! `ttl` (seconds since 1970) is retention only; no lock and no deadline rests on it.
+
+mod alarm;
+mod begin;
+mod control_state;
+mod evidence;
+mod finish;
+mod item;
+mod read;
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    types::{AttributeValue, Put},
+};
+use firedrill_core::{
+    Phase, Request, Run, Timestamp,
+    evidence::Evidence,
+    kill_switch::Switch,
+    ports::{Begun, ControlState, OperatorCommand, Saved, Store, StoreError},
+    run::{RunId, Stop},
+};
+
+use crate::{client::Connection, error::Failure};
+
+/// One item, as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The table that holds every run.
+#[derive(Clone, Debug)]
+pub struct RunTable {
+    reads: Client,
+    mutating: Client,
+    name: String,
+    retention: Duration,
+    deadline: Duration,
+}
+
+impl RunTable {
+    /// The table of this name in the home Region. `deadline` bounds every call, what is tried again
+    /// included.
+    #[must_use]
+    pub fn new(connection: &Connection, name: &str, retention: Duration, deadline: Duration) -> Self {
+        Self {
+            reads: Client::new(connection.reads()),
+            mutating: Client::new(connection.mutating()),
+            name: name.to_owned(),
+            retention,
+            deadline,
+        }
+    }
+
+    /// A put of this item, to be completed by a condition.
+    fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder().table_name(&self.name).set_item(Some(item))
+    }
+
+    /// Bounds what is done in several calls.
+    async fn within<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.deadline, Box::pin(work)).await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unknown(format!("not within {} ms", self.deadline.as_millis()))),
+        }
+    }
+}
+
+/// The loop goes on and tries again, so nobody else says so.
+fn not_written(id: &RunId, error: &StoreError) {
+    tracing::warn!(runId = %id, %error, "the record was not written; tried again at the next look");
+}
+
+impl Store for RunTable {
+    async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.within(self.begin_run(run, request)).await
+    }
+
+    async fn record(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.within(self.record_run(run, request)).await
+    }
+
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        Box::pin(self.load_run(id)).await
+    }
+
+    async fn request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
+        Box::pin(self.load_request(id)).await
+    }
+
+    /// Sent once. If its answer is lost, the loop looks at the head before it writes again.
+    async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        if next.phase == Phase::Injecting
+            && let Some(trigger) = &next.trigger
+        {
+            let done = self.within(self.save_registered(next, trigger, expected)).await;
+            return done.inspect_err(|error| not_written(&next.run_id, error));
+        }
+        let sent = self
+            .mutating
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item::head(next, self.retention)?))
+            .condition_expression("#version = :expected")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":expected", AttributeValue::N(expected.to_string()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Saved::Saved),
+            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+                Ok(Saved::Conflict)
+            }
+            Err(error) => {
+                let error = StoreError::from(Failure::of("dynamodb:PutItem", &error));
+                Err(error).inspect_err(|error| not_written(&next.run_id, error))
+            }
+        }
+    }
+
+    async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        let done = self.within(self.finish_run(next, expected)).await;
+        done.inspect_err(|error| not_written(&next.run_id, error))
+    }
+
+    async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
+        self.within(self.append_evidence(id, items)).await.inspect_err(|error| not_written(id, error))
+    }
+
+    async fn control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
+        Box::pin(self.read_control_state(run)).await
+    }
+
+    async fn record_command(&self, id: &RunId, command: &OperatorCommand) -> Result<u64, StoreError> {
+        Box::pin(self.write_command(id, command)).await
+    }
+
+    async fn stop_application(
+        &self,
+        application: &str,
+        stop: &Stop,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Box::pin(self.write_application_stop(application, stop, at)).await
+    }
+
+    async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
+        if engaged {
+            return self.within(self.engage(switch)).await.map(Some);
+        }
+        Box::pin(self.disengage(&switch.scope)).await.map(|()| None)
+    }
+
+    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
+        self.within(self.open_runs()).await
+    }
+
+    async fn write_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
+        Box::pin(self.write_heartbeat(at)).await
+    }
+
+    async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
+        self.within(self.list_runs(drill_key, most)).await
+    }
+}

@@ -1,0 +1,247 @@
+//! What ends a run early: alarms and probes that the request names.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use firedrill_core::{
+    ProbeAnswer, Request, Tristate,
+    gate::GateAnswer,
+    request::{Arn, Probe, ProbeKind, StopCondition},
+    run::Stop,
+};
+use futures_util::future::join_all;
+
+use crate::{
+    client::Connection,
+    clock::SystemClock,
+    cloudwatch::{Alarm, CloudWatch},
+    probe::Prober,
+};
+
+/// The stop conditions of one run, as far as one invocation has looked at them.
+#[derive(Debug)]
+pub(crate) struct StopConditions {
+    alarms: Vec<Arn>,
+    probes: Vec<Probe>,
+    /// For each probe, how many answers in a row were not a yes.
+    in_a_row: Vec<u32>,
+    /// What the latest look says of beginning.
+    gate: GateAnswer,
+}
+
+/// What one look showed.
+pub(crate) struct StopLook {
+    alarm: Option<Stop>,
+    answers: Vec<ProbeAnswer>,
+}
+
+impl StopLook {
+    /// What speaks against beginning: one answer is enough.
+    #[cfg(feature = "inject")]
+    pub(crate) fn against(self, stops: &StopConditions) -> Option<Stop> {
+        let Self { alarm, answers } = self;
+        alarm.or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
+    }
+}
+
+impl StopConditions {
+    pub(crate) fn of(request: &Request) -> Self {
+        let conditions = &request.stop_conditions;
+        let alarms: Vec<Arn> = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
+        let probes: Vec<Probe> = conditions.iter().filter_map(StopCondition::probe).cloned().collect();
+        let gate = if alarms.is_empty() && probes.is_empty() {
+            gate(Tristate::Yes, "the request names none")
+        } else {
+            gate(Tristate::Unknown, "nobody has looked at them yet")
+        };
+        Self { alarms, in_a_row: vec![0; probes.len()], probes, gate }
+    }
+
+    /// Whether a drill may begin, by the latest look. Not yet while one answer is not a yes, though it takes
+    /// more of them to end a run: it may be a packet that was lost, and then the next look opens the gate.
+    pub(crate) fn gate(&self) -> GateAnswer {
+        self.gate.clone()
+    }
+
+    pub(crate) async fn look(
+        &self,
+        connection: &Connection,
+        prober: &Prober,
+        clock: &SystemClock,
+        deadline: Duration,
+    ) -> StopLook {
+        let asked = join_all(self.probes.iter().map(|probe| ask(prober, clock, &probe.kind)));
+        let (alarm, answers) = tokio::join!(raised(connection, deadline, &self.alarms), asked);
+        StopLook { alarm, answers }
+    }
+
+    /// The first reason to end the run early, with what was seen before.
+    pub(crate) fn note(&mut self, looked: StopLook) -> Option<Stop> {
+        let Self { probes, in_a_row, .. } = self;
+        let StopLook { alarm, answers } = looked;
+        let mut tripped = None;
+        for ((probe, answer), times) in probes.iter().zip(&answers).zip(in_a_row.iter_mut()) {
+            *times = if answer.seen == Tristate::Yes { 0 } else { *times + 1 };
+            if *times >= probe.count {
+                tripped = tripped.or_else(|| Some(describe(probe, answer, *times)));
+            }
+        }
+        self.gate = match (&alarm, first_bad(probes, &answers, in_a_row)) {
+            (Some(stop), _) => against(Tristate::No, stop),
+            (None, Some(stop)) => against(Tristate::Unknown, &stop),
+            (None, None) => gate(Tristate::Yes, "none speaks against it"),
+        };
+        alarm.or(tripped)
+    }
+}
+
+fn gate(open: Tristate, why: impl Into<String>) -> GateAnswer {
+    GateAnswer { gate: "stop conditions".to_owned(), open, why: why.into() }
+}
+
+fn against(open: Tristate, stop: &Stop) -> GateAnswer {
+    gate(open, format!("{}: {}", stop.by, stop.reason))
+}
+
+/// The first answer that is not a yes, and how many there were in a row.
+fn first_bad(probes: &[Probe], answers: &[ProbeAnswer], in_a_row: &[u32]) -> Option<Stop> {
+    let mut all = probes.iter().zip(answers).zip(in_a_row);
+    all.find(|((_, answer), _)| answer.seen != Tristate::Yes)
+        .map(|((probe, answer), times)| describe(probe, answer, *times))
+}
+
+fn describe(probe: &Probe, answer: &ProbeAnswer, times: u32) -> Stop {
+    let said = if answer.seen == Tristate::No { "answered no" } else { "could not be asked" };
+    let often = if times > 1 { format!(" {times} times in a row") } else { String::new() };
+    let detail = answer.detail.as_deref().unwrap_or("no answer");
+    Stop { by: format!("stop condition {}", probe.name), reason: format!("it {said}{often}: {detail}") }
+}
+
+async fn ask(prober: &Prober, clock: &SystemClock, kind: &ProbeKind) -> ProbeAnswer {
+    match kind {
+        ProbeKind::Http(probe) => prober.http(clock, probe).await,
+        ProbeKind::Tcp(probe) => prober.tcp(clock, probe).await,
+        // No request of this kind gets here: of AWS's own state an alarm tells.
+        ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
+            let now = firedrill_core::ports::Clock::now(clock);
+            let detail = Some("a stop condition asks the application, not AWS".to_owned());
+            ProbeAnswer { seen: Tristate::Unknown, asked: now, answered: now, detail }
+        }
+    }
+}
+
+/// The first alarm that is raised. One that cannot be read is.
+async fn raised(connection: &Connection, deadline: Duration, alarms: &[Arn]) -> Option<Stop> {
+    let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
+    for arn in alarms {
+        by_region.entry(arn.region()).or_default().push(arn);
+    }
+    let looks = by_region.into_iter().map(async |(region, arns)| {
+        let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
+        let cloudwatch = CloudWatch::new(&connection.in_region(region));
+        match tokio::time::timeout(deadline, cloudwatch.alarms(&names)).await {
+            Ok(alarms) => (arns, alarms.map_err(|failure| failure.to_string())),
+            Err(_) => (arns, Err(format!("no answer within {} ms", deadline.as_millis()))),
+        }
+    });
+    let looked = join_all(looks).await;
+    looked.iter().find_map(|(arns, alarms)| arns.iter().find_map(|arn| stop(arn, alarms.as_ref())))
+}
+
+fn name(arn: &Arn) -> &str {
+    arn.alarm_name().unwrap_or_default()
+}
+
+fn stop(arn: &Arn, alarms: Result<&BTreeMap<String, Alarm>, &String>) -> Option<Stop> {
+    let reason = match alarms {
+        Ok(alarms) => match alarms.get(arn.as_str()) {
+            Some(Alarm { raised: false, .. }) => return None,
+            Some(Alarm { raised: true, reason }) => format!("it is in ALARM: {reason}"),
+            None => "there is no such alarm".to_owned(),
+        },
+        Err(why) => format!("it cannot be read: {why}"),
+    };
+    Some(Stop { by: format!("stop condition {}", name(arn)), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn raised_missing_and_unreadable_alarms_stop_a_run() {
+        let arn = |name: &str| {
+            Arn::try_from(format!("arn:aws:cloudwatch:eu-west-2:000000000000:alarm:{name}")).unwrap()
+        };
+        let alarm = |raised| Alarm { raised, reason: "threshold crossed".to_owned() };
+        let alarms = BTreeMap::from([
+            (arn("calm").to_string(), alarm(false)),
+            (arn("raised").to_string(), alarm(true)),
+        ]);
+        assert_eq!(stop(&arn("calm"), Ok(&alarms)), None);
+        let raised = stop(&arn("raised"), Ok(&alarms)).unwrap();
+        assert_eq!(
+            (raised.by.as_str(), raised.reason.as_str()),
+            ("stop condition raised", "it is in ALARM: threshold crossed")
+        );
+        assert!(stop(&arn("missing"), Ok(&alarms)).is_some());
+        assert!(stop(&arn("calm"), Err(&"denied".to_owned())).is_some());
+    }
+
+    /// The stop conditions of a request that names one probe, which trips after so many answers.
+    fn of_one_probe(count: u32) -> StopConditions {
+        let request = serde_json::from_value(serde_json::json!({
+            "drill": "stop-one", "application": "bookstore", "dependency": "compute", "environment": "staging",
+            "mode": "stop",
+            "target": {
+                "region": "eu-west-2", "instances": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
+            },
+            "steadyState": {"probes": [{"name": "up", "tcp": {"host": "a.example", "port": 1}}]},
+            "stopConditions": [
+                {"probe": {"name": "checkout", "tcp": {"host": "a.example", "port": 1}, "count": count}}
+            ],
+            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
+            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
+        }));
+        StopConditions::of(&request.unwrap())
+    }
+
+    fn looked(seen: Tristate) -> StopLook {
+        let at = Timestamp::from_millis(0);
+        StopLook { alarm: None, answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }] }
+    }
+
+    #[test]
+    fn nothing_begins_before_every_stop_condition_has_answered_well_at_the_latest_look() {
+        let mut stops = of_one_probe(3);
+        assert_eq!(stops.gate().open, Tristate::Unknown, "nobody has looked");
+        for (seen, open) in [
+            (Tristate::No, Tristate::Unknown),
+            (Tristate::Yes, Tristate::Yes),
+            (Tristate::Unknown, Tristate::Unknown),
+            (Tristate::No, Tristate::Unknown),
+        ] {
+            assert_eq!(stops.note(looked(seen)), None, "one answer may be a packet that was lost");
+            assert_eq!(stops.gate().open, open, "after {seen:?}");
+        }
+        let why = stops.gate().why;
+        assert!(why.contains("checkout") && why.contains("answered no 2 times"), "{why}");
+        assert!(stops.note(looked(Tristate::No)).is_some(), "while nothing is injected, too, it trips");
+        let raised = Stop { by: "stop condition errors".to_owned(), reason: "it is in ALARM".to_owned() };
+        stops.note(StopLook { alarm: Some(raised), ..looked(Tristate::Yes) });
+        assert_eq!(stops.gate().open, Tristate::No);
+    }
+
+    #[test]
+    fn a_probe_trips_after_so_many_answers_that_are_not_a_yes_unknown_ones_among_them() {
+        let mut stops = of_one_probe(2);
+        let mut see = |seen| stops.note(looked(seen));
+        assert_eq!(see(Tristate::No), None);
+        assert_eq!(see(Tristate::Yes), None);
+        assert_eq!(see(Tristate::Unknown), None);
+        let tripped = see(Tristate::No).unwrap();
+        assert_eq!(tripped.by, "stop condition checkout");
+        assert!(tripped.reason.contains("2 times"), "{}", tripped.reason);
+    }
+}

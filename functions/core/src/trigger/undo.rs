@@ -1,0 +1,79 @@
+//! The ways back of a drill that works through an alarm, as data.
+
+use crate::{
+    UndoStep,
+    failover::BehaviorOrigins,
+    request::Arn,
+    run::{Datapoints, Progress},
+};
+
+fn step(arn: &Arn, service: &str, action: &str, before: String, set: String) -> UndoStep {
+    UndoStep {
+        service: service.to_owned(),
+        action: action.to_owned(),
+        partition: arn.partition().to_owned(),
+        account: arn.account().to_owned(),
+        region: arn.region().to_owned(),
+        resources: vec![arn.to_string()],
+        before,
+        set,
+        moves_traffic: false,
+        awaited: false,
+        progress: Progress::default(),
+    }
+}
+
+/// Sets the alarm back. A composite one would stay where it was set.
+#[must_use]
+pub fn alarm_step(alarm: &Arn) -> UndoStep {
+    step(alarm, "cloudwatch", "SetAlarmState", "OK".to_owned(), "ALARM".to_owned())
+}
+
+/// Waits until the last datapoint's window is over: it cannot be taken back.
+#[must_use]
+pub fn metric_step(alarm: &Arn, points: &Datapoints) -> UndoStep {
+    let set = format!("{} of {} {}", points.value, points.namespace, points.metric);
+    UndoStep {
+        awaited: true,
+        ..step(alarm, "cloudwatch", "DescribeAlarms", "nothing published".to_owned(), set)
+    }
+}
+
+/// Points the distribution back, if it is still what the failover set. Both values are [`BehaviorOrigins`] as JSON.
+#[must_use]
+pub fn distribution_step(distribution: &Arn, before: &BehaviorOrigins, set: &BehaviorOrigins) -> UndoStep {
+    let text = |origins_by_behavior: &BehaviorOrigins| {
+        serde_json::to_string(origins_by_behavior).unwrap_or_default()
+    };
+    UndoStep {
+        moves_traffic: true,
+        ..step(distribution, "cloudfront", "UpdateDistribution", text(before), text(set))
+    }
+}
+
+/// The two values of a [`distribution_step`].
+///
+/// # Errors
+/// The record does not hold them as they were written.
+pub fn origins_of_step(step: &UndoStep) -> Result<(BehaviorOrigins, BehaviorOrigins), String> {
+    let read = |text: &str| {
+        serde_json::from_str(text)
+            .map_err(|error| format!("the undo holds `{text}`, which is no list of places: {error}"))
+    };
+    Ok((read(&step.before)?, read(&step.set)?))
+}
+
+/// Makes the original writer writer again, by a second failover.
+#[must_use]
+pub fn writer_step(cluster: &Arn, writer: &str) -> UndoStep {
+    let set = "another writer".to_owned();
+    UndoStep { moves_traffic: true, ..step(cluster, "rds", "FailoverDBCluster", writer.to_owned(), set) }
+}
+
+/// Leaves the new writer, and waits until the database is whole again.
+#[must_use]
+pub fn whole_step(database: &Arn, is_cluster: bool) -> UndoStep {
+    let action = if is_cluster { "DescribeDBClusters" } else { "DescribeDBInstances" };
+    let set = "failed over; the new writer stays".to_owned();
+    UndoStep { awaited: true, ..step(database, "rds", action, "available".to_owned(), set) }
+}

@@ -1,0 +1,196 @@
+//! The loop, on a store that takes its time.
+
+use std::{cell::Cell, time::Duration};
+
+use crate::common::{at, injected, run};
+use firedrill_core::{
+    CallOutcome, Decision, Observation, Phase, Request, Run, StepObservation, Timestamp, Tristate, Verdict,
+    evidence::Evidence,
+    instance::undo,
+    kill_switch::Switch,
+    plan::Plan,
+    ports::{
+        Begun, Clock, ControlState, Drill, Inject, NeverInjects, OperatorCommand, Saved, Store, StoreError,
+    },
+    run::{OwnerId, Page, RunId, Stop},
+    run_loop::{LoopExit, Session, run_loop},
+    timing::Timing,
+};
+use futures_util::FutureExt as _;
+
+/// Time passes only where somebody waits.
+#[derive(Default)]
+struct Waiting(Cell<u64>);
+
+impl Waiting {
+    fn pass(&self, ms: u64) {
+        self.0.set(self.0.get() + ms);
+    }
+}
+
+impl Clock for Waiting {
+    fn now(&self) -> Timestamp {
+        at(i64::try_from(self.0.get()).unwrap())
+    }
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.get())
+    }
+    async fn sleep(&self, span: Duration) {
+        self.pass(u64::try_from(span.as_millis()).unwrap());
+    }
+}
+
+/// A store whose first save takes so long; or one that does not answer at all.
+struct Slow<'a> {
+    clock: &'a Waiting,
+    first_save_takes: Cell<u64>,
+    answers: bool,
+}
+
+impl Slow<'_> {
+    fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+        if self.answers {
+            return Ok(answer);
+        }
+        self.clock.pass(Timing::DEFAULT.call_deadline_ms);
+        Err(StoreError::Unknown("no answer".to_owned()))
+    }
+}
+
+impl Store for Slow<'_> {
+    async fn begin(&self, _: &Run, _: &Request) -> Result<Begun, StoreError> {
+        unreachable!("it was begun")
+    }
+    async fn record(&self, _: &Run, _: &Request) -> Result<Begun, StoreError> {
+        unreachable!("it was begun")
+    }
+    async fn load(&self, _: &RunId) -> Result<Option<Run>, StoreError> {
+        self.answer(None)
+    }
+    async fn request(&self, _: &RunId) -> Result<Option<Request>, StoreError> {
+        self.answer(None)
+    }
+    async fn save(&self, _: &Run, _: u64) -> Result<Saved, StoreError> {
+        self.clock.pass(self.first_save_takes.take());
+        self.answer(Saved::Saved)
+    }
+    async fn finish(&self, _: &Run, _: u64) -> Result<Saved, StoreError> {
+        self.answer(Saved::Saved)
+    }
+    async fn append(&self, _: &RunId, _: &[(String, Evidence)]) -> Result<(), StoreError> {
+        self.answer(())
+    }
+    async fn control_state(&self, _: &Run) -> Result<ControlState, StoreError> {
+        self.answer(ControlState::default())
+    }
+    async fn record_command(&self, _: &RunId, _: &OperatorCommand) -> Result<u64, StoreError> {
+        self.answer(0)
+    }
+    async fn stop_application(&self, _: &str, _: &Stop, _: Timestamp) -> Result<(), StoreError> {
+        self.answer(())
+    }
+    async fn switch(&self, _: &Switch, _: bool) -> Result<Option<Switch>, StoreError> {
+        self.answer(None)
+    }
+    async fn open(&self) -> Result<Vec<RunId>, StoreError> {
+        self.answer(Vec::new())
+    }
+    async fn write_heartbeat(&self, _: Timestamp) -> Result<(), StoreError> {
+        self.answer(())
+    }
+    async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
+        self.answer(Vec::new())
+    }
+}
+
+/// Its primary is well whenever somebody looks. When the undo is asked for is noted, and how old the look is then.
+struct Primary<'a> {
+    clock: &'a Waiting,
+    looked: u64,
+    ages: Vec<u64>,
+    asked: Vec<u64>,
+}
+
+impl Drill for &mut Primary<'_> {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        self.looked = self.clock.0.get();
+        let step = if self.ages.is_empty() { StepObservation::Open } else { StepObservation::Done };
+        let seen = Observation {
+            looked: Some(self.clock.now()),
+            undone: vec![step; run.undo.len()],
+            primary: Tristate::Yes,
+            foreign_alarm: Tristate::No,
+            ..Observation::default()
+        };
+        (seen, Vec::new())
+    }
+    async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
+        self.ages.push(self.clock.0.get() - self.looked);
+        self.asked.push(self.clock.0.get());
+        CallOutcome::Done
+    }
+    async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Inject for &mut Primary<'_> {
+    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
+        unreachable!("it is rolled back")
+    }
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
+}
+
+#[test]
+fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
+    let clock = Waiting::default();
+    let timing = Timing {
+        poll_ms: 1_000,
+        aws_poll_ms: 2_000,
+        call_deadline_ms: 5_000,
+        lease_ms: 60_000,
+        renew_ms: 5_000,
+        margin_ms: 10_000,
+        settle_ms: 180_000,
+        function_timeout_ms: 180_000,
+        heartbeat_fresh_ms: 180_000,
+    };
+    let owner = OwnerId("starter".to_owned());
+    let ends_at = Duration::from_secs(40);
+    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
+    let mut run = run();
+    run.phase = Phase::RollingBack;
+    run.verdict = Some(Verdict::Recovered);
+    run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+    run.undo[0].moves_traffic = true;
+    let store = Slow { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
+    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
+    let left = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    assert!(matches!(left, Some(LoopExit::HandedOver(_))), "{left:?}");
+    assert_eq!(primary.ages, [0], "{:?}: the look before the slow save was used", Decision::Undo(0));
+}
+
+/// With production's numbers, and the lease as old as it may be before it is renewed: a stop condition trips at the first
+/// look, the store does not answer any more, and the instances are started before half of the lease is over.
+#[test]
+fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
+    let clock = Waiting::default();
+    let timing = Timing::DEFAULT;
+    clock.pass(timing.renew_ms);
+    let owner = OwnerId("starter".to_owned());
+    let ends_at = Duration::from_mins(2);
+    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
+    let mut run = run();
+    run.phase = Phase::Recovering;
+    run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+    run.injection = Some(injected(&run).into());
+    run.stop = Some(Stop { by: "stop condition checkout".to_owned(), reason: "it answered no".to_owned() });
+    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
+    let store = Slow { clock: &clock, first_save_takes: Cell::default(), answers: false };
+    let left = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    assert!(matches!(left, Some(LoopExit::StoreLost(..))), "{left:?}");
+    let at = *primary.asked.first().expect("the undo was never asked for");
+    assert!(Duration::from_millis(at) < timing.half_lease(), "asked for after {at} ms");
+}

@@ -1,0 +1,195 @@
+//! The instance drill against the world: the same few calls, with everything that can become of them.
+
+use std::{rc::Rc, time::Duration};
+
+use firedrill_core::{
+    CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Request, Run,
+    StepObservation, Tristate,
+    evidence::Evidence,
+    instance::{choose, undo},
+    plan::Plan,
+    ports::{Clock, Drill, Inject},
+    run::Page,
+};
+
+use crate::{
+    calls::{Landing, denied, not_executed, send},
+    clock::SimulatedClock,
+    event_queue::Due,
+    fault_kind::FaultKind,
+    fleet::{Change, Shown},
+    people,
+    requests::TIMING,
+    world::World,
+};
+
+pub(crate) struct SimulatedInstanceDrill {
+    world: Rc<World>,
+    clock: Rc<SimulatedClock>,
+    request: Rc<Request>,
+    /// Whose calls they are.
+    by: String,
+    last_look: Option<Duration>,
+    last_phase: Option<Phase>,
+    prepared: Option<Readiness>,
+}
+
+impl SimulatedInstanceDrill {
+    pub fn new(world: &Rc<World>, clock: &Rc<SimulatedClock>, request: &Rc<Request>, by: &str) -> Self {
+        let (world, clock, request) = (Rc::clone(world), Rc::clone(clock), Rc::clone(request));
+        Self { world, clock, request, by: by.to_owned(), last_look: None, last_phase: None, prepared: None }
+    }
+
+    /// What a look at the targets shows; none if it fails.
+    fn look(&self) -> Option<Shown> {
+        if self.world.is_blind() {
+            self.world.cover(FaultKind::ReadFails);
+            return None;
+        }
+        self.world.shown()
+    }
+
+    async fn probe(&self, run: &Run) -> Vec<(usize, ProbeAnswer)> {
+        let asked = self.clock.now();
+        self.clock.latency().await;
+        let answered = self.clock.now();
+        self.world.note_look(run);
+        let serving = self.world.serving.get();
+        let answer = |_| {
+            let blind = self.world.is_within(self.world.scenario.blind) || self.world.is_blind();
+            let seen = if blind { Tristate::Unknown } else { serving.into() };
+            ProbeAnswer { seen, asked, answered, detail: None }
+        };
+        (0..run.limits.probes.len()).map(|index| (index, answer(index))).collect()
+    }
+
+    fn prepare(&self) -> Readiness {
+        if self.world.scenario.refused {
+            return Readiness::Refused("simulated".to_owned());
+        }
+        if self.world.is_blind() {
+            return Readiness::Unknown("simulated".to_owned());
+        }
+        let Some(target) = self.request.target.instances() else {
+            return Readiness::Refused("no instances".to_owned());
+        };
+        let fleet = self.world.fleet.borrow();
+        let seed = self.world.scenario.seed;
+        let environment = &self.request.environment;
+        match choose(&fleet.candidates, &fleet.healthy, target, environment, &[], seed) {
+            Ok(selection) => {
+                let undo = undo(&selection.chosen, "eu-west-2", "", "aws");
+                Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo }))
+            }
+            Err((why, _)) => Readiness::Refused(why),
+        }
+    }
+
+    /// Sends one call; says what its sender learns.
+    async fn call(&self, change: Change) -> CallOutcome {
+        let land = |landing| {
+            match landing {
+                Landing::Now => {
+                    self.world.change_fleet(change);
+                    self.world.follow();
+                }
+                Landing::Later(ms) => self.world.later(ms, Due::Fleet(change)),
+            }
+            Ok(())
+        };
+        send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
+    }
+
+    /// AWS is asked now and then, at once after an act and when a phase begins.
+    fn is_aws_due(&mut self, phase: Phase) -> bool {
+        let elapsed = self.clock.elapsed();
+        let pause = Duration::from_millis(TIMING.aws_poll_ms);
+        let began = self.last_phase.replace(phase) != Some(phase);
+        let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
+        if due {
+            self.last_look = Some(elapsed);
+        }
+        due
+    }
+}
+
+impl Drill for SimulatedInstanceDrill {
+    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
+        let answers = self.probe(run).await;
+        let mut seen = Observation {
+            answers,
+            stop: operators::tripped(&self.world, run),
+            // Starting an instance moves no traffic: nobody asks for these two.
+            primary: Tristate::Yes,
+            foreign_alarm: Tristate::No,
+            ..Observation::default()
+        };
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            seen.gates.push(self.world.gate());
+        }
+        let due = self.is_aws_due(run.phase);
+        if run.is_untouched() {
+            if due {
+                self.prepared = Some(self.prepare());
+            }
+            seen.prepared.clone_from(&self.prepared);
+        }
+        if run.phase != Phase::Checking && due {
+            let asked = self.clock.now();
+            self.clock.latency().await;
+            let shown = self.look();
+            seen.in_place = shown.map_or(Tristate::Unknown, |shown| shown.in_place.into());
+            seen.looked = Some(if seen.in_place == Tristate::No { asked } else { self.clock.now() });
+            seen.undone =
+                vec![shown.map_or(StepObservation::Unknown, |shown| shown.step.into()); run.undo.len()];
+        }
+        (seen, Vec::new())
+    }
+
+    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
+        self.last_look = None;
+        self.world.note_undo(&self.by);
+        if self.world.is_within(self.world.scenario.undo_refused) {
+            return denied(&self.world, &self.clock, FaultKind::RestoreRefused, "UnauthorizedOperation")
+                .await;
+        }
+        let ids: &[String] = run.undo.get(step).map_or(&[], |step| &step.resources);
+        self.clock.latency().await;
+        // Looked at again right before the call, as the adapter does. What cannot be looked at is asked for.
+        let ids = if self.world.is_blind() {
+            ids.to_vec()
+        } else {
+            match self.world.stopped(ids) {
+                (stopped, _) if !stopped.is_empty() => stopped,
+                (_, true) => return not_executed("StillStopping", true),
+                (_, false) => return CallOutcome::Done,
+            }
+        };
+        match self.world.may_start(&ids) {
+            Ok(targets) => self.call(Change::Start(targets)).await,
+            Err(refused) => refused,
+        }
+    }
+
+    async fn page(&mut self, _: &Run, page: &Page) -> Result<(), String> {
+        operators::page(&self.world, &self.clock, page).await
+    }
+}
+
+impl Inject for SimulatedInstanceDrill {
+    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
+        self.last_look = None;
+        let ids: &[String] = run.undo.first().map_or(&[], |step| &step.resources);
+        let beyond = self.world.beyond_the_blast_radius(ids);
+        self.world.note_inject(run, number, &self.by, beyond);
+        if self.world.scenario.denied {
+            return denied(&self.world, &self.clock, FaultKind::CallDenied, "UnauthorizedOperation").await;
+        }
+        let targets = self.world.aim_at(ids);
+        self.call(Change::Stop(targets)).await
+    }
+
+    async fn plan(&mut self, _: &Run) -> Plan {
+        Plan::default()
+    }
+}

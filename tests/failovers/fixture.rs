@@ -1,0 +1,357 @@
+//! Where the tests of failovers take place.
+//!
+//! - [`with`]: one local AWS for all tests of the failover functions. Each test has a [`Case`] to itself: an
+//!   alarm whose state changes only when the test says so, and what it fails over.
+//! - [`with_stack`]: a home of one's own, as the demo has it, for whole drills.
+//! - [`OperatorApi`]: the calls of AWS's own API that a person would make.
+
+mod cases;
+mod change;
+mod operator_api;
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+
+use firedrill_core::{Phase, Run, Timestamp, failover::JournalEntry};
+use firedrill_local::{
+    DemoStack, LocalAws,
+    binaries::{self, Binaries},
+    clock::{Since, epoch_ms},
+    emulator::{Call, Cluster, Delivery, Distribution, Invoked, Message},
+    shared_fixture::{SharedFixture, runtime},
+    stack::StackOptions,
+};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use cases::{
+    DATABASES, DISTRIBUTIONS, alarm_arn, cases, cdn_failovers, database_failovers, function, stack_name,
+    topic,
+};
+pub use change::{Change, Shape};
+pub use operator_api::OperatorApi;
+
+/// Nothing that is awaited here takes as long, on however slow a machine.
+const WITHIN: Duration = Duration::from_mins(2);
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Waits until there is an answer.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Since::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(began.elapsed() < WITHIN, "never so: {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Now, in whole milliseconds.
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(epoch_ms())
+}
+
+/// The functions, built once.
+pub async fn binaries() -> &'static Binaries {
+    static BUILT: OnceCell<Binaries> = OnceCell::const_new();
+    BUILT.get_or_init(async || binaries::build().await.unwrap()).await
+}
+
+/// Runs a test in a home of its own, which is set up as `options` says and taken down afterwards.
+pub fn with_stack(options: impl FnOnce(&mut StackOptions<'_>), test: impl AsyncFnOnce(&mut DemoStack)) {
+    runtime().block_on(async {
+        let mut chosen = StackOptions::new(binaries().await);
+        options(&mut chosen);
+        let mut stack = DemoStack::up(chosen).await.unwrap();
+        test(&mut stack).await;
+        stack.down().unwrap();
+    });
+}
+
+/// Runs a test in the shared place. The last test to leave takes it down.
+pub fn with(test: impl AsyncFnOnce(&Fixture)) {
+    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+    FIXTURE.with(Fixture::up, test);
+}
+
+/// The calls that this function made; `caller` is its dummy key (see [`caller_of`]).
+pub async fn calls_of(aws: &LocalAws, caller: &str, action: &str) -> Vec<Call> {
+    let calls = aws.calls().await.unwrap();
+    calls.into_iter().filter(|call| call.caller.as_deref() == Some(caller) && call.action == action).collect()
+}
+
+/// The dummy key by which the call log knows a function.
+pub fn caller_of(function: &str) -> String {
+    let name = function.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase());
+    format!("LOCAL{}", name.collect::<String>())
+}
+
+/// One local AWS, with everything that tests of the failover functions need.
+pub struct Fixture {
+    pub aws: LocalAws,
+    pub operator: OperatorApi,
+    /// The outputs of the stacks, by their names.
+    stacks: Vec<BTreeMap<String, String>>,
+    /// The ids of the distributions, by case.
+    distributions: BTreeMap<String, String>,
+    faults: tokio::sync::Mutex<Vec<Value>>,
+}
+
+/// What one test has to itself.
+pub struct Case<'a> {
+    pub fixture: &'a Fixture,
+    /// Also the name of its alarm.
+    pub name: &'static str,
+    pub alarm_arn: String,
+    /// The failover function.
+    pub function: String,
+    /// Its dummy key.
+    pub caller: String,
+    pub table: String,
+    /// The topic that its alarm tells.
+    pub topic: String,
+    /// The topic to which the function pages.
+    pub pages: String,
+    /// The distribution's id, or the database's.
+    pub id: String,
+    /// `cdn` or `db`.
+    pub kind: &'static str,
+}
+
+impl Fixture {
+    async fn up() -> Self {
+        let functions = binaries().await;
+        let aws = LocalAws::start().await.unwrap();
+        let times = json!({
+            "edgeMs": 200, "deployMs": 400, "writerMs": 300, "failoverMs": 600, "zoneMs": 100, "alarmMs": 200,
+            "snsRetryMs": 300
+        });
+        aws.set_transitions(&times).await.unwrap();
+        let template = aws.folder().join("cases.json");
+        fs::write(&template, cases().to_string()).unwrap();
+        let made = aws.deploy("cases", &template, &[], &[]).await.unwrap();
+        let distributions =
+            made.iter().filter_map(|(name, id)| Some((name.strip_prefix("Cdn")?.to_owned(), id.clone())));
+        let distributions: BTreeMap<String, String> = distributions.collect();
+        let mut stacks = Vec::new();
+        for (stack, names) in DISTRIBUTIONS.iter().enumerate() {
+            let cdn = cdn_failovers(names, &distributions).to_string();
+            let (databases, database_topic) = if stack == 0 {
+                (database_failovers().to_string(), topic(0, "db"))
+            } else {
+                ("[]".to_owned(), String::new())
+            };
+            assert!(cdn.len() <= 3_000 && databases.len() <= 3_000, "more than a parameter holds");
+            let (cdn_topic, architecture) =
+                (topic(stack, "cdn"), if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" });
+            let parameters = [
+                ("Architecture", architecture),
+                ("CallDeadlineMs", "3000"),
+                ("LeaseMs", "12000"),
+                ("RenewMs", "2000"),
+                ("MarginMs", "1000"),
+                ("FunctionTimeoutSeconds", "60"),
+                ("SettleMs", "60000"),
+                ("WatchdogTimeoutSeconds", "60"),
+                ("WatchdogSchedule", "rate(30 days)"),
+                ("FailoverTimeoutSeconds", "13"),
+                ("MaxEventAgeSeconds", "60"),
+                // Longer than any test: what failed over once does so no second time.
+                ("CoolDownSeconds", "3600"),
+                ("CdnFailovers", &cdn),
+                ("CdnAlarmTopicArn", &cdn_topic),
+                ("DatabaseFailovers", &databases),
+                ("DatabaseAlarmTopicArn", &database_topic),
+            ];
+            let template = root().join("infra/template.yaml");
+            let outputs =
+                aws.deploy(&stack_name(stack), &template, &functions.codes(), &parameters).await.unwrap();
+            stacks.push(outputs);
+        }
+        Self {
+            operator: OperatorApi::of(&aws),
+            aws,
+            stacks,
+            distributions,
+            faults: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The case of this name, or of an alarm that nothing is configured for.
+    pub fn case(&self, name: &'static str) -> Case<'_> {
+        let stack = DISTRIBUTIONS.iter().position(|names| names.contains(&name)).unwrap_or_default();
+        let kind = if DATABASES.contains(&name) { "db" } else { "cdn" };
+        let function = function(stack, kind).rsplit(':').next().unwrap().to_owned();
+        let outputs = &self.stacks[stack];
+        Case {
+            fixture: self,
+            name,
+            alarm_arn: alarm_arn(name),
+            caller: caller_of(&function),
+            function,
+            table: outputs["TableName"].clone(),
+            topic: topic(stack, kind),
+            pages: outputs["PagesTopicArn"].clone(),
+            id: self.distributions.get(name).cloned().unwrap_or_else(|| name.to_owned()),
+            kind,
+        }
+    }
+}
+
+impl Case<'_> {
+    /// Adds a fault on its function's calls about this case; faults of other tests stay.
+    pub async fn fault(&self, action: &str, how: Value) {
+        let name = self.name;
+        let contains = match action {
+            "UpdateDistribution" => format!("case {name}<"),
+            "GetItem" | "PutItem" => format!("alarm:{name}\""),
+            "Publish" => format!("alarm%3A{name}%20"),
+            _ => format!("={name}"),
+        };
+        let mut fault = json!({ "caller": self.caller, "action": action, "contains": contains });
+        fault.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        let mut faults = self.fixture.faults.lock().await;
+        fault["id"] = json!(format!("{}-{}", self.name, faults.len()));
+        faults.push(fault);
+        self.fixture.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
+    }
+
+    /// Sets its alarm's state. The alarm keeps it.
+    pub async fn set(&self, state: &str, reason: &str) {
+        self.fixture.operator.set_alarm(self.name, state, reason).await;
+    }
+
+    /// A change of its alarm, so long ago.
+    pub fn change(&self, state: &'static str, ago_ms: i64, reason: &str) -> Change {
+        let at = Timestamp::from_millis(epoch_ms() - ago_ms);
+        Change { kind: self.kind, alarm_arn: self.alarm_arn.clone(), at, state, reason: reason.to_owned() }
+    }
+
+    /// Invokes its function.
+    pub async fn invoke(&self, event: &Value) -> Invoked {
+        self.fixture.aws.invoke(&self.function, event).await.unwrap()
+    }
+
+    /// The same, which must succeed: what it answers about the one change.
+    pub async fn handled(&self, event: &Value) -> Value {
+        let Invoked { mut payload, failed } = self.invoke(event).await;
+        assert!(!failed, "{payload:#}");
+        assert_eq!(payload["changes"].as_array().unwrap().len(), 1, "{payload:#}");
+        payload["changes"][0].take()
+    }
+
+    /// The deliveries that tell of its alarm.
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        let all = self.fixture.aws.deliveries().await.unwrap();
+        all.into_iter().filter(|one| one.alarm.as_deref() == Some(self.name)).collect()
+    }
+
+    /// Waits until so many deliveries have ended, well or not, and none is under way.
+    pub async fn delivered(&self, count: usize) -> Vec<Delivery> {
+        until(&format!("{count} deliveries of {} have ended", self.name), async || {
+            let all = self.deliveries().await;
+            let ended = all.iter().filter(|one| matches!(one.state.as_str(), "delivered" | "failed")).count();
+            let under_way = all.iter().any(|one| one.state == "delivering");
+            (ended >= count && !under_way).then_some(all)
+        })
+        .await
+    }
+
+    /// Delivers its newest delivery again, and again, until its change is concluded.
+    pub async fn delivered_until_concluded(&self) -> JournalEntry {
+        until(&format!("the change of {} is concluded", self.name), async || {
+            let before = self.deliveries().await;
+            self.fixture.aws.redeliver(before.last().unwrap().n).await.unwrap();
+            self.delivered(before.len() + 1).await;
+            Some(self.entry().await).filter(|entry| entry.done.is_some())
+        })
+        .await
+    }
+
+    /// Waits until a delivery of this state of its alarm is held back.
+    pub async fn held(&self, state: &str) -> Delivery {
+        until(&format!("{state} of {} is held back", self.name), async || {
+            let all = self.deliveries().await;
+            all.into_iter().find(|one| one.state == "held" && one.alarm_state.as_deref() == Some(state))
+        })
+        .await
+    }
+
+    /// What its function did about its alarm, oldest first.
+    pub async fn journal(&self) -> Vec<JournalEntry> {
+        self.fixture.operator.journal(&self.table, &self.alarm_arn).await
+    }
+
+    /// The one entry there is.
+    pub async fn entry(&self) -> JournalEntry {
+        let mut journal = self.journal().await;
+        assert_eq!(journal.len(), 1, "{journal:#?}");
+        journal.remove(0)
+    }
+
+    /// The calls of this name that its function made about what it fails over.
+    pub async fn calls(&self, action: &str) -> Vec<Call> {
+        let calls = calls_of(&self.fixture.aws, &self.caller, action).await;
+        calls.into_iter().filter(|call| call.resource.as_deref() == Some(&self.id)).collect()
+    }
+
+    /// The messages to people about its alarm.
+    pub async fn told(&self) -> Vec<Message> {
+        let all = self.fixture.aws.messages().await.unwrap();
+        let ours = |message: &Message| {
+            message.topic == self.pages && message.message.contains(&format!("{} ", self.alarm_arn))
+        };
+        all.into_iter().filter(ours).collect()
+    }
+
+    /// Its distribution.
+    pub async fn distribution(&self) -> Distribution {
+        self.fixture.aws.distribution(&self.id).await.unwrap().unwrap()
+    }
+
+    /// Where its default behaviour points.
+    pub async fn origin(&self) -> String {
+        self.distribution().await.configured.default
+    }
+
+    /// Its cluster.
+    pub async fn cluster(&self) -> Cluster {
+        self.fixture.aws.cluster(&self.id).await.unwrap().unwrap()
+    }
+
+    /// Puts a run into the record that stands so.
+    pub async fn run(&self, id: &str, phase: Phase) {
+        let at = now();
+        let run = json!({
+            "layout": 1, "runId": id, "environment": "test", "application": "cases", "drill": self.name,
+            "dependency": "cdn", "mode": "alarm", "caller": "direct", "phase": phase, "version": 1,
+            "starter": "a",
+            "limits": {
+                "probes": [], "baselineWithinMs": 1, "injectWithinMs": 1, "rtoMs": 1, "giveUpAfterMs": 1,
+                "restoreWithinMs": 1, "settleMs": 1, "consistencyMs": 1, "patienceMs": 1, "retryPauseMs": 1
+            },
+            "times": { "started": at }
+        });
+        // What the record holds is a run, or this test is of nothing.
+        let read: Run = serde_json::from_value(run.clone()).unwrap();
+        assert_eq!(read.phase, phase);
+        let mut item = run;
+        (item["pk"], item["sk"]) = (json!(format!("run#{id}")), json!("head"));
+        self.fixture.operator.put(&self.table, &item).await;
+    }
+
+    /// Says in the record that its alarm is this run's.
+    pub async fn register(&self, id: &str) {
+        let item = json!({ "pk": format!("alarm#{}", self.alarm_arn), "sk": "run", "runId": id });
+        self.fixture.operator.put(&self.table, &item).await;
+    }
+
+    /// Takes that back.
+    pub async fn unregister(&self) {
+        self.fixture.operator.delete(&self.table, &format!("alarm#{}", self.alarm_arn), "run").await;
+    }
+}

@@ -1,0 +1,229 @@
+//! One local AWS for all tests of this binary, brought up by whoever comes first.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_ec2::types::{Filter, InstanceType, Placement, ResourceType, Tag, TagSpecification};
+use firedrill_local::{
+    LocalAws,
+    binaries::{self, Binaries},
+    emulator::Call,
+    shared_fixture::SharedFixture,
+};
+use serde_json::{Value, json};
+
+/// The emulator's only Region here.
+pub const REGION: &str = "us-east-1";
+/// The key by which the call log knows the function.
+pub const DRILL: &str = "LOCALFIREDRILLDRILLINSTANCE";
+
+/// Local AWS with the system deployed.
+pub struct Fixture {
+    pub aws: LocalAws,
+    pub functions: Binaries,
+    pub table: String,
+    pub sdk: SdkConfig,
+    pub ec2: aws_sdk_ec2::Client,
+    http: reqwest::Client,
+    faults: tokio::sync::Mutex<Vec<Value>>,
+}
+
+/// Runs a test in the shared place. The last test to leave takes it down.
+pub fn with(test: impl AsyncFnOnce(&Fixture)) {
+    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+    FIXTURE.with(Fixture::up, test);
+}
+
+/// Waits until this is so; the place's own timeouts end what never will be.
+pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Fixture {
+    async fn up() -> Self {
+        let functions = binaries::build().await.unwrap();
+        let aws = LocalAws::start().await.unwrap();
+        let outputs = deploy(&aws, "firedrill", &functions).await;
+        let sdk = sdk(aws.endpoint()).await;
+        let ec2 = aws_sdk_ec2::Client::new(&sdk);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            table: outputs["TableName"].clone(),
+            aws,
+            functions,
+            sdk,
+            ec2,
+            http,
+            faults: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Invokes the function and waits for its answer: `Err` holds the error type and message.
+    pub async fn invoke(&self, payload: &Value) -> Result<Value, (String, String)> {
+        self.invoke_of("firedrill", payload).await
+    }
+
+    /// The same, of the stack of this name.
+    pub async fn invoke_of(&self, stack: &str, payload: &Value) -> Result<Value, (String, String)> {
+        let answer = self.send(stack, payload).await;
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        let value: Value = answer.json().await.unwrap();
+        if failed {
+            let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            return Err((text("errorType"), text("errorMessage")));
+        }
+        Ok(value)
+    }
+
+    async fn send(&self, stack: &str, payload: &Value) -> reqwest::Response {
+        let url = format!("{}/2015-03-31/functions/{stack}-drill-instance/invocations", self.aws.endpoint());
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/lambda/aws4_request, SignedHeaders=host, \
+             Signature=none"
+        );
+        let request = self.http.post(url).header("authorization", scope).timeout(Duration::from_mins(5));
+        let answer = request.json(payload).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        answer
+    }
+
+    /// Starts instances with these tags, and the opt-in tag besides.
+    pub async fn launch(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
+        let mut all = vec![("firedrill:allowed", "true")];
+        all.extend(tags);
+        self.launch_without_opt_in(count, &all).await
+    }
+
+    /// Starts instances with these tags only.
+    pub async fn launch_without_opt_in(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect()));
+        let zone = Placement::builder().availability_zone(format!("{REGION}a"));
+        let launch = self.ec2.run_instances().image_id("ami-12c6146b").instance_type(InstanceType::T3Nano);
+        let launch = launch.min_count(count).max_count(count).tag_specifications(tags.build());
+        let launched = launch.placement(zone.build()).send().await.unwrap();
+        launched.instances().iter().map(|instance| instance.instance_id().unwrap().to_owned()).collect()
+    }
+
+    /// The states of these instances, as EC2 has them.
+    pub async fn states(&self, ids: &[String]) -> Vec<String> {
+        let filter = Filter::builder().name("instance-id").set_values(Some(ids.to_vec())).build();
+        let answer = self.ec2.describe_instances().filters(filter).send().await.unwrap();
+        let instances = answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+        instances.map(|i| i.state().unwrap().name().unwrap().as_str().to_owned()).collect()
+    }
+
+    /// Adds a fault; faults of other tests stay. `contains` keeps them apart: only calls about this test's own
+    /// instance or run are meant.
+    pub async fn fault(&self, fault: Value) {
+        let mut faults = self.faults.lock().await;
+        faults.push(fault);
+        self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
+    }
+
+    /// Takes the fault of this id away.
+    pub async fn no_fault(&self, id: &str) {
+        let mut faults = self.faults.lock().await;
+        faults.retain(|fault| fault["id"] != id);
+        self.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
+    }
+
+    /// What the function called so far on these instances, `DryRun`s left out.
+    pub async fn mutations_of(&self, ids: &[String]) -> Vec<Call> {
+        let calls = self.aws.calls().await.unwrap();
+        let ours = calls
+            .into_iter()
+            .filter(|call| call.caller.as_deref() == Some(DRILL) && call.mutating && call.service == "ec2");
+        ours.filter(|call| ids.iter().any(|id| call.resource.iter().any(|r| r.contains(id.as_str()))))
+            .collect()
+    }
+}
+
+/// Deploys the template that users deploy, with short times.
+pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeMap<String, String> {
+    deploy_with(aws, stack, functions, &[]).await
+}
+
+/// The same, with these parameters besides.
+pub async fn deploy_with(
+    aws: &LocalAws,
+    stack: &str,
+    functions: &Binaries,
+    others: &[(&'static str, &'static str)],
+) -> BTreeMap<String, String> {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let parameters = [
+        ("Architecture", architecture),
+        ("NonProductionEnvironments", "test"),
+        ("ProductionApplications", "allowed-in-production"),
+        ("PollMs", "250"),
+        ("AwsPollMs", "500"),
+        ("CallDeadlineMs", "2000"),
+        ("LeaseMs", "10000"),
+        ("RenewMs", "2000"),
+        ("MarginMs", "500"),
+        ("SettleMs", "60000"),
+        ("FunctionTimeoutSeconds", "60"),
+        ("FailoverTimeoutSeconds", "10"),
+        ("WatchdogTimeoutSeconds", "60"),
+        // These tests carry on by hand what was left: the watchdog looks once, so that drills may begin.
+        ("WatchdogSchedule", "rate(30 days)"),
+        ("HeartbeatFreshSeconds", "86400"),
+    ];
+    let all: BTreeMap<_, _> = parameters.iter().chain(others).copied().collect();
+    let parameters: Vec<_> = all.into_iter().collect();
+    let outputs = aws
+        .deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters)
+        .await
+        .unwrap();
+    aws.watch(stack).await.unwrap();
+    outputs
+}
+
+/// Explicit in everything that could lead elsewhere; `LocalAws` has refused foreign endpoints already.
+async fn sdk(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::for_tests())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build())
+        .load()
+        .await
+}
+
+/// A request on instances with the tag `case`: one is stopped; the probe is a TCP connection to
+/// `address`, so users lose nothing while something listens there.
+pub fn request(case: &str, address: &str) -> Value {
+    let (host, port) = address.trim_start_matches("http://").rsplit_once(':').unwrap();
+    json!({
+        "drill": "stop-one", "application": case, "dependency": "compute", "environment": "test",
+        "execute": true, "mode": "stop", "runId": "1",
+        "target": {
+            "region": REGION,
+            "instances": { "tags": { "case": case } },
+            "blastRadius": { "count": 1 }
+        },
+        "steadyState": {
+            "withinSeconds": 20,
+            "probes": [{
+                "name": "port answers", "tcp": { "host": host, "port": port.parse::<u16>().unwrap() }, "count": 2
+            }]
+        },
+        "objective": {
+            "rtoSeconds": 20, "giveUpAfterSeconds": 25, "restoreWithinSeconds": 30, "injectWithinSeconds": 15
+        },
+        "cadence": { "everyDays": 28 },
+        "playbook": { "link": "https://example.com/p", "version": "1", "owner": "team", "severity": "sev2" }
+    })
+}
