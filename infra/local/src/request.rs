@@ -27,7 +27,7 @@ impl Requests {
     /// Refuses what is not loopback. `caller` is the dummy key that the call log shows.
     pub(crate) fn new(endpoint: &str, caller: &'static str) -> Result<Self, LocalError> {
         let endpoint = loopback(endpoint)?;
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build();
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(2)).build();
         let http = client.map_err(|error| LocalError::Emulator(format!("cannot be spoken to: {error}")))?;
         Ok(Self { http, endpoint, caller })
     }

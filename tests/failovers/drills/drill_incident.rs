@@ -10,7 +10,7 @@ use crate::fixture::{now, until};
 /// Long enough in recovery for something else to happen meanwhile.
 fn patient(case: &DrillCase<'_>, shop: &Bookstore) -> Value {
     let mut request = case.request(&shop.url());
-    request["target"]["identity"]["holdForSeconds"] = json!(6);
+    request["target"]["identity"]["holdForSeconds"] = json!(30);
     request
 }
 

@@ -27,8 +27,10 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     let before = run.last_not_undone.unwrap_or(began).max(began);
     run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(before)));
     record_failing_back(run, began);
-    // The steady state must hold anew, on what serves now.
-    run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
+    // The steady state must hold anew, on what serves now. When it last did not stays known: since then it may have held.
+    run.streaks.iter_mut().for_each(|streak| {
+        *streak = crate::Streak { last_no_asked: streak.last_no_asked, ..crate::Streak::default() };
+    });
     Decision::Wait
 }
 
