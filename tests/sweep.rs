@@ -54,8 +54,11 @@ fn no_call_that_goes_wrong_leaves_the_application_broken() {
         });
         let swept = swept.await.unwrap();
         assert_eq!(swept.len(), SAMPLE);
-        let bad: Vec<_> = swept.iter().filter(|one| !one.wrong.is_empty()).collect();
+        // On a busy machine some may never come so far.
+        let reached = |wrong: &&String| *wrong != sweep::NOT_REACHED;
+        let bad: Vec<_> = swept.iter().filter(|one| one.wrong.iter().any(|wrong| reached(&wrong))).collect();
         assert!(bad.is_empty(), "FIREDRILL_SEED={seed}: {bad:#?}");
+        assert!(swept.iter().any(|one| one.hit.is_some()), "FIREDRILL_SEED={seed}: {swept:#?}");
     });
 }
 

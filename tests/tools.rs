@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use firedrill_core::kind::DrillKind;
@@ -95,7 +96,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
             let log = std::fs::read_to_string(stack.aws.folder().join("logs/watch.log"))?;
             return Err(format!("`cargo lambda watch` ended: {log}").into());
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
     let request = stack.aws.folder().join("request.json");

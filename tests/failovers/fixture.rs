@@ -31,8 +31,9 @@ pub use change::{Change, Shape};
 pub use operator_api::OperatorApi;
 
 /// Nothing that is awaited here takes as long, on however slow a machine.
-const WITHIN: Duration = Duration::from_mins(2);
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+const WITHIN: Duration = Duration::from_mins(5);
+/// Most looks read a whole log, of which one process is the keeper: it has more to do than to answer us.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Polls until `look` gives a value.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -150,16 +151,17 @@ impl Fixture {
                 (topic(stack, "cdn"), if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" });
             let parameters = [
                 ("Architecture", architecture),
-                ("CallDeadlineMs", "3000"),
-                ("LeaseMs", "12000"),
+                ("CallDeadlineMs", "10000"),
+                ("LeaseMs", "25000"),
                 ("RenewMs", "2000"),
                 ("MarginMs", "1000"),
                 ("FunctionTimeoutSeconds", "60"),
-                ("SettleMs", "60000"),
-                ("WatchdogTimeoutSeconds", "60"),
+                ("SettleMs", "90000"),
+                ("WatchdogTimeoutSeconds", "90"),
                 ("WatchdogSchedule", "rate(30 days)"),
-                ("FailoverTimeoutSeconds", "13"),
-                ("MaxEventAgeSeconds", "60"),
+                ("FailoverTimeoutSeconds", "41"),
+                // Longer than it takes to be sure that an invocation is dead.
+                ("MaxEventAgeSeconds", "300"),
                 // Longer than any test, so that no database fails over twice.
                 ("CoolDownSeconds", "3600"),
                 ("CdnFailovers", &cdn),

@@ -36,7 +36,7 @@ fn an_alarm_that_is_delivered_hours_later_never_moves_anything() {
         let entry = case.entry().await;
         assert_eq!(entry.done, Some(Done::Refused), "{entry:#?}");
         let why = entry.why.unwrap();
-        assert!(why.contains("s old") && why.contains("at most 60 s"), "{why}");
+        assert!(why.contains("s old") && why.contains("at most 300 s"), "{why}");
         nothing_moved(&case).await;
 
         // A late change leaves no trace: the next real change still counts.

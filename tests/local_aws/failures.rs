@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{DRILL, Fixture, deploy, request, until, with};
+use crate::fixture::{DRILL, Fixture, SHORT_LIFE, deploy_with, request, until, with};
 
 #[test]
 fn a_permission_that_is_missing_is_a_recorded_refusal_that_names_the_action() {
@@ -46,10 +46,10 @@ fn a_stop_whose_answer_never_comes_is_never_sent_again_and_is_rolled_back() {
 
 /// The call takes effect, and its sender gets no answer: by the fault `how`.
 async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value) {
+    deploy_with(&fixture.aws, case, &fixture.functions, &SHORT_LIFE).await;
     let ids = fixture.launch(1, &[("case", case)]).await;
     for (key, value) in [
         ("id", json!(case)),
-        ("caller", json!(DRILL)),
         ("action", json!("StopInstances")),
         ("dryRun", json!(false)),
         ("contains", json!(ids[0])),
@@ -58,79 +58,58 @@ async fn stopped_without_an_answer(fixture: &Fixture, case: &str, mut how: Value
         how[key] = value;
     }
     fixture.fault(how).await;
-    let answer = fixture.invoke(&request(case, fixture.aws.endpoint())).await.unwrap();
+    let answer = fixture.invoke_of(case, &request(case, fixture.aws.endpoint())).await.unwrap();
     // The invocation may end while the call can still take effect: then the test resumes the run.
-    let answer = finished(fixture, answer).await;
+    let answer = finished(fixture, case, answer).await;
     assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-    let calls = fixture.mutations_of(&ids).await;
-    assert_eq!(calls.iter().filter(|call| call.action == "StopInstances").count(), 1, "{calls:?}");
+    assert_eq!(stops_of(fixture, &ids[0]).await, 1);
     assert_eq!(fixture.states(&ids).await, ["running"]);
     let times = &answer["times"];
     let moment = |at: &Value| at.as_str().unwrap().parse::<firedrill_core::Timestamp>().unwrap();
     let settled = moment(&times["finished"]) - moment(&times["injected"]["at"]);
-    assert!(settled.as_secs() >= 60, "finished after {settled:?} although the call could still land");
+    assert!(settled.as_secs() >= 90, "finished after {settled:?} although the call could still land");
 }
 
-/// The ids of one function's processes, found by the variable `AWS_LAMBDA_FUNCTION_NAME`.
-fn processes_of(function: &str) -> Vec<String> {
-    let mine = format!("AWS_LAMBDA_FUNCTION_NAME={function}\0");
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = entries.filter(|entry| {
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        String::from_utf8_lossy(&environment).contains(&mine)
+/// The number of `StopInstances` calls for this instance, of every function.
+async fn stops_of(fixture: &Fixture, id: &str) -> usize {
+    let calls = fixture.aws.calls().await.unwrap();
+    let stops = calls.iter().filter(|call| {
+        call.action == "StopInstances" && !call.dry_run && call.resource.as_deref() == Some(id)
     });
-    ids.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    stops.count()
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn what_a_killed_function_stopped_is_started_again_by_the_invocation_that_resumes_the_run() {
     with(async |fixture| {
-        // A separate stack: its processes have its name, so no other test's processes are killed.
-        deploy(&fixture.aws, "killed", &fixture.functions).await;
+        // A separate stack: no other test's processes are killed.
+        deploy_with(&fixture.aws, "killed", &fixture.functions, &SHORT_LIFE).await;
         let ids = fixture.launch(1, &[("case", "killed")]).await;
-        let payload = request("killed", fixture.aws.endpoint());
-        let ends = async {
-            loop {
-                let calls = fixture.aws.calls().await.unwrap();
-                if calls.iter().any(|call| {
-                    call.action == "StopInstances"
-                        && call.done.is_some()
-                        && call.resource.as_ref() == Some(&ids[0])
-                }) {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-            let processes = processes_of("killed-drill-instance");
-            assert!(!processes.is_empty());
-            std::process::Command::new("kill").arg("-KILL").args(processes).status().unwrap();
-        };
-        let (answer, ()) = tokio::join!(fixture.invoke_of("killed", &payload), ends);
+        fixture
+            .fault(json!({
+                "id": "killed", "action": "StopInstances", "dryRun": false, "contains": ids[0], "kind": "kill",
+                "when": "after"
+            }))
+            .await;
+        let answer = fixture.invoke_of("killed", &request("killed", fixture.aws.endpoint())).await;
         assert!(answer.is_err(), "it was killed, and answers: {answer:?}");
         let id = "test/killed/stop-one/1";
         let before = fixture.invoke_of("killed", &json!({ "get": id })).await.unwrap();
         assert_ne!(before["phase"], "finished", "{before:#}");
 
-        let mut answer = fixture.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
-        while answer["phase"] != "finished" {
-            answer = fixture.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
-        }
+        let answer = fixture.invoke_of("killed", &json!({ "resume": id })).await.unwrap();
+        let answer = finished(fixture, "killed", answer).await;
         assert_eq!(answer["outcome"], "recovered", "{answer:#}");
         assert_eq!(fixture.states(&ids).await, ["running"]);
-        let calls = fixture.aws.calls().await.unwrap();
-        let stops = calls.iter().filter(|call| {
-            call.action == "StopInstances" && !call.dry_run && call.resource.as_ref() == Some(&ids[0])
-        });
-        assert_eq!(stops.count(), 1, "a successor never injects");
+        assert_eq!(stops_of(fixture, &ids[0]).await, 1, "a successor never injects");
     });
 }
 
 /// Resumes a run until it is finished, as a watchdog would.
-async fn finished(fixture: &Fixture, mut answer: Value) -> Value {
+async fn finished(fixture: &Fixture, stack: &str, mut answer: Value) -> Value {
     let id = answer["runId"].as_str().unwrap().to_owned();
     while answer["phase"] != "finished" {
-        answer = fixture.invoke(&json!({ "resume": id })).await.unwrap();
+        answer = fixture.invoke_of(stack, &json!({ "resume": id })).await.unwrap();
     }
     answer
 }
@@ -162,7 +141,7 @@ fn a_standby_that_never_takes_over_is_not_recovered_and_the_instance_runs_again(
         let mut broken = request("broken", fixture.aws.endpoint());
         // The only probe asks the instance itself, so no standby takes over.
         broken["steadyState"] = json!({
-            "withinSeconds": 20, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
+            "withinSeconds": 90, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
         });
         broken["objective"]["rtoSeconds"] = json!(3);
         broken["objective"]["giveUpAfterSeconds"] = json!(6);
@@ -204,7 +183,7 @@ fn an_instance_that_cannot_be_started_never_keeps_another_stopped() {
             assert_eq!(run["phase"], "rollingBack", "{run:#}");
             fixture.no_fault("capacity").await;
         };
-        let look = tokio::time::timeout(Duration::from_mins(1), look);
+        let look = tokio::time::timeout(Duration::from_mins(3), look);
         let (answer, looked) = tokio::join!(fixture.invoke(&both), look);
         assert!(looked.is_ok(), "the other one was never started: {answer:#?}");
         // No call's fate is unknown: lack of capacity proves that nothing was started.
@@ -242,17 +221,19 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
 #[test]
 fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_an_operator_closes_it() {
     with(async |fixture| {
+        // The function hands it over in the end.
+        deploy_with(&fixture.aws, "stuck", &fixture.functions, &SHORT_LIFE).await;
         let ids = fixture.launch(1, &[("case", "stuck")]).await;
         fixture
             .fault(json!({
-                "id": "stuck", "caller": DRILL, "service": "ec2", "action": "StartInstances", "dryRun": false,
+                "id": "stuck", "service": "ec2", "action": "StartInstances", "dryRun": false,
                 "contains": ids[0], "kind": "error", "when": "before", "times": -1,
                 "code": "UnauthorizedOperation", "status": 403, "message": "kms:CreateGrant is missing"
             }))
             .await;
         let mut stuck = request("stuck", fixture.aws.endpoint());
-        stuck["objective"]["restoreWithinSeconds"] = json!(5);
-        let answer = fixture.invoke(&stuck).await.unwrap();
+        stuck["objective"]["restoreWithinSeconds"] = json!(15);
+        let answer = fixture.invoke_of("stuck", &stuck).await.unwrap();
         assert_eq!(
             (&answer["phase"], &answer["verdict"]),
             (&json!("rollingBack"), &json!("recovered")),
@@ -260,20 +241,21 @@ fn a_rollback_that_is_refused_is_never_a_pass_and_stays_open_until_an_operator_c
         );
         assert_eq!(answer["outcome"], "rollback-failed");
         assert!(answer["missing"].as_str().unwrap().contains("kms:CreateGrant is missing"), "{answer:#}");
-        let log = fixture.aws.function_log("firedrill-drill-instance");
+        let log = fixture.aws.function_log("stuck-drill-instance");
         let told = log.lines().filter(|line| line.contains("\"ERROR\"") && line.contains("test/stuck/"));
         assert_eq!(told.count(), 1, "people are told once");
 
         // No other run drills this application meanwhile.
         let mut second = stuck.clone();
         second["runId"] = json!("2");
-        assert_eq!(fixture.invoke(&second).await.unwrap()["outcome"], "skipped");
+        assert_eq!(fixture.invoke_of("stuck", &second).await.unwrap()["outcome"], "skipped");
 
         let id = answer["runId"].clone();
         let word = json!({ "runId": id, "by": "a person", "reason": "started by hand" });
-        let closed = fixture.invoke(&json!({ "release": word })).await.unwrap();
+        let closed = fixture.invoke_of("stuck", &json!({ "release": word })).await.unwrap();
         assert_eq!((&closed["phase"], &closed["outcome"]), (&json!("finished"), &json!("rollback-failed")));
-        assert_eq!(fixture.invoke(&json!({ "release": word })).await.unwrap_err().0, "NothingToRelease");
+        let again = fixture.invoke_of("stuck", &json!({ "release": word })).await;
+        assert_eq!(again.unwrap_err().0, "NothingToRelease");
         assert_eq!(fixture.states(&ids).await, ["stopped"], "left to people, as they said");
     });
 }

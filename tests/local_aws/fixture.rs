@@ -9,7 +9,7 @@ use firedrill_local::{
     LocalAws,
     binaries::{self, Binaries},
     emulator::Call,
-    shared_fixture::SharedFixture,
+    shared_fixture::{SharedFixture, runtime},
 };
 use serde_json::{Value, json};
 
@@ -29,10 +29,27 @@ pub struct Fixture {
     faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
+/// Parameters of a stack whose function is killed, or hands over, in the middle of a run: a short timeout is a short wait.
+pub const SHORT_LIFE: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "75"), ("SettleMs", "90000")];
+
 /// Runs a test on the shared fixture. The last test that uses it tears it down.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
     static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
+}
+
+/// Runs a test on a fixture of its own: a test that takes the emulator's processor for seconds at a time keeps no other test
+/// waiting for it, and has calls that may take as long.
+pub fn alone(test: impl AsyncFnOnce(&Fixture)) {
+    let patient = [
+        ("CallDeadlineMs", "25000"),
+        ("LeaseMs", "60000"),
+        ("FailoverTimeoutSeconds", "110"),
+        ("WatchdogTimeoutSeconds", "220"),
+        ("FunctionTimeoutSeconds", "300"),
+        ("SettleMs", "300000"),
+    ];
+    runtime().block_on(async { test(&Fixture::up_with(&patient).await).await });
 }
 
 /// Polls until `look` gives a value.
@@ -51,9 +68,13 @@ fn root() -> PathBuf {
 
 impl Fixture {
     async fn up() -> Self {
+        Self::up_with(&[]).await
+    }
+
+    async fn up_with(parameters: &[(&'static str, &'static str)]) -> Self {
         let functions = binaries::build().await.unwrap();
         let aws = LocalAws::start().await.unwrap();
-        let outputs = deploy(&aws, "firedrill", &functions).await;
+        let outputs = deploy_with(&aws, "firedrill", &functions, parameters).await;
         let sdk = sdk(aws.endpoint()).await;
         let ec2 = aws_sdk_ec2::Client::new(&sdk);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -150,12 +171,8 @@ impl Fixture {
     }
 }
 
-/// Deploys the template that users deploy, with short times.
-pub async fn deploy(aws: &LocalAws, stack: &str, functions: &Binaries) -> BTreeMap<String, String> {
-    deploy_with(aws, stack, functions, &[]).await
-}
-
-/// The same, with these parameters as well.
+/// Deploys the template that users deploy, with production's call deadline, other times that are short, and these
+/// parameters as well.
 pub async fn deploy_with(
     aws: &LocalAws,
     stack: &str,
@@ -169,14 +186,15 @@ pub async fn deploy_with(
         ("ProductionApplications", "allowed-in-production"),
         ("PollMs", "250"),
         ("AwsPollMs", "500"),
-        ("CallDeadlineMs", "2000"),
-        ("LeaseMs", "10000"),
+        ("CallDeadlineMs", "10000"),
+        ("LeaseMs", "25000"),
         ("RenewMs", "2000"),
         ("MarginMs", "500"),
-        ("SettleMs", "60000"),
-        ("FunctionTimeoutSeconds", "60"),
-        ("FailoverTimeoutSeconds", "10"),
-        ("WatchdogTimeoutSeconds", "60"),
+        // Longer than any undisturbed run takes, so that it is not handed over.
+        ("SettleMs", "180000"),
+        ("FunctionTimeoutSeconds", "180"),
+        ("FailoverTimeoutSeconds", "41"),
+        ("WatchdogTimeoutSeconds", "90"),
         // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
         ("WatchdogSchedule", "rate(30 days)"),
         ("HeartbeatFreshSeconds", "86400"),
@@ -197,7 +215,7 @@ async fn sdk(endpoint: &str) -> SdkConfig {
         .region(Region::new(REGION))
         .endpoint_url(endpoint)
         .credentials_provider(Credentials::for_tests())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_mins(2)).build())
         .load()
         .await
 }
@@ -217,13 +235,15 @@ pub fn request(case: &str, address: &str) -> Value {
             }
         },
         "steadyState": {
-            "withinSeconds": 20,
+            "withinSeconds": 90,
             "probes": [{
-                "name": "port answers", "check": { "tcp": { "host": host, "port": port.parse::<u16>().unwrap() } }, "count": 2
+                "name": "port answers",
+                "check": { "tcp": { "host": host, "port": port.parse::<u16>().unwrap(), "deadlineMs": 10_000 } },
+                "count": 2
             }]
         },
         "objective": {
-            "rtoSeconds": 20, "giveUpAfterSeconds": 25, "restoreWithinSeconds": 30, "injectWithinSeconds": 15
+            "rtoSeconds": 120, "giveUpAfterSeconds": 180, "restoreWithinSeconds": 300, "injectWithinSeconds": 60
         },
         "cadence": { "everyDays": 28 },
         "playbook": { "link": "https://example.com/p", "version": "1", "owner": "team", "severity": "sev2" }

@@ -49,6 +49,8 @@ fn a_group_that_replaced_its_member_is_back_though_the_instance_is_gone() {
     with(async |fixture| {
         group(fixture, "fleet", 2).await;
         let before = members(fixture, "fleet").await;
+        // Long enough to be seen by a function that has to wait for a processor.
+        fixture.aws.set_transitions(&json!({ "replaceMs": 8_000 })).await.unwrap();
         let mut drill = request("fleet", fixture.aws.endpoint());
         drill["target"]["instances"]["select"] = json!({ "autoScalingGroup": "fleet" });
         drill["steadyState"]["probes"] =

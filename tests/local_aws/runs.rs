@@ -10,14 +10,14 @@ use firedrill_local::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::fixture::{DRILL, Fixture, request, until, with};
+use crate::fixture::{DRILL, Fixture, alone, request, until, with};
 
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
     let mut request = request("bookstore", "http://127.0.0.1:1");
     request["target"]["instances"]["select"] = json!({ "tags": { "app": "bookstore", "color": "blue" } });
     request["steadyState"]["probes"] = json!([{
-        "name": "version answers", "check": { "http": { "url": format!("{url}/version/"), "status": 200, "deadlineMs": 1000 } },
+        "name": "version answers", "check": { "http": { "url": format!("{url}/version/"), "status": 200, "deadlineMs": 10_000 } },
         "count": 3, "holdForSeconds": 1
     }]);
     request
@@ -53,7 +53,12 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
     with(async |fixture| {
         let blue = fixture.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
         fixture.launch(1, &[("app", "bookstore"), ("color", "green")]).await;
-        let shop = Bookstore::open(&fixture.aws, &BookstoreOptions::default()).unwrap();
+        let shop = Bookstore::open(
+            &fixture.aws,
+            // Long enough to be seen by a function that has to wait for a processor.
+            &BookstoreOptions { failover_ms: 8_000, ..BookstoreOptions::default() },
+        )
+        .unwrap();
         let event = on_bookstore(&shop.url());
         let answers =
             join_all([fixture.invoke(&event), fixture.invoke(&event), fixture.invoke(&event)]).await;
@@ -127,7 +132,7 @@ fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
             fixture.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
             fixture.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
         };
-        let change = tokio::time::timeout(Duration::from_mins(1), change);
+        let change = tokio::time::timeout(Duration::from_mins(3), change);
         let (answer, changed) = tokio::join!(fixture.invoke(&drill), change);
         assert!(changed.is_ok(), "no choice is on record: {answer:#?}");
         let answer = answer.unwrap();
@@ -175,7 +180,7 @@ fn a_plan_never_changes_anything_but_our_own_table() {
 
 #[test]
 fn every_page_of_two_hundred_and_fifty_instances_is_read() {
-    with(async |fixture| {
+    alone(async |fixture| {
         let ids = fixture.launch(250, &[("case", "pages")]).await;
         let mut tenth = request("pages", fixture.aws.endpoint());
         tenth["target"]["instances"]["blastRadius"] = json!({ "percent": 10 });

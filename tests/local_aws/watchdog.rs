@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, deploy_with, request, until, with};
+use crate::fixture::{Fixture, SHORT_LIFE, deploy_with, request, until, with};
 
 /// A request whose run waits for a recovery that never comes: no standby takes over from the instance.
 fn nobody_takes_over(fixture: &Fixture, case: &str, blue: &[String]) -> Value {
     let mut request = request(case, fixture.aws.endpoint());
     request["steadyState"] = json!({
-        "withinSeconds": 20, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
+        "withinSeconds": 90, "probes": [{ "name": "runs", "check": { "instancesRunning": blue }, "count": 2 }]
     });
     request
 }
@@ -126,7 +126,7 @@ fn an_engaged_kill_switch_is_never_shortened_by_another_invocation() {
 #[test]
 fn nothing_is_injected_while_the_watchdog_is_away() {
     with(async |fixture| {
-        deploy_with(&fixture.aws, "unwatched", &fixture.functions, &[("HeartbeatFreshSeconds", "5")]).await;
+        deploy_with(&fixture.aws, "unwatched", &fixture.functions, &[("HeartbeatFreshSeconds", "30")]).await;
         let blue = fixture.launch(1, &[("case", "unwatched")]).await;
         let mut drill = request("unwatched", fixture.aws.endpoint());
         // The watchdog ran once when its stack was deployed. Seconds later its heartbeat is too old, as a plan says.
@@ -155,7 +155,8 @@ fn nothing_is_injected_while_the_watchdog_is_away() {
 #[test]
 fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it() {
     with(async |fixture| {
-        let ticks = [("WatchdogSchedule", "rate(5 seconds)")];
+        let [timeout, settle] = SHORT_LIFE;
+        let ticks = [("WatchdogSchedule", "rate(5 seconds)"), timeout, settle];
         deploy_with(&fixture.aws, "watched", &fixture.functions, &ticks).await;
         let blue = fixture.launch(1, &[("case", "watched")]).await;
         let denied = json!({

@@ -21,13 +21,16 @@ use crate::{
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// From the last deployment: the schedule's lead, and as long again for a busy machine.
-const STARTS_WITHIN: Duration = Duration::from_mins(1);
-/// A run takes about half a minute, one that is held some more; the function's own timeout is two.
-const ENDS_WITHIN: Duration = Duration::from_mins(4);
+const STARTS_WITHIN: Duration = Duration::from_mins(5);
+/// A run takes about a minute, one whose function died more than two; a busy machine takes longer.
+const ENDS_WITHIN: Duration = Duration::from_mins(15);
 
 /// The fault that ends the drill's function.
 const CRASHED: &str = "crash";
-const CRASH: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "60"), ("SettleMs", "60000")];
+const CRASH: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "60"), ("SettleMs", "100000")];
+
+/// The incident must come before recovery is decided.
+const INCIDENT: [(&str, &str); 1] = [("HoldForSeconds", "6")];
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -75,8 +78,10 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     let bookstore = BookstoreOptions { broken: broken_instance, ..BookstoreOptions::default() };
     // What a dead function sent may land for as long as it could have lived: a shorter life is a shorter wait.
     let params = if options.trouble == Some(Trouble::Crash) { CRASH.to_vec() } else { Vec::new() };
-    let mut stack =
-        DemoStack::on(aws, StackOptions { bookstore, params, ..StackOptions::new(&functions) }).await?;
+    let drill_params =
+        if options.trouble == Some(Trouble::Incident) { INCIDENT.to_vec() } else { Vec::new() };
+    let chosen = StackOptions { bookstore, params, drill_params, ..StackOptions::new(&functions) };
+    let mut stack = DemoStack::on(aws, chosen).await?;
     screen.done("deployed: infra/bookstore.yaml, infra/template.yaml, infra/drills.yaml");
     screen.done(&format!("the bookstore serves at {}/version/", stack.bookstore.url()));
     if options.trouble == Some(Trouble::Broken) {

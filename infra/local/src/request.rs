@@ -30,7 +30,7 @@ impl Requests {
     /// The endpoint is not loopback, or the HTTP client cannot be built.
     pub(crate) fn new(endpoint: &str, caller: &'static str) -> Result<Self, LocalError> {
         let endpoint = loopback(endpoint)?;
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build();
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(2)).build();
         let http = client.map_err(|error| LocalError::Emulator(format!("has no HTTP client: {error}")))?;
         Ok(Self { http, endpoint, caller })
     }

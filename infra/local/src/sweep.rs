@@ -37,8 +37,11 @@ use show::Progress;
 
 /// So many homes at a time: a run mostly waits.
 pub const LANES: usize = 8;
-/// A call that a shorter run does not get to is looked for among those that it made.
-const MAX_ATTEMPTS: u32 = 3;
+/// A call that a shorter run does not get to is looked for among those that it made. So often a run is tried that got to
+/// none, or showed no points: a busy machine may keep it from its injection.
+const MAX_ATTEMPTS: u32 = 5;
+/// What is wrong with a run that made no call of the kind that was to go wrong.
+pub const NOT_REACHED: &str = "the point was not reached";
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -179,10 +182,19 @@ pub async fn find(
             let mut found = Vec::new();
             while let Some(source) = next(&queue) {
                 let faults = if source.watchdog { json!([prelude(source.drill)]) } else { json!([]) };
-                let ran = lane.run(source.drill, &faults).await?;
+                let mut ran = lane.run(source.drill, &faults).await?;
+                for _ in 1..MAX_ATTEMPTS {
+                    if ran.is_whole() || !judge::wrong(&ran, source.drill, None).is_empty() {
+                        break;
+                    }
+                    ran = lane.run(source.drill, &faults).await?;
+                }
                 let mut wrong = judge::wrong(&ran, source.drill, None);
-                if ran.record.is_none() {
-                    wrong.push(format!("there is no record; the function answered {}", ran.answer));
+                if !ran.is_whole() {
+                    wrong.push(format!(
+                        "it did not recover, however often; the function answered {}",
+                        ran.answer
+                    ));
                 }
                 if !wrong.is_empty() {
                     keep(&format!("{source:?}"), &lane, source.drill, &ran);
@@ -264,12 +276,14 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
         if !hit && wrong.is_empty() {
             let counted = find::counted(&ran, point.drill, point.which.by);
             let times = counted.get(&point.which).map_or(0, |(times, _)| *times);
-            if times > 0 && attempts < MAX_ATTEMPTS {
+            if attempts < MAX_ATTEMPTS {
                 // A busy machine makes fewer of them.
-                tried.number = (times.min(tried.number) * 3 / 4).max(1);
+                if times > 0 {
+                    tried.number = (times.min(tried.number) * 3 / 4).max(1);
+                }
                 continue;
             }
-            wrong.push("the point was not reached".to_owned());
+            wrong.push(NOT_REACHED.to_owned());
         }
         if !wrong.is_empty() {
             keep(&point.to_string(), lane, point.drill, &ran);

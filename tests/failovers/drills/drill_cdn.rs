@@ -27,6 +27,7 @@ fn who_served_when_is_never_recorded_otherwise_than_it_was() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("plain");
         let shop = case.shop();
+        case.alarm_is("OK").await;
         let record = case.run(&case.request(&shop.url())).await;
         is_recovered_and_restored(&case, &shop, &record).await;
 

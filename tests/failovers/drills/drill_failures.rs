@@ -36,7 +36,7 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
         let shop = case.shop();
         case.alarm_is("OK").await;
         // The delay leaves time for another change between the drill's read and the effect of its call.
-        case.fault("UpdateDistribution", Some("drill drift<"), json!({ "kind": "delay", "hangMs": 1_000 }))
+        case.fault("UpdateDistribution", Some("drill drift<"), json!({ "kind": "delay", "hangMs": 7_000 }))
             .await;
         let request = case.request(&shop.url());
         let somebody = async {
@@ -106,9 +106,14 @@ async fn without_a_configuration(fixture: &DrillFixture) {
     let shop = case.shop();
     case.alarm_is("OK").await;
     let request = case.request(&shop.url());
+    // It fails over only when its configuration can no more be read.
+    fixture.aws.hold_deliveries(case.name).await.unwrap();
     let silence = async {
         case.forced().await;
         let fault = case.fault("GetDistribution", None, json!({ "kind": "hang", "times": -1 })).await;
+        fixture.aws.resume_deliveries(case.name).await.unwrap();
+        let held = until("the alarm is told", async || case.deliveries("ALARM").await.pop()).await;
+        fixture.aws.release_delivery(held.n).await.unwrap();
         let judged = case.in_phase(Phase::RollingBack).await.run;
         // The application's answers show which origin serves; the configuration is unknown.
         assert_eq!(

@@ -10,7 +10,7 @@ use crate::fixture::{now, until};
 /// A request whose run recovers slowly enough for an incident to happen meanwhile.
 fn patient(case: &DrillCase<'_>, shop: &Bookstore) -> Value {
     let mut request = case.request(&shop.url());
-    request["target"]["distribution"]["identity"]["holdForSeconds"] = json!(6);
+    request["target"]["distribution"]["identity"]["holdForSeconds"] = json!(30);
     request
 }
 

@@ -142,7 +142,7 @@ fn a_hop_that_cannot_be_read_is_never_assumed() {
             });
             case.fault(call, Some(name), fault).await;
             let mut request = request(&case, 1);
-            request["steadyState"]["withinSeconds"] = json!(3);
+            request["steadyState"]["withinSeconds"] = json!(8);
             refused(&case, &request, &format!("{action} is denied: {code}")).await;
             let asked = calls_of(&fixture.aws, &caller_of(&case.drill()), call).await;
             let id = format!("{name}-{call}-");

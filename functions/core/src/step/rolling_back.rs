@@ -27,8 +27,11 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     let before = run.last_not_undone.unwrap_or(began).max(began);
     run.times.rolled_back.get_or_insert(Measured::ours(at, at.millis_since(before)));
     record_failing_back(run, began);
-    // The steady state must hold again from here on: earlier answers came from before the undo was complete.
-    run.streaks.iter_mut().for_each(|streak| *streak = crate::Streak::default());
+    // The steady state must hold again from here on: earlier answers came from before the undo was complete. When a
+    // probe last answered no stays known, because since then the steady state may have held.
+    run.streaks.iter_mut().for_each(|streak| {
+        *streak = crate::Streak { last_no_asked: streak.last_no_asked, ..crate::Streak::default() };
+    });
     Decision::Wait
 }
 

@@ -1,10 +1,10 @@
 //! Step: random walks that never break an invariant, and single decisions.
 
-use crate::common::{at, intent, run};
+use crate::common::{answer, at, intent, run};
 use fastrand::Rng;
 use firedrill_core::{
     CallOutcome, Decision, DecisionResult, Measured, Observation, Outcome, Phase, PreparedInjection,
-    ProbeAnswer, Readiness, Run, StepObservation, Tristate, Verdict,
+    ProbeAnswer, ProbeRole, Readiness, Run, StepObservation, Tristate, Verdict,
     gate::GateAnswer,
     instance::undo,
     request::{Mode, Release},
@@ -478,4 +478,30 @@ fn a_release_that_is_applied_late_never_covers_an_alarm_raised_since() {
     let (next, _) = step(&held, &seen, at(300_000));
     assert_eq!(next.phase, Phase::RollingBack);
     assert!(next.released_at.is_some_and(|known| known <= at(60_000)), "{:?}", next.released_at);
+}
+
+/// One look asks users and AWS at once, and AWS may answer later: undone, and users were not back when they were asked.
+#[test]
+fn when_the_primary_served_again_is_never_told_more_exactly_than_it_was_seen() {
+    let mut run = run();
+    run.mode = Mode::Alarm;
+    run.phase = Phase::RollingBack;
+    run.verdict = Some(Verdict::Recovered);
+    run.times.rollback_started_at = Some(at(0));
+    run.limits.probes[0].part = ProbeRole::Primary;
+    let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
+    run.undo = vec![UndoStep { moves_traffic: true, ..steps[0].clone() }].into();
+    run.undo[0].progress.attempts = 1;
+    for (now, primary) in
+        [(1_000, Tristate::No), (2_000, Tristate::Yes), (3_000, Tristate::Yes), (4_000, Tristate::Yes)]
+    {
+        let seen = Observation {
+            looked: Some(at(now)),
+            undone: vec![StepObservation::Done],
+            answers: vec![(0, answer(now, primary))],
+            ..Observation::default()
+        };
+        run = step(&run, &seen, at(now)).0;
+    }
+    assert_eq!(run.times.failed_back, Some(Measured::ours(at(2_000), 1_000)));
 }

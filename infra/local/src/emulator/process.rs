@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long the emulator may take to start. Two seconds are usual; a machine under load takes longer.
-const MAX_START: Duration = Duration::from_mins(1);
+const MAX_START: Duration = Duration::from_mins(3);
 /// How long it may take to end by itself; after that it is killed.
 const MAX_END: Duration = Duration::from_secs(10);
 
