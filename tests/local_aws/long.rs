@@ -153,8 +153,14 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         let clock = Jumping { began, elapsed: Rc::clone(&elapsed) };
         let ids = (0..TARGETS).map(|n| format!("i-{n:017x}")).collect();
         let mut drill = Flapping { began, elapsed, stopped_at: None, started: false, ids };
-        let mut session =
-            Session { owner, timing, ends_at: SIX_HOURS * 2, renewed_at: Duration::ZERO, yields: false };
+        let mut session = Session {
+            owner,
+            timing,
+            ends_at: SIX_HOURS * 2,
+            renewed_at: Duration::ZERO,
+            yields: false,
+            stop: None,
+        };
         let LoopExit::Finished(finished) =
             Box::pin(run_loop(&clock, &table, &mut drill, &mut session, run)).await
         else {

@@ -95,7 +95,7 @@ fn what_is_scheduled_is_a_request_and_the_events_show_it_as_it_is_delivered() {
         if by_metric {
             let parsed = parse(&delivered(input, &event, "metric"));
             let Ok(Delivery::Start(request)) = parsed else { panic!("{name} in mode metric: {parsed:?}") };
-            assert!(request.target.alarm().is_some_and(|alarm| alarm.metric.is_some()), "{name}");
+            assert!(request.target.trigger().is_some_and(|trigger| trigger.metric.is_some()), "{name}");
         }
     }
 }

@@ -35,7 +35,7 @@ use firedrill_core::{
     failover::Done,
     gate,
     ports::{Clock, Drill},
-    request::AlarmTarget,
+    request::AlarmTrigger,
     run::Page,
 };
 #[cfg(feature = "inject")]
@@ -65,7 +65,7 @@ pub struct AlarmDrill<R> {
     /// What fails over.
     resource: R,
     request: Request,
-    target: AlarmTarget,
+    target: AlarmTrigger,
     clock: SystemClock,
     polling: Polling,
     last_phase: Option<Phase>,
@@ -179,7 +179,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         shared: SharedClients,
         resource: R,
         request: Request,
-        target: AlarmTarget,
+        target: AlarmTrigger,
         clock: SystemClock,
     ) -> Self {
         let polling = Polling::new(std::time::Duration::from_millis(shared.settings.timing.aws_poll_ms));

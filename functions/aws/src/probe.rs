@@ -38,13 +38,13 @@ impl Prober {
 
     /// Asks an HTTP probe.
     pub async fn http(&self, clock: &SystemClock, probe: &HttpProbe) -> ProbeAnswer {
-        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        let deadline = probe.deadline_ms.duration();
         timed(clock, deadline, http::ask(&self.http, probe)).await
     }
 
     /// Asks an identity probe: whether the primary serves, and whether the standby does.
     pub async fn identity(&self, clock: &SystemClock, probe: &IdentityProbe) -> (ProbeAnswer, ProbeAnswer) {
-        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        let deadline = probe.deadline_ms.duration();
         let asked = clock.now();
         let (named, detail) = match tokio::time::timeout(deadline, identity::ask(&self.http, probe)).await {
             Ok(look) => look,
@@ -58,7 +58,7 @@ impl Prober {
 
     /// Opens a TCP connection.
     pub async fn tcp(&self, clock: &SystemClock, probe: &TcpProbe) -> ProbeAnswer {
-        let deadline = Duration::from_millis(u64::from(probe.deadline_ms));
+        let deadline = probe.deadline_ms.duration();
         timed(clock, deadline, tcp::ask(probe)).await
     }
 }

@@ -71,7 +71,7 @@ impl StopConditions {
         clock: &SystemClock,
         deadline: Duration,
     ) -> StopLook {
-        let asked = join_all(self.probes.iter().map(|probe| ask(prober, clock, &probe.kind)));
+        let asked = join_all(self.probes.iter().map(|probe| ask(prober, clock, &probe.check)));
         let (alarm, answers) = tokio::join!(raised(connection, deadline, &self.alarms), asked);
         StopLook { alarm, answers }
     }

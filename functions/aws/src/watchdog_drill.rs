@@ -1,11 +1,7 @@
 //! Drill of any kind for the watchdog: it observes and undoes a run, and never begins one.
 
 use firedrill_core::{
-    CallOutcome, Observation, Request, Run,
-    evidence::Evidence,
-    ports::Drill,
-    request::{self, Target},
-    run::Page,
+    CallOutcome, Observation, Request, Run, evidence::Evidence, ports::Drill, request::Target, run::Page,
 };
 
 use crate::{
@@ -41,22 +37,22 @@ impl WatchdogDrills {
         Self { instances: instance::InstanceDrills::new(context), alarms: alarm::AlarmDrills::new(context) }
     }
 
-    /// The drill of this run. If its request cannot be read (`None`), the target is taken from the head.
+    /// The drill of this run. If its request cannot be read (`None`), target and probes are those that the head records.
     ///
     /// # Errors
-    /// The head does not hold enough, or the target is of a kind that this version does not know.
+    /// The target is not what its kind of drill needs.
     pub fn drill_for(
         &self,
         clock: SystemClock,
         run: &Run,
         request: Option<&Request>,
     ) -> Result<WatchdogDrill, WrongDrill> {
-        let of_head;
+        let recorded;
         let request = if let Some(request) = request {
             request
         } else {
-            of_head = request::of_head(run).map_err(WrongDrill::Head)?;
-            &of_head
+            recorded = run.recorded_request();
+            &recorded
         };
         Ok(match request.target {
             Target::Instances(_) => WatchdogDrill::Instances(Box::new(self.instances.drill(clock, request)?)),

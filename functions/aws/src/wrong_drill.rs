@@ -13,15 +13,11 @@ pub enum WrongDrill {
     Target {
         /// The drill's name, as the request has it.
         drill: String,
-        /// The field of the request that this function needs, such as `` `target.distributionArn` ``.
+        /// The field of the request that this function needs, such as `` `target.distribution` ``.
         field: &'static str,
     },
     /// The target's ARN is not that of a database.
     #[cfg(feature = "undo-db")]
     #[error(transparent)]
     Arn(#[from] WrongArn),
-    /// The run's request could not be read, and its head does not hold enough to replace it.
-    #[cfg(feature = "watchdog")]
-    #[error("{0}")]
-    Head(String),
 }

@@ -244,6 +244,7 @@ async fn start<D: Inject>(
         ends_at: invocation.ends_at,
         renewed_at,
         yields: false,
+        stop: None,
     };
     answer_exit(run_loop(clock, store, &mut drill, &mut session, run).await)
 }
@@ -347,6 +348,7 @@ async fn resume<D: Inject>(
         ends_at: invocation.ends_at,
         renewed_at: Duration::ZERO,
         yields: false,
+        stop: None,
     };
     let acquired = lease::acquire(clock, store, &mut session, id, command).await;
     let run = match acquired

@@ -18,7 +18,7 @@ pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverReadiness, HandleError, HandledChange,
     Journal, handle,
 };
-pub use rule::{FailoverRule, FailoverTarget, configured};
+pub use rule::{FailoverRule, FailoverTarget, WrongRule, WrongRules, parse_rules};
 
 use std::collections::BTreeMap;
 

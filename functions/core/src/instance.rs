@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
 use crate::{
     Tristate, UndoStep,
     plan::Excluded,
@@ -147,6 +149,16 @@ pub fn unfit(
     }
 }
 
+/// No instances can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{why}")]
+pub struct NoSelection {
+    /// Why not.
+    pub why: String,
+    /// The candidates that may not be stopped, each with its reason.
+    pub excluded: Vec<Excluded>,
+}
+
 /// Chooses the instances to stop. Of instances named by id all must be fit; of those found by tag or group the unfit are left
 /// out. The last healthy member of a group or target group is never chosen.
 ///
@@ -159,7 +171,7 @@ pub fn choose(
     environment: &Name,
     kms_key_arns: &[String],
     seed: u64,
-) -> Result<Selection, (String, Vec<Excluded>)> {
+) -> Result<Selection, NoSelection> {
     let mut excluded: Vec<Excluded> = Vec::new();
     let mut fitting: Vec<&Candidate> = Vec::new();
     for candidate in candidates {
@@ -173,34 +185,40 @@ pub fn choose(
             excluded.push(Excluded { resource: id.clone(), why: "does not exist in this Region".to_owned() });
         }
         if !excluded.is_empty() {
-            return Err((
-                format!("not every named instance may be stopped: {}", reasons(&excluded)),
+            return Err(NoSelection {
+                why: format!("not every named instance may be stopped: {}", reasons(&excluded)),
                 excluded,
-            ));
+            });
         }
     }
     if candidates.is_empty() {
-        return Err((format!("no instance in {} matches the target", target.region), excluded));
+        return Err(NoSelection {
+            why: format!("no instance in {} matches the target", target.region),
+            excluded,
+        });
     }
     if fitting.is_empty() {
-        return Err((format!("no matching instance may be stopped: {}", reasons(&excluded)), excluded));
+        return Err(NoSelection {
+            why: format!("no matching instance may be stopped: {}", reasons(&excluded)),
+            excluded,
+        });
     }
     let wanted = match target.blast_radius {
         BlastRadius::Count(count) => count as usize,
         BlastRadius::Percent(percent) => fitting.len() * percent as usize / 100,
     };
     if wanted == 0 {
-        let what =
+        let why =
             format!("the blast radius rounds to no instance at all: only {} may be stopped", fitting.len());
-        return Err((what, excluded));
+        return Err(NoSelection { why, excluded });
     }
     if wanted > fitting.len() {
-        let what = format!(
+        let why = format!(
             "the blast radius is {wanted} instances, and only {} may be stopped: {}",
             fitting.len(),
             reasons(&excluded)
         );
-        return Err((what, excluded));
+        return Err(NoSelection { why, excluded });
     }
     fitting.sort_by(|a, b| a.id.cmp(&b.id));
     fastrand::Rng::with_seed(seed).shuffle(&mut fitting);
@@ -216,9 +234,9 @@ pub fn choose(
         }
     }
     if chosen.len() < wanted {
-        let what =
+        let why =
             format!("only {} of {wanted} instances may be stopped: {}", chosen.len(), reasons(&excluded));
-        return Err((what, excluded));
+        return Err(NoSelection { why, excluded });
     }
     chosen.sort();
     Ok(Selection { seed, fitting: fitting_count, chosen, excluded })

@@ -29,6 +29,9 @@ pub struct Session {
     pub renewed_at: Duration,
     /// Whether to hand over as soon as the run only waits: the watchdog then uses the slot for another run.
     pub yields: bool,
+    /// Why the run must end early, known before the first look: an owner that cannot read the request cannot read its
+    /// stop conditions, and what cannot be read stops a run.
+    pub stop: Option<Stop>,
 }
 
 /// Why the loop ended.
@@ -152,6 +155,9 @@ fn apply_control_state(
 ) {
     if matches!(run.phase, Phase::Checking | Phase::Injecting) {
         observed.gates.extend(gate::recorded(control_state, &session.timing, now));
+    }
+    if observed.stop.is_none() {
+        observed.stop.clone_from(&session.stop);
     }
     let Ok(control_state) = control_state else { return };
     if let Some(commands) =

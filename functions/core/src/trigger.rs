@@ -8,8 +8,11 @@ mod undo;
 mod wiring;
 
 pub use history::{AlarmHistory, HistoryChange, is_caused_by_run};
-pub use metric::{Comparison, MetricAlarm, Period, Statistic, plan};
-pub use undo::{alarm_step, distribution_step, metric_step, origins_of_step, whole_step, writer_step};
+pub use metric::{CannotRaise, Comparison, MetricAlarm, Period, Statistic, plan_datapoints};
+pub use undo::{
+    UnreadableOrigins, alarm_step, distribution_step, metric_step, origins_of_step, whole_step, writer_step,
+};
 pub use wiring::{
-    AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, TriggerAlarm, find, hops, refuse,
+    AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm,
+    UnknownDeadline, find_path, hops, refuse,
 };

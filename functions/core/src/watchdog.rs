@@ -15,7 +15,7 @@ use futures_util::{
 use crate::{
     Outcome, Phase, Request, Run, lease,
     ports::{Clock, Drill, NeverInjects, Store, StoreError},
-    run::{OwnerId, RunId},
+    run::{OwnerId, RunId, Stop},
     run_loop::{LoopExit, Session, run_loop},
     timing::Timing,
 };
@@ -263,6 +263,7 @@ async fn drive_within_slot<D: Drill>(
         ends_at,
         renewed_at: Duration::ZERO,
         yields: slot.contended,
+        stop: None,
     };
     // Time for the calls that are still on their way when the slice ends, and for handing over.
     let grace = tick.timing.call_deadline() * 3;
@@ -289,10 +290,14 @@ async fn continue_run<D: Drill>(
     let id = run.run_id.clone();
     let request = match store.request(&id).await {
         Ok(request) => request,
-        // A request that this version cannot read: the head holds the undo, and that is enough to roll back.
+        // A request that this version cannot read: the head holds what a rollback needs.
         Err(StoreError::Refused(_) | StoreError::UnknownLayout { .. }) => None,
         Err(error @ StoreError::Unknown(_)) => return RunResult::Failed(id, error.to_string(), Some(run)),
     };
+    if request.is_none() {
+        let reason = "its request cannot be read, and so neither can its stop conditions".to_owned();
+        session.stop = Some(Stop { by: "the watchdog".to_owned(), reason });
+    }
     let drill = match make(&run, request.as_ref()) {
         Ok(drill) => drill,
         Err(why) => return RunResult::Failed(id, why, Some(run)),

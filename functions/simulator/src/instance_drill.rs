@@ -6,7 +6,7 @@ use firedrill_core::{
     CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Request, Run,
     StepObservation, Tristate,
     evidence::Evidence,
-    instance::{choose, undo},
+    instance::{NoSelection, choose, undo},
     plan::Plan,
     ports::{Clock, Drill, Inject},
     run::Page,
@@ -81,7 +81,7 @@ impl SimulatedInstanceDrill {
                 let undo = undo(&selection.chosen, "eu-west-2", "", "aws");
                 Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo }))
             }
-            Err((why, _)) => Readiness::Refused(why),
+            Err(NoSelection { why, .. }) => Readiness::Refused(why),
         }
     }
 

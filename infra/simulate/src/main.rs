@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{
     Parser,
-    builder::{PossibleValuesParser, TypedValueParser as _},
+    builder::{PossibleValuesParser, TypedValueParser},
 };
 use firedrill_core::kind::DrillKind;
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::template::{
     REGION, STACKS, Stack, alarm_arn, alarms_of, cdn_failovers, database_arn, database_failovers,
-    distribution_arn, is_instance, template,
+    distribution_arn, template,
 };
 use crate::fixture::{OperatorApi, binaries, caller_of, calls_of, until};
 

@@ -2,7 +2,7 @@
 
 use firedrill_core::{
     Request,
-    request::{AlarmTarget, Target},
+    request::{AlarmTrigger, Target},
 };
 
 #[cfg(feature = "undo-db")]
@@ -110,10 +110,10 @@ impl AlarmDrills {
     #[cfg(feature = "undo-cdn")]
     pub fn cdn(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Distribution>, WrongDrill> {
         let Target::Distribution(target) = &request.target else {
-            return Err(wrong_target(request, "`target.distributionArn`"));
+            return Err(wrong_target(request, "`target.distribution`"));
         };
-        let resource = Distribution::new(self.cloudfront.clone(), target.distribution_arn.clone());
-        Ok(self.drill(clock, request, resource, &target.alarm))
+        let resource = Distribution::new(self.cloudfront.clone(), target.arn.clone());
+        Ok(self.drill(clock, request, resource, &target.trigger))
     }
 
     /// The drill of a database.
@@ -123,13 +123,13 @@ impl AlarmDrills {
     #[cfg(feature = "undo-db")]
     pub fn db(&self, clock: SystemClock, request: &Request) -> Result<AlarmDrill<Database>, WrongDrill> {
         let Target::Database(target) = &request.target else {
-            return Err(wrong_target(request, "`target.clusterArn` or `target.instanceArn`"));
+            return Err(wrong_target(request, "`target.database`"));
         };
-        let (arn, connection) = (target.database.arn(), &self.shared.connection);
+        let (arn, connection) = (target.arn.arn(), &self.shared.connection);
         let is_home = arn.region() == connection.region();
         let rds = if is_home { self.rds.clone() } else { Rds::new(&connection.in_region(arn.region())) };
         let resource = Database::new(rds, arn, target.restore_writer, self.shared.settings.cool_down)?;
-        Ok(self.drill(clock, request, resource, &target.alarm))
+        Ok(self.drill(clock, request, resource, &target.trigger))
     }
 
     fn drill<R: AlarmDrillTarget>(
@@ -137,7 +137,7 @@ impl AlarmDrills {
         clock: SystemClock,
         request: &Request,
         resource: R,
-        target: &AlarmTarget,
+        target: &AlarmTrigger,
     ) -> AlarmDrill<R> {
         AlarmDrill::new(self.shared.clone(), resource, request.clone(), target.clone(), clock)
     }

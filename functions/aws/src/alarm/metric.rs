@@ -4,7 +4,7 @@ use firedrill_core::{
     Run, Timestamp,
     ports::Clock,
     run::Datapoints,
-    trigger::{Comparison, MetricAlarm, Period, Statistic, plan},
+    trigger::{CannotRaise, Comparison, MetricAlarm, Period, Statistic, plan_datapoints},
 };
 
 use thiserror::Error;
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Why datapoints are not known to bring an alarm to ALARM, or would take too long.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 enum WrongAlarm {
     #[error("it is composite and has no metric to publish on; use mode `alarm`")]
     Composite,
@@ -32,7 +32,7 @@ enum WrongAlarm {
     Missing(&'static str),
     /// Core's reason.
     #[error("{0}")]
-    Unplannable(String),
+    Unplannable(#[source] CannotRaise),
     #[error(
         "{datapoints} datapoints, one every {every_ms} ms, take {needed_seconds} s; \
          `objective.injectWithinSeconds` allows {allowed_seconds} s"
@@ -58,7 +58,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         let unplannable = |why| refused(WrongAlarm::Unplannable(why));
         let alarm = evaluated(rule).map_err(refused)?;
         // First without the application's datapoints: what can never work is refused before they are read.
-        plan(&alarm, &[], value).map_err(unplannable)?;
+        plan_datapoints(&alarm, &[], value).map_err(unplannable)?;
         let now = self.clock.now();
         let period_ms = u64::from(alarm.period_seconds) * 1_000;
         let span =
@@ -70,7 +70,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             .into_iter()
             .map(|one| Period { count: one.count, sum: one.sum, min: one.min, max: one.max })
             .collect();
-        let points = plan(&alarm, &own, value).map_err(unplannable)?;
+        let points = plan_datapoints(&alarm, &own, value).map_err(unplannable)?;
         check_times(&points, run.limits.inject_within_ms, run.limits.restore_within_ms).map_err(refused)?;
         Ok(points)
     }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_plain_alarm_is_evaluated_as_it_is_set_up() {
-        let points = plan(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
+        let points = plan_datapoints(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
         assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
     }
 
@@ -197,9 +197,19 @@ mod tests {
         assert!(why(Special::Window).contains("clock"));
         // An expression has no metric, period or threshold of its own, and is still called what it is.
         let math = MetricRule { period_seconds: None, threshold: None, ..rule(vec![Special::Math]) };
-        assert!(plan(&evaluated(&math).unwrap(), &[], &value()).unwrap_err().contains("metric math"));
+        assert!(
+            plan_datapoints(&evaluated(&math).unwrap(), &[], &value())
+                .unwrap_err()
+                .to_string()
+                .contains("metric math")
+        );
         let anomaly = MetricRule { threshold: None, ..rule(vec![Special::Anomaly]) };
-        assert!(plan(&evaluated(&anomaly).unwrap(), &[], &value()).unwrap_err().contains("anomalies"));
+        assert!(
+            plan_datapoints(&evaluated(&anomaly).unwrap(), &[], &value())
+                .unwrap_err()
+                .to_string()
+                .contains("anomalies")
+        );
         let missing = MetricRule { period_seconds: None, ..rule(Vec::new()) };
         assert!(evaluated(&missing).unwrap_err().to_string().contains("period"));
         let missing = MetricRule { threshold: None, ..rule(Vec::new()) };
@@ -208,7 +218,7 @@ mod tests {
 
     #[test]
     fn there_must_be_time_to_publish_and_to_wait() {
-        let points = plan(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
+        let points = plan_datapoints(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
         assert_eq!(check_times(&points, 180_000, 300_001), Ok(()));
         let why = |inject, restore| check_times(&points, inject, restore).unwrap_err().to_string();
         assert!(why(179_999, 900_000).contains("injectWithinSeconds"));

@@ -122,7 +122,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         let trigger = Trigger {
             alarm_arn: arn.to_string(),
             automation: path.automation().to_owned(),
-            automation_ms: acts_for.map_err(NotReady::Refused)?,
+            automation_ms: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
             datapoints,
             database: None,
         };

@@ -13,7 +13,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     /// the primary serves, then whether the standby does.
     pub(super) async fn ask_probes(&self) -> Vec<(usize, ProbeAnswer)> {
         let probes = &self.request.steady_state.probes;
-        let asked = join_all(probes.iter().map(|probe| self.ask(&probe.kind)));
+        let asked = join_all(probes.iter().map(|probe| self.ask(&probe.check)));
         let (answers, identity) = tokio::join!(asked, self.ask_identity());
         let mut answers: Vec<(usize, ProbeAnswer)> = answers.into_iter().enumerate().collect();
         if let Some((primary, standby)) = identity {

@@ -4,8 +4,8 @@ use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{DatabaseState, FailoverReadiness},
-    request::Arn,
-    trigger::FailoverPath,
+    request::{Arn, NotAnArn},
+    trigger::{FailoverPath, UnreadableOrigins},
 };
 use thiserror::Error;
 
@@ -101,13 +101,13 @@ pub(super) fn without_a_call(observed: StepObservation) -> Option<CallOutcome> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum UnreadableStep {
     #[error("the undo step names no resource: {0}; not sent")]
-    NoArn(String),
+    NoArn(#[source] NotAnArn),
     #[error("the undo step names a wrong resource: {0}; not sent")]
     WrongArn(#[from] WrongArn),
     /// The origins before and after the failover, in a distribution's step.
     #[cfg(feature = "undo-cdn")]
     #[error("the undo step holds no origins: {0}; not sent")]
-    NoOrigins(String),
+    NoOrigins(#[source] UnreadableOrigins),
 }
 
 impl From<UnreadableStep> for CallOutcome {

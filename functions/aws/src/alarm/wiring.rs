@@ -4,7 +4,8 @@ use firedrill_core::{
     Tristate,
     request::Arn,
     trigger::{
-        AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, TriggerAlarm, find, refuse,
+        AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm, find_path,
+        refuse,
     },
 };
 use futures_util::future::join_all;
@@ -139,7 +140,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             Found::all(join_all(alarm.actions.iter().map(|action| self.follow(action))).await);
         let (resource, mode) = (self.resource.arn(), self.request.mode);
         let mut found = AlarmConsumers { consumers, health_checks: Some(Vec::new()) };
-        if let Ok(path) = find(alarm, &found, resource, mode) {
+        if let Ok(path) = find_path(alarm, &found, resource, mode) {
             return Ok(path);
         }
         // Last, because it reads all health checks of the account.
@@ -153,8 +154,11 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
                 None
             }
         };
-        let not_ready = |why| if is_incomplete { NotReady::Unknown(why) } else { NotReady::Refused(why) };
-        find(alarm, &found, resource, mode).map_err(not_ready)
+        let not_ready = |no_path: NoPath| {
+            let why = no_path.to_string();
+            if is_incomplete { NotReady::Unknown(why) } else { NotReady::Refused(why) }
+        };
+        find_path(alarm, &found, resource, mode).map_err(not_ready)
     }
 
     /// The functions that this action of the alarm starts.

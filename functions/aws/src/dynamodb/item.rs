@@ -170,7 +170,7 @@ pub(super) fn request_of(mut item: Item, id: &RunId) -> Result<Request, StoreErr
         |what: String| StoreError::Refused(format!("the request of {id} cannot be read: {what}"));
     let value = item.remove("request").ok_or_else(|| unreadable("its item holds none".to_owned()))?;
     let value: Value = serde_dynamo::from_attribute_value(value).map_err(|e| unreadable(e.to_string()))?;
-    read_leniently(value).map_err(unreadable)
+    read_leniently(&value).map_err(|error| unreadable(error.to_string()))
 }
 
 #[cfg(test)]

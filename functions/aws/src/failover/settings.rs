@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    failover::{self, FailoverRule, FailoverTarget, configured},
+    failover::{self, FailoverRule, FailoverTarget, WrongRules, parse_rules},
     request::Arn,
 };
 use thiserror::Error;
@@ -55,8 +55,8 @@ pub enum FailoverSettingsError {
         call_deadline_ms: u64,
     },
     /// `FIREDRILL_FAILOVERS` cannot be read: where, and why.
-    #[error("{0}")]
-    Failovers(String),
+    #[error(transparent)]
+    Failovers(#[from] WrongRules),
     /// An entry of `FIREDRILL_FAILOVERS` configures something that this function cannot fail over.
     #[error("FIREDRILL_FAILOVERS: {0}")]
     Rule(String),
@@ -94,7 +94,7 @@ impl FailoverSettings {
             },
             topic_arn: variables.topic()?,
             cool_down: variables.cool_down()?,
-            failovers: configured(&variables.text("FIREDRILL_FAILOVERS")?)
+            failovers: parse_rules(&variables.text("FIREDRILL_FAILOVERS")?)
                 .map_err(FailoverSettingsError::Failovers)?,
         })
     }

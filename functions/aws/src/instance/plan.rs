@@ -1,7 +1,7 @@
 //! Plan of an instance drill: reads everything that a run would need, and changes nothing.
 
 use firedrill_core::{
-    instance::Candidate,
+    instance::{Candidate, NoSelection},
     plan::{Permission, Plan, PlannedProbe, PlannedStep, Proof},
 };
 
@@ -33,7 +33,7 @@ impl InstanceDrill {
                         plan.targets = selection.chosen;
                         plan.excluded = bounded(selection.excluded);
                     }
-                    Err((why, excluded)) => {
+                    Err(NoSelection { why, excluded }) => {
                         plan.refused = Some(why);
                         plan.excluded = bounded(excluded);
                     }

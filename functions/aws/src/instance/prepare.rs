@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use firedrill_core::{
     PreparedInjection, Readiness, Tristate, UndoStep,
     evidence::Evidence,
-    instance::{self, Candidate, Healthy, Membership, Selection, VolumeKey},
+    instance::{self, Candidate, Healthy, Membership, NoSelection, Selection, VolumeKey},
     plan::Excluded,
     ports::Clock,
     request::{InstanceSelector, InstanceTarget},
@@ -67,7 +67,7 @@ pub(super) struct TargetPreparation {
 
 /// The chosen targets, and what they were chosen from.
 pub(super) struct Resolved {
-    pub chosen: Result<Selection, (String, Vec<Excluded>)>,
+    pub chosen: Result<Selection, NoSelection>,
     pub candidates: Vec<Candidate>,
     pub undo: Vec<UndoStep>,
     /// The Auto Scaling groups of the chosen instances.
@@ -108,7 +108,7 @@ impl InstanceDrill {
             (Ok(selection), None) => {
                 (Readiness::Ready(Box::new(PreparedInjection { trigger: None, undo })), selection)
             }
-            (Err((why, excluded)), _) => {
+            (Err(NoSelection { why, excluded }), _) => {
                 (Readiness::Refused(why), Selection { excluded, ..Selection::default() })
             }
         };
@@ -176,7 +176,7 @@ impl InstanceDrill {
 
     /// The instances that the request selects.
     async fn selected(&self) -> Result<Vec<Instance>, Failure> {
-        match &self.target.instances {
+        match &self.target.select {
             InstanceSelector::Ids(ids) => self.aws.ec2.by_ids(ids).await,
             InstanceSelector::Tags(tags) => self.aws.ec2.by_tags(tags).await,
             InstanceSelector::AutoScalingGroup(name) => {

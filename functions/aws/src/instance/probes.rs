@@ -14,8 +14,8 @@ impl InstanceDrill {
     /// The answers of all probes that are due, each with its index in the request.
     pub(super) async fn ask_probes(&self, ask_aws: bool) -> Vec<(usize, ProbeAnswer)> {
         let probes = self.request.steady_state.probes.iter().enumerate();
-        let due = probes.filter(|(_, probe)| ask_aws || !probe.kind.asks_aws());
-        join_all(due.map(async |(index, probe)| (index, self.ask(&probe.kind).await))).await
+        let due = probes.filter(|(_, probe)| ask_aws || !probe.check.asks_aws());
+        join_all(due.map(async |(index, probe)| (index, self.ask(&probe.check).await))).await
     }
 
     async fn ask(&self, kind: &ProbeKind) -> ProbeAnswer {

@@ -52,7 +52,7 @@ impl InstanceDrill {
         let states = states(&ids, &found);
         let mut groups = self.known_groups.clone();
         groups.extend(found.iter().filter_map(Instance::group).map(str::to_owned));
-        if let InstanceSelector::AutoScalingGroup(name) = &self.target.instances {
+        if let InstanceSelector::AutoScalingGroup(name) = &self.target.select {
             groups.insert(name.clone());
         }
         let mut undone = Vec::new();

@@ -1,6 +1,7 @@
 //! Failover rule: which alarm fails over which resource, as a failover function is configured.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::request::Arn;
 
@@ -74,15 +75,64 @@ impl FailoverTarget {
     }
 }
 
+/// What is wrong with one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WrongRule {
+    /// `alarmArn` is the ARN of something else.
+    #[error("`alarmArn` {0} is not an alarm's ARN")]
+    NotAnAlarm(Arn),
+    /// A field that belongs to another kind of resource.
+    #[error("the entry for {alarm} holds `{field}`, which does not apply to its resource")]
+    Misplaced {
+        /// The entry's alarm.
+        alarm: Arn,
+        /// The field.
+        field: &'static str,
+    },
+    /// A distribution's rule without both origins.
+    #[error("the entry for {0} needs `primaryOrigin` and `standbyOrigin`")]
+    NoOrigins(Arn),
+    /// A distribution's rule whose origins are one.
+    #[error("the entry for {alarm} names {origin} as both `primaryOrigin` and `standbyOrigin`")]
+    OneOrigin {
+        /// The entry's alarm.
+        alarm: Arn,
+        /// The origin.
+        origin: String,
+    },
+    /// A rule of no resource, or of several.
+    #[error("the entry for {0} must hold exactly one of `distributionArn`, `clusterArn`, `instanceArn`")]
+    NotOneResource(Arn),
+}
+
+/// What is wrong with `FIREDRILL_FAILOVERS`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WrongRules {
+    /// It is not a list of rules.
+    #[error("FIREDRILL_FAILOVERS at `{field}`: {what}")]
+    Unreadable {
+        /// The field, such as `[0].clusterArn`.
+        field: String,
+        /// What the parser says about it.
+        what: String,
+    },
+    /// One of its rules is wrong.
+    #[error("FIREDRILL_FAILOVERS: {0}")]
+    Rule(#[from] WrongRule),
+    /// Two rules are for one alarm.
+    #[error("FIREDRILL_FAILOVERS names {0} twice")]
+    Twice(Arn),
+}
+
 impl FailoverRule {
     /// The resource that this rule fails over.
     ///
     /// # Errors
     /// Which field is missing, or does not belong to the others.
-    pub fn resource(&self) -> Result<FailoverTarget, String> {
-        let alarm = &self.alarm_arn;
-        if alarm.alarm_name().is_none() {
-            return Err(format!("`alarmArn` {alarm} is not an alarm's ARN"));
+    pub fn resource(&self) -> Result<FailoverTarget, WrongRule> {
+        let alarm = || self.alarm_arn.clone();
+        if self.alarm_arn.alarm_name().is_none() {
+            return Err(WrongRule::NotAnAlarm(alarm()));
         }
         let misplaced = [
             ("primaryOrigin", self.primary_origin.is_some(), self.distribution_arn.is_some()),
@@ -92,19 +142,15 @@ impl FailoverRule {
             ("reader", self.reader.is_some(), self.cluster_arn.is_some()),
         ];
         if let Some((field, ..)) = misplaced.iter().find(|(_, given, fits)| *given && !*fits) {
-            return Err(format!(
-                "the entry for {alarm} holds `{field}`, which does not apply to its resource"
-            ));
+            return Err(WrongRule::Misplaced { alarm: alarm(), field });
         }
         match (&self.distribution_arn, &self.cluster_arn, &self.instance_arn) {
             (Some(arn), None, None) => {
                 let (Some(primary), Some(standby)) = (&self.primary_origin, &self.standby_origin) else {
-                    return Err(format!("the entry for {alarm} needs `primaryOrigin` and `standbyOrigin`"));
+                    return Err(WrongRule::NoOrigins(alarm()));
                 };
                 if primary == standby {
-                    return Err(format!(
-                        "the entry for {alarm} names {primary} as both `primaryOrigin` and `standbyOrigin`"
-                    ));
+                    return Err(WrongRule::OneOrigin { alarm: alarm(), origin: primary.clone() });
                 }
                 let (primary, standby) = (primary.clone(), standby.clone());
                 let behaviors = self.behaviors.clone();
@@ -114,9 +160,7 @@ impl FailoverRule {
                 Ok(FailoverTarget::Cluster { arn: arn.clone(), reader: self.reader.clone() })
             }
             (None, None, Some(arn)) => Ok(FailoverTarget::Instance { arn: arn.clone() }),
-            _ => Err(format!(
-                "the entry for {alarm} must hold exactly one of `distributionArn`, `clusterArn`, `instanceArn`"
-            )),
+            _ => Err(WrongRule::NotOneResource(alarm())),
         }
     }
 }
@@ -125,19 +169,22 @@ impl FailoverRule {
 ///
 /// # Errors
 /// Which field of which entry is wrong, and why.
-pub fn configured(text: &str) -> Result<Vec<(FailoverRule, FailoverTarget)>, String> {
+pub fn parse_rules(text: &str) -> Result<Vec<(FailoverRule, FailoverTarget)>, WrongRules> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let entries: Vec<FailoverRule> = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| format!("FIREDRILL_FAILOVERS at `{}`: {}", error.path(), error.inner()))?;
-    let mut configs: Vec<(FailoverRule, FailoverTarget)> = Vec::with_capacity(entries.len());
-    for config in entries {
-        let resource = config.resource().map_err(|what| format!("FIREDRILL_FAILOVERS: {what}"))?;
-        if configs.iter().any(|(known, _)| known.alarm_arn == config.alarm_arn) {
-            return Err(format!("FIREDRILL_FAILOVERS names {} twice", config.alarm_arn));
+    let entries: Vec<FailoverRule> =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| WrongRules::Unreadable {
+            field: error.path().to_string(),
+            what: error.inner().to_string(),
+        })?;
+    let mut rules: Vec<(FailoverRule, FailoverTarget)> = Vec::with_capacity(entries.len());
+    for rule in entries {
+        let target = rule.resource()?;
+        if rules.iter().any(|(known, _)| known.alarm_arn == rule.alarm_arn) {
+            return Err(WrongRules::Twice(rule.alarm_arn));
         }
-        configs.push((config, resource));
+        rules.push((rule, target));
     }
-    Ok(configs)
+    Ok(rules)
 }
 
 #[cfg(test)]
@@ -147,7 +194,7 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_meant_is_refused_by_name() {
         let alarm = r#""alarmArn": "arn:aws:cloudwatch:us-east-1:1:alarm:a""#;
-        let error = |rest: &str| configured(&format!("[{{{alarm}{rest}}}]")).unwrap_err();
+        let error = |rest: &str| parse_rules(&format!("[{{{alarm}{rest}}}]")).unwrap_err().to_string();
         assert!(error("").contains("exactly one of"));
         assert!(
             error(r#", "distributionArn": "arn:aws:cloudfront::1:distribution/E1""#)
@@ -158,7 +205,7 @@ mod tests {
         let twice = format!(
             r#"[{{{alarm}, "clusterArn": "arn:aws:rds:us-east-1:1:cluster:c"}}, {{{alarm}, "instanceArn": "arn:aws:rds:us-east-1:1:db:d"}}]"#
         );
-        assert!(configured(&twice).unwrap_err().contains("twice"));
-        assert_eq!(configured("[]").unwrap(), []);
+        assert!(parse_rules(&twice).unwrap_err().to_string().contains("twice"));
+        assert_eq!(parse_rules("[]").unwrap(), []);
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
 use crate::{request::MetricValue, run::Datapoints};
 
 /// A metric alarm: what decides when it goes to ALARM.
@@ -78,40 +80,86 @@ pub struct Period {
     pub max: f64,
 }
 
+/// Why datapoints would not raise an alarm, or must not be published.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum CannotRaise {
+    /// The alarm evaluates an expression.
+    #[error("the alarm evaluates an expression (metric math): which datapoints raise it cannot be computed")]
+    MetricMath,
+    /// The alarm compares with a model of the past.
+    #[error("the alarm detects anomalies: datapoints of a drill would change its model")]
+    AnomalyDetection,
+    /// The metric is AWS's own.
+    #[error("its metric lies in {0}, in which only AWS publishes")]
+    Namespace(String),
+    /// The statistic is none of those that can be computed for mixed data.
+    #[error("its statistic is a percentile or similar: whether mixed data breaches cannot be computed")]
+    Statistic,
+    /// The comparison operator is not one of [`Comparison`].
+    #[error("its comparison operator is not known to this version")]
+    Comparison,
+    /// The request's value does not fit into a number that CloudWatch takes.
+    #[error("the value to publish is not a number")]
+    Value,
+    /// The planned datapoints, mixed with the application's own, do not breach the threshold.
+    #[error(
+        "{datapoints} datapoints of {value} in a period in which the application publishes {} with the sum {} make \
+         {statistic:?} {mixed}, which does not breach the threshold {threshold}",
+        own.count,
+        own.sum
+    )]
+    NoBreach {
+        /// How many datapoints the drill would publish in a period.
+        datapoints: f64,
+        /// Their value.
+        value: f64,
+        /// What the application itself published in one of the latest periods.
+        own: Period,
+        /// How CloudWatch aggregates them.
+        statistic: Statistic,
+        /// What that makes.
+        mixed: f64,
+        /// The alarm's threshold.
+        threshold: f64,
+    },
+}
+
 /// Plans the datapoints: how many, how often, and for how long they count. They are enough for N breaching periods of M,
 /// although the first one is published in the middle of a period.
 ///
 /// # Errors
 /// Why the alarm would not go to ALARM, or must not be used.
-pub fn plan(alarm: &MetricAlarm, own: &[Period], value: &MetricValue) -> Result<Datapoints, String> {
+pub fn plan_datapoints(
+    alarm: &MetricAlarm,
+    own: &[Period],
+    value: &MetricValue,
+) -> Result<Datapoints, CannotRaise> {
     if alarm.is_metric_math {
-        return Err(
-            "the alarm evaluates an expression (metric math): which datapoints raise it cannot be computed"
-                .to_owned(),
-        );
+        return Err(CannotRaise::MetricMath);
     }
     if alarm.is_anomaly_detection {
-        return Err("the alarm detects anomalies: datapoints of a drill would change its model".to_owned());
+        return Err(CannotRaise::AnomalyDetection);
     }
     if alarm.namespace.starts_with("AWS/") {
-        return Err(format!("its metric lies in {}, in which only AWS publishes", alarm.namespace));
+        return Err(CannotRaise::Namespace(alarm.namespace.clone()));
     }
-    let statistic = alarm
-        .statistic
-        .ok_or("its statistic is a percentile or similar: whether mixed data breaches cannot be computed")?;
-    let comparison = alarm.comparison.ok_or("its comparison operator is not known to this version")?;
-    let breaching = value.value.as_f64().ok_or("the value to publish is not a number")?;
+    let statistic = alarm.statistic.ok_or(CannotRaise::Statistic)?;
+    let comparison = alarm.comparison.ok_or(CannotRaise::Comparison)?;
+    let breaching = value.value.as_f64().ok_or(CannotRaise::Value)?;
     let ours = f64::from(value.per_period);
     // The application may also publish nothing in a period.
     let alone = Period::default();
     for period in own.iter().chain(std::iter::once(&alone)) {
         let mixed = mixed(statistic, *period, breaching, ours);
         if !comparison.breaches(mixed, alarm.threshold) {
-            return Err(format!(
-                "{ours} datapoints of {breaching} in a period in which the application publishes {} with the sum {} \
-                 make {statistic:?} {mixed}, which does not breach the threshold {}",
-                period.count, period.sum, alarm.threshold
-            ));
+            return Err(CannotRaise::NoBreach {
+                datapoints: ours,
+                value: breaching,
+                own: *period,
+                statistic,
+                mixed,
+                threshold: alarm.threshold,
+            });
         }
     }
     let period_ms = u64::from(alarm.period_seconds) * 1_000;
@@ -175,28 +223,35 @@ mod tests {
     #[test]
     fn one_zero_among_ones_breaches_an_average_and_a_minimum_but_never_a_maximum() {
         use Comparison::LessThanThreshold as Less;
-        assert!(plan(&alarm(Statistic::Average, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
-        assert!(plan(&alarm(Statistic::Minimum, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
-        let why = plan(&alarm(Statistic::Maximum, Less, 1.0), &[HEALTHY], &zero(1)).unwrap_err();
+        assert!(plan_datapoints(&alarm(Statistic::Average, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
+        assert!(plan_datapoints(&alarm(Statistic::Minimum, Less, 1.0), &[HEALTHY], &zero(1)).is_ok());
+        let why = plan_datapoints(&alarm(Statistic::Maximum, Less, 1.0), &[HEALTHY], &zero(1))
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("does not breach"), "{why}");
-        let why = plan(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(1)).unwrap_err();
+        let why = plan_datapoints(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(1))
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("0.98"), "{why}");
-        assert!(plan(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(100)).is_ok());
+        assert!(plan_datapoints(&alarm(Statistic::Average, Less, 0.5), &[HEALTHY], &zero(100)).is_ok());
     }
 
     #[test]
     fn a_sum_is_never_lowered_by_zeros_and_a_count_never_by_anything() {
         use Comparison::LessThanThreshold as Less;
-        assert!(plan(&alarm(Statistic::Sum, Less, 1.0), &[HEALTHY], &zero(5)).is_err());
-        assert!(plan(&alarm(Statistic::SampleCount, Less, 30.0), &[HEALTHY], &zero(5)).is_err());
+        assert!(plan_datapoints(&alarm(Statistic::Sum, Less, 1.0), &[HEALTHY], &zero(5)).is_err());
+        assert!(plan_datapoints(&alarm(Statistic::SampleCount, Less, 30.0), &[HEALTHY], &zero(5)).is_err());
         let more = alarm(Statistic::SampleCount, Comparison::GreaterThanThreshold, 60.0);
-        assert!(plan(&more, &[HEALTHY], &zero(1)).is_err(), "a period in which the application is silent");
+        assert!(
+            plan_datapoints(&more, &[HEALTHY], &zero(1)).is_err(),
+            "a period in which the application is silent"
+        );
     }
 
     #[test]
     fn what_cannot_be_computed_or_must_not_be_touched_is_refused() {
         let fine = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
-        let why = |alarm: MetricAlarm| plan(&alarm, &[], &zero(1)).unwrap_err();
+        let why = |alarm: MetricAlarm| plan_datapoints(&alarm, &[], &zero(1)).unwrap_err().to_string();
         assert!(why(MetricAlarm { is_metric_math: true, ..fine.clone() }).contains("metric math"));
         assert!(why(MetricAlarm { is_anomaly_detection: true, ..fine.clone() }).contains("anomalies"));
         assert!(why(MetricAlarm { namespace: "AWS/RDS".to_owned(), ..fine.clone() }).contains("only AWS"));
@@ -207,7 +262,7 @@ mod tests {
     #[test]
     fn enough_is_planned_for_n_whole_periods_and_the_window_outlasts_m() {
         let alarm = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
-        let points = plan(&alarm, &[HEALTHY], &zero(2)).unwrap();
+        let points = plan_datapoints(&alarm, &[HEALTHY], &zero(2)).unwrap();
         assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
         assert_eq!((points.needed, points.storage_resolution), (2, 60));
     }

@@ -1,5 +1,7 @@
 //! Undo steps of a drill that works through an alarm, as data.
 
+use thiserror::Error;
+
 use crate::{
     UndoStep,
     failover::BehaviorOrigins,
@@ -52,15 +54,24 @@ pub fn distribution_step(distribution: &Arn, before: &BehaviorOrigins, set: &Beh
     }
 }
 
+/// A distribution's undo step whose values are not [`BehaviorOrigins`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the undo step holds `{text}`, which does not list the origin of each behaviour: {why}")]
+pub struct UnreadableOrigins {
+    /// What the step holds.
+    pub text: String,
+    /// What the parser says about it.
+    pub why: String,
+}
+
 /// The two values of a [`distribution_step`]: before the run, and as the failover set them.
 ///
 /// # Errors
 /// A value on record is not [`BehaviorOrigins`] as JSON.
-pub fn origins_of_step(step: &UndoStep) -> Result<(BehaviorOrigins, BehaviorOrigins), String> {
+pub fn origins_of_step(step: &UndoStep) -> Result<(BehaviorOrigins, BehaviorOrigins), UnreadableOrigins> {
     let read = |text: &str| {
-        serde_json::from_str(text).map_err(|error| {
-            format!("the undo step holds `{text}`, which does not list the origin of each behaviour: {error}")
-        })
+        serde_json::from_str(text)
+            .map_err(|source| UnreadableOrigins { text: text.to_owned(), why: source.to_string() })
     };
     Ok((read(&step.before)?, read(&step.set)?))
 }

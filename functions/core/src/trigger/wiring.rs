@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
 use crate::{
     Tristate,
-    failover::{AlarmState, FailoverRule, FailoverTarget, configured},
+    failover::{AlarmState, FailoverRule, FailoverTarget, WrongRules, parse_rules},
     plan::Hop,
-    request::{Arn, Mode, OPT_IN_TAG},
+    request::{Arn, Mode, OPT_IN_TAG, Seconds},
 };
 
 /// An alarm, as CloudWatch describes it.
@@ -142,13 +144,12 @@ fn is_dangerous(action: &str) -> bool {
 ///
 /// # Errors
 /// Why there is none, and what to change.
-pub fn find(
+pub fn find_path(
     alarm: &TriggerAlarm,
     found: &AlarmConsumers,
     resource: &Arn,
     mode: Mode,
-) -> Result<FailoverPath, String> {
-    let name = alarm.arn.alarm_name().unwrap_or(alarm.arn.as_str());
+) -> Result<FailoverPath, NoPath> {
     let mut reasons = Vec::new();
     for consumer in &found.consumers {
         match consumer {
@@ -161,7 +162,7 @@ pub fn find(
                         resource,
                     });
                 }
-                Err(why) => reasons.push(why),
+                Err(why) => reasons.push(why.to_string()),
             },
         }
     }
@@ -180,7 +181,7 @@ pub fn find(
     if reasons.is_empty() {
         reasons.push("its actions lead to no Lambda function".to_owned());
     }
-    Err(format!("no trigger: alarm {name} leads to no failover of {resource}: {}", reasons.join("; ")))
+    Err(NoPath { alarm: alarm.arn.clone(), resource: resource.clone(), reasons })
 }
 
 /// The rule by which this function fails the resource over for this alarm; else why it does not.
@@ -188,23 +189,71 @@ fn leads_to(
     function: &FailoverFunction,
     alarm: &Arn,
     resource: &Arn,
-) -> Result<(FailoverRule, FailoverTarget), String> {
+) -> Result<(FailoverRule, FailoverTarget), NotThisFunction> {
     let FailoverFunction { arn, failovers, can_start, .. } = function;
-    let Some(failovers) = failovers else {
-        return Err(format!("{arn} is no failover function (it has no FIREDRILL_FAILOVERS)"));
-    };
-    let configs = configured(failovers).map_err(|what| format!("{arn}: {what}"))?;
-    let Some((config, target)) = configs.into_iter().find(|(config, _)| config.alarm_arn == *alarm) else {
-        return Err(format!("{arn} has no entry for this alarm in FIREDRILL_FAILOVERS"));
+    let arn = || arn.clone();
+    let failovers = failovers.as_deref().ok_or_else(|| NotThisFunction::NoFailoverFunction(arn()))?;
+    let rules = parse_rules(failovers)
+        .map_err(|source| NotThisFunction::WrongRules { function: arn(), source: Box::new(source) })?;
+    let Some((rule, target)) = rules.into_iter().find(|(rule, _)| rule.alarm_arn == *alarm) else {
+        return Err(NotThisFunction::NoRule(arn()));
     };
     if target.arn() != resource {
-        return Err(format!("{arn} fails over {}, not {resource}", target.arn()));
+        let (found, wanted) = (target.arn().clone(), resource.clone());
+        return Err(NotThisFunction::AnotherResource { function: arn(), found, wanted });
     }
     match can_start {
-        Tristate::Yes => Ok((config, target)),
-        Tristate::No => Err(format!("{arn} cannot be started: it is not active, or its concurrency is 0")),
-        Tristate::Unknown => Err(format!("whether {arn} can be started could not be read")),
+        Tristate::Yes => Ok((rule, target)),
+        Tristate::No => Err(NotThisFunction::CannotStart(arn())),
+        Tristate::Unknown => Err(NotThisFunction::StartUnknown(arn())),
     }
+}
+
+/// Why a function that the alarm starts is not the one that fails this resource over.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+enum NotThisFunction {
+    #[error("{0} is no failover function (it has no FIREDRILL_FAILOVERS)")]
+    NoFailoverFunction(String),
+    #[error("{function}: {source}")]
+    WrongRules { function: String, source: Box<WrongRules> },
+    #[error("{0} has no entry for this alarm in FIREDRILL_FAILOVERS")]
+    NoRule(String),
+    #[error("{function} fails over {found}, not {wanted}")]
+    AnotherResource { function: String, found: Arn, wanted: Arn },
+    #[error("{0} cannot be started: it is not active, or its concurrency is 0")]
+    CannotStart(String),
+    #[error("whether {0} can be started could not be read")]
+    StartUnknown(String),
+}
+
+/// No path leads from an alarm to the failover of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "no trigger: alarm {} leads to no failover of {resource}: {}",
+    alarm.alarm_name().unwrap_or(alarm.as_str()),
+    reasons.join("; ")
+)]
+pub struct NoPath {
+    /// The alarm.
+    pub alarm: Arn,
+    /// What was to fail over.
+    pub resource: Arn,
+    /// Where each of the alarm's actions ended.
+    pub reasons: Vec<String>,
+}
+
+/// How long the automation may go on acting is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UnknownDeadline {
+    /// The path leads over Route 53, and the request does not say.
+    #[error(
+        "`automationDeadlineSeconds` of the trigger is needed: Firedrill cannot read how long Route 53 and the caches \
+         of resolvers take"
+    )]
+    HealthCheck,
+    /// The failover function does not say how old a change it takes.
+    #[error("{0} has no FIREDRILL_MAX_EVENT_AGE_SECONDS: how long it may act is not known")]
+    Function(String),
 }
 
 impl FailoverPath {
@@ -218,27 +267,24 @@ impl FailoverPath {
     }
 
     /// How long the automation may go on acting, in milliseconds: in mode `alarm` after the rollback is on record, in mode
-    /// `metric` after the datapoints' window. `named_seconds` is the request's `automationDeadlineSeconds`.
+    /// `metric` after the datapoints' window. `named` is the request's `automationDeadlineSeconds`.
     ///
     /// # Errors
     /// Which setting is missing.
-    pub fn acts_for_ms(&self, mode: Mode, named_seconds: Option<u32>, margin_ms: u64) -> Result<u64, String> {
-        let named_ms = named_seconds.map(|seconds| u64::from(seconds) * 1_000);
+    pub fn acts_for_ms(
+        &self,
+        mode: Mode,
+        named: Option<Seconds>,
+        margin_ms: u64,
+    ) -> Result<u64, UnknownDeadline> {
         match self {
-            Self::HealthCheck(_) => named_ms.ok_or_else(|| {
-                "`target.automationDeadlineSeconds` is needed: Firedrill cannot read how long Route 53 and the \
-                 caches of resolvers take"
-                    .to_owned()
-            }),
+            Self::HealthCheck(_) => named.map(Seconds::millis).ok_or(UnknownDeadline::HealthCheck),
             Self::Function { function, .. } => {
                 let once = function.timeout_seconds * 1_000 + margin_ms;
                 match (mode, function.max_event_age_seconds) {
                     (Mode::Alarm | Mode::Stop, _) => Ok(once),
                     (Mode::Metric, Some(age)) => Ok(once + age * 1_000),
-                    (Mode::Metric, None) => Err(format!(
-                        "{} has no FIREDRILL_MAX_EVENT_AGE_SECONDS: how long it may act is not known",
-                        function.arn
-                    )),
+                    (Mode::Metric, None) => Err(UnknownDeadline::Function(function.arn.clone())),
                 }
             }
         }
@@ -331,8 +377,8 @@ mod tests {
         consumers: Vec<Consumer>,
         checks: Option<Vec<String>>,
         mode: Mode,
-    ) -> Result<FailoverPath, String> {
-        find(&alarm(), &AlarmConsumers { consumers, health_checks: checks }, &arn(DISTRIBUTION), mode)
+    ) -> Result<FailoverPath, NoPath> {
+        find_path(&alarm(), &AlarmConsumers { consumers, health_checks: checks }, &arn(DISTRIBUTION), mode)
     }
 
     #[test]
@@ -371,14 +417,27 @@ mod tests {
             of(Some(&entry("cdn", DISTRIBUTION)), Tristate::Yes),
             Ok(FailoverPath::Function { .. })
         ));
-        assert!(of(None, Tristate::Yes).unwrap_err().contains("no failover function"));
-        assert!(of(Some(&entry("other", DISTRIBUTION)), Tristate::Yes).unwrap_err().contains("no entry"));
+        assert!(of(None, Tristate::Yes).unwrap_err().to_string().contains("no failover function"));
+        assert!(
+            of(Some(&entry("other", DISTRIBUTION)), Tristate::Yes)
+                .unwrap_err()
+                .to_string()
+                .contains("no entry")
+        );
         let elsewhere = entry("cdn", "arn:aws:cloudfront::1:distribution/E2");
-        assert!(of(Some(&elsewhere), Tristate::Yes).unwrap_err().contains("distribution/E2, not"));
-        assert!(of(Some(&entry("cdn", DISTRIBUTION)), Tristate::No).unwrap_err().contains("concurrency"));
+        assert!(
+            of(Some(&elsewhere), Tristate::Yes).unwrap_err().to_string().contains("distribution/E2, not")
+        );
+        assert!(
+            of(Some(&entry("cdn", DISTRIBUTION)), Tristate::No)
+                .unwrap_err()
+                .to_string()
+                .contains("concurrency")
+        );
         assert!(
             of(Some(&entry("cdn", DISTRIBUTION)), Tristate::Unknown)
                 .unwrap_err()
+                .to_string()
                 .contains("could not be read")
         );
     }
@@ -386,10 +445,10 @@ mod tests {
     #[test]
     fn a_health_check_alone_is_no_trigger_for_a_forced_alarm_and_metric_is_suggested() {
         let check = || Some(vec!["hc-1".to_owned()]);
-        let why = path(Vec::new(), check(), Mode::Alarm).unwrap_err();
+        let why = path(Vec::new(), check(), Mode::Alarm).unwrap_err().to_string();
         assert!(why.contains("no trigger") && why.contains("`metric`"), "{why}");
         assert_eq!(path(Vec::new(), check(), Mode::Metric), Ok(FailoverPath::HealthCheck("hc-1".to_owned())));
-        assert!(path(Vec::new(), None, Mode::Metric).unwrap_err().contains("could not be read"));
+        assert!(path(Vec::new(), None, Mode::Metric).unwrap_err().to_string().contains("could not be read"));
     }
 
     #[test]
@@ -405,9 +464,7 @@ mod tests {
         assert_eq!(of(Some(300)).acts_for_ms(Mode::Metric, None, 10_000), Ok(340_000));
         assert!(of(None).acts_for_ms(Mode::Metric, None, 10_000).is_err());
         let check = FailoverPath::HealthCheck("hc-1".to_owned());
-        assert!(
-            check.acts_for_ms(Mode::Metric, None, 10_000).unwrap_err().contains("automationDeadlineSeconds")
-        );
-        assert_eq!(check.acts_for_ms(Mode::Metric, Some(120), 10_000), Ok(120_000));
+        assert!(check.acts_for_ms(Mode::Metric, None, 10_000) == Err(UnknownDeadline::HealthCheck));
+        assert_eq!(check.acts_for_ms(Mode::Metric, Some(Seconds::new(120)), 10_000), Ok(120_000));
     }
 }

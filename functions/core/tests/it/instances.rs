@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_core::{
     Request, Tristate,
-    instance::{Candidate, Healthy, Membership, Selection, VolumeKey, choose, unfit},
+    instance::{Candidate, Healthy, Membership, NoSelection, Selection, VolumeKey, choose, unfit},
     plan::Excluded,
     request::{Delivery, Target, parse},
 };
@@ -40,7 +40,7 @@ fn chosen(
     request: &Request,
     keys: &[String],
     seed: u64,
-) -> Result<Selection, (String, Vec<Excluded>)> {
+) -> Result<Selection, NoSelection> {
     let target = request.target.instances().unwrap();
     choose(candidates, healthy, target, &request.environment, keys, seed)
 }
@@ -116,7 +116,7 @@ fn the_last_healthy_member_is_never_chosen() {
     for seed in 0..50 {
         let two = chosen(&candidates, &healthy, &request(&group, &json!({ "count": 2 })), &[], seed).unwrap();
         assert_eq!(two.chosen.len(), 2, "seed {seed}");
-        let (why, _) =
+        let NoSelection { why: why, excluded: _ } =
             chosen(&candidates, &healthy, &request(&group, &json!({ "count": 3 })), &[], seed).unwrap_err();
         assert!(why.contains("last healthy instance of g"), "seed {seed}: {why}");
     }
@@ -126,7 +126,7 @@ fn the_last_healthy_member_is_never_chosen() {
             chosen(&candidates, &one_healthy, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
         assert_ne!(chosen.chosen, vec![all[0].clone()], "seed {seed}: the only healthy one was chosen");
     }
-    let (why, _) =
+    let NoSelection { why: why, excluded: _ } =
         chosen(&candidates, &Healthy::new(), &request(&group, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("could not be read"), "unknown is never healthy: {why}");
 }
@@ -135,11 +135,12 @@ fn the_last_healthy_member_is_never_chosen() {
 fn one_unfit_instance_named_by_id_refuses_them_all() {
     let ids = json!({ "ids": ["i-00000000000000000", "i-00000000000000001"] });
     let candidates = [fit(0), Candidate { spot: true, ..fit(1) }];
-    let (why, _) =
+    let NoSelection { why: why, excluded: _ } =
         chosen(&candidates, &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("i-00000000000000001 is a Spot instance"), "{why}");
-    let (why, _) = chosen(&candidates[..1], &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1)
-        .unwrap_err();
+    let NoSelection { why: why, excluded: _ } =
+        chosen(&candidates[..1], &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1)
+            .unwrap_err();
     assert!(why.contains("does not exist"), "{why}");
 }
 
@@ -150,9 +151,9 @@ fn a_percentage_never_rounds_up_and_never_to_nothing() {
         chosen(of, &Healthy::new(), &by_tag(&json!({ "percent": n })), &[], 7).map(|s| s.chosen.len())
     };
     assert_eq!(percent(39, &candidates).unwrap(), 3);
-    assert!(percent(9, &candidates).unwrap_err().0.contains("rounds to no instance"));
-    assert!(percent(50, &candidates[..1]).unwrap_err().0.contains("rounds to no instance"));
-    assert!(percent(50, &[]).unwrap_err().0.contains("no instance in eu-west-2 matches"));
+    assert!(percent(9, &candidates).unwrap_err().why.contains("rounds to no instance"));
+    assert!(percent(50, &candidates[..1]).unwrap_err().why.contains("rounds to no instance"));
+    assert!(percent(50, &[]).unwrap_err().why.contains("no instance in eu-west-2 matches"));
 }
 
 #[test]

@@ -159,7 +159,8 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     };
     let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_secs(40);
-    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
+    let mut session =
+        Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
     let mut run = run();
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
@@ -181,7 +182,8 @@ fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     clock.pass(timing.renew_ms);
     let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_mins(2);
-    let mut session = Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false };
+    let mut session =
+        Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
     let mut run = run();
     run.phase = Phase::Recovering;
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();

@@ -14,7 +14,7 @@ use firedrill_core::{
     run::{Page, Trigger},
     trigger::{
         AlarmHistory, Comparison, HistoryChange, MetricAlarm, Statistic, alarm_step, distribution_step,
-        metric_step, plan, whole_step, writer_step,
+        metric_step, plan_datapoints, whole_step, writer_step,
     },
 };
 
@@ -110,7 +110,7 @@ impl SimulatedAlarmDrill {
                 is_metric_math: false,
                 is_anomaly_detection: false,
             };
-            plan(&rule, &[], &MetricValue { value: 0.into(), per_period: 1 })
+            plan_datapoints(&rule, &[], &MetricValue { value: 0.into(), per_period: 1 })
                 .unwrap_or_else(|why| unreachable!("{why}"))
         });
         let first = match &datapoints {

@@ -112,7 +112,7 @@ fn home(names: &[&str]) -> FailoverContext {
         handling: failover::ChangeLimits { max_event_age_ms: 300_000, function_timeout_ms: 60_000 },
         topic_arn: None,
         cool_down: Duration::ZERO,
-        failovers: failover::configured(&failovers).unwrap(),
+        failovers: failover::parse_rules(&failovers).unwrap(),
     };
     FailoverContext { settings, pager: Pager::new(&connection, None), connection }
 }

@@ -1,4 +1,4 @@
-use firedrill_core::failover::{FailoverTarget, configured, run_of};
+use firedrill_core::failover::{FailoverTarget, parse_rules, run_of};
 
 use super::*;
 
@@ -323,7 +323,7 @@ fn every_change_of_an_alarm_is_read_and_its_alarm_is_in_the_configuration() {
         assert_eq!(change.state, state, "{name}");
         assert_eq!(run_of(&change.reason).map(|id| id.to_string()).as_deref(), run, "{name}");
         let configs =
-            configured(&event(config).to_string()).unwrap_or_else(|error| panic!("{config}: {error}"));
+            parse_rules(&event(config).to_string()).unwrap_or_else(|error| panic!("{config}: {error}"));
         let found = configs.iter().find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn);
         let (_, resource) = found.unwrap_or_else(|| panic!("{config} does not know {}", change.alarm_arn));
         let distribution = matches!(resource, FailoverTarget::Distribution { .. });
