@@ -18,6 +18,15 @@ fn the_top_level_is_the_one_that_was_agreed() {
     }
 }
 
+/// A module `foo` lies in `foo.rs`, and what is below it in `foo/`: a file's name says which module it is.
+#[test]
+fn no_module_lies_in_a_mod_rs() {
+    let below = ["functions", "infra", "tests"];
+    for file in files().iter().filter(|file| below.iter().any(|directory| file.starts_with(directory))) {
+        assert!(!file.ends_with("mod.rs"), "{}: name it after its module", file.display());
+    }
+}
+
 #[test]
 fn every_promise_of_the_readme_names_a_test_that_is_there() {
     let tests: String = files()
