@@ -1,19 +1,20 @@
 //! Events: every file of `events/` is read as what it is, and the schema matches the types.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use firedrill_core::{
-    Request,
     kind::DrillKind,
-    request::{Delivery, Mode, StopWhat, parse},
+    request::{Delivery, Document, Mode, StopWhat, parse},
     run::Caller,
 };
+use regex_lite::Regex;
+use serde_json::Value;
 
 use crate::{event, files, read, root};
 
 #[test]
 fn the_schema_is_never_older_than_the_types() {
-    let schema = schemars::schema_for!(Request);
+    let schema = schemars::schema_for!(Document);
     let now = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     let path = root().join("events/request.schema.json");
     if std::env::var_os("UPDATE").is_some() {
@@ -84,4 +85,82 @@ fn every_event_file_is_known_to_these_tests() {
             file.display()
         );
     }
+}
+
+#[test]
+fn every_document_of_ours_names_the_schema_that_an_editor_completes_it_from() {
+    for file in files().iter().filter(|file| file.starts_with("events")) {
+        let name = file.file_stem().unwrap().to_string_lossy();
+        let document = event(&name);
+        match name.rsplit('-').next().unwrap() {
+            // The schema itself.
+            "request.schema" => {}
+            // A parameter of the stack: an array, which has no place for a `$schema`.
+            "config" => assert!(document.is_array(), "{name}"),
+            // AWS's own envelopes of an alarm's change, and the empty document of the watchdog's schedule.
+            "sns" | "alarm" | "eventbridge" | "watchdog" => {
+                assert_eq!(document.get("$schema"), None, "{name} is what AWS sends");
+            }
+            _ => assert_eq!(document["$schema"], "./request.schema.json", "{name}"),
+        }
+    }
+}
+
+/// Every property below this schema: where it is, its name, its schema and its description. A variant of an enum is an
+/// object of one property and is described as a whole.
+fn properties<'a>(at: &str, schema: &'a Value, found: &mut Vec<(String, &'a str, &'a Value, &'a str)>) {
+    match schema {
+        Value::Object(keywords) => {
+            let own = keywords.get("properties").and_then(Value::as_object);
+            for (name, property) in own.into_iter().flatten() {
+                let whole = own.is_some_and(|own| own.len() == 1).then_some(schema);
+                let described = [Some(property), whole].into_iter().flatten();
+                let description = described.filter_map(|of| of["description"].as_str()).next();
+                found.push((format!("{at}.{name}"), name, property, description.unwrap_or_default()));
+            }
+            for (key, below) in keywords {
+                properties(&format!("{at}.{key}"), below, found);
+            }
+        }
+        Value::Array(values) => {
+            for (index, below) in values.iter().enumerate() {
+                properties(&format!("{at}[{index}]"), below, found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_property_of_the_schema_says_its_bounds_its_default_and_its_unit() {
+    let schema = event("request.schema");
+    let mut found = Vec::new();
+    properties("", &schema, &mut found);
+    assert!(found.len() > 80, "only {} properties", found.len());
+    let number = Regex::new(r"[0-9]+(\.[0-9]+)?").unwrap();
+    let bounds = ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"];
+    let bounds = bounds.into_iter().chain(["minProperties", "maxProperties", "default"]);
+    let mut wrong = Vec::new();
+    for (at, name, property, description) in found {
+        if description.is_empty() {
+            wrong.push(format!("{at} has no description"));
+        }
+        let numbers: BTreeSet<&str> = number.find_iter(description).map(|found| found.as_str()).collect();
+        for bound in bounds.clone() {
+            let Some(value) = property[bound].as_number() else { continue };
+            let is_of_the_type = matches!((bound, value.as_u64()), ("minimum", Some(0)))
+                || matches!((bound, value.as_u64()), ("maximum", Some(4_294_967_295)));
+            if !is_of_the_type && !numbers.contains(&*value.to_string()) {
+                wrong.push(format!("{at}: {bound} {value} is not in: {description}"));
+            }
+        }
+        for (end, unit) in
+            [("Seconds", "second"), ("Ms", "millisecond"), ("Minutes", "minute"), ("Days", "day")]
+        {
+            if name.ends_with(end) && !description.to_lowercase().contains(unit) {
+                wrong.push(format!("{at}: {unit} is not in: {description}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -15,7 +15,10 @@ mod validate;
 mod window;
 
 pub use names::{Arn, Name, NotAName, NotAnArn};
-pub use parse::{Delivery, ParseError, Problem, Release, StopOrder, StopWhat, SwitchOrder, parse};
+pub use parse::{
+    Delivery, Document, KillSwitchCommand, ParseError, Problem, Release, StopCommand, StopOrder, StopWhat,
+    SwitchOrder, parse,
+};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};

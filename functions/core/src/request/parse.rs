@@ -1,5 +1,6 @@
 //! What a caller can send, and what is said to one who sent something else.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -63,41 +64,141 @@ pub struct SwitchOrder {
     pub switch: Switch,
 }
 
-#[derive(Deserialize)]
+/// One document for a drill function: a request, or one of the commands. Only the JSON Schema is made of it; [`parse`]
+/// reads the same documents with better words for what is wrong.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(deny_unknown_fields, title = "Firedrill document")]
+#[schemars(description = "What a drill function takes: a request, or one of the commands.")]
+pub enum Document {
+    /// A request: plans a drill, or runs it (`execute`).
+    #[schemars(title = "Request")]
+    Request(Box<Request>),
+    /// The command `get`: answers the record of one run.
+    #[schemars(title = "Command get")]
+    Get {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// The run, as `environment/application/drill/id`; at least 1 character.
+        #[schemars(length(min = 1))]
+        get: String,
+    },
+    /// The command `list`: answers a drill's runs, the newest first.
+    #[schemars(title = "Command list")]
+    List {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// The drill, as `environment/application/drill`; at least 1 character.
+        #[schemars(length(min = 1))]
+        list: String,
+    },
+    /// The command `resume`: continues a run whose invocation has ended. It never injects.
+    #[schemars(title = "Command resume")]
+    Resume {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// The run, as `environment/application/drill/id`; at least 1 character.
+        #[schemars(length(min = 1))]
+        resume: String,
+    },
+    /// The command `release`: ends the holding of a run, or closes a run whose rollback failed.
+    #[schemars(title = "Command release")]
+    Release {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// Which run is released, by whom and why, and whether traffic is moved back.
+        release: Release,
+    },
+    /// The command `stop`: ends a run, or every run of an application, early and rolls it back.
+    #[schemars(title = "Command stop")]
+    Stop {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// What is stopped (exactly one of `runId` and `application`), by whom and why.
+        stop: StopCommand,
+    },
+    /// The command `killSwitch`: while a kill switch is engaged nothing is injected, and what was injected is rolled
+    /// back.
+    #[schemars(title = "Command killSwitch")]
+    #[serde(rename_all = "camelCase")]
+    KillSwitch {
+        /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
+        #[serde(rename = "$schema")]
+        schema: Option<String>,
+        /// What it applies to (at most one of `application` and `drill`; neither means everything that this stack
+        /// drills), by whom, why and until when.
+        kill_switch: KillSwitchCommand,
+    },
+}
+
+/// The fields of the command `stop`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct StopFields {
+#[schemars(deny_unknown_fields)]
+pub struct StopCommand {
+    /// The run to stop, as `environment/application/drill/id`; 1 to 300 characters. Exactly one of `runId` and
+    /// `application`.
+    #[schemars(length(min = 1, max = 300))]
     run_id: Option<String>,
+    /// The application whose runs are all stopped, in every environment. Exactly one of `runId` and `application`.
+    #[schemars(with = "Option<Name>")]
     application: Option<String>,
+    /// The operator who stops it; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     by: String,
+    /// Why it is stopped, for the record; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
 }
 
-#[derive(Deserialize)]
+/// The fields of the command `killSwitch`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct SwitchFields {
+#[schemars(deny_unknown_fields)]
+pub struct KillSwitchCommand {
+    /// `true` engages the kill switch, `false` disengages it.
     engage: bool,
+    /// The application it applies to, in every environment. At most one of `application` and `drill`.
+    #[schemars(with = "Option<Name>")]
     application: Option<String>,
+    /// The drill it applies to, as `environment/application/drill`. At most one of `application` and `drill`.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39}){2}$"))]
     drill: Option<String>,
+    /// The operator who sends it; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     by: String,
+    /// Why it is engaged or disengaged, for the record; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
+    /// When it disengages by itself (RFC 3339); without it an operator has to disengage it.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     until: Option<Timestamp>,
 }
 
-/// A person's word that ends a holding, or closes a run whose rollback failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An operator's command that ends a holding, or closes a run whose rollback failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Release {
-    /// Which run.
+    /// The run to release, as `environment/application/drill/id`.
     pub run_id: String,
-    /// Who says so.
+    /// The operator who releases it; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     pub by: String,
-    /// Why.
+    /// Why it is released, for the record; 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     pub reason: String,
-    /// True: go on with the undo. False: leave to people what moves traffic.
+    /// `true`: continue the undo. `false` (the default): leave to operators what moves traffic.
     #[serde(default)]
     pub fail_back: bool,
     /// When it was said, by the clock of whoever wrote it down; whatever else stands there is not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub given_at: Option<Timestamp>,
 }
 
@@ -172,7 +273,7 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     }
     for word in ["get", "list", "resume"] {
         let Some(value) = fields.get(word) else { continue };
-        if let Some(other) = fields.keys().find(|key| *key != word) {
+        if let Some(other) = fields.keys().find(|key| ![word, "$schema"].contains(&key.as_str())) {
             return Err(shape(other, format!("`{word}` stands alone, without other fields")));
         }
         let Some(text) = value.as_str().filter(|text| !text.is_empty()) else {
@@ -187,7 +288,7 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     }
     for word in ["release", "stop", "killSwitch"] {
         let Some(value) = fields.get(word) else { continue };
-        if let Some(other) = fields.keys().find(|key| *key != word) {
+        if let Some(other) = fields.keys().find(|key| ![word, "$schema"].contains(&key.as_str())) {
             return Err(shape(other, format!("`{word}` stands alone, without other fields")));
         }
         return match word {
@@ -248,7 +349,7 @@ fn name(word: &str, field: &str, text: String) -> Result<String, ParseError> {
 }
 
 fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let StopFields { run_id, application, by, reason } = command(word, value)?;
+    let StopCommand { run_id, application, by, reason } = command(word, value)?;
     signed(word, &by, &reason)?;
     let what = match (run_id, application) {
         (Some(id), None) => StopWhat::Run(identity(word, id)?),
@@ -261,7 +362,7 @@ fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
 }
 
 fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let SwitchFields { engage, application, drill, by, reason, until } = command(word, value)?;
+    let KillSwitchCommand { engage, application, drill, by, reason, until } = command(word, value)?;
     signed(word, &by, &reason)?;
     let scope = match (application, drill) {
         (None, None) => Scope::Account,

@@ -14,7 +14,7 @@ use crate::Timestamp;
 #[schemars(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Window {
-    /// The days on which it begins; at least one.
+    /// The days on which it begins; at least 1.
     #[garde(length(min = 1))]
     pub days: Vec<Day>,
     /// `HH:MM`, local time: from this minute on it is open.

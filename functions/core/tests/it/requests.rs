@@ -228,6 +228,27 @@ fn the_words_get_list_resume_and_release_stand_alone() {
 }
 
 #[test]
+fn a_command_is_taken_with_the_schema_that_an_editor_completes_it_from() {
+    let signed = |field: &str, value: Value| json!({ field: value, "by": "me", "reason": "looked" });
+    for (word, value) in [
+        ("get", json!("a/b/c/d")),
+        ("list", json!("a/b/c")),
+        ("resume", json!("a/b/c/d")),
+        ("release", signed("runId", json!("a/b/c/d"))),
+        ("stop", signed("runId", json!("a/b/c/d"))),
+        ("killSwitch", signed("engage", json!(true))),
+    ] {
+        let alone = json!({ word: value });
+        let with_schema = json!({ "$schema": "./request.schema.json", word: value });
+        assert!(parse(&alone).is_ok(), "{alone}");
+        assert_eq!(parse(&with_schema), parse(&alone), "{word}");
+        let more = json!({ "$schema": "./request.schema.json", word: value, "execute": true });
+        let said = refusal(&more);
+        assert!(said.contains("`execute`") && said.contains("stands alone"), "{said}");
+    }
+}
+
+#[test]
 fn two_deliveries_of_one_event_are_one_run_and_a_plan_is_never_a_run() {
     let schedule = json!({
         "scheduledAt": "2026-11-23T10:00:00Z",
