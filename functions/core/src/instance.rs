@@ -164,6 +164,10 @@ pub struct NoSelection {
 ///
 /// # Errors
 /// Why nothing may be stopped, with every reason.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what AWS showed, what the request says and the random seed: each is read from its own source"
+)]
 pub fn choose(
     candidates: &[Candidate],
     healthy: &Healthy,

@@ -289,6 +289,10 @@ async fn execute(
 }
 
 /// Writes the evidence, then the head: no verdict is on record without its evidence.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, store, drill and session become one engine in a later change"
+)]
 async fn save(
     clock: &impl Clock,
     store: &impl Store,
@@ -350,6 +354,10 @@ fn revert_finish(next: &mut Run, run: &Run) {
 }
 
 /// Closes the evidence, saves the head and releases the lease.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, store, drill and session become one engine in a later change"
+)]
 async fn hand_over(
     clock: &impl Clock,
     store: &impl Store,
@@ -369,6 +377,10 @@ async fn hand_over(
 }
 
 /// Records what a look showed, and the change of phase that followed.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, store, drill and session become one engine in a later change"
+)]
 fn record_look(
     recorder: &mut Recorder,
     run: &Run,

@@ -63,6 +63,10 @@ impl Actors {
     }
 
     /// A new invocation. It may be killed within `dies_within`, and is killed when its lifetime ends.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "its callers name each of the numbers by a constant or a field"
+    )]
     fn new_invocation(
         &mut self,
         what: &str,

@@ -36,6 +36,7 @@ impl From<HandleError> for Unanswered {
 }
 
 /// Handles every change in an event. `failovers` holds what is configured, by the alarm's ARN.
+#[expect(clippy::too_many_arguments, reason = "clock and journal are ports that tests replace one by one")]
 pub(crate) async fn answer<F: Failover>(
     clock: &impl Clock,
     journal: &impl Journal,

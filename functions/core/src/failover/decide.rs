@@ -36,6 +36,10 @@ pub enum ChangeDecision {
 /// Decides about one change. `newest` is the time of the alarm's newest remembered change; `registered` the run that has
 /// registered this alarm as its trigger, if one has.
 #[must_use]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one fact of the decision, and both callers hold them apart"
+)]
 pub fn decide(
     change: &AlarmChange,
     config: &FailoverRule,

@@ -124,6 +124,10 @@ pub struct HandledChange {
 ///
 /// # Errors
 /// See [`HandleError`]: nothing was concluded.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, journal and action become one engine in a later change"
+)]
 pub async fn handle(
     clock: &impl Clock,
     journal: &impl Journal,
@@ -159,6 +163,10 @@ pub async fn handle(
 }
 
 /// Decides about a claimed entry, acts, and concludes it.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, journal and action become one engine in a later change"
+)]
 async fn decide_and_act(
     clock: &impl Clock,
     journal: &impl Journal,
@@ -253,6 +261,10 @@ async fn conclude_and_page(
 }
 
 /// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "clock, journal and action become one engine in a later change"
+)]
 async fn attempt_move(
     clock: &impl Clock,
     journal: &impl Journal,

@@ -77,6 +77,10 @@ fn is_indistinguishable_from_real_alarm(history: &History) -> bool {
 }
 
 /// Whether the verdict agrees with when users were served again, in milliseconds since the injection.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one fact that the verdict is held against, computed by the caller"
+)]
 fn agrees(
     history: &History,
     run: &Run,
