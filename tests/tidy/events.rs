@@ -114,8 +114,8 @@ fn properties<'a>(at: &str, schema: &'a Value, found: &mut Vec<(String, &'a str,
             let own = keywords.get("properties").and_then(Value::as_object);
             for (name, property) in own.into_iter().flatten() {
                 let whole = own.is_some_and(|own| own.len() == 1).then_some(schema);
-                let described = [Some(property), whole].into_iter().flatten();
-                let description = described.filter_map(|of| of["description"].as_str()).next();
+                let mut described = [Some(property), whole].into_iter().flatten();
+                let description = described.find_map(|of| of["description"].as_str());
                 found.push((format!("{at}.{name}"), name, property, description.unwrap_or_default()));
             }
             for (key, below) in keywords {
