@@ -115,7 +115,7 @@ fn the_last_healthy_member_is_never_chosen() {
     for seed in 0..50 {
         let two = chosen(&candidates, &healthy, &request(&group, &json!({ "count": 2 })), &[], seed).unwrap();
         assert_eq!(two.chosen.len(), 2, "seed {seed}");
-        let NoSelection { why: why, excluded: _ } =
+        let NoSelection { why, excluded: _ } =
             chosen(&candidates, &healthy, &request(&group, &json!({ "count": 3 })), &[], seed).unwrap_err();
         assert!(why.contains("last healthy instance of g"), "seed {seed}: {why}");
     }
@@ -125,7 +125,7 @@ fn the_last_healthy_member_is_never_chosen() {
             chosen(&candidates, &one_healthy, &request(&group, &json!({ "count": 1 })), &[], seed).unwrap();
         assert_ne!(chosen.chosen, vec![all[0].clone()], "seed {seed}: the only healthy one was chosen");
     }
-    let NoSelection { why: why, excluded: _ } =
+    let NoSelection { why, excluded: _ } =
         chosen(&candidates, &Healthy::new(), &request(&group, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("could not be read"), "unknown is never healthy: {why}");
 }
@@ -134,10 +134,10 @@ fn the_last_healthy_member_is_never_chosen() {
 fn one_unfit_instance_named_by_id_refuses_them_all() {
     let ids = json!({ "ids": ["i-00000000000000000", "i-00000000000000001"] });
     let candidates = [fit(0), Candidate { spot: true, ..fit(1) }];
-    let NoSelection { why: why, excluded: _ } =
+    let NoSelection { why, excluded: _ } =
         chosen(&candidates, &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1).unwrap_err();
     assert!(why.contains("i-00000000000000001 is a Spot instance"), "{why}");
-    let NoSelection { why: why, excluded: _ } =
+    let NoSelection { why, excluded: _ } =
         chosen(&candidates[..1], &Healthy::new(), &request(&ids, &json!({ "count": 1 })), &[], 1)
             .unwrap_err();
     assert!(why.contains("does not exist"), "{why}");
