@@ -1,10 +1,10 @@
 //! Failures in a drill: AWS, a permission, or the function itself fails.
 
-use firedrill_core::{Outcome, Phase, Verdict, run::StepState};
+use firedrill_core::{Outcome, Phase, Run, Verdict, run::StepState};
 use firedrill_local::bookstore::Cdn;
 use serde_json::json;
 
-use super::fixture::{DrillFixture, served_since, with_drill_fixture};
+use super::fixture::{DrillCase, DrillFixture, served_since, with_drill_fixture};
 use crate::fixture::until;
 
 #[test]
@@ -134,4 +134,91 @@ async fn without_a_configuration(fixture: &DrillFixture) {
     let (record, ()) = tokio::join!(case.run(&request), silence);
     assert_eq!(record.run.outcome, Some(Outcome::Recovered), "{:#?}", record.run);
     case.is_restored().await;
+}
+
+/// The run ended early and by the watchdog, because its request could not be read; it was rolled back and verified from its
+/// head, and it keeps nothing.
+async fn ended_without_its_request(case: &DrillCase<'_>, run: &Run) {
+    assert_eq!((run.phase, run.outcome), (Phase::Finished, Some(Outcome::Stopped)), "{run:#?}");
+    assert_eq!(run.verdict, Some(Verdict::Stopped));
+    let reason = run.reason.as_deref().unwrap();
+    assert!(reason.contains("watchdog") && reason.contains("request cannot be read"), "{reason}");
+    assert!(run.finished_by.as_ref().unwrap().0.starts_with("watchdog/"), "{run:#?}");
+    assert!(run.undo.iter().all(|step| step.progress.state == StepState::Done), "{:#?}", run.undo);
+    assert!(run.times.steady_again.is_some(), "its steady state was never verified: {:#?}", run.times);
+    assert_eq!(case.by_drill("SetAlarmState").await.len(), 1, "the watchdog never injects");
+    assert_eq!(case.alarm_state().await, "OK");
+    assert!(!case.is_registered().await && !case.is_locked().await, "the next run could not begin");
+}
+
+/// Waits until the failover function of the killed drill's alarm has moved the distribution to the standby.
+async fn stands_by(case: &DrillCase<'_>) {
+    until(&format!("{}: the standby is configured", case.name), async || {
+        (case.origin().await == "standby").then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn a_cdn_run_whose_request_cannot_be_read_is_never_left_on_the_standby() {
+    with_drill_fixture(async |fixture| {
+        let (healthy, failed) = (fixture.case("unread"), fixture.case("stranded"));
+        let (shop, failing) = (healthy.shop(), failed.shop());
+        // One after the other, because both are runs of the function that is killed. The requests are replaced long before
+        // the leases end, and so before a watchdog may continue the runs.
+        for (case, url) in [(&healthy, shop.url()), (&failed, failing.url())] {
+            case.alarm_is("OK").await;
+            case.killed(&case.request(&url)).await;
+            case.request_becomes_unreadable().await;
+            stands_by(case).await;
+        }
+        failing.fail_primary_cdn();
+
+        let operator = async {
+            let held = failed.in_phase(Phase::Held).await.run;
+            assert_eq!(held.verdict, Some(Verdict::Stopped), "{held:#?}");
+            assert_eq!((failed.moved().await, failed.origin().await.as_str()), ([0, 1], "standby"));
+            assert!(failed.by_watchdog("UpdateDistribution").await.is_empty(), "onto a primary that failed");
+            until("an operator is notified", async || (!failed.pages().await.is_empty()).then_some(())).await;
+            failing.heal_primary_cdn();
+            // The command is recorded whether or not the drill function can read the request; the watchdog applies it.
+            let release = json!({ "release": {
+                "runId": failed.run_id(), "by": "on-call", "reason": "looked at it", "failBack": true
+            } });
+            fixture.aws.invoke(&failed.drill(), &release).await.unwrap();
+        };
+        let (record, released, ()) = tokio::join!(healthy.watched(), failed.watched(), operator);
+
+        for (case, shop, run) in [(&healthy, &shop, &record.run), (&failed, &failing, &released.run)] {
+            ended_without_its_request(case, run).await;
+            assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "primary"));
+            assert_eq!(case.by_watchdog("UpdateDistribution").await.len(), 1, "it was failed back once");
+            assert!(served_since(shop, Cdn::Primary, run.times.rollback_started_at.unwrap()).is_some());
+        }
+        assert_eq!((record.run.hold, healthy.pages().await.len()), (None, 0));
+        let run = &released.run;
+        assert!(run.times.failed_back.unwrap().at > run.released_at.unwrap(), "{:#?}", run.times);
+    });
+}
+
+#[test]
+fn a_database_run_whose_request_cannot_be_read_is_rolled_back_and_verified() {
+    with_drill_fixture(async |fixture| {
+        let case = fixture.case("dropped");
+        let shop = case.shop();
+        case.alarm_is("OK").await;
+        case.killed(&case.request(&shop.url())).await;
+        case.request_is_lost().await;
+        until("the standby is the writer", async || {
+            (case.cluster().await.writer.as_deref() == Some("dropped-2")).then_some(())
+        })
+        .await;
+        let record = case.watched().await;
+        ended_without_its_request(&case, &record.run).await;
+        assert!(record.request.is_none(), "the request is on record again");
+        // Nobody asked for the original writer to be restored.
+        assert_eq!((case.moved().await, case.by_watchdog("FailoverDBCluster").await.len()), ([0, 1], 0));
+        let cluster = case.cluster().await;
+        assert_eq!((cluster.status.as_str(), cluster.writer.as_deref()), ("available", Some("dropped-2")));
+    });
 }

@@ -263,6 +263,54 @@ impl DrillCase<'_> {
         self.table.record(&id).await.unwrap().unwrap()
     }
 
+    /// Runs its drill, whose function is killed as soon as its call that forces the alarm was executed. The failure is in
+    /// effect, and nobody owns the run.
+    pub async fn killed(&self, request: &Value) {
+        let kill = json!({ "kind": "kill", "when": "after" });
+        self.fault("SetAlarmState", Some(&format!("test/{}/", self.name)), kill).await;
+        let answer = self.fixture.aws.invoke(&self.drill(), request).await.unwrap();
+        assert!(answer.failed, "it was killed, and answers: {answer:?}");
+    }
+
+    /// Overwrites its run's request with one that this version cannot read.
+    pub async fn request_becomes_unreadable(&self) {
+        let (operator, table) = (&self.fixture.operator, &self.table.name);
+        let mut items = operator.items(table, &format!("run#{}", self.run_id()), "request").await;
+        assert_eq!(items.len(), 1, "{items:#?}");
+        items[0]["request"]["mode"] = json!("later");
+        operator.put(table, &items[0]).await;
+    }
+
+    /// Deletes its run's request.
+    pub async fn request_is_lost(&self) {
+        let pk = format!("run#{}", self.run_id());
+        self.fixture.operator.delete(&self.table.name, &pk, "request").await;
+    }
+
+    /// Invokes its stack's watchdog until its run is finished, and reads the record. A tick ends at once where another
+    /// tick owns the run, and otherwise takes up to its timeout.
+    pub async fn watched(&self) -> Record {
+        for _ in 0..200 {
+            self.fixture.aws.watch(&stack_name(self.stack)).await.unwrap();
+            let record = self.table.record(&self.run_id()).await.unwrap().unwrap();
+            if record.run.phase == Phase::Finished {
+                return record;
+            }
+        }
+        panic!("{}: still open after 200 ticks", self.name);
+    }
+
+    /// The calls of this action that its stack's watchdog made on its alarm, or on the resource that fails over.
+    pub async fn by_watchdog(&self, action: &str) -> Vec<Call> {
+        self.calls_by(&format!("{}-watchdog", stack_name(self.stack)), action).await
+    }
+
+    /// Whether a run holds its application's lock.
+    pub async fn is_locked(&self) -> bool {
+        let pk = format!("lock#test/{}", self.name);
+        !self.fixture.operator.items(&self.table.name, &pk, "lock").await.is_empty()
+    }
+
     /// Releases its run, as an operator.
     pub async fn release(&self, fail_back: bool) -> Value {
         let word = json!({
@@ -304,7 +352,11 @@ impl DrillCase<'_> {
     }
 
     async fn calls_of(&self, function: &str, action: &str) -> Vec<Call> {
-        let calls = calls_of(&self.fixture.aws, &caller_of(&self.function(function)), action).await;
+        self.calls_by(&self.function(function), action).await
+    }
+
+    async fn calls_by(&self, function: &str, action: &str) -> Vec<Call> {
+        let calls = calls_of(&self.fixture.aws, &caller_of(function), action).await;
         let about = [Some(self.name), Some(self.id.as_str())];
         calls.into_iter().filter(|call| about.contains(&call.resource.as_deref())).collect()
     }

@@ -19,7 +19,7 @@ pub struct Stack {
     pub cool_down: &'static str,
 }
 
-pub const STACKS: [Stack; 4] = [
+pub const STACKS: [Stack; 5] = [
     Stack {
         name: "drills",
         distributions: &[
@@ -60,6 +60,8 @@ pub const STACKS: [Stack; 4] = [
     Stack { name: "killed", distributions: &["killed"], databases: &["cooling"], cool_down: "3600" },
     // Answers to this stack's calls are lost.
     Stack { name: "hangs", distributions: &["blind", "mute"], databases: &[], cool_down: "1" },
+    // Its drill functions are killed and its watchdog is invoked, so its cases lose their requests on purpose.
+    Stack { name: "unread", distributions: &["unread", "stranded"], databases: &["dropped"], cool_down: "1" },
 ];
 /// Alarms for which no failover is configured.
 const STRANGERS: [&str; 6] = ["nobody", "nowhere", "dark", "unseen", "unheard", "checked"];

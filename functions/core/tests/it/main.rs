@@ -7,6 +7,7 @@ mod evidence;
 mod fakes;
 mod instances;
 mod long;
+mod record;
 mod recovery;
 mod requests;
 mod run_loop;

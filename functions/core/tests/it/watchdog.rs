@@ -13,7 +13,7 @@ use firedrill_core::{
     instance::undo,
     ports::StoreError,
     request::Mode,
-    run::{OwnerId, Phase, RunId},
+    run::{OwnerId, Phase, RunId, StepState},
     timing::Timing,
     watchdog::{MAX_CONCURRENT_RUNS, Tick, begin_tick, tick},
 };
@@ -306,6 +306,41 @@ fn a_request_that_cannot_be_read_keeps_no_run_from_being_rolled_back() {
     });
     world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
     assert!(is_restored(&world, &gone) && is_restored(&world, &odd));
+}
+
+#[test]
+fn a_recovering_run_whose_request_cannot_be_read_is_never_continued_without_its_stop_conditions() {
+    for lost in [false, true] {
+        let world = World::new();
+        let id = abandoned_run(&world, "r", Some("starter"));
+        let mut run = world.table.head(&id);
+        run.phase = Phase::Recovering;
+        run.verdict = None;
+        run.unwell_since = None;
+        world.table.put(&run, None);
+        if lost {
+            world.table.requests.borrow_mut().remove(&id);
+        } else {
+            world.table.before_each_call(|_, call| {
+                (call == "request").then(|| StoreError::Refused("it is of another version".to_owned()))
+            });
+        }
+        world.time.run(world.tick_until_nothing_is_open());
+        assert!(is_restored(&world, &id));
+        let run = world.table.head(&id);
+        assert_eq!((run.verdict, run.outcome), (Some(Verdict::Stopped), Some(Outcome::Stopped)), "{run:#?}");
+        let reason = run.reason.as_deref().unwrap();
+        assert!(reason.contains("request cannot be read"), "lost: {lost}: {reason}");
+        assert!(run.undo.iter().all(|step| step.progress.state == StepState::Done), "{:#?}", run.undo);
+        assert!(run.times.steady_again.is_some(), "{:#?}", run.times);
+        assert!(world.targets.injected.borrow().is_empty());
+        // Stopped by the first look: no owner waited for a recovery meanwhile.
+        let history = world.table.history.borrow();
+        let continued = history.iter().filter(|(_, run)| {
+            run.phase == Phase::Recovering && run.owner.as_ref().is_some_and(|owner| owner.0 != "starter")
+        });
+        assert!(continued.count() <= 1, "only the save that took the lease over");
+    }
 }
 
 #[test]
