@@ -73,7 +73,7 @@ pub async fn take_over(
     ours.version = run.version + 1;
     // The holder died, or cannot reach the store: its last looks and calls may not be on record. A rollback does not wait
     // for the store, so an undo call of that holder may still be on its way.
-    if let (Some(injection), true) = (&mut ours.injection, run.owner.is_some()) {
+    if let (Some(injection), true) = (ours.injection_mut(), run.owner.is_some()) {
         injection.unobserved = true;
         let landed = clock.now().plus_millis(run.limits.settle_ms);
         ours.settled_at = ours.settled_at.max(Some(landed));

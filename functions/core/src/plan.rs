@@ -111,9 +111,6 @@ pub enum Proof {
     /// AWS confirmed it (`DryRun`).
     #[serde(rename = "proven")]
     Proven,
-    /// The IAM policy simulator allows it.
-    #[serde(rename = "simulated")]
-    Simulated,
     /// It was not checked, or could not be.
     #[serde(rename = "not checked")]
     NotChecked,

@@ -14,10 +14,12 @@ pub use recorded::RecordedTarget;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockName, Measured, ProbeRole, Shared, Streak, StreakRule, Timestamp,
+    ClockName, Measured, ProbeRole, Streak, StreakRule, Timestamp,
     request::{Mode, Name, Release},
 };
 
@@ -77,7 +79,7 @@ pub struct Run {
     /// The dependency that the drill makes fail, such as `cdn`.
     pub dependency: Name,
     /// What has to be known of the request to roll the run back and to verify it.
-    pub recorded: Shared<RecordedTarget>,
+    pub recorded: Arc<RecordedTarget>,
     /// How the failure is caused.
     pub mode: Mode,
     /// How the run was started.
@@ -111,18 +113,18 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// The numbers it is decided on.
-    pub limits: Shared<Limits>,
+    pub limits: Arc<Limits>,
     /// What was noted when.
     pub times: Times,
     /// The intent, and what came of its calls; none before the intent is saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub injection: Option<Shared<Injection>>,
+    pub injection: Option<Arc<Injection>>,
     /// What is pulled, if the failure is caused through an alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trigger: Option<Shared<Trigger>>,
+    pub trigger: Option<Arc<Trigger>>,
     /// How to take it back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub undo: Shared<Vec<UndoStep>>,
+    pub undo: Arc<Vec<UndoStep>>,
     /// One for each probe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streaks: Vec<Streak>,
@@ -217,6 +219,18 @@ impl Run {
     #[must_use]
     pub fn has_successor(&self) -> bool {
         self.owner.as_ref() != Some(&self.starter)
+    }
+
+    /// The undo, to be changed: heads of earlier looks keep theirs.
+    #[must_use]
+    pub fn undo_mut(&mut self) -> &mut Vec<UndoStep> {
+        Arc::make_mut(&mut self.undo)
+    }
+
+    /// The intent, to be changed: heads of earlier looks keep theirs.
+    #[must_use]
+    pub fn injection_mut(&mut self) -> Option<&mut Injection> {
+        self.injection.as_mut().map(Arc::make_mut)
     }
 
     /// When the failure may have begun; none if it cannot have.

@@ -41,7 +41,7 @@ fn record_results(run: &mut Run, results: &[DecisionResult]) {
         match *decision {
             Decision::Wait => {}
             Decision::Inject(number) => {
-                let calls = run.injection.iter_mut().flat_map(|injection| &mut injection.calls);
+                let calls = run.injection_mut().into_iter().flat_map(|injection| &mut injection.calls);
                 for call in calls.filter(|call| call.number == number && call.outcome.is_none()) {
                     call.sent = *sent;
                     call.answered = Some(*answered);
@@ -49,7 +49,7 @@ fn record_results(run: &mut Run, results: &[DecisionResult]) {
                 }
             }
             Decision::Undo(index) => {
-                if let Some(step) = run.undo.get_mut(index) {
+                if let Some(step) = run.undo_mut().get_mut(index) {
                     step.progress.last = Some(outcome.clone());
                     // A call that was never sent is no attempt: it must not lengthen the back-off.
                     step.progress.attempts -= u32::from(sent.is_none() && step.progress.attempts > 0);
@@ -83,7 +83,7 @@ fn record_answers(run: &mut Run, observed: &Observation) {
             }
         }
     }
-    if let (true, Phase::Recovering, Some(injection)) = (unobserved, run.phase, &mut run.injection) {
+    if let (true, Phase::Recovering, Some(injection)) = (unobserved, run.phase, run.injection_mut()) {
         injection.unobserved = true;
     }
 }

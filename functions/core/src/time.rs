@@ -116,8 +116,6 @@ pub enum ClockName {
     CloudWatch,
     /// RDS: event times.
     Rds,
-    /// The `Date` header of an HTTP answer.
-    AnswerDate,
 }
 
 /// A measured moment: its time, its clock and its resolution.

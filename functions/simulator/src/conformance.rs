@@ -219,7 +219,7 @@ fn forget_the_rollback(world: &World) {
     run.version += 1;
     run.finished_by = None;
     run.unwell_since = Some(world.time());
-    for step in run.undo.iter_mut() {
+    for step in run.undo_mut().iter_mut() {
         step.progress.state = StepState::Open;
     }
     let (id, trigger) = (run.run_id.clone(), run.trigger.is_some());

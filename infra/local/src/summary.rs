@@ -99,7 +99,6 @@ fn describe(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
         ClockName::Ours => "our clock",
         ClockName::CloudWatch => "CloudWatch's clock",
         ClockName::Rds => "RDS's clock",
-        ClockName::AnswerDate => "the answer's date",
     };
     format!("{} after the injection (within {}, {clock})", seconds(took.ms), seconds(took.resolution_ms))
 }

@@ -289,7 +289,7 @@ mod tests {
     fn target() -> InstanceTarget {
         InstanceTarget {
             region: "eu-west-2".to_owned(),
-            instances: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
+            select: InstanceSelector::Tags(BTreeMap::from([("app".to_owned(), "bookstore".to_owned())])),
             blast_radius: BlastRadius::Count(1),
             availability_zone: None,
             seed: None,

@@ -56,7 +56,7 @@ impl InstanceDrill {
             groups.insert(name.clone());
         }
         let mut undone = Vec::new();
-        for step in &run.undo {
+        for step in run.undo.iter() {
             undone.push(self.undone(&step.resources, &states, &groups).await);
         }
         Ok(Look { at, in_place: in_place(&states), states, undone, groups })

@@ -1,8 +1,10 @@
 //! New run: the head of a run as it begins, with its limits.
 
+use std::sync::Arc;
+
 use super::Invocation;
 use crate::{
-    Phase, ProbeRole, Request, Run, Shared, StreakRule, Timestamp,
+    Phase, ProbeRole, Request, Run, StreakRule, Timestamp,
     run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, RecordedTarget, Times},
     time::millis,
     timing::Timing,
@@ -39,7 +41,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
         },
         injection: None,
         trigger: None,
-        undo: Shared::default(),
+        undo: Arc::default(),
         streaks: Vec::new(),
         answers: AnswerCounts::default(),
         stop: None,

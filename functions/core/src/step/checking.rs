@@ -1,8 +1,10 @@
 //! Phase `checking`: gates, targets and steady state. Nothing has been touched yet.
 
+use std::sync::Arc;
+
 use super::{finish_untouched, past_deadline, stop_reason};
 use crate::{
-    Decision, Observation, PreparedInjection, ProbeRole, Readiness, Run, Shared, Timestamp,
+    Decision, Observation, PreparedInjection, ProbeRole, Readiness, Run, Timestamp,
     gate::{closed, is_closed},
     run::{Call, Injection, Phase, Verdict},
 };
@@ -54,7 +56,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
 /// Puts intent, undo and deadline into the head. The loop sends the injecting call only after this head is saved.
 fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decision {
     run.undo = ready.undo.into();
-    run.trigger = ready.trigger.map(Shared::from);
+    run.trigger = ready.trigger.map(Arc::from);
     let injection = Injection {
         owner: run.starter.clone(),
         deadline: now.plus_millis(run.limits.inject_within_ms),

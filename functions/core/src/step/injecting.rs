@@ -14,7 +14,8 @@ const MAX_CALLS: u32 = 6;
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     record_detection(run, observed);
-    let Some(injection) = &mut run.injection else {
+    let (patience_ms, lasts) = (run.limits.patience_ms, run.mode.lasts());
+    let Some(injection) = run.injection_mut() else {
         // This code never writes such a head. Nobody knows what was sent, so the undo on record is carried out.
         let reason = "the record holds no intent: what was injected is unknown; its undo is carried out";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
@@ -24,8 +25,8 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     let Some(began) = injection.began() else { return retry_injection(run, observed, now) };
     if let (Tristate::No, Some(at)) = (observed.in_place, observed.looked) {
         // A forced alarm need not last, but its history keeps it: a gap between two looks matters in mode `stop` only.
-        let gap = at.millis_since(before.unwrap_or(began)) > run.limits.patience_ms;
-        injection.unobserved |= gap && run.mode.lasts();
+        let gap = at.millis_since(before.unwrap_or(began)) > patience_ms;
+        injection.unobserved |= gap && lasts;
         injection.last_absent = Some(at);
     }
     let unobserved = injection.unobserved;
@@ -97,7 +98,7 @@ fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
         return Decision::Wait;
     };
     let (every_ms, planned) = (points.every_ms, points.planned);
-    let Some(injection) = &mut run.injection else { return Decision::Wait };
+    let Some(injection) = run.injection_mut() else { return Decision::Wait };
     let Some(last) = injection.calls.last() else { return Decision::Wait };
     let number = last.number + 1;
     if has_successor || number > planned || now < last.intended.plus_millis(every_ms) {
@@ -170,7 +171,7 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         Some(Readiness::Unknown(_)) | None => return Decision::Wait,
     }
     let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
-    let Some(injection) = run.injection.as_mut().filter(|_| steady) else { return Decision::Wait };
+    let Some(injection) = run.injection_mut().filter(|_| steady) else { return Decision::Wait };
     injection.calls.push(Call {
         number: number + 1,
         intended: now,

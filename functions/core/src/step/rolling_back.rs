@@ -44,7 +44,7 @@ fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_
         }
         match observed.undone.get(index) {
             Some(StepObservation::Done) => {
-                let progress = &mut run.undo[index].progress;
+                let progress = &mut run.undo_mut()[index].progress;
                 progress.state = StepState::Done;
                 progress.done = Some(at);
             }
@@ -59,7 +59,7 @@ fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_
 /// Reopens undo steps while the run is held: an injecting call whose answer was lost may be executed late, and its effect is
 /// then undone, unless that moves traffic.
 fn reopen(run: &mut Run, observed: &Observation) {
-    for (step, looked) in run.undo.iter_mut().zip(&observed.undone) {
+    for (step, looked) in run.undo_mut().iter_mut().zip(&observed.undone) {
         if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepObservation::Open {
             step.progress.reopen();
         }
@@ -92,7 +92,7 @@ fn record_failing_back(run: &mut Run, began: Timestamp) {
 
 /// An undo call whose answer was lost may be executed late: the run must not finish before that.
 fn extend_settling(run: &mut Run) {
-    for step in &run.undo {
+    for step in run.undo.iter() {
         let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
         if let Some(sent) = step.progress.last_sent.filter(|_| lost) {
             run.settled_at = run.settled_at.max(Some(sent.plus_millis(run.limits.settle_ms)));
@@ -135,7 +135,7 @@ fn sendable_steps(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize
 fn next_due(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Decision> {
     let first_pause = run.limits.retry_pause_ms;
     for &index in steps {
-        let progress = &mut run.undo[index].progress;
+        let progress = &mut run.undo_mut()[index].progress;
         let pause = backoff_ms(first_pause, progress.attempts).min(MAX_PAUSE_MS);
         if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
             progress.attempts += 1;
@@ -225,7 +225,7 @@ pub(super) fn apply_release(run: &mut Run, now: Timestamp) -> Option<Decision> {
 
 /// Marks the open undo steps of this kind as left to operators.
 fn leave_to_operators(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
-    for step in run.undo.iter_mut() {
+    for step in run.undo_mut().iter_mut() {
         if step.progress.state == StepState::Open && which(step) {
             step.progress.state = StepState::LeftToPeople;
         }

@@ -22,7 +22,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             (StepState::LeftToPeople, _) | (_, StepObservation::Done) => {}
             // A call whose answer was lost was executed after all, or somebody reversed the undo.
             (_, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_)) => {
-                run.undo[index].progress.reopen();
+                run.undo_mut()[index].progress.reopen();
                 run.unwell_since.get_or_insert(now);
                 run.phase = Phase::RollingBack;
                 return Decision::Wait;

@@ -22,7 +22,7 @@ fn held(world: &World, owner: Option<&str>) -> RunId {
     run.phase = Phase::Held;
     run.owner = owner.map(|owner| OwnerId(owner.to_owned()));
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-    run.undo[0].moves_traffic = true;
+    run.undo_mut()[0].moves_traffic = true;
     run.injection = Some(injected(&run).into());
     world.targets.down.borrow_mut().insert(run.run_id.clone(), 0);
     world.table.put(&run, Some(request()));

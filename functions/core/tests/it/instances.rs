@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use firedrill_core::{
     Request, Tristate,
     instance::{Candidate, Healthy, Membership, NoSelection, Selection, VolumeKey, choose, unfit},
-    plan::Excluded,
     request::{Delivery, Target, parse},
 };
 use serde_json::{Value, json};

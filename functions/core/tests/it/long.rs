@@ -1,5 +1,7 @@
 //! A long recovery: it takes an hour, longer than any function lives.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use firedrill_core::{Measured, Outcome, Verdict, instance::undo, run::Phase};
@@ -19,8 +21,8 @@ fn a_recovery_of_an_hour_is_timed_and_rolled_back_by_successive_ticks() {
     run.phase = Phase::Recovering;
     run.owner = None;
     run.deadline = None;
-    run.limits.rto_ms = 2 * 3_600_000;
-    run.limits.give_up_after_ms = 3 * 3_600_000;
+    Arc::make_mut(&mut run.limits).rto_ms = 2 * 3_600_000;
+    Arc::make_mut(&mut run.limits).give_up_after_ms = 3 * 3_600_000;
     run.times.injected = Some(Measured::ours(at(1), 0));
     run.times.in_place = Some(Measured::ours(at(2), 1));
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();

@@ -165,7 +165,7 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-    run.undo[0].moves_traffic = true;
+    run.undo_mut()[0].moves_traffic = true;
     let store = SlowStore { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
     let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
     let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();

@@ -1,5 +1,7 @@
 //! Step: random walks that never break an invariant, and single decisions.
 
+use std::sync::Arc;
+
 use crate::common::{answer, at, intent, run};
 use fastrand::Rng;
 use firedrill_core::{
@@ -229,7 +231,7 @@ fn unknown_alone_never_moves_a_run_towards_an_injection_or_an_end() {
     for phase in [Phase::Recovering, Phase::Verifying, Phase::Held] {
         let mut before = run();
         before.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
-        before.undo[0].moves_traffic = true;
+        before.undo_mut()[0].moves_traffic = true;
         before.phase = phase;
         let (next, decision) = step(&before, &blank, at(1_000));
         assert_eq!((next.phase, decision), (phase, Decision::Wait));
@@ -289,7 +291,7 @@ fn an_injection_that_lands_while_the_run_is_held_is_never_left_in_place() {
     let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     held.undo =
         [false, true].map(|moves_traffic| UndoStep { moves_traffic, ..steps[0].clone() }).to_vec().into();
-    for step in held.undo.iter_mut() {
+    for step in held.undo_mut().iter_mut() {
         step.progress.state = StepState::Done;
     }
     let seen = Observation {
@@ -456,7 +458,7 @@ fn an_injecting_call_is_never_sent_again_for_what_has_changed_meanwhile() {
             Some(CallOutcome::NotExecuted { code: "Throttling".into(), message: "m".into(), again: true });
         let call = Call { number: 1, intended: at(0), sent: Some(at(0)), answered: None, outcome };
         run.injection = Some(intent(&run, vec![call]).into());
-        run.limits.probes.clear();
+        Arc::make_mut(&mut run.limits).probes.clear();
         let gates = vec![GateAnswer { gate: "g".into(), open: Tristate::Yes, why: String::new() }];
         let seen = Observation { gates, prepared, ..Observation::default() };
         let (next, decision) = step(&run, &seen, at(20_000));
@@ -488,10 +490,10 @@ fn when_the_primary_served_again_is_never_told_more_exactly_than_it_was_seen() {
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
     run.times.rollback_started_at = Some(at(0));
-    run.limits.probes[0].part = ProbeRole::Primary;
+    Arc::make_mut(&mut run.limits).probes[0].role = ProbeRole::Primary;
     let steps = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     run.undo = vec![UndoStep { moves_traffic: true, ..steps[0].clone() }].into();
-    run.undo[0].progress.attempts = 1;
+    run.undo_mut()[0].progress.attempts = 1;
     for (now, primary) in
         [(1_000, Tristate::No), (2_000, Tristate::Yes), (3_000, Tristate::Yes), (4_000, Tristate::Yes)]
     {

@@ -110,10 +110,10 @@ fn nothing_is_injected_by_the_watchdog_wherever_a_run_was_left() {
             run.phase = phase;
             run.verdict = None;
             run.mode = Mode::Stop;
-            run.injection.as_mut().unwrap().calls[0].outcome = outcome;
+            run.injection_mut().unwrap().calls[0].outcome = outcome;
             if phase == Phase::Checking {
                 run.injection = None;
-                run.undo.clear();
+                run.undo_mut().clear();
             }
             if phase == Phase::Checking || !down {
                 world.targets.down.borrow_mut().clear();
@@ -417,7 +417,7 @@ fn held_runs_and_failed_rollbacks_are_counted_whichever_invocation_owns_them() {
     };
     change(&held, &|run| {
         run.phase = Phase::Held;
-        run.undo[0].moves_traffic = true;
+        run.undo_mut()[0].moves_traffic = true;
     });
     change(&failed, &|run| run.outcome = Some(Outcome::RollbackFailed));
     world.targets.mute.borrow_mut().insert(failed.clone());
