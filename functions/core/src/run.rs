@@ -78,9 +78,9 @@ pub struct Run {
     pub drill: Name,
     /// The dependency that the drill makes fail, such as `cdn`.
     pub dependency: Name,
-    /// What has to be known of the request to roll the run back and to verify it.
+    /// What the head keeps of the request, to roll the run back and to verify it.
     pub recorded: Arc<RecordedTarget>,
-    /// How the failure is caused.
+    /// How the failure is injected.
     pub mode: Mode,
     /// How the run was started.
     pub caller: Caller,
@@ -112,20 +112,20 @@ pub struct Run {
     /// head of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// The numbers it is decided on.
+    /// The limits that the decisions on the run depend on.
     pub limits: Arc<Limits>,
-    /// What was noted when.
+    /// When each event of the run happened.
     pub times: Times,
     /// The intent, and what came of its calls; none before the intent is saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injection: Option<Arc<Injection>>,
-    /// What is pulled, if the failure is caused through an alarm.
+    /// The trigger, if the failure is injected through an alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Arc<Trigger>>,
-    /// How to take it back.
+    /// The undo: the steps that roll the injection back; empty before the intent is saved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Arc<Vec<UndoStep>>,
-    /// One for each probe.
+    /// One streak of answers for each probe, in the order of `limits.probes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streaks: Vec<Streak>,
     /// How many answers of the probes came between injection and verdict.
@@ -221,19 +221,19 @@ impl Run {
         self.owner.as_ref() != Some(&self.starter)
     }
 
-    /// The undo, to be changed: heads of earlier looks keep theirs.
+    /// The undo, to be changed. Clones of this head keep theirs.
     #[must_use]
     pub fn undo_mut(&mut self) -> &mut Vec<UndoStep> {
         Arc::make_mut(&mut self.undo)
     }
 
-    /// The intent, to be changed: heads of earlier looks keep theirs.
+    /// The intent, to be changed. Clones of this head keep theirs.
     #[must_use]
     pub fn injection_mut(&mut self) -> Option<&mut Injection> {
         self.injection.as_mut().map(Arc::make_mut)
     }
 
-    /// When the failure may have begun; none if it cannot have.
+    /// When the failure may have begun; none if no call can have had an effect.
     #[must_use]
     pub fn injection_began(&self) -> Option<Timestamp> {
         self.injection.as_ref()?.began()
