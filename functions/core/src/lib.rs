@@ -5,12 +5,16 @@
 //!
 //! - [`request`]: the request that starts a run, its checks, and the operator commands.
 //! - [`run`]: the head of a run, as the record keeps it.
-//! - [`mod@step`]: one run and one observation give the next head and one decision. Start reading there.
-//! - [`recovery`]: when an application recovered, and whether that was within the objective.
+//! - [`mod@step`]: the pure function from one run and one observation to the next head and one decision. Start reading
+//!   there.
+//! - [`recovery`]: the time at which an application recovered, and whether that was within the objective.
 //! - [`mod@run_loop`]: the loop around `step`: observe, step, save, act.
 //! - [`lease`]: which invocation may continue a run, and until when.
 //! - [`mod@dispatch`]: what an invocation does with one delivery.
 //! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
+//! - [`failover`]: the decisions of the failover functions, and their journal.
+//! - [`kind`]: the one table of drill kinds.
+//! - [`ports`]: the traits behind which AWS, the record and the clock are.
 
 pub mod dispatch;
 pub mod evidence;

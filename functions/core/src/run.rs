@@ -1,4 +1,4 @@
-//! The head of a run: what the record keeps of where it stands. Layout 1.
+//! Run: the head, which is the item of the record that says where a run stands. Layout 1.
 
 mod injection;
 mod parts;
@@ -23,11 +23,12 @@ use crate::{
     request::{Mode, Name, Release},
 };
 
-/// The layout of heads that this version writes. A reader that does not know a head's layout
-/// touches nothing.
+/// The layout of the heads that this version writes. A reader that does not know the layout of a head neither parses
+/// nor changes it.
 pub const LAYOUT: u32 = 1;
 
-/// One invocation, unique: a retry with the same Lambda request id is another owner.
+/// The identity of one invocation, which may own runs. It is unique: a retry with the same Lambda request id is
+/// another owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OwnerId(pub String);
@@ -38,7 +39,7 @@ impl std::fmt::Display for OwnerId {
     }
 }
 
-/// A run, by its identity: `environment/application/drill/name`.
+/// The identity of a run: `environment/application/drill/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
@@ -57,124 +58,126 @@ pub enum Caller {
     Schedule,
     /// An EventBridge rule.
     Rule,
-    /// A person or program, by invoking the function.
+    /// An operator or a program that invoked the function.
     Direct,
 }
 
-/// The head of a run.
+/// The head of a run: its identity, where it stands, and what a successor needs to roll it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// [`LAYOUT`].
+    /// The layout of this head: [`LAYOUT`] if this version wrote it.
     pub layout: u32,
-    /// The identity.
+    /// The identity of the run, unique in the table.
     pub run_id: RunId,
-    /// The environment.
+    /// The environment in which the application runs, such as `staging`.
     pub environment: Name,
-    /// The application.
+    /// The application that is drilled.
     pub application: Name,
-    /// The drill.
+    /// The drill of which this is one run.
     pub drill: Name,
-    /// The dependency that fails.
+    /// The dependency that the drill makes fail, such as `cdn`.
     pub dependency: Name,
-    /// What has to be known of the request to roll the run back and to verify it.
+    /// What the head keeps of the request, to roll the run back and to verify it.
     pub recorded: Arc<RecordedTarget>,
-    /// How the failure is caused.
+    /// How the failure is injected.
     pub mode: Mode,
     /// How the run was started.
     pub caller: Caller,
-    /// Where it stands.
+    /// Where the run stands in its lifecycle.
     pub phase: Phase,
-    /// What was learned. Set once.
+    /// What was learned. Set once, when the run leaves `checking`, `injecting` or `recovering`; none before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// What is reported.
+    /// What is reported: the verdict, or `rollback-failed`; none before either is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Why the verdict is what it is, in a sentence.
+    /// The reason for the verdict, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether users lost anything. Set with `times.recovered`.
+    /// Whether users saw failures. Set with `times.recovered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impaired: Option<bool>,
-    /// Grows with every save: the store's condition.
+    /// The version of the head, which grows with every save: a save is conditional on it (fencing).
     pub version: u64,
-    /// Who began it.
+    /// The invocation that started the run. Only this one may inject.
     pub starter: OwnerId,
-    /// Who carries it on; empty when released.
+    /// The invocation that holds the lease; none after a handover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerId>,
-    /// Who finished it.
+    /// The invocation that finished the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_by: Option<OwnerId>,
-    /// What was injected is taken back from then on, whatever has been learned; none in a head of an earlier version.
+    /// The deadline of the whole run: what was injected is rolled back from then on, even without a verdict. None in a
+    /// head of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// The numbers it is decided on.
+    /// The limits that the decisions on the run depend on.
     pub limits: Arc<Limits>,
-    /// What was noted when.
+    /// When each event of the run happened.
     pub times: Times,
-    /// The intent.
+    /// The intent, and what came of its calls; none before the intent is saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injection: Option<Arc<Injection>>,
-    /// What is pulled, if the failure is caused through an alarm.
+    /// The trigger, if the failure is injected through an alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Arc<Trigger>>,
-    /// How to take it back.
+    /// The undo: the steps that roll the injection back; empty before the intent is saved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Arc<Vec<UndoStep>>,
-    /// One for each probe.
+    /// One streak of answers for each probe, in the order of `limits.probes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streaks: Vec<Streak>,
-    /// Answers between injection and verdict.
+    /// How many answers of the probes came between injection and verdict.
     #[serde(default)]
     pub answers: AnswerCounts,
-    /// A stop that was asked for.
+    /// The stop that ends the run early, by an operator or a stop condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
     /// Since when the application is not known to be restored; none while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwell_since: Option<Timestamp>,
-    /// The last look that showed a step of the undo not done.
+    /// When an undo step was last seen not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_undone: Option<Timestamp>,
-    /// The last look that showed the trigger without its effect.
+    /// When the trigger was last seen without its effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_failed_over: Option<Timestamp>,
-    /// No call of ours can land after this.
+    /// After this time, no call of this run can take effect any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
-    /// When the rollback was known to be on record: from then on the automation refuses this run.
+    /// When the rollback was known to be on record: from then on the failover function refuses to act for this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_saved_at: Option<Timestamp>,
-    /// What a rollback that failed is missing.
+    /// The undo step or probe that a failed rollback still lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
-    /// Why it is held.
+    /// Why the run is held; none unless it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// A person's word.
+    /// The operator's release; none until one is applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
-    /// The number of the latest of people's words that was heard.
+    /// The number of the latest operator command that was applied; 0 before the first.
     #[serde(default)]
     pub last_command: u64,
-    /// When a person last ordered to fail back, a margin for clocks off: alarms from before that are known to them.
+    /// When an operator last gave a release to fail back, minus a margin for differing clocks: the operator knew of
+    /// alarms from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
-    /// What the automation behind the trigger last said of itself.
+    /// What the automation behind the trigger last reported, as its journal has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automation_report: Option<String>,
-    /// Messages to people.
+    /// The messages to operators, one for each cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<Page>,
-    /// How much evidence was written, and how much did not fit.
+    /// The number of evidence items that were written, and of those that did not fit.
     #[serde(default)]
     pub evidence: EvidenceCounts,
 }
 
 impl Run {
-    /// Where it stands, in the words of AWS FIS.
+    /// The status of the run, in the terms of AWS FIS.
     #[must_use]
     pub fn status(&self) -> Status {
         match (self.phase, self.outcome) {
@@ -212,32 +215,32 @@ impl Run {
         }
     }
 
-    /// Whether somebody else began it: a successor looks, rolls back and verifies. It never injects.
+    /// Whether the starter no longer owns the run. A successor observes, rolls back and verifies; it never injects.
     #[must_use]
     pub fn has_successor(&self) -> bool {
         self.owner.as_ref() != Some(&self.starter)
     }
 
-    /// The undo, to be changed: heads of earlier looks keep theirs.
+    /// The undo, to be changed. Clones of this head keep theirs.
     #[must_use]
     pub fn undo_mut(&mut self) -> &mut Vec<UndoStep> {
         Arc::make_mut(&mut self.undo)
     }
 
-    /// The intent, to be changed: heads of earlier looks keep theirs.
+    /// The intent, to be changed. Clones of this head keep theirs.
     #[must_use]
     pub fn injection_mut(&mut self) -> Option<&mut Injection> {
         self.injection.as_mut().map(Arc::make_mut)
     }
 
-    /// When the failure may have begun; none if it cannot have.
+    /// When the failure may have begun; none if no call can have had an effect.
     #[must_use]
     pub fn injection_began(&self) -> Option<Timestamp> {
         self.injection.as_ref()?.began()
     }
 
-    /// Whether nothing can have been touched yet, and may still be: it checks, or its call is proven not executed. Then
-    /// what is to fail has to be looked at again.
+    /// Whether the run may still inject and cannot have changed anything yet: it is checking, or its call is proven not
+    /// to have been executed. Its targets must then be selected again.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         match self.phase {
@@ -247,25 +250,25 @@ impl Run {
         }
     }
 
-    /// Whether a stop still changes what it does: nothing has been decided.
+    /// Whether a stop can still end the run early: no verdict has been set.
     #[must_use]
     pub const fn is_stoppable(&self) -> bool {
         matches!(self.phase, Phase::Checking | Phase::Injecting | Phase::Recovering)
     }
 
-    /// Whether it is being taken back, whatever it learned.
+    /// Whether the run is past its verdict and not finished: it is being rolled back, verified, or held.
     #[must_use]
     pub const fn is_rolling_back(&self) -> bool {
         matches!(self.phase, Phase::RollingBack | Phase::Verifying | Phase::Held)
     }
 
-    /// Whether people still have to be told something: nobody has tried yet.
+    /// Whether a page exists that nobody has tried to send yet.
     pub(crate) fn has_unsent_pages(&self) -> bool {
         self.pages.iter().any(|page| !page.sent && page.attempts == 0)
     }
 
-    /// Whether nothing of it can land any more: no call of ours, and no act of the automation that it
-    /// set off.
+    /// Whether nothing of the run can take effect any more: no call of its own, and no call of the automation that it
+    /// triggered.
     #[must_use]
     pub fn nothing_can_land(&self, now: Timestamp) -> bool {
         let ours = self.settled_at.is_none_or(|at| now >= at);
@@ -284,14 +287,14 @@ impl Run {
         self.trigger.as_ref()?.window_end(self.injection.as_ref()?)
     }
 
-    /// Whether a person's word would change anything: it is held, or its rollback failed.
+    /// Whether a release would change anything: the run is held, or its rollback failed.
     #[must_use]
     pub fn awaits_operator(&self) -> bool {
         let failed = self.outcome == Some(Outcome::RollbackFailed) && self.phase != Phase::Finished;
         self.phase == Phase::Held || failed
     }
 
-    /// The rules of the probes that play one of these parts, with their streaks.
+    /// The streaks of the probes that have one of these roles, with their rules.
     pub(crate) fn streaks_of<'a>(
         &'a self,
         roles: &'a [ProbeRole],
@@ -299,14 +302,14 @@ impl Run {
         self.streaks.iter().zip(&self.limits.probes).filter(|(_, rule)| roles.contains(&rule.role))
     }
 
-    /// `environment/application/drill`: the key of its drill.
+    /// The key of the run's drill: `environment/application/drill`.
     #[must_use]
     pub fn drill_key(&self) -> String {
         format!("{}/{}/{}", self.environment, self.application, self.drill)
     }
 
-    /// Whether `next` says something that the record must not lose. Streaks, counts and the lease
-    /// go along with the next save.
+    /// Whether `next` differs in something that must be saved at once. Streaks, counts and the lease wait for the next
+    /// save.
     #[must_use]
     pub fn differs(&self, next: &Self) -> bool {
         let same = self.phase == next.phase
@@ -331,7 +334,7 @@ impl Run {
         !same
     }
 
-    /// Records a page, once per cause.
+    /// Adds a page to be sent, unless one of the same cause exists.
     pub(crate) fn page(&mut self, cause: &str, text: String, at: Timestamp) {
         if !self.pages.iter().any(|page| page.cause == cause) {
             let (cause, attempts, last_tried) = (cause.to_owned(), 0, None);
@@ -340,7 +343,7 @@ impl Run {
     }
 }
 
-/// A moment of CloudWatch's.
+/// A time by CloudWatch's clock, which is exact to a second.
 pub(crate) const fn by_cloudwatch(at: Timestamp) -> Measured {
     Measured { at, clock: ClockName::CloudWatch, resolution_ms: 1_000 }
 }

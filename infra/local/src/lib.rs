@@ -6,10 +6,10 @@
 //! - [`binaries`]: the Lambda functions as native binaries.
 //! - [`bookstore`]: the practice application, an HTTP server that logs when it really failed.
 //! - [`stack`]: the emulator, the three templates deployed on it, and the bookstore.
-//! - [`record_reader`]: reads a run's record from the table.
+//! - [`record_reader`]: the reader of a run's record in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `target/demo/runs.json` holds it.
 //! - [`shared_fixture`]: a runtime and a fixture that all tests of one process share.
-//! - [`demo`]: `cargo demo`; [`sweep`]: `cargo sweep`.
+//! - [`demo`]: what `cargo demo` does; [`sweep`]: what `cargo sweep` does.
 //!
 //! **Absences.** Nothing here links an AWS SDK, reads a credential or calls anything but loopback;
 //! no child process inherits an AWS variable of the host. Only [`clock`] reads a clock.

@@ -1,37 +1,37 @@
-//! The intent, and what came of its calls.
+//! Injection: the intent to cause the failure, and the outcome of its calls.
 
 use serde::{Deserialize, Serialize};
 
 use super::OwnerId;
 use crate::Timestamp;
 
-/// What came of one mutating call. It is sent once; the loop decides about another.
+/// The outcome of one mutating call. A call is sent once; only the loop decides to send another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum CallOutcome {
-    /// AWS said that it was done.
+    /// AWS answered that the call succeeded.
     Done,
     /// The answer proves that it was not executed, or it was never sent.
     NotExecuted {
         /// AWS's error code, or our own.
         code: String,
-        /// What AWS said.
+        /// AWS's error message, or our own.
         message: String,
-        /// Whether the same call may succeed later (throttled), or not (denied).
+        /// Whether the same call may succeed later (true: throttled; false: denied).
         again: bool,
     },
     /// No answer, or one that proves nothing: it may have been executed, or may still be.
     Unknown {
-        /// What we know.
+        /// What is known, such as the error or the time waited.
         message: String,
     },
 }
 
-/// One injecting call. Saved as intent before it is sent.
+/// One injecting call, saved as part of the intent before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
-    /// From 1. Each number is sent at most once.
+    /// The number of the call, from 1. Each number is sent at most once.
     pub number: u32,
     /// When it was decided.
     pub intended: Timestamp,
@@ -41,19 +41,19 @@ pub struct Call {
     /// Our time when the answer, or the end of waiting for it, came; earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Timestamp>,
-    /// What came of it; none if that was never recorded.
+    /// The outcome; none if it was never recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CallOutcome>,
 }
 
 impl Call {
-    /// Not known to have had no effect.
+    /// Whether the call may have had an effect: it is not proven not to have been executed.
     #[must_use]
     pub fn may_have_executed(&self) -> bool {
         !matches!(self.outcome, Some(CallOutcome::NotExecuted { .. }))
     }
 
-    /// Until when it can still land: never, once it was answered.
+    /// Until when the call can still take effect; none once it was answered.
     #[must_use]
     pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
         match self.outcome {
@@ -69,16 +69,16 @@ impl Call {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Injection {
-    /// Who saved the intent. Nobody else ever sends an injecting call.
+    /// The invocation that saved the intent. No other ever sends an injecting call of this run.
     pub owner: OwnerId,
     /// The failure must be seen in place by then.
     pub deadline: Timestamp,
-    /// The calls, numbered.
+    /// The calls, in the order of their numbers.
     pub calls: Vec<Call>,
-    /// The last look that showed the failure not in place.
+    /// When the failure was last seen not to be in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_absent: Option<Timestamp>,
-    /// Whether for a while nobody looked: it may have been in place, and gone again.
+    /// Whether for a while nobody read the targets: the failure may have been in place, and gone again.
     #[serde(default)]
     pub unobserved: bool,
 }
@@ -92,7 +92,7 @@ impl Injection {
         Some(call.sent.unwrap_or(call.intended))
     }
 
-    /// Until when one of the calls can still land.
+    /// Until when any of the calls can still take effect; none if none can.
     #[must_use]
     pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
         self.calls.iter().filter_map(|call| call.may_land_until(settle_ms)).max()

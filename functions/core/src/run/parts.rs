@@ -1,14 +1,14 @@
-//! What the head of a run is made of.
+//! Limits, times, stop, answer counts, pages, hold and evidence counts: the parts of a run's head.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Measured, StreakRule, Timestamp};
 
-/// The numbers a run is decided on, fixed when it begins. Spans in milliseconds.
+/// The limits that the decisions on a run depend on, fixed when it begins. Durations in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// One for each probe, in the request's order.
+    /// One rule for each probe, in the request's order.
     pub probes: Vec<StreakRule>,
     /// The steady state must be seen within this, or the run is skipped.
     pub baseline_within_ms: u64,
@@ -18,19 +18,19 @@ pub struct Limits {
     pub rto_ms: u64,
     /// Recovery must begin within this.
     pub give_up_after_ms: u64,
-    /// Undo and steady state must be seen within this.
+    /// The undo and the return of the steady state must be seen within this, or the outcome is `rollback-failed`.
     pub restore_within_ms: u64,
-    /// A call whose answer was lost may still land for so long.
+    /// How long a call whose answer was lost may still take effect.
     pub settle_ms: u64,
-    /// So long after a call, a look may still show what was before it.
+    /// How long after a call a read of AWS may still show the state before it.
     pub consistency_ms: u64,
-    /// How long to go on looking past a deadline before saying that nobody could look.
+    /// How long to go on reading past a deadline before concluding that the state cannot be read.
     pub patience_ms: u64,
-    /// The first pause before something is tried again; it doubles.
+    /// The first pause of the back-off, which doubles with each attempt.
     pub retry_pause_ms: u64,
 }
 
-/// What was noted when. Moments by our clock unless they say otherwise.
+/// When each event of a run happened, by our clock unless the value names another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Times {
@@ -40,13 +40,13 @@ pub struct Times {
     /// The run's head was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,
-    /// Just before the injecting call was sent.
+    /// The time just before the injecting call was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injected: Option<Measured>,
     /// The failure was seen in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<Measured>,
-    /// The alarm went off.
+    /// The alarm went to ALARM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected: Option<Measured>,
     /// The effect of the trigger was seen in AWS: the origin configured, the writer moved.
@@ -75,44 +75,44 @@ pub struct Times {
     pub finished: Option<Timestamp>,
 }
 
-/// Why and by whom a run was asked to stop.
+/// A stop: who ended a run early, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stop {
-    /// A person, or the name of a stop condition.
+    /// An operator, or the name of a stop condition.
     pub by: String,
-    /// Why.
+    /// The reason, for operators.
     pub reason: String,
 }
 
-/// How many answers of the probes failed between injection and the verdict.
+/// The numbers of probe answers between injection and verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerCounts {
-    /// All.
+    /// All answers.
     pub asked: u64,
-    /// No.
+    /// The answers that were a no.
     pub failed: u64,
-    /// Unknown.
+    /// The answers that were unknown: no user saw them.
     pub unknown: u64,
 }
 
-/// One message to people, once per cause.
+/// One message to operators, sent once per cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
-    /// What it is about; one page per cause.
+    /// The cause of the page, such as a real incident.
     pub cause: String,
-    /// What is so, and what to do.
+    /// What happened, and what to do.
     pub text: String,
-    /// When it was decided.
+    /// When the run decided to page.
     pub at: Timestamp,
     /// Whether it was sent.
     pub sent: bool,
-    /// How often sending it was tried.
+    /// The number of attempts to send it.
     #[serde(default)]
     pub attempts: u32,
-    /// When it was last tried.
+    /// The time of the last attempt; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_tried: Option<Timestamp>,
 }
@@ -121,18 +121,18 @@ pub struct Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Hold {
-    /// What traffic would be moved back to is ill, or an alarm went off that is not ours.
+    /// What traffic would be moved back to is unhealthy, or an alarm went off that this run did not cause.
     RealIncident,
-    /// Nobody can tell whether it is well.
+    /// Whether it is healthy cannot be read.
     PrimaryUnknown,
 }
 
-/// How much evidence lies beside the head.
+/// The numbers of evidence items of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceCounts {
-    /// Items written.
+    /// The items that were written.
     pub written: u64,
-    /// Items that did not fit within the bounds of a run.
+    /// The items beyond the limit of a run, which were only counted.
     pub cut: u64,
 }

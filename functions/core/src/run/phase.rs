@@ -1,30 +1,30 @@
-//! The words in which a run stands and ends.
+//! Phase, status, verdict and outcome: where a run stands, and how it ended.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands.
+/// The phase of a run: where it stands in its lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// Announced, not begun.
+    /// The run is on record and has not begun.
     Pending,
-    /// Gates are asked, targets resolved, the steady state is looked for.
+    /// Gates are read, targets resolved, and the probes must show the steady state.
     Checking,
-    /// Intent, undo and deadline are saved; the failure is being caused.
+    /// Intent, undo and deadline are saved; the failure is being injected.
     Injecting,
     /// The failure was seen in place; the application should recover.
     Recovering,
     /// The undo is carried out, step by step.
     RollingBack,
-    /// Everything was undone; the steady state must hold again, and nothing may still land.
+    /// Every undo step was seen done; the steady state must hold again, and no call may still take effect.
     Verifying,
-    /// Moving traffic back might move it onto something unwell: people decide.
+    /// Traffic might be moved back onto an unhealthy primary: an operator decides.
     Held,
-    /// Over.
+    /// The run is over; its head no longer changes.
     Finished,
 }
 
-/// Where a run stands, in the words of AWS FIS.
+/// The status of a run, in the terms of AWS FIS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the words are AWS FIS's")]
@@ -37,23 +37,23 @@ pub enum Status {
     Failed,
 }
 
-/// What was learned.
+/// What was learned about the application. Set once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Tristate in place; recovery began within the objective.
+    /// Seen in place; recovery began within the objective.
     Recovered,
-    /// Tristate in place; recovery began after the objective, before giving up.
+    /// Seen in place; recovery began after the objective, before giving up.
     ObjectiveMissed,
-    /// Tristate in place; no recovery began before giving up.
+    /// Seen in place; no recovery began before giving up.
     NotRecovered,
-    /// The failure was never seen in place, though someone could look; or it could not be caused.
+    /// The failure could not be injected, or was never seen in place although the target could be read.
     NotInjected,
     /// Ended early, after the intent was saved and before recovery was decided.
     Stopped,
-    /// A gate, lateness or a stop before the intent was saved: nothing was touched.
+    /// A gate was closed, the delivery was late, or a stop came before the intent was saved: nothing was touched.
     Skipped,
-    /// The evidence cannot tell.
+    /// The evidence is not enough for any other verdict.
     Inconclusive,
 }
 
@@ -71,7 +71,7 @@ pub enum Outcome {
     Inconclusive,
     /// The undo, or the return of the steady state, was not seen in time. Never counts as a pass.
     RollbackFailed,
-    /// Nothing was asked for but a plan.
+    /// The request asked only for a plan (`execute: false`).
     Planned,
 }
 
@@ -89,7 +89,7 @@ impl From<Verdict> for Outcome {
     }
 }
 
-/// Every word of the record in which a run can stand or end prints as it is stored.
+/// Displays these types in the form in which the record stores them.
 macro_rules! display_as_stored {
     ($($kind:ty),*) => {$(
         impl std::fmt::Display for $kind {

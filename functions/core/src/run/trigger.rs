@@ -1,4 +1,4 @@
-//! The trigger of a drill that works through an alarm, as it was found when the run was prepared.
+//! Trigger: the alarm through which a drill works, as it was read when the run was prepared.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Injection;
 use crate::{Timestamp, failover::DatabaseState, request::Mode};
 
-/// What is pulled, and what acts on it.
+/// The alarm that is forced or published to, and the automation that acts on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
-    /// The alarm. While the run is open, the record says that it is this run's.
+    /// The alarm. It is registered for this run from the intent until the run is finished.
     pub alarm_arn: String,
     /// What the alarm leads to: the failover function's ARN, or a health check.
     pub automation: String,
@@ -21,18 +21,19 @@ pub struct Trigger {
     /// What is published, in mode `metric`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datapoints: Option<Datapoints>,
-    /// The database as it was, if that is what fails over: AWS then tells of the failover, not who answers.
+    /// The database before the injection, if that is what fails over: RDS then shows the failover, not an identity
+    /// probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseState>,
 }
 
-/// Breaching datapoints: how many at most, and for how long they count.
+/// The breaching datapoints that mode `metric` publishes: how many at most, and how long they count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Datapoints {
     /// The metric's namespace: a custom one.
     pub namespace: String,
-    /// The metric.
+    /// The metric's name.
     pub metric: String,
     /// Its dimensions.
     pub dimensions: BTreeMap<String, String>,
@@ -43,15 +44,15 @@ pub struct Datapoints {
     pub value: serde_json::Number,
     /// 1 for alarms with periods under a minute, else 60.
     pub storage_resolution: u32,
-    /// One is published this often, in milliseconds.
+    /// The interval between two datapoints, in milliseconds.
     pub every_ms: u64,
-    /// At most so many.
+    /// The most datapoints that are published.
     pub planned: u32,
-    /// Fewer than so many never raise the alarm: one in each period that must breach. Earlier versions did
-    /// not record it.
+    /// The fewest datapoints that can raise the alarm: one in each period that must breach. Earlier versions did not
+    /// record it: 1.
     #[serde(default = "one")]
     pub needed: u32,
-    /// After the last of them, CloudWatch may go on finding the alarm breaching for so long, in milliseconds.
+    /// How long after the last datapoint CloudWatch may still find the alarm breaching, in milliseconds.
     pub window_ms: u64,
 }
 
@@ -60,7 +61,7 @@ const fn one() -> u32 {
 }
 
 impl Trigger {
-    /// Until when the datapoints that may have been published can keep the alarm up; none without any.
+    /// Until when the datapoints that may have been published can keep the alarm in ALARM; none without datapoints.
     #[must_use]
     pub fn window_end(&self, injection: &Injection) -> Option<Timestamp> {
         let window_ms = self.datapoints.as_ref()?.window_ms;
@@ -68,7 +69,8 @@ impl Trigger {
         Some(last.sent.unwrap_or(last.intended).plus_millis(window_ms))
     }
 
-    /// Until when the automation can still act; none as long as nobody can say.
+    /// Until when the automation can still act; none before the rollback is on record, because no end is known until
+    /// then.
     #[must_use]
     pub fn acts_until(
         &self,

@@ -1,11 +1,11 @@
-//! The way back, as data.
+//! Undo: the steps that roll an injection back, as data.
 
 use serde::{Deserialize, Serialize};
 
 use super::CallOutcome;
 use crate::Timestamp;
 
-/// What a step of the undo does, in the service's own words.
+/// One step of the undo, in the terms of the AWS service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UndoStep {
@@ -17,21 +17,21 @@ pub struct UndoStep {
     pub partition: String,
     /// The account; empty if it is the caller's own.
     pub account: String,
-    /// The Region.
+    /// The Region in which the call is sent.
     pub region: String,
-    /// What it is done to.
+    /// The resources that it is applied to, by id, name or ARN.
     pub resources: Vec<String>,
     /// The value before the run.
     pub before: String,
     /// The value that the run set.
     pub set: String,
-    /// Whether it moves users' traffic: then it must not move it onto something unwell.
+    /// Whether it moves users' traffic: then it is sent only while what it moves traffic to is known to be healthy.
     pub moves_traffic: bool,
-    /// Whether nothing is called for it: it comes by itself and is only awaited. `action` then says what
-    /// is looked at.
+    /// Whether no call is sent: what the step needs happens by itself, and is awaited. `action` then names the read
+    /// that shows it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub awaited: bool,
-    /// How far it is.
+    /// How far the step is.
     #[serde(default)]
     pub progress: Progress,
 }
@@ -40,24 +40,24 @@ pub struct UndoStep {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// Where it stands.
+    /// Where the step stands.
     pub state: StepState,
-    /// How often it was asked for.
+    /// How often its call was sent.
     #[serde(default)]
     pub attempts: u32,
-    /// When it was last asked for.
+    /// When its call was last sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sent: Option<Timestamp>,
-    /// What came of the last attempt; none if that was never recorded.
+    /// The outcome of the last attempt; none if it was never recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<CallOutcome>,
-    /// When it was seen done.
+    /// When the step was seen done; none while it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<Timestamp>,
 }
 
 impl Progress {
-    /// What was seen done is not so any more: it is asked for anew.
+    /// Opens a step again that was seen done and is so no more: its call is sent anew.
     pub(crate) const fn reopen(&mut self) {
         self.state = StepState::Open;
         self.attempts = 0;
@@ -69,11 +69,11 @@ impl Progress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StepState {
-    /// Still to be done, or done and not yet seen.
+    /// Still to be done, or done and not yet seen done.
     #[default]
     Open,
-    /// Tristate done.
+    /// Seen done in AWS.
     Done,
-    /// A person gave it up by name.
+    /// An operator gave it up in a release.
     LeftToPeople,
 }
