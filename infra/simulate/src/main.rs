@@ -1,5 +1,5 @@
 //! `cargo simulate`: the command line of the simulation. It is a program of its own, because the demo does not need the
-//! simulator, whose optimised build takes longer than everything else of this workspace.
+//! simulator, whose optimised build takes half a minute.
 
 mod simulate;
 
