@@ -30,7 +30,7 @@ const CRASHED: &str = "crash";
 const CRASH: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "60"), ("SettleMs", "100000")];
 
 /// The incident must come before recovery is decided.
-const INCIDENT: [(&str, &str); 1] = [("HoldForSeconds", "6")];
+const INCIDENT: [(&str, &str); 1] = [("HoldForSeconds", "5")];
 
 /// What was asked for.
 #[derive(Clone, Debug)]
