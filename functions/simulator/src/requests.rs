@@ -20,7 +20,7 @@ pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
-    let probe = |url: &str| json!({ "check": { "http": { "url": format!("http://127.0.0.1:1/{url}") } } });
+    let probe = |url: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{url}") } });
     let failover = &scenario.failover;
     let mut trigger = json!({ "alarmArn": ALARM });
     if failover.metric {
