@@ -74,6 +74,18 @@ fn every_event_is_read_as_what_it_is() {
 }
 
 #[test]
+fn the_request_in_the_readme_is_never_another_than_the_event_that_it_names() {
+    let shown = format!(
+        "(events/instance-schedule.json), as a\nschedule delivers it:\n\n```json\n{}```",
+        read(root().join("events/instance-schedule.json"))
+    );
+    assert!(
+        read(root().join("README.md")).contains(&shown),
+        "the README's request is not events/instance-schedule.json"
+    );
+}
+
+#[test]
 fn every_event_file_is_known_to_these_tests() {
     // The events of the failover functions are tested beside the code that reads their envelopes.
     let tests = read("tests/tidy/events.rs") + &read("functions/aws/src/failover/event/tests.rs");
