@@ -236,8 +236,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         }
         if let Some((observed, detail)) = &recorded.primary {
             let health = match observed {
-                Tristate::Yes => "is well",
-                Tristate::No => "is not well",
+                Tristate::Yes => "is healthy",
+                Tristate::No => "is not healthy",
                 Tristate::Unknown => "could not be asked",
             };
             let detail = detail.as_deref().unwrap_or("no answer");

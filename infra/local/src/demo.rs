@@ -195,7 +195,7 @@ async fn watch(
             return Err(LocalError::Run(format!(
                 "the schedule started no run within {} s; {}",
                 STARTS_WITHIN.as_secs(),
-                last_words(stack, drill)
+                latest_log_lines(stack, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -219,7 +219,7 @@ async fn watch(
             return Err(LocalError::Run(format!(
                 "run {id} did not finish within {} s; {}",
                 ENDS_WITHIN.as_secs(),
-                last_words(stack, drill)
+                latest_log_lines(stack, drill)
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -247,7 +247,7 @@ impl People {
         if crashes && stack.aws.calls().await?.iter().any(|call| call.fault.as_deref() == Some(CRASHED)) {
             self.happened = true;
             screen.say(
-                "           the function dies now, right after its call took effect: nobody carries the run on",
+                "           the function dies now, right after its call took effect: the run has no owner",
             );
         }
         let told = run.pages.iter().any(|page| page.sent);
@@ -258,10 +258,10 @@ impl People {
             }
             stack.alarm_is(DrillKind::Cdn, "ALARM").await?;
             stack.bookstore.heal_primary_cdn();
-            screen.say("           its alarm has gone off, too; somebody mends it, waits for OK, and releases the run");
+            screen.say("           its alarm has gone off, too; an operator repairs it, waits for OK, and releases the run");
             stack.alarm_is(DrillKind::Cdn, "OK").await?;
             let word = json!({ "release": {
-                "runId": run.run_id.0, "by": "on-call", "reason": "the primary is mended", "failBack": true
+                "runId": run.run_id.0, "by": "on-call", "reason": "the primary is repaired", "failBack": true
             } });
             let answer = stack.invoke(DrillKind::Cdn, &word).await?;
             if answer.failed {
@@ -274,25 +274,25 @@ impl People {
 
 const fn doing(phase: Phase) -> &'static str {
     match phase {
-        Phase::Pending | Phase::Checking => "asking the gates, looking for the steady state",
-        Phase::Injecting => "causing the failure",
+        Phase::Pending | Phase::Checking => "reading the gates, checking the steady state",
+        Phase::Injecting => "injecting the failure",
         Phase::Recovering => "waiting for the application to recover",
-        Phase::RollingBack => "taking the failure back",
-        Phase::Verifying => "looking for the steady state again",
+        Phase::RollingBack => "rolling back",
+        Phase::Verifying => "verifying the steady state",
         Phase::Held => "held",
         Phase::Finished => "finished",
     }
 }
 
-/// The folder goes with us, so its logs are told.
-fn last_words(stack: &DemoStack, drill: DrillKind) -> String {
+/// The function's latest log lines, because its log file is deleted with the demo's folder.
+fn latest_log_lines(stack: &DemoStack, drill: DrillKind) -> String {
     let log = stack.drill_log(drill);
     let last: Vec<&str> = log.lines().rev().take(15).collect();
     if last.is_empty() {
         return "the function printed nothing".to_owned();
     }
     let last: Vec<&str> = last.into_iter().rev().collect();
-    format!("the function's last words:\n{}", last.join("\n"))
+    format!("the function's latest log lines:\n{}", last.join("\n"))
 }
 
 /// Lines on standard output; on a terminal, what is being done below them.

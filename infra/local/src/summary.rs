@@ -59,7 +59,7 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
 /// Who finished the run; empty if it was the invocation that started it.
 fn finished_by(run: &Run) -> String {
     match run.finished_by.as_ref().filter(|by| **by != run.starter) {
-        Some(by) if is_watchdog(&by.0) => format!("the watchdog ({by}), not the function that began it"),
+        Some(by) if is_watchdog(&by.0) => format!("the watchdog ({by}), not the function that started it"),
         Some(by) => format!("another invocation ({by})"),
         None => String::new(),
     }
@@ -105,7 +105,7 @@ fn describe(measured: Option<(Took, ClockName)>, otherwise: &str) -> String {
 
 fn rolled_back(run: &Run) -> String {
     match (run.times.rolled_back, run.times.rollback_started_at, run.times.steady_again) {
-        (None, None, _) => "nothing to take back".to_owned(),
+        (None, None, _) => "nothing to roll back".to_owned(),
         (None, Some(_), _) => "not seen".to_owned(),
         (Some(done), began, steady) => {
             let took = began.map(|began| seconds(done.at.millis_since(began))).unwrap_or_default();
@@ -123,8 +123,8 @@ fn objective(run: &Run, recovered: Option<Took>) -> String {
     let rto = seconds(run.limits.rto_ms);
     match (recovered, run.injection_began()) {
         (Some(took), _) if took.ms <= run.limits.rto_ms => format!("{rto}: met"),
-        (None, Some(_)) if run.verdict == Some(Verdict::Inconclusive) => format!("{rto}: cannot be told"),
+        (None, Some(_)) if run.verdict == Some(Verdict::Inconclusive) => format!("{rto}: unknown"),
         (Some(_) | None, Some(_)) => format!("{rto}: missed"),
-        (_, None) => format!("{rto}: not put to the test"),
+        (_, None) => format!("{rto}: not tested"),
     }
 }

@@ -132,7 +132,7 @@ pub fn lines(record: &Record) -> Vec<Line> {
             Caller::Rule => "the rule starts the run",
             Caller::Direct => "the run is started",
         };
-        let text = format!("{by}; is {} well?", run.application);
+        let text = format!("{by}; checking the steady state of {}", run.application);
         lines.push(Line { at, text, id: "started".to_owned(), rank: 0, mark: Mark::Strong });
     }
     let mut answers: BTreeMap<&str, AnswerText> = BTreeMap::new();
@@ -212,7 +212,7 @@ fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
         }
         Evidence::Selection { at, fitting, chosen, .. } => Some((
             *at,
-            format!("chosen: {} (of {fitting} that may be touched)", some_of(chosen)),
+            format!("selected: {} (of {fitting} that may be touched)", some_of(chosen)),
             Mark::Plain,
         )),
         Evidence::Gate { at, answer } => {
@@ -242,17 +242,17 @@ fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
             Some((*at, format!("{}: {message}", short(resource)), Mark::Plain))
         }
         Evidence::Paged { at, cause, error: None } => {
-            Some((*at, format!("people were told: {cause}"), Mark::Strong))
+            Some((*at, format!("page sent: {cause}"), Mark::Strong))
         }
         Evidence::Paged { at, cause, error: Some(error) } => {
-            Some((*at, format!("people could not be told of `{cause}`: {error}"), Mark::Bad))
+            Some((*at, format!("the page `{cause}` could not be sent: {error}"), Mark::Bad))
         }
         Evidence::Alarm { at, alarm, summary, .. } => {
             Some((*at, format!("alarm {}: {summary}", short(alarm)), Mark::Plain))
         }
         Evidence::CarriedOn { at, by } => {
             let who = if is_watchdog(by) { "the watchdog" } else { "another invocation" };
-            Some((*at, format!("{who} carries the run on, and may not inject"), Mark::Strong))
+            Some((*at, format!("{who} continues the run, and may not inject"), Mark::Strong))
         }
         Evidence::Phase { at, from, to, .. } => Some((*at, entered(run, *from, *to), Mark::Strong)),
         Evidence::Plan { at, .. } => Some((*at, "planned; nothing is touched".to_owned(), Mark::Plain)),
@@ -318,17 +318,19 @@ const fn failover_mark(entry: &JournalEntry) -> Mark {
 /// The line for a change of phase.
 fn entered(run: &Run, from: Phase, to: Phase) -> String {
     let text = match (to, run.verdict) {
-        (Phase::RollingBack, _) if from == Phase::Held => "released: the rest is taken back",
-        (Phase::RollingBack, _) if from == Phase::Verifying => "not all is undone any more: taken back again",
+        (Phase::RollingBack, _) if from == Phase::Held => "released; rolling back",
+        (Phase::RollingBack, _) if from == Phase::Verifying => {
+            "not everything is undone any more; rolling back again"
+        }
         (Phase::Pending, _) => "announced",
         (Phase::Checking, _) => "checking",
-        (Phase::Injecting, _) => "well; intent and undo are on record, so the failure is caused",
-        (Phase::Recovering, _) => "the failure is in place; will the application recover?",
-        (Phase::RollingBack, Some(Verdict::Recovered)) => "recovered; the failure is taken back",
-        (Phase::RollingBack, Some(verdict)) => return format!("{verdict}; the failure is taken back"),
-        (Phase::RollingBack, None) => "the failure is taken back",
-        (Phase::Verifying, _) => "taken back; is the application well again?",
-        (Phase::Held, _) => "held: the standby goes on serving, and people decide",
+        (Phase::Injecting, _) => "steady; intent and undo are on record, so the failure is injected",
+        (Phase::Recovering, _) => "the failure is in place; waiting for recovery",
+        (Phase::RollingBack, Some(Verdict::Recovered)) => "recovered; rolling back",
+        (Phase::RollingBack, Some(verdict)) => return format!("{verdict}; rolling back"),
+        (Phase::RollingBack, None) => "rolling back",
+        (Phase::Verifying, _) => "rolled back; verifying the steady state",
+        (Phase::Held, _) => "held: the standby keeps serving until an operator decides",
         (Phase::Finished, _) => "finished",
     };
     text.to_owned()
@@ -403,11 +405,11 @@ mod tests {
         let mut record = Record { run, request: None, items, evidence, head: serde_json::Value::Null };
         let mut timeline = Timeline::new(false);
         let before = timeline.grow(&record).join("\n");
-        assert!(before.contains("in place") && !before.contains("taken back"), "{before}");
+        assert!(before.contains("in place") && !before.contains("rolling back"), "{before}");
         record.run.phase = Phase::RollingBack;
         record.run.verdict = Some(Verdict::Recovered);
         let after = timeline.grow(&record).join("\n");
-        assert!(after.contains("recovered; the failure is taken back"), "{after}");
+        assert!(after.contains("recovered; rolling back"), "{after}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn many(drills: &[DrillKind], seeds: u64) -> bool {
         });
         bar.finish_and_clear();
         println!(
-            "{}: {} histories, {} injected, {} left to people",
+            "{}: {} histories, {} injected, {} left to operators",
             drill, statistics.histories, statistics.injected, statistics.open
         );
         println!("  outcomes: {}", shares(&statistics.outcomes, statistics.histories));

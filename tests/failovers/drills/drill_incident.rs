@@ -51,9 +51,9 @@ fn traffic_is_never_moved_back_onto_a_primary_that_really_failed() {
             assert_eq!(told.len(), 1, "{told:#?}");
             let text = &told[0].message;
             for part in [
-                "the standby goes on serving",
+                "The standby keeps serving",
                 "/cdn is \"secondary\"",
-                "The primary itself is not well: 503",
+                "The primary itself is not healthy: 503",
                 "{\"release\": {\"runId\": \"test/held/failover/1\"",
                 "\"failBack\": true",
                 "Playbook: https://example.com/p",

@@ -141,7 +141,7 @@ fn check_primary(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(),
         Some(answer) => {
             let detail = answer.detail.as_deref().unwrap_or("no answer");
             Err(NotReady::Unknown(format!(
-                "{PRIMARY} is not known to be well (`target.primaryProbe`: {detail}): traffic could not be \
+                "{PRIMARY} is not known to be healthy (`target.primaryProbe`: {detail}): traffic could not be \
                  moved back onto it"
             )))
         }

@@ -161,18 +161,20 @@ fn hold_unless_safe(run: &mut Run, observed: &Observation, now: Timestamp) -> Op
         }
     };
     let (cause, text) = match hold {
-        Hold::RealIncident => ("real incident", "what traffic would be moved back to is not well"),
+        Hold::RealIncident => {
+            ("real incident", "the primary is not healthy, or an alarm went off that the run did not cause")
+        }
         Hold::PrimaryUnknown => (
             "primary unknown",
-            "the primary's own probe or the alarm could not be read, so nobody knows whether the primary is healthy",
+            "the primary's own probe or the alarm could not be read, so it is unknown whether the primary is healthy",
         ),
     };
     super::set_verdict(run, Verdict::Stopped, cause.to_owned());
     run.hold = Some(hold);
     run.phase = Phase::Held;
     let how = format!(
-        "{text}: the standby goes on serving. Once the primary is well, send {{\"release\": {{\"runId\": \"{}\", \
-         \"by\": …, \"reason\": …, \"failBack\": true}}}}; without failBack the rest is left to you",
+        "{text}. The standby keeps serving. Once the primary is healthy, send {{\"release\": {{\"runId\": \"{}\", \
+         \"by\": …, \"reason\": …, \"failBack\": true}}}}; without failBack the remaining steps are left to you",
         run.run_id
     );
     run.page(cause, how, now);
