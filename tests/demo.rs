@@ -237,7 +237,7 @@ fn what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_s
     assert_ne!(record["starter"], record["finishedBy"]);
     assert_eq!(record["injection"]["calls"].as_array().unwrap().len(), 1, "a successor never injects");
     assert!(record["times"]["steadyAgain"].is_string(), "everything is as it was");
-    assert!(!evidence(&record, "carriedOn").is_empty());
+    assert!(!evidence(&record, "continued").is_empty());
     nothing_is_left(temporary.path());
 }
 

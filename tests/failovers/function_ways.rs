@@ -54,7 +54,7 @@ fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_op
         let answers = join_all(events.iter().map(|event| case.invoke(event))).await;
         for answer in &answers {
             let kind = answer.payload["errorType"].as_str();
-            assert!(!answer.failed || kind == Some("InHand"), "{:#}", answer.payload);
+            assert!(!answer.failed || kind == Some("InProgress"), "{:#}", answer.payload);
         }
         assert!(answers.iter().any(|answer| !answer.failed), "{answers:#?}");
         failed_over_once(&case).await;

@@ -9,7 +9,7 @@
 //! | head | `run#RUN_ID` | `head` | the fields of `Run`, each an attribute of its own; `status`; `drillKey`; `startedAt`; `open` = `"1"` until the run is finished; `ttl` once it is |
 //! | request | `run#RUN_ID` | `request` | `request` (a map), `ttl` |
 //! | evidence | `run#RUN_ID` | `evidence#…` | the fields of `Evidence`, `kind` among them; `ttl` |
-//! | operator commands | `run#RUN_ID` | `said` | `number`, which grows with every command; `release`, `stop`: the latest of each; `ttl` |
+//! | operator commands | `run#RUN_ID` | `commands` | `number`, which grows with every command; `release`, `stop`: the latest of each; `ttl` |
 //! | stop | `application#APPLICATION` | `stop` | `at`, `by`, `reason`: every run of the application that began before `at` ends early; `ttl` |
 //! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (without it: until an operator deletes the item), `engagedAt`. The switch is engaged while the item exists |
 //! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last listed the open runs |

@@ -111,7 +111,7 @@ pub enum Evidence {
     },
     /// Another invocation than the one that started the run continues it. It never injects.
     #[serde(rename_all = "camelCase")]
-    CarriedOn {
+    Continued {
         /// When it began to.
         at: Timestamp,
         /// Its owner.

@@ -58,7 +58,7 @@ pub async fn run_loop(
     let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
     let mut stored = Stored { version: run.version, dirty: false, fails: false };
     if run.has_successor() {
-        let item = Evidence::CarriedOn { at: clock.now(), by: session.owner.0.clone() };
+        let item = Evidence::Continued { at: clock.now(), by: session.owner.0.clone() };
         recorder.add(&mut run.evidence, item);
     }
     note_rollback_saved(&mut run, &mut stored, clock.now());

@@ -173,7 +173,8 @@ fn nothing_moved_while_blind(history: &History) -> Result<(), String> {
     let injected = |by: Timestamp| {
         history.log.iter().any(|logged| matches!(logged.what, Event::InjectSent { .. }) && logged.at < by)
     };
-    let left_to_people = history.log.iter().any(|logged| logged.what == Event::Released { fail_back: false });
+    let left_to_operators =
+        history.log.iter().any(|logged| logged.what == Event::Released { fail_back: false });
     for logged in
         history.log.iter().filter(|logged| logged.at > since.plus_millis(A_LOOK) && logged.at < until)
     {
@@ -185,7 +186,7 @@ fn nothing_moved_while_blind(history: &History) -> Result<(), String> {
                 ));
             }
             // An operator may have taken the rest over.
-            Event::Finished { .. } if injected(since) && !left_to_people => {
+            Event::Finished { .. } if injected(since) && !left_to_operators => {
                 return Err(format!(
                     "it was finished at {}, and every look answered unknown since {since}",
                     logged.at

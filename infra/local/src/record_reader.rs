@@ -74,7 +74,7 @@ impl RecordReader {
             match item["sk"].as_str().unwrap_or_default() {
                 "head" => head = Some(item),
                 "request" => request = Some(item["request"].take()),
-                "said" => {}
+                "commands" => {}
                 _ => items.push(item),
             }
         }

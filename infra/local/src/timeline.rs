@@ -41,7 +41,7 @@ const fn rank(evidence: &Evidence) -> u8 {
         Evidence::Gate { .. } | Evidence::Wiring { .. } => 3,
         Evidence::Targets { .. } => 4,
         Evidence::Note { .. } | Evidence::Plan { .. } => 5,
-        Evidence::CarriedOn { .. } => 0,
+        Evidence::Continued { .. } => 0,
         Evidence::Phase { .. } => 7,
         Evidence::Call { .. } => 8,
         Evidence::Alarm { .. } | Evidence::Event { .. } => 9,
@@ -250,7 +250,7 @@ fn describe(run: &Run, item: &Evidence) -> Option<(Timestamp, String, Mark)> {
         Evidence::Alarm { at, alarm, summary, .. } => {
             Some((*at, format!("alarm {}: {summary}", short(alarm)), Mark::Plain))
         }
-        Evidence::CarriedOn { at, by } => {
+        Evidence::Continued { at, by } => {
             let who = if is_watchdog(by) { "the watchdog" } else { "another invocation" };
             Some((*at, format!("{who} continues the run, and may not inject"), Mark::Strong))
         }

@@ -68,7 +68,7 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
             "{calls:#?}"
         );
         let step = run.undo.iter().find(|step| step.action == "UpdateDistribution").unwrap();
-        assert_eq!(step.progress.state, StepState::LeftToPeople);
+        assert_eq!(step.progress.state, StepState::LeftToOperators);
         let told = case.pages().await;
         assert!(told.len() == 1 && told[0].message.contains("default -> third"), "{told:#?}");
         assert!(!case.is_registered().await);

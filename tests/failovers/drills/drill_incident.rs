@@ -124,7 +124,7 @@ fn what_is_left_to_operators_is_never_touched_again_and_an_unsent_page_changes_n
         assert_eq!((run.phase, run.outcome), (Phase::Finished, Some(Outcome::Stopped)), "{run:#?}");
         assert_eq!((case.moved().await, case.origin().await.as_str()), ([0, 1], "standby"));
         let left = run.undo.iter().find(|step| step.action == "UpdateDistribution").unwrap();
-        assert_eq!(left.progress.state, StepState::LeftToPeople);
+        assert_eq!(left.progress.state, StepState::LeftToOperators);
         assert_eq!((run.times.failed_back, left.progress.attempts), (None, 0));
         assert!(!case.is_registered().await);
         assert!(case.pages().await.is_empty());

@@ -40,7 +40,7 @@ impl RunTable {
     pub(super) async fn read_control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
         let switches = scopes(run).map(|scope| item::keys(switch_pk(&scope), "switch"));
         let others = [
-            item::keys(item::run_pk(&run.run_id), "said"),
+            item::keys(item::run_pk(&run.run_id), "commands"),
             item::keys(application_pk(&run.application), "stop"),
             item::keys(HEARTBEAT.0, HEARTBEAT.1),
         ];
@@ -83,7 +83,7 @@ impl RunTable {
             .mutating
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(item::keys(item::run_pk(id), "said")))
+            .set_key(Some(item::keys(item::run_pk(id), "commands")))
             .update_expression(update)
             .set_expression_attribute_names(Some(names))
             .expression_attribute_values(":word", AttributeValue::M(fields))
@@ -177,7 +177,7 @@ fn control_state(items: Vec<Item>, run: &Run) -> Result<ControlState, StoreError
         let unreadable =
             |what: &str| StoreError::Refused(format!("{what}, which the record keeps, cannot be read"));
         match (string(&item, "pk").unwrap_or_default(), string(&item, "sk").unwrap_or_default()) {
-            (_, "said") => control_state.commands = Some(run_commands_of(item, &run.run_id)?),
+            (_, "commands") => control_state.commands = Some(run_commands_of(item, &run.run_id)?),
             (_, "switch") => control_state.switches.extend(switch_of(&item, run)),
             (_, "stop") => control_state.application_stop = Some(application_stop_of(&item)),
             HEARTBEAT => {
@@ -264,7 +264,7 @@ mod tests {
             fail_back: true,
             given_at: None,
         };
-        let mut item = item::keys(item::run_pk(&id), "said");
+        let mut item = item::keys(item::run_pk(&id), "commands");
         item.insert("release".to_owned(), AttributeValue::M(item::fields(&release).unwrap()));
         item.insert("stop".to_owned(), AttributeValue::M(item::fields(&stop).unwrap()));
         assert!(run_commands_of(item.clone(), &id).is_err());

@@ -135,7 +135,7 @@ fn moment(item: &Evidence) -> Timestamp {
         | Evidence::Gate { at, .. }
         | Evidence::Alarm { at, .. }
         | Evidence::Phase { at, .. }
-        | Evidence::CarriedOn { at, .. }
+        | Evidence::Continued { at, .. }
         | Evidence::Wiring { at, .. }
         | Evidence::Failover { at, .. }
         | Evidence::Effect { at, .. }

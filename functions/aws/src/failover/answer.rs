@@ -28,7 +28,7 @@ impl From<HandleError> for Unanswered {
     fn from(error: HandleError) -> Self {
         let name = match &error {
             HandleError::Store(_) => "StoreFailed",
-            HandleError::InProgress(_) => "InHand",
+            HandleError::InProgress(_) => "InProgress",
             HandleError::NotNow(_) => "NotNow",
         };
         Self { name, text: error.to_string() }

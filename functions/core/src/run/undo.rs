@@ -75,5 +75,5 @@ pub enum StepState {
     /// Seen done in AWS.
     Done,
     /// An operator gave it up in a release.
-    LeftToPeople,
+    LeftToOperators,
 }

@@ -229,7 +229,7 @@ pub(super) fn apply_release(run: &mut Run, now: Timestamp) -> Option<Decision> {
 fn leave_to_operators(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
     for step in run.undo_mut().iter_mut() {
         if step.progress.state == StepState::Open && which(step) {
-            step.progress.state = StepState::LeftToPeople;
+            step.progress.state = StepState::LeftToOperators;
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     for index in 0..run.undo.len() {
         let looked = observed.undone.get(index).unwrap_or(&StepObservation::Unknown);
         match (run.undo[index].progress.state, looked) {
-            (StepState::LeftToPeople, _) | (_, StepObservation::Done) => {}
+            (StepState::LeftToOperators, _) | (_, StepObservation::Done) => {}
             // A call whose answer was lost was executed after all, or somebody reversed the undo.
             (_, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_)) => {
                 run.undo_mut()[index].progress.reopen();
@@ -30,7 +30,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
             (_, StepObservation::Unknown) => undone = false,
         }
     }
-    let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
+    let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToOperators);
     let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     if undone && (steady || left) {
         run.times.steady_again.get_or_insert(now);

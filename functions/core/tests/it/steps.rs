@@ -154,7 +154,8 @@ fn check(run: &Run, next: &Run, decision: Decision, look: &Observation, seed: u6
     if run.phase != Phase::Finished && next.phase == Phase::Finished && may_be_injected {
         let closed = next.release.as_ref().is_some_and(|release| !release.fail_back)
             && next.outcome == Some(Outcome::RollbackFailed);
-        let by_name = closed || next.undo.iter().any(|step| step.progress.state == StepState::LeftToPeople);
+        let by_name =
+            closed || next.undo.iter().any(|step| step.progress.state == StepState::LeftToOperators);
         let undone = next.undo.iter().all(|step| step.progress.state == StepState::Done);
         assert!(
             by_name || next.injection_began().is_none() || undone,
