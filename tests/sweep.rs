@@ -8,7 +8,7 @@ use firedrill_local::{
     clock,
     shared_fixture::SharedFixture,
     stack::{LocalDrill, caller_key},
-    sweep::{self, By, Fault, Lane, Point, Ran, Source},
+    sweep::{self, CallerRole, Fault, Lane, Point, RunResult, Source},
 };
 
 /// So many points, in as many homes at a time as two processors serve.
@@ -17,7 +17,7 @@ const LANES: usize = 4;
 
 /// What one undisturbed run of each source showed, and the homes in which they ran.
 struct Fixture {
-    found: Vec<(Source, Ran)>,
+    found: Vec<(Source, RunResult)>,
     homes: Mutex<Option<(Vec<Lane>, Binaries)>>,
 }
 
@@ -86,16 +86,16 @@ fn no_call_that_changes_something_is_left_out() {
                         let which = &point.which;
                         (point.drill, point.number, point.fault) == (source.drill, number, fault)
                             && (which.by, which.service.as_str(), which.action.as_str())
-                                == (By::Drill, service, action)
+                                == (CallerRole::Drill, service, action)
                     });
                     assert!(is_there, "{:?}: {service}:{action}#{number}, {fault:?}", source.drill);
                 }
             }
         }
         for (drill, by) in [
-            (DrillKind::Cdn, By::Failover),
-            (DrillKind::Instance, By::Watchdog),
-            (DrillKind::Cdn, By::Watchdog),
+            (DrillKind::Cdn, CallerRole::Failover),
+            (DrillKind::Instance, CallerRole::Watchdog),
+            (DrillKind::Cdn, CallerRole::Watchdog),
         ] {
             assert!(
                 points.iter().any(|point| (point.drill, point.which.by) == (drill, by)),

@@ -6,7 +6,7 @@
 //!
 //! The calls that inject a failure are behind the feature `inject`. The watchdog is built without it.
 //!
-//! **Absences.** No adapter sends a mutating call twice, none spawns a task that nobody awaits, and only
+//! No adapter sends a mutating call twice, none spawns a task that nobody awaits, and only
 //! [`clock`] reads a clock.
 
 pub mod clock;

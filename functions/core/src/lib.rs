@@ -1,6 +1,6 @@
 //! Core: the decisions of a failure drill, and the engine around them.
 //!
-//! **Absences.** This crate performs no I/O, reads no clock, spawns nothing and knows no AWS type.
+//! This crate performs no I/O, reads no clock, spawns nothing and knows no AWS type.
 //! What it learns arrives in an [`Observation`]; what it decides leaves as a [`Decision`].
 //!
 //! - [`request`]: the request that starts a run, its checks, and the operator commands.

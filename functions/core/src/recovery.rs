@@ -12,7 +12,7 @@ use crate::{Measured, ProbeRole, Run, Streak, StreakRule, Timestamp, run::Verdic
 pub enum Judgement {
     /// Not decided yet.
     Wait,
-    /// Decided.
+    /// The evidence is enough for a verdict.
     Decided {
         /// The verdict.
         verdict: Verdict,

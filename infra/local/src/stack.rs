@@ -1,4 +1,4 @@
-//! Everything together: local AWS, the bookstore, and the three templates deployed as they are.
+//! Demo stack: local AWS, the bookstore, and the three templates deployed as they are.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -84,7 +84,7 @@ pub fn logical_id(package: &str) -> String {
     package.split('-').map(capital).collect()
 }
 
-/// The key by which the emulator's call log and its faults know a function of the home stack.
+/// The key by which the emulator's call log and its faults know a function of the stack `firedrill`.
 #[must_use]
 pub fn caller_key(package: &str) -> String {
     format!("LOCALFIREDRILL{}", package.replace('-', "").to_uppercase())
@@ -96,7 +96,7 @@ fn function_output(drill: DrillKind) -> String {
 
 /// An image that the emulator knows.
 const IMAGE: &str = "ami-12c6146b";
-/// The home stack's timing: a second here is a minute there, but for the call deadline, which a busy machine needs as it is.
+/// Timing of the stack `firedrill`: a second here is a minute there, but for the call deadline, which a busy machine needs as it is.
 const TIMING: [(&str, &str); 13] = [
     ("PollMs", "250"),
     ("AwsPollMs", "500"),
@@ -139,7 +139,7 @@ const LEAD: Duration = Duration::from_secs(1);
 const ALARM_WITHIN: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How the whole is set up.
+/// How a demo stack is set up.
 #[derive(Clone, Debug)]
 pub struct StackOptions<'a> {
     /// The functions.
@@ -148,7 +148,7 @@ pub struct StackOptions<'a> {
     pub bookstore: BookstoreOptions,
     /// How long transitions take (see `emulator/transitions.py`).
     pub transitions: Value,
-    /// Parameters of the home stack, instead of those for a demo.
+    /// Parameters of the stack `firedrill`, instead of those for a demo.
     pub params: Vec<(&'a str, &'a str)>,
     /// Parameters of the drills' stack, instead of those for a demo.
     pub drill_params: Vec<(&'a str, &'a str)>,
@@ -173,7 +173,7 @@ impl<'a> StackOptions<'a> {
     }
 }
 
-/// A running home. Dropping it takes everything down.
+/// Local AWS with all stacks deployed. Dropping it ends everything.
 #[derive(Debug)]
 pub struct DemoStack {
     /// The practice application. Before the emulator: it is closed first.
@@ -182,7 +182,7 @@ pub struct DemoStack {
     pub aws: LocalAws,
     /// The record.
     pub table: RecordReader,
-    /// Outputs of the home stack.
+    /// Outputs of the stack `firedrill`.
     pub outputs: BTreeMap<String, String>,
     /// Outputs of the bookstore's stack.
     pub bookstore_outputs: BTreeMap<String, String>,

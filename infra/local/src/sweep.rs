@@ -29,8 +29,8 @@ use crate::{
     paths,
 };
 
-pub use point::{By, Fault, Point};
-pub use run::{Lane, Ran};
+pub use point::{CallerRole, Fault, Point};
+pub use run::{Lane, RunResult};
 
 use point::prelude;
 use show::Progress;
@@ -59,7 +59,7 @@ pub struct SweepOptions {
 /// What came of one point.
 #[derive(Clone, Debug)]
 pub struct Swept {
-    /// Which.
+    /// The point.
     pub point: Point,
     /// The number of the call that was hit, if not the point's; none if none was.
     pub hit: Option<u32>,
@@ -122,14 +122,14 @@ pub async fn run(options: SweepOptions) -> Result<bool, LocalError> {
 
 /// The points that one run shows.
 #[must_use]
-pub fn points_of(source: Source, ran: &Ran) -> Vec<Point> {
+pub fn points_of(source: Source, ran: &RunResult) -> Vec<Point> {
     let Source { drill, watchdog } = source;
     if watchdog {
-        return find::points(ran, drill, By::Watchdog);
+        return find::points(ran, drill, CallerRole::Watchdog);
     }
-    let mut points = find::points(ran, drill, By::Drill);
+    let mut points = find::points(ran, drill, CallerRole::Drill);
     if drill.works_through_alarm() {
-        points.extend(find::points(ran, drill, By::Failover));
+        points.extend(find::points(ran, drill, CallerRole::Failover));
     }
     points
 }
@@ -173,7 +173,7 @@ pub async fn lanes(count: usize, functions: &Binaries) -> Result<Vec<Lane>, Loca
 pub async fn find(
     lanes: Vec<Lane>,
     sources: Vec<Source>,
-) -> Result<(Vec<Lane>, Vec<(Source, Ran)>), LocalError> {
+) -> Result<(Vec<Lane>, Vec<(Source, RunResult)>), LocalError> {
     let queue = Arc::new(Mutex::new(VecDeque::from(sources)));
     let mut at_work = JoinSet::new();
     for mut lane in lanes {
@@ -222,7 +222,7 @@ pub async fn find(
 /// Does every one of these points; `done` hears of each.
 ///
 /// # Errors
-/// A home could not be brought up again after a point that broke it.
+/// A stack could not be brought up again after a point that broke it.
 pub async fn sweep(
     lanes: Vec<Lane>,
     points: Vec<Point>,
@@ -303,7 +303,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
 }
 
 /// Where to look after a point that went wrong: everything that is known of its run, in one file.
-fn keep(name: &str, lane: &Lane, drill: DrillKind, ran: &Ran) -> Option<PathBuf> {
+fn keep(name: &str, lane: &Lane, drill: DrillKind, ran: &RunResult) -> Option<PathBuf> {
     let folder = paths::target().join("sweep");
     fs::create_dir_all(&folder).ok()?;
     let file = folder.join(format!("{}.txt", name.replace(['/', ':', '#'], "_")));

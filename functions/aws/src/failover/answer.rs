@@ -104,7 +104,7 @@ fn shown(answer: &HandledChange) -> Value {
     shown
 }
 
-/// Nobody said what this alarm fails over. A real one leaves a record all the same, and people are told.
+/// No rule says what this alarm fails over. A real change is recorded all the same, and operators are paged.
 async fn unknown<F: Failover>(
     clock: &impl Clock,
     journal: &impl Journal,

@@ -1,4 +1,4 @@
-//! What a caller can send, and what is said to one who sent something else.
+//! Deliveries: the documents that a function accepts, and the errors for any other.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,29 +24,29 @@ pub enum Delivery {
     Get(String),
     /// `{"list": "environment/application/drill"}`: a drill's runs, the newest first.
     List(String),
-    /// `{"resume": runId}`: carry on what a dead invocation left behind. Never injects.
+    /// `{"resume": runId}`: continue the run of an invocation that died. Never injects.
     Resume(String),
-    /// `{"release": {"runId", "by", "reason", "failBack"}}`: a person's word on a run that is held, or
-    /// whose rollback failed.
+    /// `{"release": {"runId", "by", "reason", "failBack"}}`: an operator releases a run that is held, or whose
+    /// rollback failed.
     Release(Release),
     /// `{"stop": {"runId" | "application", "by", "reason"}}`: a run, or every run of an application, ends early
     /// and is rolled back.
     Stop(StopOrder),
     /// `{"killSwitch": {"engage", "application" | "drill", "by", "reason", "until"}}`: nothing is injected, and what
-    /// was injected is taken back, of everything unless an application or a drill is named.
+    /// was injected is rolled back: everywhere, or for the named application or drill.
     KillSwitch(SwitchOrder),
 }
 
-/// A person's word that ends runs early.
+/// An operator's command that ends runs early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopOrder {
-    /// Which.
+    /// The runs that end.
     pub what: StopWhat,
-    /// Who says so, and why.
+    /// The operator, and the reason.
     pub stop: Stop,
 }
 
-/// What is to end early.
+/// The runs that a stop ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopWhat {
     /// This run.
@@ -55,17 +55,17 @@ pub enum StopWhat {
     Application(String),
 }
 
-/// A kill switch is engaged, or taken away.
+/// An operator's command that engages a kill switch, or disengages it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwitchOrder {
-    /// Engaged, or not any more.
+    /// `true` engages the switch, `false` disengages it.
     pub engage: bool,
-    /// Which switch, by whom, why and until when.
+    /// Its scope, the operator, the reason, and when it ends by itself.
     pub switch: Switch,
 }
 
 /// One document for a drill function: a request, or one of the commands. Only the JSON Schema is made of it; [`parse`]
-/// reads the same documents with better words for what is wrong.
+/// reads the same documents with clearer errors.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[schemars(deny_unknown_fields, title = "Firedrill document")]
@@ -196,18 +196,18 @@ pub struct Release {
     /// `true`: continue the undo. `false` (the default): leave to operators what moves traffic.
     #[serde(default)]
     pub fail_back: bool,
-    /// When it was said, by the clock of whoever wrote it down; whatever else stands there is not believed.
+    /// When the function recorded it, by that function's clock. A value in the command itself is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub given_at: Option<Timestamp>,
 }
 
-/// One thing that is wrong with a request.
+/// A field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Where, such as `target.region`.
+    /// Its path, such as `target.region`.
     pub field: String,
-    /// What, and what would be right.
+    /// What is wrong with it, and what would be right.
     pub what: String,
 }
 
@@ -217,23 +217,23 @@ pub enum ParseError {
     /// It is not of the form of a request.
     #[error("the request cannot be read at `{field}`: {what}")]
     Shape {
-        /// Where.
+        /// The path of the field; `.` for the whole document.
         field: String,
-        /// What the parser says.
+        /// The parser's message.
         what: String,
     },
-    /// Somebody forgot to have a placeholder filled in.
+    /// A placeholder was not filled in by the schedule or rule.
     #[error(
         "`{field}` still holds the placeholder {placeholder}: it is filled in by the schedule or rule that \
          delivers the request, so this delivery has no identity; give `runId` instead when sending by hand"
     )]
     Placeholder {
-        /// Where.
+        /// The path of the field.
         field: String,
-        /// Which.
+        /// The placeholder as it was delivered.
         placeholder: String,
     },
-    /// It has the form of a request but cannot be meant.
+    /// It has the form of a request, but fields are out of bounds, contradict each other or are unknown.
     #[error("the request is refused: {}", list(.0))]
     Invalid(Vec<Problem>),
 }
@@ -260,7 +260,7 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(|p| format!("`{}` {}", p.field, p.what)).collect::<Vec<_>>().join("; ")
 }
 
-/// Reads what was delivered.
+/// Reads a delivery.
 ///
 /// # Errors
 /// See [`ParseError`]: the field, what is wrong with it, and what would be right.
@@ -342,7 +342,7 @@ fn identity(word: &str, id: String) -> Result<String, ParseError> {
     Ok(id)
 }
 
-/// As requests have them: a word on one that no request can have would be heard by no run.
+/// A name as requests have them: a command for a name that no request can have would apply to no run.
 fn name(word: &str, field: &str, text: String) -> Result<String, ParseError> {
     let refused = |why: NotAName| shape(&format!("{word}.{field}"), why.to_string());
     Name::try_from(text).map(String::from).map_err(refused)

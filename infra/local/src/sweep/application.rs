@@ -1,4 +1,4 @@
-//! How the application is, to be compared: before a run, and after it.
+//! State of the application, compared before and after a run.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,12 +1,12 @@
-//! Which points there are: found in the call log of a run that nothing was done to.
+//! Points of the sweep, found in the call logs of undisturbed runs.
 
 use std::collections::BTreeMap;
 
 use firedrill_core::kind::DrillKind;
 
 use super::{
-    point::{By, Fault, Point, Which, caller},
-    run::Ran,
+    point::{CallKind, CallerRole, Fault, Point, caller},
+    run::RunResult,
 };
 use crate::emulator::Call;
 
@@ -20,10 +20,10 @@ pub fn is_save(call: &Call) -> bool {
 /// How often each kind of call was made by one caller, in one run, and whether it changes something. The
 /// watchdog's heartbeat is about no run, and does not count.
 #[must_use]
-pub fn counted(ran: &Ran, drill: DrillKind, by: By) -> BTreeMap<Which, (u32, bool)> {
+pub fn counted(ran: &RunResult, drill: DrillKind, by: CallerRole) -> BTreeMap<CallKind, (u32, bool)> {
     let caller = caller(by, drill);
     let about = |call: &Call| {
-        by != By::Watchdog
+        by != CallerRole::Watchdog
             || call.service != "dynamodb"
             || call.detail.as_ref().is_some_and(|keys| keys.contains(&ran.run_id))
     };
@@ -33,7 +33,7 @@ pub fn counted(ran: &Ran, drill: DrillKind, by: By) -> BTreeMap<Which, (u32, boo
             continue;
         }
         let (service, action) = (call.service.clone(), call.action.clone());
-        let which = Which { by, service, action, dry_run: call.dry_run };
+        let which = CallKind { by, service, action, dry_run: call.dry_run };
         let (times, _) = found.entry(which).or_insert((0, call.mutating || is_save(call)));
         *times += 1;
     }
@@ -43,10 +43,10 @@ pub fn counted(ran: &Ran, drill: DrillKind, by: By) -> BTreeMap<Which, (u32, boo
 /// The points of one caller in one run: every call that changes something, with everything that can go wrong at it;
 /// the first, a middle and the last of those that read. What the others do besides their changes is no point.
 #[must_use]
-pub fn points(ran: &Ran, drill: DrillKind, by: By) -> Vec<Point> {
+pub fn points(ran: &RunResult, drill: DrillKind, by: CallerRole) -> Vec<Point> {
     let mut points = Vec::new();
     for (which, (times, changes)) in counted(ran, drill, by) {
-        if !changes && by != By::Drill {
+        if !changes && by != CallerRole::Drill {
             continue;
         }
         let mut numbers: Vec<u32> =
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    fn ran(calls: &[(&str, &str, bool, &str)]) -> Ran {
+    fn ran(calls: &[(&str, &str, bool, &str)]) -> RunResult {
         let call = |(service, action, mutating, keys): &(&str, &str, bool, &str)| {
             serde_json::from_value(json!({
                 "n": 1, "at": 0, "done": 0, "caller": "LOCALFIREDRILLDRILLCDN", "service": service,
@@ -75,7 +75,11 @@ mod tests {
             }))
             .unwrap()
         };
-        Ran { run_id: "e/a/d/1".to_owned(), calls: calls.iter().map(call).collect(), ..Ran::default() }
+        RunResult {
+            run_id: "e/a/d/1".to_owned(),
+            calls: calls.iter().map(call).collect(),
+            ..RunResult::default()
+        }
     }
 
     #[test]
@@ -83,14 +87,14 @@ mod tests {
         let read = ("cloudwatch", "DescribeAlarms", false, "");
         let calls = [read, read, ("cloudwatch", "SetAlarmState", true, "ALARM"), read, read, read];
         let names: Vec<String> =
-            points(&ran(&calls), DrillKind::Cdn, By::Drill).iter().map(ToString::to_string).collect();
+            points(&ran(&calls), DrillKind::Cdn, CallerRole::Drill).iter().map(ToString::to_string).collect();
         assert_eq!(names.iter().filter(|name| name.contains("SetAlarmState#1/")).count(), 5, "{names:?}");
         for number in [1, 3, 5] {
             let one = format!("cdn/cloudwatch:DescribeAlarms#{number}/");
             assert_eq!(names.iter().filter(|name| name.starts_with(&one)).count(), 4, "{names:?}");
         }
         assert_eq!(names.len(), 17);
-        assert!(points(&ran(&calls), DrillKind::Cdn, By::Failover).is_empty(), "another caller's");
+        assert!(points(&ran(&calls), DrillKind::Cdn, CallerRole::Failover).is_empty(), "another caller's");
     }
 
     #[test]
@@ -98,9 +102,9 @@ mod tests {
         let calls = [("dynamodb", "PutItem", true, "watchdog"), ("dynamodb", "PutItem", true, "run#e/a/d/1")];
         let mut ran = ran(&calls);
         for call in &mut ran.calls {
-            call.caller = Some(caller(By::Watchdog, DrillKind::Cdn));
+            call.caller = Some(caller(CallerRole::Watchdog, DrillKind::Cdn));
         }
-        let found = points(&ran, DrillKind::Cdn, By::Watchdog);
+        let found = points(&ran, DrillKind::Cdn, CallerRole::Watchdog);
         assert_eq!(found.len(), 5);
         assert!(found.iter().all(|point| point.number == 1));
     }

@@ -1,18 +1,18 @@
-//! Whether a run that was disturbed ended as every run must: nothing broken or left behind, nothing done twice, and a record
+//! Judge: whether a disturbed run ended as every run must: nothing broken or left behind, nothing done twice, and a record
 //! that does not deny what was done. How good the outcome is, is not asked: with deadlines as short as the sweep's, a
 //! busy machine decides that.
 
 use firedrill_core::{Outcome, Phase, kind::DrillKind, run::StepState};
 
 use super::{
-    point::{By, Fault, POINT, Point, caller},
-    run::Ran,
+    point::{CallerRole, Fault, POINT, Point, caller},
+    run::RunResult,
 };
 use crate::emulator::Call;
 
 /// What is wrong with what is left of a run; nothing, if it is as it should be.
 #[must_use]
-pub fn wrong(ran: &Ran, drill: DrillKind, point: Option<&Point>) -> Vec<String> {
+pub fn wrong(ran: &RunResult, drill: DrillKind, point: Option<&Point>) -> Vec<String> {
     let mut wrong = application(ran);
     let mut say = |what: String| wrong.push(what);
     let injected = injections(ran, drill, point);
@@ -21,14 +21,14 @@ pub fn wrong(ran: &Ran, drill: DrillKind, point: Option<&Point>) -> Vec<String> 
         say(format!("{} injecting calls were sent", injected.len()));
     }
     if let Some(call) =
-        ran.calls.iter().find(|call| injects(call) && call.caller != Some(caller(By::Drill, drill)))
+        ran.calls.iter().find(|call| injects(call) && call.caller != Some(caller(CallerRole::Drill, drill)))
     {
         say(format!("{} injects: {}", call.caller.as_deref().unwrap_or("nobody"), call.action));
     }
-    for by in [By::Failover, By::Drill] {
+    for by in [CallerRole::Failover, CallerRole::Drill] {
         let moved = moves(ran, drill, by, point);
         if moved > 1 {
-            let who = if by == By::Failover {
+            let who = if by == CallerRole::Failover {
                 "the failover function"
             } else {
                 "the drill, or the watchdog for it,"
@@ -50,7 +50,7 @@ pub fn wrong(ran: &Ran, drill: DrillKind, point: Option<&Point>) -> Vec<String> 
     wrong
 }
 
-fn application(ran: &Ran) -> Vec<String> {
+fn application(ran: &RunResult) -> Vec<String> {
     match &ran.application {
         Some((before, after)) if before != after => {
             vec![format!("the application is not as before: {after:?} instead of {before:?}")]
@@ -60,7 +60,7 @@ fn application(ran: &Ran) -> Vec<String> {
     }
 }
 
-fn record(ran: &Ran, landed: usize) -> Vec<String> {
+fn record(ran: &RunResult, landed: usize) -> Vec<String> {
     let Some(record) = &ran.record else { return Vec::new() };
     let run = &record.run;
     let mut wrong = Vec::new();
@@ -114,8 +114,8 @@ fn injects(call: &Call) -> bool {
 }
 
 /// The injecting calls of the drill function that may have had an effect.
-fn injections<'a>(ran: &'a Ran, drill: DrillKind, point: Option<&Point>) -> Vec<&'a Call> {
-    let ours = Some(caller(By::Drill, drill));
+fn injections<'a>(ran: &'a RunResult, drill: DrillKind, point: Option<&Point>) -> Vec<&'a Call> {
+    let ours = Some(caller(CallerRole::Drill, drill));
     let all = ran.calls.iter().filter(|call| injects(call) && call.caller == ours);
     all.filter(|call| !is_refused(call, point)).collect()
 }
@@ -138,11 +138,13 @@ fn took_effect(call: &Call, point: Option<&Point>) -> bool {
 }
 
 /// How often traffic was moved by the failover function, or else by whoever carried the run on.
-fn moves(ran: &Ran, drill: DrillKind, by: By, point: Option<&Point>) -> usize {
+fn moves(ran: &RunResult, drill: DrillKind, by: CallerRole, point: Option<&Point>) -> usize {
     let moving = ["UpdateDistribution", "FailoverDBCluster", "RebootDBInstance"];
     let theirs = match by {
-        By::Failover => vec![caller(By::Failover, drill)],
-        By::Drill | By::Watchdog => vec![caller(By::Drill, drill), caller(By::Watchdog, drill)],
+        CallerRole::Failover => vec![caller(CallerRole::Failover, drill)],
+        CallerRole::Drill | CallerRole::Watchdog => {
+            vec![caller(CallerRole::Drill, drill), caller(CallerRole::Watchdog, drill)]
+        }
     };
     let all = ran.calls.iter().filter(|call| moving.contains(&call.action.as_str()));
     all.filter(|call| call.caller.as_ref().is_some_and(|caller| theirs.contains(caller)))
@@ -166,7 +168,7 @@ mod tests {
     }
 
     fn said(calls: Vec<Call>, drill: DrillKind, point: &str) -> String {
-        let ran = Ran { calls, ..Ran::default() };
+        let ran = RunResult { calls, ..RunResult::default() };
         wrong(&ran, drill, Some(&point.parse().unwrap())).join("; ")
     }
 
@@ -217,10 +219,10 @@ mod tests {
 
     #[test]
     fn what_is_left_over_is_wrong() {
-        let ran = Ran {
+        let ran = RunResult {
             left_over: vec!["the lock of a/b".to_owned()],
             others: vec!["a/b/c/2".to_owned()],
-            ..Ran::default()
+            ..RunResult::default()
         };
         let said = wrong(&ran, DrillKind::Instance, None).join("; ");
         for what in

@@ -1,4 +1,4 @@
-//! One point of the sweep: whose which call, and what goes wrong at it.
+//! Point of the sweep: a call of one caller, and the fault that is injected there.
 
 use std::{fmt, str::FromStr};
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::stack::{LocalDrill, caller_key};
 
-/// Whose call it is.
+/// Who makes the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
+pub enum CallerRole {
     /// The function that runs the drill.
     Drill,
     /// The function that the alarm triggers.
@@ -78,9 +78,9 @@ impl Fault {
 
 /// One kind of call of one caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Which {
-    /// Whose.
-    pub by: By,
+pub struct CallKind {
+    /// The caller.
+    pub by: CallerRole,
     /// As it is signed for, such as `dynamodb`.
     pub service: String,
     /// Such as `PutItem`.
@@ -89,13 +89,13 @@ pub struct Which {
     pub dry_run: bool,
 }
 
-/// One point.
+/// A call at which a fault is injected.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
     /// In a run of which drill.
     pub drill: DrillKind,
     /// At which kind of call.
-    pub which: Which,
+    pub which: CallKind,
     /// At which of them, in the run's order, from one.
     pub number: u32,
     /// What goes wrong.
@@ -107,14 +107,14 @@ pub(super) const POINT: &str = "point";
 /// And of the one that ends the drill function, so that the watchdog has something to do.
 const PRELUDE: &str = "prelude";
 
-/// The key by which the call log knows a function of the home stack.
-pub(super) fn caller(by: By, drill: DrillKind) -> String {
+/// The key by which the call log knows a function of the stack `firedrill`.
+pub(super) fn caller(by: CallerRole, drill: DrillKind) -> String {
     let row = drill.row();
     caller_key(match by {
-        By::Drill => row.package,
+        CallerRole::Drill => row.package,
         // No function fails instances over. The one that could move traffic during their drill is the CDN's.
-        By::Failover => row.failover_package.unwrap_or("failover-cdn"),
-        By::Watchdog => "watchdog",
+        CallerRole::Failover => row.failover_package.unwrap_or("failover-cdn"),
+        CallerRole::Watchdog => "watchdog",
     })
 }
 
@@ -122,7 +122,7 @@ pub(super) fn caller(by: By, drill: DrillKind) -> String {
 pub(super) fn prelude(drill: DrillKind) -> Value {
     let (service, action) = LocalDrill::of(drill).injecting_call;
     json!({
-        "id": PRELUDE, "caller": caller(By::Drill, drill), "service": service, "action": action, "dryRun": false,
+        "id": PRELUDE, "caller": caller(CallerRole::Drill, drill), "service": service, "action": action, "dryRun": false,
         "kind": "kill", "when": "after"
     })
 }
@@ -130,7 +130,7 @@ pub(super) fn prelude(drill: DrillKind) -> Value {
 impl Point {
     /// The faults that the emulator injects for it, in a run of this identity.
     pub(super) fn faults(&self, run_id: &str, delay_ms: u64) -> Value {
-        let Which { by, service, action, dry_run } = &self.which;
+        let CallKind { by, service, action, dry_run } = &self.which;
         let mut fault = self.fault.how(service, delay_ms);
         fault["id"] = json!(POINT);
         fault["caller"] = json!(caller(*by, self.drill));
@@ -139,22 +139,22 @@ impl Point {
         fault["dryRun"] = json!(dry_run);
         fault["skip"] = json!(self.number - 1);
         // The watchdog's heartbeat is no call about a run.
-        if *by == By::Watchdog && service == "dynamodb" {
+        if *by == CallerRole::Watchdog && service == "dynamodb" {
             fault["contains"] = json!(run_id);
         }
         match by {
-            By::Watchdog => json!([fault, prelude(self.drill)]),
-            By::Drill | By::Failover => json!([fault]),
+            CallerRole::Watchdog => json!([fault, prelude(self.drill)]),
+            CallerRole::Drill | CallerRole::Failover => json!([fault]),
         }
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for CallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.by {
-            By::Drill => {}
-            By::Failover => f.write_str("failover/")?,
-            By::Watchdog => f.write_str("watchdog/")?,
+            CallerRole::Drill => {}
+            CallerRole::Failover => f.write_str("failover/")?,
+            CallerRole::Watchdog => f.write_str("watchdog/")?,
         }
         write!(f, "{}:{}{}", self.service, self.action, if self.dry_run { "(dry)" } else { "" })
     }
@@ -173,9 +173,9 @@ impl FromStr for Point {
         let wrong = || format!("`{name}` is no point: they look like instance/dynamodb:PutItem#3/kill-after");
         let parts: Vec<&str> = name.split('/').collect();
         let (drill, by, call, fault) = match parts[..] {
-            [drill, call, fault] => (drill, By::Drill, call, fault),
-            [drill, "failover", call, fault] => (drill, By::Failover, call, fault),
-            [drill, "watchdog", call, fault] => (drill, By::Watchdog, call, fault),
+            [drill, call, fault] => (drill, CallerRole::Drill, call, fault),
+            [drill, "failover", call, fault] => (drill, CallerRole::Failover, call, fault),
+            [drill, "watchdog", call, fault] => (drill, CallerRole::Watchdog, call, fault),
             _ => return Err(wrong()),
         };
         let drill = DrillKind::named(drill).ok_or_else(wrong)?;
@@ -184,7 +184,7 @@ impl FromStr for Point {
         let (service, action) = call.split_once(':').ok_or_else(wrong)?;
         let number = number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
         let dry_run = action.ends_with("(dry)");
-        let which = Which {
+        let which = CallKind {
             by,
             service: service.to_owned(),
             action: action.trim_end_matches("(dry)").to_owned(),

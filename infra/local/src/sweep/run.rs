@@ -1,4 +1,4 @@
-//! One run after the other on a home of its own, each from its request to its record.
+//! Lane: one run after the other on a stack of its own, each from its request to its record.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ const EXPECTED: [(&str, &str); 10] = [
     ("HoldForSeconds", "0"),
 ];
 const INJECT_WITHIN_SECONDS: u32 = 20;
-/// A run that nobody finishes within this is one that nobody finishes.
+/// A run that is still open after this counts as never finished.
 const FINISHES_WITHIN: Duration = Duration::from_mins(15);
 /// A function that died before its first save has left no record; a delayed one may still land.
 const APPEARS_WITHIN: Duration = Duration::from_millis(5 * DELAY_MS);
@@ -57,16 +57,16 @@ const APPEARS_WITHIN: Duration = Duration::from_millis(5 * DELAY_MS);
 const RESTS_WITHIN: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A home in which runs are made to fail, one at a time.
+/// A stack on which runs are disturbed, one at a time.
 #[derive(Debug)]
 pub struct Lane {
     pub(super) stack: DemoStack,
     runs: u32,
 }
 
-/// What is left of one run.
+/// What one run did and left behind.
 #[derive(Debug, Default)]
-pub struct Ran {
+pub struct RunResult {
     /// Its identity.
     pub run_id: String,
     /// What the drill function answered.
@@ -85,7 +85,7 @@ pub struct Ran {
     pub took: Duration,
 }
 
-impl Ran {
+impl RunResult {
     /// Whether the point was reached.
     #[must_use]
     pub fn was_hit(&self) -> bool {
@@ -100,7 +100,7 @@ impl Ran {
 }
 
 impl Lane {
-    /// Brings a home up and waits until its application is well.
+    /// Brings a stack up and waits until its application is in the steady state.
     ///
     /// # Errors
     /// Whatever did not come up, by name.
@@ -140,7 +140,7 @@ impl Lane {
     ///
     /// # Errors
     /// The emulator failed. What became of the run is in the answer.
-    pub async fn run(&mut self, drill: DrillKind, faults: &Value) -> Result<Ran, LocalError> {
+    pub async fn run(&mut self, drill: DrillKind, faults: &Value) -> Result<RunResult, LocalError> {
         let began = Since::now();
         let run_id = self.next_run(drill);
         self.runs += 1;
@@ -159,7 +159,7 @@ impl Lane {
         let calls = self.stack.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
-        Ok(Ran { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
+        Ok(RunResult { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.

@@ -1,4 +1,4 @@
-//! The table of the sweep, a line as each point is done; on a terminal, how far it is below them.
+//! Table of the sweep, with a line for each point that is done; on a terminal, a progress bar below.
 
 use std::{io::IsTerminal as _, time::Duration};
 

@@ -100,7 +100,7 @@ fn alarm(name: &str) -> String {
     format!("arn:aws:cloudwatch:us-east-1:1:alarm:{name}")
 }
 
-fn home(names: &[&str]) -> FailoverContext {
+fn context(names: &[&str]) -> FailoverContext {
     let entry =
         |name: &&str| json!({ "alarmArn": alarm(name), "instanceArn": "arn:aws:rds:us-east-1:1:db:d" });
     let failovers = json!(names.iter().map(entry).collect::<Vec<_>>()).to_string();
@@ -137,7 +137,7 @@ async fn answered(
 
 #[tokio::test]
 async fn each_change_is_answered_with_its_entry_and_once() {
-    let (book, context) = (Book::default(), home(&["a"]));
+    let (book, context) = (Book::default(), context(&["a"]));
     let event = json!({ "Records": [message("a"), message("a")] });
     let answer = answered(&book, &context, &[FailoverReadiness::Ready], &event).await.unwrap();
     assert_eq!(answer["changes"][0]["done"], "failed-over");
@@ -148,7 +148,7 @@ async fn each_change_is_answered_with_its_entry_and_once() {
 
 #[tokio::test]
 async fn one_change_that_fails_keeps_none_of_the_others_from_being_handled() {
-    let (book, context) = (Book::default(), home(&["throttled", "well"]));
+    let (book, context) = (Book::default(), context(&["throttled", "well"]));
     let garbled = json!({ "Sns": { "Message": "hello" } });
     let event = json!({ "Records": [message("throttled"), garbled, message("well")] });
     let stands = [FailoverReadiness::Unknown("throttled".to_owned()), FailoverReadiness::Ready];
@@ -162,7 +162,7 @@ async fn one_change_that_fails_keeps_none_of_the_others_from_being_handled() {
 
 #[tokio::test]
 async fn an_alarm_that_nobody_configured_leaves_a_record_and_says_what_to_add_where() {
-    let (book, context) = (Book::default(), home(&[]));
+    let (book, context) = (Book::default(), context(&[]));
     for _ in 0..2 {
         let error =
             answered(&book, &context, &[], &json!({ "Records": [message("new")] })).await.unwrap_err();
@@ -174,7 +174,7 @@ async fn an_alarm_that_nobody_configured_leaves_a_record_and_says_what_to_add_wh
 
 #[tokio::test]
 async fn what_is_no_change_of_an_alarm_is_refused_by_name() {
-    let error = answered(&Book::default(), &home(&[]), &[], &json!({ "hello": 1 })).await.unwrap_err();
+    let error = answered(&Book::default(), &context(&[]), &[], &json!({ "hello": 1 })).await.unwrap_err();
     assert_eq!(error.name, "UnreadableEvent");
     assert!(error.text.contains("Records"), "{}", error.text);
 }
