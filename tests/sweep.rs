@@ -8,7 +8,7 @@ use firedrill_local::{
     clock,
     shared_fixture::SharedFixture,
     stack::{LocalDrill, caller_key},
-    sweep::{self, CallerRole, Fault, Lane, Point, RunResult, Source},
+    sweep::{self, CallerRole, Fault, Lane, Point, RunTrace, Source},
 };
 
 /// So many points, in as many homes at a time as two processors serve.
@@ -17,7 +17,7 @@ const LANES: usize = 4;
 
 /// What one undisturbed run of each source showed, and the homes in which they ran.
 struct Fixture {
-    found: Vec<(Source, RunResult)>,
+    found: Vec<(Source, RunTrace)>,
     homes: Mutex<Option<(Vec<Lane>, Binaries)>>,
 }
 

@@ -127,8 +127,13 @@ fn what_cannot_be_read_is_one_clear_error_and_leaves_no_record() {
         let mut unknown = request("unknown-field", fixture.aws.endpoint());
         unknown["dryRun"] = json!(true);
         let (kind, message) = fixture.invoke(&unknown).await.unwrap_err();
+        assert_eq!(kind, "InvalidRequest");
+        assert!(message.contains("`dryRun` is an unknown field"), "{message}");
+        let mut shapeless = request("no-target", fixture.aws.endpoint());
+        shapeless.as_object_mut().unwrap().remove("target");
+        let (kind, message) = fixture.invoke(&shapeless).await.unwrap_err();
         assert_eq!(kind, "UnreadableRequest");
-        assert!(message.contains("unknown field `dryRun`"), "{message}");
+        assert!(message.contains("target"), "{message}");
         let mut raw = request("placeholder", fixture.aws.endpoint());
         raw["runId"] = json!("<aws.scheduler.execution-id>");
         assert_eq!(fixture.invoke(&raw).await.unwrap_err().0, "UnsubstitutedPlaceholder");

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub use point::{CallerRole, Fault, Point};
-pub use run::{Lane, RunResult};
+pub use run::{Lane, RunTrace};
 
 use point::prelude;
 use show::Progress;
@@ -122,7 +122,7 @@ pub async fn run(options: SweepOptions) -> Result<bool, LocalError> {
 
 /// The points that one run shows.
 #[must_use]
-pub fn points_of(source: Source, ran: &RunResult) -> Vec<Point> {
+pub fn points_of(source: Source, ran: &RunTrace) -> Vec<Point> {
     let Source { drill, watchdog } = source;
     if watchdog {
         return find::points(ran, drill, CallerRole::Watchdog);
@@ -173,7 +173,7 @@ pub async fn lanes(count: usize, functions: &Binaries) -> Result<Vec<Lane>, Loca
 pub async fn find(
     lanes: Vec<Lane>,
     sources: Vec<Source>,
-) -> Result<(Vec<Lane>, Vec<(Source, RunResult)>), LocalError> {
+) -> Result<(Vec<Lane>, Vec<(Source, RunTrace)>), LocalError> {
     let queue = Arc::new(Mutex::new(VecDeque::from(sources)));
     let mut at_work = JoinSet::new();
     for mut lane in lanes {
@@ -303,7 +303,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
 }
 
 /// Where to look after a point that went wrong: everything that is known of its run, in one file.
-fn keep(name: &str, lane: &Lane, drill: DrillKind, ran: &RunResult) -> Option<PathBuf> {
+fn keep(name: &str, lane: &Lane, drill: DrillKind, ran: &RunTrace) -> Option<PathBuf> {
     let folder = paths::target().join("sweep");
     fs::create_dir_all(&folder).ok()?;
     let file = folder.join(format!("{}.txt", name.replace(['/', ':', '#'], "_")));

@@ -6,7 +6,7 @@ use firedrill_core::kind::DrillKind;
 
 use super::{
     point::{CallKind, CallerRole, Fault, Point, caller},
-    run::RunResult,
+    run::RunTrace,
 };
 use crate::emulator::Call;
 
@@ -20,7 +20,7 @@ pub fn is_save(call: &Call) -> bool {
 /// How often each kind of call was made by one caller, in one run, and whether it changes something. The
 /// watchdog's heartbeat is about no run, and does not count.
 #[must_use]
-pub fn counted(ran: &RunResult, drill: DrillKind, by: CallerRole) -> BTreeMap<CallKind, (u32, bool)> {
+pub fn counted(ran: &RunTrace, drill: DrillKind, by: CallerRole) -> BTreeMap<CallKind, (u32, bool)> {
     let caller = caller(by, drill);
     let about = |call: &Call| {
         by != CallerRole::Watchdog
@@ -43,7 +43,7 @@ pub fn counted(ran: &RunResult, drill: DrillKind, by: CallerRole) -> BTreeMap<Ca
 /// The points of one caller in one run: every call that changes something, with everything that can go wrong at it;
 /// the first, a middle and the last of those that read. What the others do besides their changes is no point.
 #[must_use]
-pub fn points(ran: &RunResult, drill: DrillKind, by: CallerRole) -> Vec<Point> {
+pub fn points(ran: &RunTrace, drill: DrillKind, by: CallerRole) -> Vec<Point> {
     let mut points = Vec::new();
     for (which, (times, changes)) in counted(ran, drill, by) {
         if !changes && by != CallerRole::Drill {
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    fn ran(calls: &[(&str, &str, bool, &str)]) -> RunResult {
+    fn ran(calls: &[(&str, &str, bool, &str)]) -> RunTrace {
         let call = |(service, action, mutating, keys): &(&str, &str, bool, &str)| {
             serde_json::from_value(json!({
                 "n": 1, "at": 0, "done": 0, "caller": "LOCALFIREDRILLDRILLCDN", "service": service,
@@ -75,10 +75,10 @@ mod tests {
             }))
             .unwrap()
         };
-        RunResult {
+        RunTrace {
             run_id: "e/a/d/1".to_owned(),
             calls: calls.iter().map(call).collect(),
-            ..RunResult::default()
+            ..RunTrace::default()
         }
     }
 

@@ -6,13 +6,13 @@ use firedrill_core::{Outcome, Phase, kind::DrillKind, run::StepState};
 
 use super::{
     point::{CallerRole, Fault, POINT, Point, caller},
-    run::RunResult,
+    run::RunTrace,
 };
 use crate::emulator::Call;
 
 /// What is wrong with what is left of a run; nothing, if it is as it should be.
 #[must_use]
-pub fn wrong(ran: &RunResult, drill: DrillKind, point: Option<&Point>) -> Vec<String> {
+pub fn wrong(ran: &RunTrace, drill: DrillKind, point: Option<&Point>) -> Vec<String> {
     let mut wrong = application(ran);
     let mut say = |what: String| wrong.push(what);
     let injected = injections(ran, drill, point);
@@ -50,7 +50,7 @@ pub fn wrong(ran: &RunResult, drill: DrillKind, point: Option<&Point>) -> Vec<St
     wrong
 }
 
-fn application(ran: &RunResult) -> Vec<String> {
+fn application(ran: &RunTrace) -> Vec<String> {
     match &ran.application {
         Some((before, after)) if before != after => {
             vec![format!("the application is not as before: {after:?} instead of {before:?}")]
@@ -60,7 +60,7 @@ fn application(ran: &RunResult) -> Vec<String> {
     }
 }
 
-fn record(ran: &RunResult, landed: usize) -> Vec<String> {
+fn record(ran: &RunTrace, landed: usize) -> Vec<String> {
     let Some(record) = &ran.record else { return Vec::new() };
     let run = &record.run;
     let mut wrong = Vec::new();
@@ -114,7 +114,7 @@ fn injects(call: &Call) -> bool {
 }
 
 /// The injecting calls of the drill function that may have had an effect.
-fn injections<'a>(ran: &'a RunResult, drill: DrillKind, point: Option<&Point>) -> Vec<&'a Call> {
+fn injections<'a>(ran: &'a RunTrace, drill: DrillKind, point: Option<&Point>) -> Vec<&'a Call> {
     let ours = Some(caller(CallerRole::Drill, drill));
     let all = ran.calls.iter().filter(|call| injects(call) && call.caller == ours);
     all.filter(|call| !is_refused(call, point)).collect()
@@ -138,7 +138,7 @@ fn took_effect(call: &Call, point: Option<&Point>) -> bool {
 }
 
 /// How often traffic was moved by the failover function, or else by whoever carried the run on.
-fn moves(ran: &RunResult, drill: DrillKind, by: CallerRole, point: Option<&Point>) -> usize {
+fn moves(ran: &RunTrace, drill: DrillKind, by: CallerRole, point: Option<&Point>) -> usize {
     let moving = ["UpdateDistribution", "FailoverDBCluster", "RebootDBInstance"];
     let theirs = match by {
         CallerRole::Failover => vec![caller(CallerRole::Failover, drill)],
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn said(calls: Vec<Call>, drill: DrillKind, point: &str) -> String {
-        let ran = RunResult { calls, ..RunResult::default() };
+        let ran = RunTrace { calls, ..RunTrace::default() };
         wrong(&ran, drill, Some(&point.parse().unwrap())).join("; ")
     }
 
@@ -219,10 +219,10 @@ mod tests {
 
     #[test]
     fn what_is_left_over_is_wrong() {
-        let ran = RunResult {
+        let ran = RunTrace {
             left_over: vec!["the lock of a/b".to_owned()],
             others: vec!["a/b/c/2".to_owned()],
-            ..RunResult::default()
+            ..RunTrace::default()
         };
         let said = wrong(&ran, DrillKind::Instance, None).join("; ");
         for what in

@@ -66,7 +66,7 @@ pub struct Lane {
 
 /// What one run did and left behind.
 #[derive(Debug, Default)]
-pub struct RunResult {
+pub struct RunTrace {
     /// Its identity.
     pub run_id: String,
     /// What the drill function answered.
@@ -85,7 +85,7 @@ pub struct RunResult {
     pub took: Duration,
 }
 
-impl RunResult {
+impl RunTrace {
     /// Whether the point was reached.
     #[must_use]
     pub fn was_hit(&self) -> bool {
@@ -140,7 +140,7 @@ impl Lane {
     ///
     /// # Errors
     /// The emulator failed. What became of the run is in the answer.
-    pub async fn run(&mut self, drill: DrillKind, faults: &Value) -> Result<RunResult, LocalError> {
+    pub async fn run(&mut self, drill: DrillKind, faults: &Value) -> Result<RunTrace, LocalError> {
         let began = Since::now();
         let run_id = self.next_run(drill);
         self.runs += 1;
@@ -159,7 +159,7 @@ impl Lane {
         let calls = self.stack.aws.calls_since(last).await?;
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
-        Ok(RunResult { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
+        Ok(RunTrace { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
