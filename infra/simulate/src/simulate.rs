@@ -29,7 +29,7 @@ pub(crate) fn many(drills: &[DrillKind], seeds: u64) -> bool {
             drill, statistics.histories, statistics.injected, statistics.open
         );
         println!("  outcomes: {}", shares(&statistics.outcomes, statistics.histories));
-        println!("  troubles: {}", fault_counts(&statistics, drill));
+        println!("  faults: {}", fault_counts(&statistics, drill));
         if let Some((seed, what)) = statistics.bad.first() {
             println!("  BAD: seed {seed}: {what}");
             println!("  replay it: cargo simulate {drill} --seed {seed}");
