@@ -332,6 +332,16 @@ impl Case<'_> {
             "layout": 1, "runId": id, "environment": "test", "application": "cases", "drill": self.name,
             "dependency": "cdn", "mode": "alarm", "caller": "direct", "phase": phase, "version": 1,
             "starter": "a",
+            "recorded": {
+                "target": {
+                    "distribution": {
+                        "arn": format!("arn:aws:cloudfront::123456789012:distribution/{}", self.id), "trigger": { "alarmArn": self.alarm_arn },
+                        "primaryProbe": { "tcp": { "host": "127.0.0.1", "port": 1 } }
+                    }
+                },
+                "probes": [],
+                "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" }
+            },
             "limits": {
                 "probes": [], "baselineWithinMs": 1, "injectWithinMs": 1, "rtoMs": 1, "giveUpAfterMs": 1,
                 "restoreWithinMs": 1, "settleMs": 1, "consistencyMs": 1, "patienceMs": 1, "retryPauseMs": 1
