@@ -57,7 +57,7 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
 ];
 
-/// How many seeds are played for each, until one shows it: most show at once, the rarest in one of 10,000 histories.
+/// How many seeds are played for each, until one shows it: most show at once, the rarest in one of some 70,000 histories.
 const HISTORIES: [&str; 4] = ["400", "2000", "20000", "100000"];
 
 fn root() -> PathBuf {
