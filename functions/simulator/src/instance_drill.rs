@@ -1,6 +1,6 @@
 //! Instance drill: the ports of the core on the simulated instances.
 
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 
 use firedrill_core::{
     CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Request, Run,
@@ -13,13 +13,13 @@ use firedrill_core::{
 };
 
 use crate::{
+    aws_polling::AwsPolling,
     calls::{Landing, denied, not_executed, send},
     clock::SimulatedClock,
     event_queue::Due,
     fault_kind::FaultKind,
     fleet::{Change, Shown},
     operators,
-    requests::TIMING,
     world::World,
 };
 
@@ -29,15 +29,14 @@ pub(crate) struct SimulatedInstanceDrill {
     request: Rc<Request>,
     /// The invocation that makes the calls.
     by: String,
-    last_look: Option<Duration>,
-    last_phase: Option<Phase>,
+    polling: AwsPolling,
     prepared: Option<Readiness>,
 }
 
 impl SimulatedInstanceDrill {
     pub fn new(world: &Rc<World>, clock: &Rc<SimulatedClock>, request: &Rc<Request>, by: &str) -> Self {
         let (world, clock, request) = (Rc::clone(world), Rc::clone(clock), Rc::clone(request));
-        Self { world, clock, request, by: by.to_owned(), last_look: None, last_phase: None, prepared: None }
+        Self { world, clock, request, by: by.to_owned(), polling: AwsPolling::default(), prepared: None }
     }
 
     /// What a look at the targets shows; none if it fails.
@@ -99,18 +98,6 @@ impl SimulatedInstanceDrill {
         };
         send(&self.world, &self.clock, "RequestLimitExceeded", true, land).await
     }
-
-    /// Whether to look at AWS: at its poll interval, right after a call, and when a phase begins.
-    fn is_aws_due(&mut self, phase: Phase) -> bool {
-        let elapsed = self.clock.elapsed();
-        let pause = Duration::from_millis(TIMING.aws_poll_ms);
-        let began = self.last_phase.replace(phase) != Some(phase);
-        let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
-        if due {
-            self.last_look = Some(elapsed);
-        }
-        due
-    }
 }
 
 impl Drill for SimulatedInstanceDrill {
@@ -127,7 +114,7 @@ impl Drill for SimulatedInstanceDrill {
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates.push(self.world.gate());
         }
-        let due = self.is_aws_due(run.phase);
+        let due = self.polling.is_due(&self.clock, run.phase);
         if run.is_untouched() {
             if due {
                 self.prepared = Some(self.prepare());
@@ -147,7 +134,7 @@ impl Drill for SimulatedInstanceDrill {
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
-        self.last_look = None;
+        self.polling.call_sent();
         self.world.note_undo(&self.by);
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, FaultKind::UndoRefused, "UnauthorizedOperation").await;
@@ -177,7 +164,7 @@ impl Drill for SimulatedInstanceDrill {
 
 impl Inject for SimulatedInstanceDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.last_look = None;
+        self.polling.call_sent();
         let ids: &[String] = run.undo.first().map_or(&[], |step| &step.resources);
         let beyond = self.world.beyond_blast_radius(ids);
         self.world.note_inject(run, number, &self.by, beyond);

@@ -5,6 +5,7 @@
 //! `handle`. The [`oracle`] reads the world's log afterwards and shares no code with `step`.
 
 mod actors;
+mod aws_polling;
 mod calls;
 mod clock;
 pub mod conformance;

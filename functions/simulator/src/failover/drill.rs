@@ -1,6 +1,6 @@
 //! Alarm drill: the ports of the core on the simulated alarm, distribution and database.
 
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 
 use firedrill_core::{
     CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, ProbeRole, Readiness, Run,
@@ -22,6 +22,7 @@ use super::{
     ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIOD, PERIODS, Pending, cloud::Place,
 };
 use crate::{
+    aws_polling::AwsPolling,
     calls::{Landing, denied, not_executed, send},
     clock::SimulatedClock,
     event_queue::Due,
@@ -36,8 +37,7 @@ pub(crate) struct SimulatedAlarmDrill {
     clock: Rc<SimulatedClock>,
     /// The invocation that makes the calls.
     by: String,
-    last_look: Option<Duration>,
-    last_phase: Option<Phase>,
+    polling: AwsPolling,
     moved: Rc<Moved>,
     prepared: Option<Readiness>,
 }
@@ -65,8 +65,7 @@ impl SimulatedAlarmDrill {
             world: Rc::clone(world),
             clock: Rc::clone(clock),
             by: by.to_owned(),
-            last_look: None,
-            last_phase: None,
+            polling: AwsPolling::default(),
             moved: moved(),
             prepared: None,
         }
@@ -234,13 +233,7 @@ impl Drill for SimulatedAlarmDrill {
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             seen.gates.push(self.world.gate());
         }
-        let elapsed = self.clock.elapsed();
-        let pause = Duration::from_millis(TIMING.aws_poll_ms);
-        let began = self.last_phase.replace(run.phase) != Some(run.phase);
-        let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
-        if due {
-            self.last_look = Some(elapsed);
-        }
+        let due = self.polling.is_due(&self.clock, run.phase);
         if run.is_untouched() {
             // The alarm may change, or the writer move, while the run waits for the steady state.
             if due {
@@ -272,7 +265,7 @@ impl Drill for SimulatedAlarmDrill {
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
-        self.last_look = None;
+        self.polling.call_sent();
         if self.world.is_within(self.world.scenario.undo_refused) {
             return denied(&self.world, &self.clock, FaultKind::UndoRefused, "AccessDenied").await;
         }
@@ -310,7 +303,7 @@ impl Drill for SimulatedAlarmDrill {
 
 impl Inject for SimulatedAlarmDrill {
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        self.last_look = None;
+        self.polling.call_sent();
         self.world.note_inject(run, number, &self.by, None);
         if self.world.scenario.injection_denied {
             return denied(&self.world, &self.clock, FaultKind::CallDenied, "AccessDenied").await;
