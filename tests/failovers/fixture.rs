@@ -18,7 +18,7 @@ use firedrill_local::{
     clock::{Since, epoch_ms},
     emulator::{Call, Cluster, Delivery, Distribution, Invoked, Message},
     shared_fixture::{SharedFixture, runtime},
-    stack::StackOptions,
+    stack::{LOCAL, StackOptions},
 };
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -147,28 +147,23 @@ impl Fixture {
                 ("[]".to_owned(), String::new())
             };
             assert!(cdn.len() <= 3_000 && databases.len() <= 3_000, "more than a parameter holds");
-            let (cdn_topic, architecture) =
-                (topic(stack, "cdn"), if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" });
+            let cdn_topic = topic(stack, "cdn");
             let parameters = [
-                ("Architecture", architecture),
-                ("CallDeadlineMs", "10000"),
-                ("LeaseMs", "25000"),
-                ("RenewMs", "2000"),
                 ("MarginMs", "1000"),
                 ("FunctionTimeoutSeconds", "60"),
                 ("SettleMs", "90000"),
                 ("WatchdogTimeoutSeconds", "90"),
                 ("WatchdogSchedule", "rate(30 days)"),
-                ("FailoverTimeoutSeconds", "41"),
                 // Longer than it takes to be sure that an invocation is dead.
                 ("MaxEventAgeSeconds", "300"),
                 // Longer than any test, so that no database fails over twice.
                 ("CoolDownSeconds", "3600"),
-                ("CdnFailovers", &cdn),
+                ("CdnFailovers", cdn.as_str()),
                 ("CdnAlarmTopicArn", &cdn_topic),
                 ("DatabaseFailovers", &databases),
                 ("DatabaseAlarmTopicArn", &database_topic),
             ];
+            let parameters: Vec<_> = LOCAL.into_iter().chain(parameters).collect();
             let template = root().join("infra/template.yaml");
             let outputs =
                 aws.deploy(&stack_name(stack), &template, &functions.codes(), &parameters).await.unwrap();

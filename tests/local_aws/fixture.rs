@@ -10,6 +10,7 @@ use firedrill_local::{
     binaries::{self, Binaries},
     emulator::Call,
     shared_fixture::{SharedFixture, runtime},
+    stack::LOCAL,
 };
 use serde_json::{Value, json};
 
@@ -179,27 +180,21 @@ pub async fn deploy_with(
     functions: &Binaries,
     others: &[(&'static str, &'static str)],
 ) -> BTreeMap<String, String> {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let parameters = [
-        ("Architecture", architecture),
         ("NonProductionEnvironments", "test"),
         ("ProductionApplications", "allowed-in-production"),
         ("PollMs", "250"),
         ("AwsPollMs", "500"),
-        ("CallDeadlineMs", "10000"),
-        ("LeaseMs", "25000"),
-        ("RenewMs", "2000"),
         ("MarginMs", "500"),
         // Longer than any undisturbed run takes, so that it is not handed over.
         ("SettleMs", "180000"),
         ("FunctionTimeoutSeconds", "180"),
-        ("FailoverTimeoutSeconds", "41"),
         ("WatchdogTimeoutSeconds", "90"),
         // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
         ("WatchdogSchedule", "rate(30 days)"),
         ("HeartbeatFreshSeconds", "86400"),
     ];
-    let all: BTreeMap<_, _> = parameters.iter().chain(others).copied().collect();
+    let all: BTreeMap<_, _> = LOCAL.iter().chain(&parameters).chain(others).copied().collect();
     let parameters: Vec<_> = all.into_iter().collect();
     let outputs = aws
         .deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters)

@@ -13,6 +13,7 @@ use firedrill_local::{
     emulator::{Call, Cluster, Delivery, Distribution, Message},
     record_reader::{Record, RecordReader},
     shared_fixture::SharedFixture,
+    stack::LOCAL,
 };
 use serde_json::{Value, json};
 
@@ -86,13 +87,9 @@ impl DrillFixture {
             assert!(cdn.len() <= 3_000 && databases.len() <= 3_000, "more than a parameter holds");
             let (cdn_topic, database_topic) = (alarms_of(stack, "cdn"), alarms_of(stack, "db"));
             let parameters = [
-                ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
                 ("NonProductionEnvironments", "test"),
                 ("PollMs", "250"),
                 ("AwsPollMs", "500"),
-                ("CallDeadlineMs", "10000"),
-                ("LeaseMs", "25000"),
-                ("RenewMs", "2000"),
                 ("MarginMs", "500"),
                 ("FunctionTimeoutSeconds", "120"),
                 ("SettleMs", "120000"),
@@ -100,15 +97,15 @@ impl DrillFixture {
                 // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
                 ("WatchdogSchedule", "rate(30 days)"),
                 ("HeartbeatFreshSeconds", "86400"),
-                ("FailoverTimeoutSeconds", "41"),
                 ("MaxEventAgeSeconds", "60"),
                 ("CoolDownSeconds", stack.cool_down),
-                ("CdnFailovers", &cdn),
+                ("CdnFailovers", cdn.as_str()),
                 ("CdnAlarmTopicArn", &cdn_topic),
                 ("DatabaseFailovers", &databases),
                 ("DatabaseAlarmTopicArn", &database_topic),
                 ("MetricNamespaces", "Drills"),
             ];
+            let parameters: Vec<_> = LOCAL.into_iter().chain(parameters).collect();
             let template = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("infra/template.yaml");
             let made =
                 aws.deploy(&stack_name(stack), &template, &functions.codes(), &parameters).await.unwrap();
