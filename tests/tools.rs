@@ -121,9 +121,14 @@ async fn drilled_by_hand() -> Result<(), Failed> {
 fn by_hand(stack: &DemoStack) -> Result<Value, Failed> {
     let mut event: Value =
         serde_json::from_str(&std::fs::read_to_string(root().join("events/instance-local.json"))?)?;
-    event["target"]["instances"]["region"] = "us-east-1".into();
-    event["steadyState"]["probes"][0]["http"]["url"] = format!("{}/version/", stack.bookstore.url()).into();
-    event["detection"]["alarmArn"] = stack.bookstore_outputs["InstanceAlarmArn"].clone().into();
+    let values = [
+        ("/target/instances/region", "us-east-1".into()),
+        ("/steadyState/probes/0/check/http/url", format!("{}/version/", stack.bookstore.url()).into()),
+        ("/detection/alarmArn", stack.bookstore_outputs["InstanceAlarmArn"].clone().into()),
+    ];
+    for (pointer, value) in values {
+        *event.pointer_mut(pointer).ok_or_else(|| format!("the event has no {pointer}"))? = value;
+    }
     Ok(event)
 }
 
