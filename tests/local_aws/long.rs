@@ -131,7 +131,7 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         };
         let timing = Timing {
             // The fixture's watchdog runs in real time.
-            heartbeat_fresh_ms: 400 * 86_400_000,
+            heartbeat_fresh: Duration::from_hours(400 * 24),
             ..Timing::DEFAULT
         };
         let owner = OwnerId("long/1".to_owned());

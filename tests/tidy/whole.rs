@@ -1,6 +1,6 @@
 //! Completeness: the stack's numbers agree, and every kind of drill and failover function has all of its parts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use firedrill_core::{kind::DrillKind, timing::Timing};
 use firedrill_local::stack::logical_id;
@@ -15,28 +15,30 @@ fn what_the_template_leaves_as_it_is_fits_together() {
         let value = lines.find_map(|line| line.trim().strip_prefix("Default: "));
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} has no number"))
     };
+    let millis = |name: &str| Duration::from_millis(default(name));
+    let seconds = |name: &str| Duration::from_secs(default(name));
     let set = Timing {
-        poll_ms: default("PollMs"),
-        aws_poll_ms: default("AwsPollMs"),
-        call_deadline_ms: default("CallDeadlineMs"),
-        lease_ms: default("LeaseMs"),
-        renew_ms: default("RenewMs"),
-        margin_ms: default("MarginMs"),
-        settle_ms: default("SettleMs"),
-        function_timeout_ms: default("FunctionTimeoutSeconds") * 1_000,
-        heartbeat_fresh_ms: default("HeartbeatFreshSeconds") * 1_000,
+        poll: millis("PollMs"),
+        aws_poll: millis("AwsPollMs"),
+        call_deadline: millis("CallDeadlineMs"),
+        lease: millis("LeaseMs"),
+        renew: millis("RenewMs"),
+        margin: millis("MarginMs"),
+        settle: millis("SettleMs"),
+        function_timeout: seconds("FunctionTimeoutSeconds"),
+        heartbeat_fresh: seconds("HeartbeatFreshSeconds"),
     };
     let timing = Timing::DEFAULT;
     assert_eq!(set, timing, "template.yaml (left), `Timing::DEFAULT` (right)");
     assert_eq!(timing.checked(), Ok(timing));
-    let failover_ms = default("FailoverTimeoutSeconds") * 1_000;
-    assert!(failover_ms > 4 * timing.call_deadline_ms, "failover functions would refuse every change");
-    assert!(failover_ms <= timing.settle_ms);
-    let watchdog = Timing { function_timeout_ms: default("WatchdogTimeoutSeconds") * 1_000, ..timing };
+    let failover = seconds("FailoverTimeoutSeconds");
+    assert!(failover > 4 * timing.call_deadline, "failover functions would refuse every change");
+    assert!(failover <= timing.settle);
+    let watchdog = Timing { function_timeout: seconds("WatchdogTimeoutSeconds"), ..timing };
     assert_eq!(watchdog.checked(), Ok(watchdog));
     // Within one tick it has to be able to see that a lease's holder is gone, and to continue the run.
-    assert!(watchdog.takeover().as_secs() * 2 < default("WatchdogTimeoutSeconds"));
-    assert!(timing.heartbeat_fresh_ms >= 3 * 60_000, "a late tick would keep drills from running");
+    assert!(2 * watchdog.takeover() < watchdog.function_timeout);
+    assert!(timing.heartbeat_fresh >= Duration::from_mins(3), "a late tick would keep drills from running");
 }
 
 /// The packages of `functions/` that are functions.

@@ -182,7 +182,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         target: AlarmTrigger,
         clock: SystemClock,
     ) -> Self {
-        let polling = Polling::new(std::time::Duration::from_millis(shared.settings.timing.aws_poll_ms));
+        let polling = Polling::new(shared.settings.timing.aws_poll);
         Self {
             clients: shared.clients_in(target.alarm_arn.region()),
             shared,
@@ -214,7 +214,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
     /// Reads the alarms and asks the probes that would end the run early.
     async fn look_at_stop_conditions(&self) -> stop_conditions::StopLook {
         let SharedClients { settings, connection, prober, .. } = &self.shared;
-        self.stop_conditions.look(connection, prober, &self.clock, settings.timing.call_deadline()).await
+        self.stop_conditions.look(connection, prober, &self.clock, settings.timing.call_deadline).await
     }
 
     /// Keeps the latest answer of the identity probe, which follows those of the steady state.

@@ -53,28 +53,28 @@ pub enum ConfigError {
     Timing(#[from] TimingError),
     /// The function's timeout leaves no time to drill in.
     #[error(
-        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) leaves no time to drill in: twice \
-         FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS ({reserve_ms} ms together) are kept for handing over"
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout:?}) leaves no time to drill in: twice \
+         FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS ({reserve:?} together) are kept for handing over"
     )]
     TooShort {
         /// The function's timeout.
-        timeout_ms: u64,
+        timeout: Duration,
         /// What is kept for handing over.
-        reserve_ms: u64,
+        reserve: Duration,
     },
     /// The watchdog's timeout is too short to take a run over: it would write heartbeats, and finish nothing.
     #[error(
-        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) is too short for the watchdog: seeing that a lease has \
-         lapsed takes {takeover_ms} ms (FIREDRILL_LEASE_MS, FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS \
-         together), and {kept_ms} ms are kept for handing over"
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout:?}) is too short for the watchdog: seeing that a lease has \
+         lapsed takes {takeover:?} (FIREDRILL_LEASE_MS, FIREDRILL_CALL_DEADLINE_MS and FIREDRILL_MARGIN_MS \
+         together), and {kept:?} are kept for handing over"
     )]
     TooShortToTakeOver {
         /// The function's timeout.
-        timeout_ms: u64,
+        timeout: Duration,
         /// How long the watchdog must see the same version of a head before it may take the run over.
-        takeover_ms: u64,
+        takeover: Duration,
         /// What is kept for handing over.
-        kept_ms: u64,
+        kept: Duration,
     },
 }
 
@@ -93,7 +93,8 @@ impl DrillSettings {
     /// See [`DrillSettings::from_env`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
-        let number = |name| variables.number(name);
+        let millis = |name| variables.number(name).map(Duration::from_millis);
+        let seconds = |name| variables.number(name).map(Duration::from_secs);
         let config = Self {
             table: variables.table()?,
             policy: Policy {
@@ -108,29 +109,29 @@ impl DrillSettings {
             cool_down: variables.cool_down()?,
             retention: variables.retention()?,
             timing: Timing {
-                poll_ms: number("FIREDRILL_POLL_MS")?,
-                aws_poll_ms: number("FIREDRILL_AWS_POLL_MS")?,
-                call_deadline_ms: number("FIREDRILL_CALL_DEADLINE_MS")?,
-                lease_ms: number("FIREDRILL_LEASE_MS")?,
-                renew_ms: number("FIREDRILL_RENEW_MS")?,
-                margin_ms: number("FIREDRILL_MARGIN_MS")?,
-                settle_ms: number("FIREDRILL_SETTLE_MS")?,
-                function_timeout_ms: number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")? * 1_000,
-                heartbeat_fresh_ms: number("FIREDRILL_HEARTBEAT_FRESH_SECONDS")? * 1_000,
+                poll: millis("FIREDRILL_POLL_MS")?,
+                aws_poll: millis("FIREDRILL_AWS_POLL_MS")?,
+                call_deadline: millis("FIREDRILL_CALL_DEADLINE_MS")?,
+                lease: millis("FIREDRILL_LEASE_MS")?,
+                renew: millis("FIREDRILL_RENEW_MS")?,
+                margin: millis("FIREDRILL_MARGIN_MS")?,
+                settle: millis("FIREDRILL_SETTLE_MS")?,
+                function_timeout: seconds("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")?,
+                heartbeat_fresh: seconds("FIREDRILL_HEARTBEAT_FRESH_SECONDS")?,
             }
             .checked()?,
         };
-        let (timeout_ms, reserve_ms) = (config.timing.function_timeout_ms, reserve_ms(&config.timing));
-        if timeout_ms <= reserve_ms {
-            return Err(ConfigError::TooShort { timeout_ms, reserve_ms });
+        let (timeout, reserve) = (config.timing.function_timeout, reserve(&config.timing));
+        if timeout <= reserve {
+            return Err(ConfigError::TooShort { timeout, reserve });
         }
         Ok(config)
     }
 }
 
 /// What an invocation keeps of its time for handing over: to end the look under way, and to save.
-pub(crate) const fn reserve_ms(timing: &Timing) -> u64 {
-    timing.call_deadline_ms * 2 + timing.margin_ms
+pub(crate) fn reserve(timing: &Timing) -> Duration {
+    timing.call_deadline * 2 + timing.margin
 }
 
 /// Environment variables by name, and those that every kind of function has.

@@ -192,13 +192,13 @@ impl InstanceDrill {
     /// Reads the alarms and asks the probes that would end the run early.
     async fn look_at_stop_conditions(&self) -> stop_conditions::StopLook {
         self.stop_conditions
-            .look(&self.aws.connection, &self.prober, &self.clock, self.settings.timing.call_deadline())
+            .look(&self.aws.connection, &self.prober, &self.clock, self.settings.timing.call_deadline)
             .await
     }
 
     /// Whether AWS is to be polled now: after its interval, and at once after an act or when a phase begins.
     fn is_aws_due(&mut self, phase: Phase) -> bool {
-        let (now, pause) = (self.clock.elapsed(), Duration::from_millis(self.settings.timing.aws_poll_ms));
+        let (now, pause) = (self.clock.elapsed(), self.settings.timing.aws_poll);
         let is_new_phase = self.last_phase.replace(phase) != Some(phase);
         let due = is_new_phase || self.last_aws.is_none_or(|last| now.saturating_sub(last) >= pause);
         if due {

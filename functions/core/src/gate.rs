@@ -109,16 +109,13 @@ pub fn recorded(
         return [kill, GateAnswer::new(watchdog, Tristate::No, why)];
     };
     // Another machine wrote it, whose clock may be ahead of ours.
-    let age_ms = now.millis_since(beat).max(beat.millis_since(now));
-    let fresh = age_ms <= timing.heartbeat_fresh_ms;
-    let limit = timing.heartbeat_fresh_ms / 1_000;
+    let age = (now - beat).max(beat - now);
+    let fresh = age <= timing.heartbeat_fresh;
+    let limit = timing.heartbeat_fresh.as_secs();
     let why = if fresh {
         "its heartbeat is fresh".to_owned()
     } else {
-        format!(
-            "its last heartbeat, of {beat}, is {} s away from now; the limit is {limit} s",
-            age_ms / 1_000
-        )
+        format!("its last heartbeat, of {beat}, is {} s away from now; the limit is {limit} s", age.as_secs())
     };
     [kill, GateAnswer::new(watchdog, fresh.into(), why)]
 }

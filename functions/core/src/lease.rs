@@ -53,7 +53,7 @@ pub async fn acquire(
         {
             return Ok(LeaseResult::Acquired(Box::new(ours)));
         }
-        clock.sleep(session.timing.renew() / 3).await;
+        clock.sleep(session.timing.renew / 3).await;
     }
 }
 
@@ -75,7 +75,7 @@ pub async fn take_over(
     // for the store, so an undo call of that holder may still be on its way.
     if let (Some(injection), true) = (ours.injection_mut(), run.owner.is_some()) {
         injection.unobserved = true;
-        let landed = clock.now().plus_millis(run.limits.settle_ms);
+        let landed = clock.now() + run.limits.settle;
         ours.settled_at = ours.settled_at.max(Some(landed));
     }
     session.renewed_at = clock.elapsed();

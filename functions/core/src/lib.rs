@@ -46,5 +46,5 @@ pub use request::Request;
 pub use run::{CallOutcome, Outcome, Phase, Run, UndoStep, Verdict};
 pub use step::step;
 pub use streak::{ProbeAnswer, ProbeRole, Streak, StreakRule};
-pub use time::{ClockName, Measured, Timestamp};
+pub use time::{ClockName, Measured, Timestamp, millis};
 pub use tristate::Tristate;

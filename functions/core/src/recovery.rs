@@ -5,6 +5,8 @@
 //! no (when it was asked) and that yes. Where answers were lost that span is wide, and if a limit
 //! lies within it the verdict is `inconclusive`.
 
+use std::time::Duration;
+
 use crate::{Measured, ProbeRole, Run, Streak, StreakRule, Timestamp, run::Verdict};
 
 /// What follows from the evidence so far.
@@ -34,7 +36,7 @@ struct Span {
     earliest: Timestamp,
     /// Not after this: the first yes, or the end of a gap in which anything may have happened.
     latest: Timestamp,
-    /// Whether answers are missing in between: the span is longer than `widest_gap_ms` of the probe's rule.
+    /// Whether answers are missing in between: the span is longer than `widest_gap` of the probe's rule.
     wide: bool,
 }
 
@@ -49,7 +51,7 @@ impl Span {
             return Some(Self { earliest: injected, latest: injected, wide: false });
         }
         let earliest = streak.last_no_asked.unwrap_or(injected).max(injected);
-        Some(Self { earliest, latest: first, wide: first.millis_since(earliest) > rule.widest_gap_ms })
+        Some(Self { earliest, latest: first, wide: first - earliest > rule.widest_gap })
     }
 
     /// Whether the limit lies within the span and answers are missing there. Without missing answers the
@@ -74,8 +76,8 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
     let case = Case {
         run,
         injected,
-        objective: injected.plus_millis(run.limits.rto_ms),
-        give_up: injected.plus_millis(run.limits.give_up_after_ms),
+        objective: injected + run.limits.rto,
+        give_up: injected + run.limits.give_up_after,
     };
     // A streak counts only if a yes of it was asked for once the failure was in place; for a database, once RDS showed the
     // failover.
@@ -127,9 +129,9 @@ impl Case<'_> {
             (roles.contains(&ProbeRole::Standby) && self.confirmed_by_aws(), self.run.times.failed_over)
         {
             let at = confirmed.at.max(self.injected);
-            let gap = at.millis_since(self.injected).min(confirmed.resolution_ms);
-            let earliest = Timestamp::from_millis(at.as_millis().saturating_sub_unsigned(gap));
-            spans.push(Span { earliest, latest: at, wide: gap > self.confirmation_gap_ms() });
+            let gap = (at - self.injected).min(Duration::from_millis(confirmed.resolution_ms));
+            let earliest = at - gap;
+            spans.push(Span { earliest, latest: at, wide: gap > self.confirmation_gap() });
         }
         let latest = spans.iter().map(|span| span.latest).max().unwrap_or(self.injected);
         // All of them answered yes at the earliest from the latest of the `earliest` moments on.
@@ -138,11 +140,11 @@ impl Case<'_> {
         (Span { earliest, latest, wide }, !spans.iter().any(|span| span.wide))
     }
 
-    /// The longest gap between two looks at AWS, in milliseconds, in which a failover cannot have gone unseen. AWS is asked
+    /// The longest gap between two looks at AWS in which a failover cannot have gone unseen. AWS is asked
     /// less often than the probes, and its reads are eventually consistent.
-    fn confirmation_gap_ms(&self) -> u64 {
+    fn confirmation_gap(&self) -> Duration {
         let limits = &self.run.limits;
-        limits.retry_pause_ms.saturating_mul(2).saturating_add(limits.consistency_ms)
+        limits.retry_pause.saturating_mul(2).saturating_add(limits.consistency)
     }
 
     /// The verdict of a run whose streaks hold.
@@ -211,7 +213,7 @@ impl Case<'_> {
             reason,
         };
         let mut unsure = None;
-        let mut patience = run.limits.patience_ms;
+        let mut patience = run.limits.patience;
         for (streak, rule) in run.streaks_of(ProbeRole::RECOVERY) {
             let probe = &rule.probe;
             let impaired = if rule.role == ProbeRole::SteadyState { Some(true) } else { self.impaired() };
@@ -222,7 +224,7 @@ impl Case<'_> {
             match streak.first_yes {
                 Some(first) if first > give_up => {
                     let last_no = streak.last_no_asked.unwrap_or(give_up);
-                    if first.millis_since(last_no) <= rule.widest_gap_ms {
+                    if first - last_no <= rule.widest_gap {
                         let what = format!(
                             "probe `{probe}` first answered yes at {first}, after the time to give up"
                         );
@@ -231,7 +233,7 @@ impl Case<'_> {
                     unsure = Some(probe);
                 }
                 // A streak that began in time and does not hold yet is waited for.
-                Some(_) => patience = patience.max(run.limits.patience_ms.saturating_add(rule.hold_for_ms)),
+                Some(_) => patience = patience.max(run.limits.patience.saturating_add(rule.hold_for)),
                 // The last known answer is a no from before the limit: the next answer will tell.
                 None => unsure = unsure.or(Some(probe)),
             }
@@ -240,7 +242,8 @@ impl Case<'_> {
         if needs_confirmation {
             match (run.times.failed_over, run.last_not_failed_over) {
                 (Some(confirmed), _)
-                    if confirmed.at > give_up && confirmed.resolution_ms <= self.confirmation_gap_ms() =>
+                    if confirmed.at > give_up
+                        && Duration::from_millis(confirmed.resolution_ms) <= self.confirmation_gap() =>
                 {
                     let what =
                         format!("AWS showed the failover at {}, after the time to give up", confirmed.at);
@@ -253,7 +256,7 @@ impl Case<'_> {
                 _ => {}
             }
         }
-        if now <= give_up.plus_millis(patience) {
+        if now <= give_up + patience {
             return Judgement::Wait;
         }
         let reason = match (unsure, needs_confirmation && run.times.failed_over.is_none()) {

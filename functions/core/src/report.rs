@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     Measured, Outcome, Phase, Run, Timestamp, Verdict,
     run::{AnswerCounts, Status, Times},
+    time::millis,
 };
 
 /// A duration between two measured moments.
@@ -64,7 +65,7 @@ pub fn report(run: &Run) -> Report {
         missing: run.missing.clone(),
         impaired: run.impaired,
         targets: run.undo.iter().flat_map(|step| step.resources.clone()).collect(),
-        objective_ms: run.limits.rto_ms,
+        objective_ms: millis(run.limits.rto),
         exercises: run.mode.exercises(),
         time_to_detect: since_injected(run.times.detected),
         time_to_fail_over: since_injected(run.times.failed_over),

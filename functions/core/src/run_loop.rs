@@ -12,7 +12,7 @@ use crate::{
     gate, kill_switch,
     ports::{Clock, ControlState, Drill, Inject, Saved, Store, StoreError},
     run::{OwnerId, Stop},
-    time::{MAX_PAUSE_MS, backoff_ms},
+    time::{MAX_PAUSE, backoff},
     timing::Timing,
 };
 
@@ -63,7 +63,7 @@ pub async fn run_loop(
     }
     note_rollback_saved(&mut run, &mut stored, clock.now());
     let mut results: Vec<DecisionResult> = Vec::new();
-    let control_pause = Duration::from_millis(session.timing.aws_poll_ms);
+    let control_pause = session.timing.aws_poll;
     let mut last_read: Option<Duration> = None;
     while run.phase != Phase::Finished {
         if clock.elapsed() >= session.ends_at {
@@ -90,7 +90,7 @@ pub async fn run_loop(
             let done = execute(clock, store, drill, session, &next, decision, looked, &stored).await;
             record_result(&mut recorder, &mut next, decision, done, &mut results);
         }
-        let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew();
+        let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew;
         let differs = stored.dirty || renew || run.differs(&next);
         if differs && undoes_before_save {
             stored.dirty = true;
@@ -141,7 +141,7 @@ const fn only_waits(run: &Run) -> bool {
 
 /// The pause between two looks.
 fn pause_after(run: &Run, timing: &Timing) -> Duration {
-    if only_waits(run) { Duration::from_millis(timing.aws_poll_ms) } else { timing.poll() }
+    if only_waits(run) { timing.aws_poll } else { timing.poll }
 }
 
 /// Adds the control state to the observation: the gates kept in the record, and the operator commands recorded since the
@@ -166,20 +166,20 @@ fn apply_control_state(
         observed.last_command = Some(commands.number);
         observed.release.clone_from(&commands.release);
     }
-    if let Some(stop) = asked_to_stop(run, control_state, session.timing.margin_ms, now) {
+    if let Some(stop) = asked_to_stop(run, control_state, session.timing.margin, now) {
         observed.stop = Some(stop);
     }
 }
 
 /// The stop that applies to this run: an operator's, of the run or of its application, or an engaged kill switch.
-fn asked_to_stop(run: &Run, control_state: &ControlState, margin_ms: u64, now: Timestamp) -> Option<Stop> {
+fn asked_to_stop(run: &Run, control_state: &ControlState, margin: Duration, now: Timestamp) -> Option<Stop> {
     if let Some(stop) = control_state.commands.as_ref().and_then(|commands| commands.stop.clone()) {
         return Some(stop);
     }
     // It applies to every run that had begun by then. Two clocks tell whether this one had; in doubt it is stopped.
     let began = run.times.started.unwrap_or(now);
     if let Some((at, stop)) = &control_state.application_stop
-        && at.plus_millis(margin_ms) >= began
+        && *at + margin >= began
     {
         return Some(stop.clone());
     }
@@ -240,7 +240,7 @@ async fn execute(
         Some(DecisionResult { decision, sent: None, answered: clock.now(), outcome })
     };
     let is_ours = || clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
-    let is_old = || clock.elapsed().saturating_sub(looked) > session.timing.call_deadline() * 2;
+    let is_old = || clock.elapsed().saturating_sub(looked) > session.timing.call_deadline * 2;
     match decision {
         Decision::Wait => None,
         Decision::Inject(_) if stored.dirty => {
@@ -262,10 +262,9 @@ async fn execute(
             if let Some(why) = gate::closed(&gate::recorded(&control_state, &session.timing, now)) {
                 return not_sent("GateClosed", &why);
             }
-            let margin_ms = session.timing.margin_ms;
-            let stop = control_state
-                .ok()
-                .and_then(|control_state| asked_to_stop(run, &control_state, margin_ms, now));
+            let margin = session.timing.margin;
+            let stop =
+                control_state.ok().and_then(|control_state| asked_to_stop(run, &control_state, margin, now));
             if let Some(Stop { by, reason }) = stop {
                 return not_sent("StopAsked", &format!("stopped by {by}: {reason}"));
             }
@@ -415,7 +414,7 @@ fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
 }
 
 /// The first pause before a page is sent again; it doubles, for as long as the run is open.
-const FIRST_PAGE_PAUSE_MS: u64 = 5_000;
+const FIRST_PAGE_PAUSE: Duration = Duration::from_secs(5);
 /// How many failures to send one page are recorded as evidence.
 const MAX_PAGE_FAILURES: u32 = 8;
 
@@ -430,8 +429,8 @@ async fn send_pages(
 ) {
     let now = clock.now();
     let due = run.pages.iter().position(|page| {
-        let pause = backoff_ms(FIRST_PAGE_PAUSE_MS, page.attempts).min(MAX_PAUSE_MS);
-        !page.sent && page.last_tried.is_none_or(|last| now >= last.plus_millis(pause))
+        let pause = backoff(FIRST_PAGE_PAUSE, page.attempts).min(MAX_PAUSE);
+        !page.sent && page.last_tried.is_none_or(|last| now >= last + pause)
     });
     let Some(index) = due else { return };
     let answer = drill.page(run, &run.pages[index].clone()).await;

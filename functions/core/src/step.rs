@@ -70,7 +70,7 @@ fn record_answers(run: &mut Run, observed: &Observation) {
         };
         // After a long silence a recovery may have begun and ended unobserved.
         unobserved |=
-            answer.seen == Tristate::No && streak.silent_until(answer.asked) > rule.longest_unseen_ms();
+            answer.seen == Tristate::No && streak.silent_until(answer.asked) > rule.longest_unseen();
         streak.push(answer, rule);
         // Only the steady state tells whether users were served; the identity probes tell by whom.
         let serves_users = rule.role == crate::ProbeRole::SteadyState;
@@ -170,8 +170,8 @@ fn roll_back(run: &mut Run, verdict: Verdict, reason: String, now: Timestamp) ->
     run.unwell_since = Some(now);
     // A call whose answer was lost may be executed late; and AWS reads are eventually consistent: for a while they may show
     // the state from before a call that was answered.
-    let landed = run.injection.as_ref().and_then(|injection| injection.may_land_until(run.limits.settle_ms));
-    let visible = run.injection_began().map(|began| began.plus_millis(run.limits.consistency_ms));
+    let landed = run.injection.as_ref().and_then(|injection| injection.may_land_until(run.limits.settle));
+    let visible = run.injection_began().map(|began| began + run.limits.consistency);
     run.settled_at = run.settled_at.max(landed).max(visible);
     Decision::Wait
 }

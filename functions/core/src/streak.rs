@@ -1,8 +1,10 @@
 //! Streak: unbroken yes answers of one probe. The steady state holds while every probe's streak is long enough.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, Tristate};
+use crate::{Timestamp, Tristate, time::as_millis};
 
 /// One answer of one probe, and when it was asked and answered by our clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,20 +54,22 @@ pub struct StreakRule {
     pub probe: String,
     /// The number of yes answers in a row.
     pub count: u32,
-    /// The shortest time from the first of them to the last, in milliseconds.
-    pub hold_for_ms: u64,
-    /// The longest time between two answers, in milliseconds, before the gap between them may hide an outage.
-    pub widest_gap_ms: u64,
+    /// The shortest time from the first of them to the last.
+    #[serde(rename = "holdForMs", with = "as_millis")]
+    pub hold_for: Duration,
+    /// The longest time between two answers, before the gap between them may hide an outage.
+    #[serde(rename = "widestGapMs", with = "as_millis")]
+    pub widest_gap: Duration,
     /// What its yes means.
     #[serde(default, skip_serializing_if = "ProbeRole::is_steady")]
     pub role: ProbeRole,
 }
 
 impl StreakRule {
-    /// The longest silence, in milliseconds, in which no complete streak can have begun and ended unseen.
+    /// The longest silence, in which no complete streak can have begun and ended unseen.
     #[must_use]
-    pub fn longest_unseen_ms(&self) -> u64 {
-        self.widest_gap_ms.saturating_add(self.hold_for_ms)
+    pub fn longest_unseen(&self) -> Duration {
+        self.widest_gap.saturating_add(self.hold_for)
     }
 }
 
@@ -90,7 +94,7 @@ pub struct Streak {
     pub last_yes_asked: Option<Timestamp>,
     /// The number of yes answers in the streak.
     pub count: u32,
-    /// The end of the last gap longer than `widest_gap_ms` within the streak: an outage before it may have gone unseen.
+    /// The end of the last gap longer than `widest_gap` within the streak: an outage before it may have gone unseen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_end: Option<Timestamp>,
 }
@@ -110,7 +114,7 @@ impl Streak {
             Tristate::Yes => {
                 match self.last_yes {
                     None => self.first_yes = Some(answer.answered),
-                    Some(last) if answer.asked.millis_since(last) > rule.widest_gap_ms => {
+                    Some(last) if answer.asked - last > rule.widest_gap => {
                         self.gap_end = Some(answer.answered);
                     }
                     Some(_) => {}
@@ -122,27 +126,25 @@ impl Streak {
         }
     }
 
-    /// The time from the last known answer to this moment, in milliseconds; zero if there was none.
+    /// The time from the last known answer to this moment; zero if there was none.
     #[must_use]
-    pub fn silent_until(&self, asked: Timestamp) -> u64 {
-        self.last_yes.or(self.last_no_answered).map_or(0, |last| asked.millis_since(last))
+    pub fn silent_until(&self, asked: Timestamp) -> Duration {
+        self.last_yes.or(self.last_no_answered).map_or(Duration::ZERO, |last| asked - last)
     }
 
     /// Whether the streak is long enough, in answers and in time.
     #[must_use]
     pub fn holds(&self, rule: &StreakRule) -> bool {
         match (self.first_yes, self.last_yes) {
-            (Some(first), Some(last)) => {
-                self.count >= rule.count && last.millis_since(first) >= rule.hold_for_ms
-            }
+            (Some(first), Some(last)) => self.count >= rule.count && last - first >= rule.hold_for,
             _ => false,
         }
     }
 
-    /// Whether the streak holds *now*: its latest yes is not older than `widest_gap_ms`.
+    /// Whether the streak holds *now*: its latest yes is not older than `widest_gap`.
     #[must_use]
     pub fn holds_now(&self, rule: &StreakRule, now: Timestamp) -> bool {
-        self.holds(rule) && self.last_yes.is_some_and(|last| now.millis_since(last) <= rule.widest_gap_ms)
+        self.holds(rule) && self.last_yes.is_some_and(|last| now - last <= rule.widest_gap)
     }
 }
 
@@ -154,8 +156,8 @@ mod tests {
         StreakRule {
             probe: "p".into(),
             count: 3,
-            hold_for_ms: 2_000,
-            widest_gap_ms: 3_000,
+            hold_for: Duration::from_secs(2),
+            widest_gap: Duration::from_secs(3),
             role: ProbeRole::SteadyState,
         }
     }

@@ -51,6 +51,14 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(millis(span)))
+    }
+}
+
+/// The time from the earlier moment to this one; zero if the other is later.
 impl Sub for Timestamp {
     type Output = Duration;
     fn sub(self, earlier: Self) -> Duration {
@@ -93,17 +101,41 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A span as the record writes it.
-pub(crate) fn millis(span: Duration) -> u64 {
+/// A span as the record writes it: a whole number of milliseconds.
+pub(crate) mod as_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    /// Writes the span as a number of milliseconds.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(super::millis(*span))
+    }
+
+    /// Reads a number of milliseconds.
+    ///
+    /// # Errors
+    /// The value is no whole number of milliseconds.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+/// A span in whole milliseconds.
+#[must_use]
+pub fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The longest back-off pause, in milliseconds, of calls and pages that are retried for as long as a run is open.
-pub(crate) const MAX_PAUSE_MS: u64 = 300_000;
+/// The longest back-off pause of calls and pages that are retried for as long as a run is open.
+pub(crate) const MAX_PAUSE: Duration = Duration::from_mins(5);
 
-/// The back-off pause after this many attempts, in milliseconds: `first_ms` after the first, doubled after each further one.
-pub(crate) fn backoff_ms(first_ms: u64, attempts: u32) -> u64 {
-    first_ms.saturating_mul(1 << attempts.saturating_sub(1).min(16))
+/// The back-off pause after this many attempts: `first` after the first, doubled after each further one.
+pub(crate) fn backoff(first: Duration, attempts: u32) -> Duration {
+    first.saturating_mul(1 << attempts.saturating_sub(1).min(16))
 }
 
 /// The clock that stamped a moment. Clocks differ, so a duration across two clocks is as precise as both together.

@@ -208,7 +208,7 @@ async fn wait_until_abandoned(
                 if is_final || clock.elapsed() >= tick.ends_at {
                     return Err(RunResult::Failed(id, error.to_string(), None));
                 }
-                clock.sleep(tick.timing.renew()).await;
+                clock.sleep(tick.timing.renew).await;
                 continue;
             }
         };
@@ -227,7 +227,7 @@ async fn wait_until_abandoned(
         if clock.elapsed() >= tick.ends_at {
             return Err(RunResult::Busy(Box::new(run)));
         }
-        clock.sleep(tick.timing.renew()).await;
+        clock.sleep(tick.timing.renew).await;
     }
 }
 
@@ -270,7 +270,7 @@ async fn drive_within_slot<D: Drill>(
         stop: None,
     };
     // Time for the calls that are still on their way when the slice ends, and for handing over.
-    let grace = tick.timing.call_deadline() * 3;
+    let grace = tick.timing.call_deadline * 3;
     let work = AssertUnwindSafe(continue_run(clock, store, make, session, run.clone())).catch_unwind();
     let too_long = clock.sleep(ends_at.saturating_sub(clock.elapsed()) + grace);
     TaskResult::Driven(match select(pin!(work), pin!(too_long)).await {

@@ -8,6 +8,7 @@ use firedrill_core::{
     dispatch::{DispatchError, Invocation, dispatch_delivery},
     gate::Policy,
     kind::DrillKind,
+    millis,
     ports::Inject,
     request::Delivery,
     run::OwnerId,
@@ -224,8 +225,13 @@ impl Actors {
     /// An invocation of the failover function for a change of the alarm.
     fn automate(&mut self, change: usize, attempt: u32) -> Task {
         let deaths = self.world.scenario.failover.function_deaths;
-        let context =
-            self.new_invocation("function", deaths, 500, FUNCTION_TIMEOUT, FaultKind::FailoverFunctionDies);
+        let context = self.new_invocation(
+            "function",
+            deaths,
+            500,
+            millis(FUNCTION_TIMEOUT),
+            FaultKind::FailoverFunctionDies,
+        );
         let future =
             Box::pin(function(Rc::clone(&self.world), context.clock, change, attempt, context.owner.clone()));
         Task { future, timers: context.timers, dies_at: context.dies_at, name: context.owner }

@@ -17,7 +17,7 @@ impl AwsPolling {
     /// Whether AWS is read in this look. If it is, the interval begins anew.
     pub fn is_due(&mut self, clock: &SimulatedClock, phase: Phase) -> bool {
         let elapsed = clock.elapsed();
-        let pause = Duration::from_millis(TIMING.aws_poll_ms);
+        let pause = TIMING.aws_poll;
         let began = self.last_phase.replace(phase) != Some(phase);
         let due = began || self.last_look.is_none_or(|last| elapsed.saturating_sub(last) >= pause);
         if due {

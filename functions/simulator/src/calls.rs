@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use firedrill_core::CallOutcome;
+use firedrill_core::{CallOutcome, millis, ports::Clock as _};
 
 use crate::{
     clock::SimulatedClock,
@@ -60,7 +60,7 @@ pub(crate) async fn send(
             return lost(FaultKind::CallLostAfter);
         }
         Some(FaultEffect::LandsLate) => {
-            let _ = land(Landing::Later(TIMING.settle_ms / 2));
+            let _ = land(Landing::Later(millis(TIMING.settle) / 2));
             return lost(FaultKind::CallLandsLate);
         }
         Some(FaultEffect::DiesBefore) => return pending().await,
@@ -78,18 +78,18 @@ pub(crate) async fn send(
         return lost(FaultKind::CallLostBefore);
     }
     if may_land_late && world.draws_fault() {
-        let late = world.rng.borrow_mut().u64(1_000..TIMING.settle_ms);
+        let late = world.rng.borrow_mut().u64(1_000..millis(TIMING.settle));
         // The sender has stopped waiting for an answer.
         let _ = land(Landing::Later(late));
         return lost(FaultKind::CallLandsLate);
     }
     if world.draws_fault() {
         // It takes effect at some moment while its sender waits, or never.
-        let late = world.rng.borrow_mut().u64(0..2 * TIMING.call_deadline_ms);
-        if may_land_late && late < TIMING.call_deadline_ms {
+        let late = world.rng.borrow_mut().u64(0..2 * millis(TIMING.call_deadline));
+        if may_land_late && late < millis(TIMING.call_deadline) {
             let _ = land(Landing::Later(late));
         }
-        clock.wait(TIMING.call_deadline_ms).await;
+        clock.sleep(TIMING.call_deadline).await;
         return lost(FaultKind::CallHangs);
     }
     if let Err(refused) = land(Landing::Now) {

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, future::Future, rc::Rc, time::Duration};
 
-use firedrill_core::{Timestamp, ports::Clock};
+use firedrill_core::{Timestamp, millis, ports::Clock};
 
 use crate::{
     executor::{Sleep, Timers},
@@ -65,6 +65,6 @@ impl Clock for SimulatedClock {
         Duration::from_millis(u64::try_from(self.now.get() - self.began).unwrap_or(0))
     }
     fn sleep(&self, span: Duration) -> impl Future<Output = ()> {
-        self.wait(u64::try_from(span.as_millis()).unwrap_or(0).max(1))
+        self.wait(millis(span).max(1))
     }
 }

@@ -1,5 +1,7 @@
 //! Failover through an alarm: the alarm, the failover function, and the distribution or database.
 
+use std::time::Duration;
+
 mod automation;
 mod cloud;
 mod drill;
@@ -13,8 +15,8 @@ pub(crate) const ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:
 pub(crate) const DISTRIBUTION: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
 pub(crate) const CLUSTER: &str = "arn:aws:rds:eu-west-2:123456789012:cluster:bookstore";
 /// The failover function's timeout and the oldest change that it accepts, in milliseconds.
-pub(crate) const FUNCTION_TIMEOUT: u64 = 20_000;
-pub(crate) const MAX_EVENT_AGE: u64 = 60_000;
+pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const MAX_EVENT_AGE: Duration = Duration::from_mins(1);
 /// The alarm's period in milliseconds, and how many periods it evaluates.
 pub(crate) const PERIOD: u64 = 10_000;
 pub(crate) const PERIODS: u64 = 2;

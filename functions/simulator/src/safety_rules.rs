@@ -3,6 +3,7 @@
 use firedrill_core::{
     Run,
     kill_switch::{Scope, Switch},
+    millis,
     run::OwnerId,
 };
 
@@ -85,7 +86,7 @@ impl World {
             .iter()
             .rev()
             .find(|(written, _)| *written < now - IN_FLIGHT || table.heartbeats.len() == 1);
-        let fresh = i64::try_from(TIMING.heartbeat_fresh_ms).unwrap_or(i64::MAX) + 2 * MAX_CLOCK_SKEW;
+        let fresh = i64::try_from(millis(TIMING.heartbeat_fresh)).unwrap_or(i64::MAX) + 2 * MAX_CLOCK_SKEW;
         if heartbeat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was absent".to_owned());
         }

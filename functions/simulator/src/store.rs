@@ -6,6 +6,7 @@ use firedrill_core::{
     Phase, Request, Run, Timestamp,
     evidence::Evidence,
     kill_switch::{Scope, Switch},
+    ports::Clock as _,
     ports::{Begun, ControlState, OperatorCommand, RunCommands, Saved, Store, StoreError},
     run::{OwnerId, RunId, Stop},
 };
@@ -99,7 +100,7 @@ pub(crate) async fn with_store_faults<T>(
     }
     if world.is_within(world.scenario.store_unavailable) {
         if world.scenario.store_hangs {
-            clock.wait(TIMING.call_deadline_ms).await;
+            clock.sleep(TIMING.call_deadline).await;
         }
         return lost(FaultKind::StoreUnavailable);
     }
@@ -110,7 +111,7 @@ pub(crate) async fn with_store_faults<T>(
         if access == Access::Write && world.rng.borrow_mut().bool() {
             work();
         }
-        clock.wait(TIMING.call_deadline_ms).await;
+        clock.sleep(TIMING.call_deadline).await;
         return lost(FaultKind::StoreHangs);
     }
     let done = work();
@@ -135,7 +136,7 @@ impl SimulatedStore {
         let done = if began_it && self.world.is_within(self.world.scenario.owner_cut_off) {
             self.world.note_fault_once(FaultKind::OwnerCutOffFromStore);
             if self.world.scenario.store_hangs {
-                self.clock.wait(TIMING.call_deadline_ms).await;
+                self.clock.sleep(TIMING.call_deadline).await;
             }
             Err(StoreError::Unknown("simulated".to_owned()))
         } else {

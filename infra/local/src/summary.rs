@@ -120,9 +120,9 @@ fn rolled_back(run: &Run) -> String {
 }
 
 fn objective(run: &Run, recovered: Option<Took>) -> String {
-    let rto = seconds(run.limits.rto_ms);
+    let rto = seconds(report(run).objective_ms);
     match (recovered, run.injection_began()) {
-        (Some(took), _) if took.ms <= run.limits.rto_ms => format!("{rto}: met"),
+        (Some(took), _) if took.ms <= report(run).objective_ms => format!("{rto}: met"),
         (None, Some(_)) if run.verdict == Some(Verdict::Inconclusive) => format!("{rto}: unknown"),
         (Some(_) | None, Some(_)) => format!("{rto}: missed"),
         (_, None) => format!("{rto}: not tested"),

@@ -85,7 +85,7 @@ async fn without_an_answer(fixture: &DrillFixture) {
     assert_eq!(case.by_drill("SetAlarmState").await.len(), 1);
     case.is_restored().await;
     // The run finished only when the call could no longer take effect.
-    let settled = calls[0].may_land_until(run.limits.settle_ms).unwrap();
+    let settled = calls[0].may_land_until(run.limits.settle).unwrap();
     assert!(run.times.finished.unwrap() >= settled, "{:#?}", run.times);
 }
 

@@ -6,6 +6,7 @@ use firedrill_core::{
     ClockName, Phase, Timestamp,
     evidence::Evidence,
     failover::{Done, JournalEntry},
+    millis,
 };
 use firedrill_local::{
     Bookstore, LocalAws,
@@ -516,7 +517,7 @@ pub fn served_as_measured(shop: &Bookstore, record: &Record) {
     let injected = times.injected.unwrap().at;
     let standby = served_since(shop, Cdn::Secondary, injected).unwrap();
     let primary = served_since(shop, Cdn::Primary, Timestamp::from_millis(standby)).unwrap();
-    let widest = run.limits.probes.iter().map(|rule| rule.widest_gap_ms).max().unwrap();
+    let widest = run.limits.probes.iter().map(|rule| rule.widest_gap).max().unwrap();
     for (measured, truth) in
         [(times.serving_standby.unwrap(), standby), (times.failed_back.unwrap(), primary)]
     {
@@ -528,7 +529,7 @@ pub fn served_as_measured(shop: &Bookstore, record: &Record) {
             Timestamp::from_millis(truth),
             shop.cdn_truth()
         );
-        assert!(measured.resolution_ms <= widest, "{measured:?} is wider than {widest} ms");
+        assert!(millis(widest) >= measured.resolution_ms, "{measured:?} is wider than {widest:?}");
     }
     let order = [injected, times.in_place.unwrap().at, times.serving_standby.unwrap().at];
     // The second time is by CloudWatch's clock, in whole milliseconds.

@@ -30,10 +30,6 @@ pub struct Database {
     cool_down: Duration,
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Database {
     /// The database with this ARN; `rds` must be of its Region.
     ///
@@ -58,15 +54,13 @@ impl Database {
     /// Checks that the cool-down and a second failover fit into `restoreWithinSeconds`, where the writer is restored.
     fn check_time_to_restore(&self, run: &Run) -> Result<(), NotReady> {
         let (needed, within) =
-            (millis(self.cool_down).saturating_add(run.limits.consistency_ms), run.limits.restore_within_ms);
+            (self.cool_down.saturating_add(run.limits.consistency), run.limits.restore_within);
         if !self.restore_writer || needed <= within {
             return Ok(());
         }
         Err(NotReady::Refused(format!(
-            "`target.restoreWriter` needs a second failover, {} s after the first at the soonest (the stack's \
-             cool-down and margin); `objective.restoreWithinSeconds` allows {} s",
-            needed.div_ceil(1_000),
-            within / 1_000
+            "`target.restoreWriter` needs a second failover, {needed:?} after the first at the soonest (the stack's \
+             cool-down and margin); `objective.restoreWithinSeconds` allows {within:?}"
         )))
     }
 }
@@ -102,7 +96,7 @@ impl AlarmDrillTarget for Database {
             }
         };
         let is_cluster = self.identifier.is_cluster();
-        let readiness = state.may_fail_over(is_cluster, reader, millis(self.cool_down), now);
+        let readiness = state.may_fail_over(is_cluster, reader, self.cool_down, now);
         check_readiness(readiness, "there is nothing to fail over")?;
         self.check_time_to_restore(run)?;
         let undo = match state.writer().filter(|_| self.restore_writer) {
@@ -126,7 +120,7 @@ impl AlarmDrillTarget for Database {
 
     fn undone(&self, state: &DatabaseState, step: &UndoStep, now: Timestamp) -> StepObservation {
         if step.action == "FailoverDBCluster" {
-            state.writer_restored(&step.before, millis(self.cool_down), now)
+            state.writer_restored(&step.before, self.cool_down, now)
         } else {
             state.is_whole(self.identifier.is_cluster())
         }

@@ -44,8 +44,7 @@ pub(super) fn state(of: State) -> failover::AlarmState {
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
     /// The injection's time less the clock margin: CloudWatch's clock may differ from ours.
     pub(super) fn since(&self, began: Timestamp) -> Timestamp {
-        let margin = i64::try_from(self.shared.settings.timing.margin_ms).unwrap_or(i64::MAX);
-        Timestamp::from_millis(began.as_millis().saturating_sub(margin))
+        began - self.shared.settings.timing.margin
     }
 
     /// Reads the alarm's state, changes and actions since the injection.

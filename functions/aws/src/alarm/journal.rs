@@ -1,5 +1,7 @@
 //! Journal entries of the failover function about this alarm: they tie the failover to the change that caused it.
 
+use std::time::Duration;
+
 use firedrill_core::{
     ClockName, Measured, Run,
     evidence::Evidence,
@@ -41,7 +43,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
 
 /// Whether this entry is about the change to ALARM that this run caused.
 fn is_ours(run: &Run, entry: &JournalEntry) -> bool {
-    entry.state == AlarmState::Alarm && is_caused_by_run(run, entry.run_id.as_ref(), entry.at, 0)
+    entry.state == AlarmState::Alarm && is_caused_by_run(run, entry.run_id.as_ref(), entry.at, Duration::ZERO)
 }
 
 fn newest<'a>(run: &Run, journal: &'a [JournalEntry]) -> Option<&'a JournalEntry> {

@@ -98,7 +98,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         what: &str,
         read: impl Future<Output = Result<T, Failure>>,
     ) -> Option<T> {
-        let error = match read_within(self.shared.settings.timing.call_deadline(), read).await {
+        let error = match read_within(self.shared.settings.timing.call_deadline, read).await {
             Ok(read) => return Some(read),
             Err(error) => error,
         };

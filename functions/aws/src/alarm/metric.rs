@@ -1,7 +1,9 @@
 //! Datapoints of mode `metric`: what is published, and whether it can bring the alarm to ALARM.
 
+use std::time::Duration;
+
 use firedrill_core::{
-    Run, Timestamp,
+    Run,
     ports::Clock,
     run::Datapoints,
     trigger::{CannotRaise, Comparison, MetricAlarm, Period, Statistic, plan_datapoints},
@@ -34,15 +36,15 @@ enum WrongAlarm {
     #[error("{0}")]
     Unplannable(#[source] CannotRaise),
     #[error(
-        "{datapoints} datapoints, one every {every_ms} ms, take {needed_seconds} s; \
-         `objective.injectWithinSeconds` allows {allowed_seconds} s"
+        "{datapoints} datapoints, one every {every:?}, take {needed:?}; \
+         `objective.injectWithinSeconds` allows {allowed:?}"
     )]
-    PublishingTooLong { datapoints: u32, every_ms: u64, needed_seconds: u64, allowed_seconds: u64 },
+    PublishingTooLong { datapoints: u32, every: Duration, needed: Duration, allowed: Duration },
     #[error(
-        "it counts a datapoint for {needed_seconds} s, and nothing is restored before; \
-         `objective.restoreWithinSeconds` allows {allowed_seconds} s"
+        "it counts a datapoint for {needed:?}, and nothing is restored before; \
+         `objective.restoreWithinSeconds` allows {allowed:?}"
     )]
-    WindowTooLong { needed_seconds: u64, allowed_seconds: u64 },
+    WindowTooLong { needed: Duration, allowed: Duration },
 }
 
 impl<R: AlarmDrillTarget> AlarmDrill<R> {
@@ -60,10 +62,8 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
         // First without the application's datapoints: what can never work is refused before they are read.
         plan_datapoints(&alarm, &[], value).map_err(unplannable)?;
         let now = self.clock.now();
-        let period_ms = u64::from(alarm.period_seconds) * 1_000;
-        let span =
-            i64::try_from(period_ms.saturating_mul(u64::from(alarm.evaluation_periods.max(1)))).unwrap_or(0);
-        let from = Timestamp::from_millis(now.as_millis().saturating_sub(span));
+        let period = Duration::from_secs(alarm.period_seconds.into());
+        let from = now - period.saturating_mul(alarm.evaluation_periods.max(1));
         let read = self.clients.cloudwatch.statistics(&rule.metric, alarm.period_seconds, from, now).await;
         let own: Vec<Period> = read
             .map_err(|failure| self.note_failure(&failure))?
@@ -71,27 +71,28 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             .map(|one| Period { count: one.count, sum: one.sum, min: one.min, max: one.max })
             .collect();
         let points = plan_datapoints(&alarm, &own, value).map_err(unplannable)?;
-        check_times(&points, run.limits.inject_within_ms, run.limits.restore_within_ms).map_err(refused)?;
+        check_times(&points, run.limits.inject_within, run.limits.restore_within).map_err(refused)?;
         Ok(points)
     }
 }
 
 /// Checks that all datapoints can be published in time, and that the last one stops counting in time.
-fn check_times(points: &Datapoints, inject_within_ms: u64, restore_within_ms: u64) -> Result<(), WrongAlarm> {
-    let publishing_ms = points.every_ms.saturating_mul(points.planned.into());
-    if publishing_ms > inject_within_ms {
+fn check_times(
+    points: &Datapoints,
+    inject_within: Duration,
+    restore_within: Duration,
+) -> Result<(), WrongAlarm> {
+    let publishing = points.every.saturating_mul(points.planned);
+    if publishing > inject_within {
         return Err(WrongAlarm::PublishingTooLong {
             datapoints: points.planned,
-            every_ms: points.every_ms,
-            needed_seconds: publishing_ms.div_ceil(1_000),
-            allowed_seconds: inject_within_ms / 1_000,
+            every: points.every,
+            needed: publishing,
+            allowed: inject_within,
         });
     }
-    if points.window_ms >= restore_within_ms {
-        return Err(WrongAlarm::WindowTooLong {
-            needed_seconds: points.window_ms.div_ceil(1_000),
-            allowed_seconds: restore_within_ms / 1_000,
-        });
+    if points.window >= restore_within {
+        return Err(WrongAlarm::WindowTooLong { needed: points.window, allowed: restore_within });
     }
     Ok(())
 }
@@ -187,7 +188,10 @@ mod tests {
     #[test]
     fn a_plain_alarm_is_evaluated_as_it_is_set_up() {
         let points = plan_datapoints(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
-        assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
+        assert_eq!(
+            (points.every, points.planned, points.window),
+            (Duration::from_secs(30), 6, Duration::from_mins(5))
+        );
     }
 
     #[test]
@@ -218,10 +222,11 @@ mod tests {
 
     #[test]
     fn there_must_be_time_to_publish_and_to_wait() {
+        const MS: Duration = Duration::from_millis(1);
         let points = plan_datapoints(&evaluated(&rule(Vec::new())).unwrap(), &[], &value()).unwrap();
-        assert_eq!(check_times(&points, 180_000, 300_001), Ok(()));
+        assert_eq!(check_times(&points, MS * 180_000, MS * 300_001), Ok(()));
         let why = |inject, restore| check_times(&points, inject, restore).unwrap_err().to_string();
-        assert!(why(179_999, 900_000).contains("injectWithinSeconds"));
-        assert!(why(180_000, 300_000).contains("restoreWithinSeconds"));
+        assert!(why(MS * 179_999, MS * 900_000).contains("injectWithinSeconds"));
+        assert!(why(MS * 180_000, MS * 300_000).contains("restoreWithinSeconds"));
     }
 }

@@ -56,7 +56,7 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             primary: None,
         };
         // Several hops are read one after the other, each within a call deadline of its own.
-        let within = self.shared.settings.timing.call_deadline() * 2;
+        let within = self.shared.settings.timing.call_deadline * 2;
         let checked = tokio::time::timeout(within, Box::pin(self.check(run, &mut found))).await;
         found.prepared = match checked {
             Ok(Ok(injection)) => Readiness::Ready(Box::new(injection)),
@@ -116,13 +116,13 @@ impl<R: AlarmDrillTarget> AlarmDrill<R> {
             Mode::Metric => Some(self.datapoints(run, &alarm.setup).await?),
             Mode::Alarm | Mode::Stop => None,
         };
-        let margin_ms = self.shared.settings.timing.margin_ms;
-        let acts_for = path.acts_for_ms(mode, self.target.automation_deadline_seconds, margin_ms);
+        let margin = self.shared.settings.timing.margin;
+        let acts_for = path.acts_for(mode, self.target.automation_deadline_seconds, margin);
         let step = datapoints.as_ref().map_or_else(|| alarm_step(arn), |points| metric_step(arn, points));
         let trigger = Trigger {
             alarm_arn: arn.to_string(),
             automation: path.automation().to_owned(),
-            automation_ms: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
+            acts_for: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
             datapoints,
             database: None,
         };

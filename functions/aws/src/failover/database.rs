@@ -84,8 +84,7 @@ impl DatabaseFailover {
         if state.arn != self.arn.as_str() {
             return Err(CannotMove::WrongResource { found: state.arn, configured: self.arn.clone() });
         }
-        let cool_down_ms = u64::try_from(self.cool_down.as_millis()).unwrap_or(u64::MAX);
-        Ok(state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), cool_down_ms, now))
+        Ok(state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), self.cool_down, now))
     }
 }
 

@@ -13,9 +13,9 @@ use crate::config::{ConfigError, Variables};
 /// The greatest age of a change that is acted on, in seconds, unless the stack sets one.
 const MAX_EVENT_AGE_SECONDS: u64 = 300;
 /// How long after its timeout an invocation is certainly dead, in milliseconds: clocks of machines differ.
-const MARGIN_MS: u64 = 10_000;
+const MARGIN: Duration = Duration::from_secs(10);
 /// Calls of the shortest failover: claim the change, read the state, move traffic, write the entry.
-const MIN_CALLS: u64 = 4;
+const MIN_CALLS: u32 = 4;
 
 /// The settings of a failover function, as the stack's template sets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +45,14 @@ pub enum FailoverSettingsError {
     Variable(#[from] ConfigError),
     /// The function's timeout is shorter than the calls of one failover may take.
     #[error(
-        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout_ms} ms) must be longer than {MIN_CALLS} times \
-         FIREDRILL_CALL_DEADLINE_MS ({call_deadline_ms} ms), which must not be 0: a failover takes that many calls"
+        "FIREDRILL_FUNCTION_TIMEOUT_SECONDS ({timeout:?}) must be longer than {MIN_CALLS} times \
+         FIREDRILL_CALL_DEADLINE_MS ({call_deadline:?}), which must not be 0: a failover takes that many calls"
     )]
     TooShort {
         /// The function's timeout.
-        timeout_ms: u64,
+        timeout: Duration,
         /// The deadline of one call.
-        call_deadline_ms: u64,
+        call_deadline: Duration,
     },
     /// `FIREDRILL_FAILOVERS` cannot be read: where, and why.
     #[error(transparent)]
@@ -78,19 +78,19 @@ impl FailoverSettings {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, FailoverSettingsError> {
         let variables = Variables(lookup);
         let table = variables.table()?;
-        let call_deadline_ms = variables.number("FIREDRILL_CALL_DEADLINE_MS")?;
-        let timeout_ms = variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")? * 1_000;
-        if call_deadline_ms == 0 || timeout_ms <= call_deadline_ms * MIN_CALLS {
-            return Err(FailoverSettingsError::TooShort { timeout_ms, call_deadline_ms });
+        let call_deadline = Duration::from_millis(variables.number("FIREDRILL_CALL_DEADLINE_MS")?);
+        let timeout = Duration::from_secs(variables.number("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")?);
+        if call_deadline.is_zero() || timeout <= call_deadline * MIN_CALLS {
+            return Err(FailoverSettingsError::TooShort { timeout, call_deadline });
         }
         let max_event_age = variables.number_or("FIREDRILL_MAX_EVENT_AGE_SECONDS", MAX_EVENT_AGE_SECONDS);
         Ok(Self {
             table,
             retention: variables.retention()?,
-            call_deadline: Duration::from_millis(call_deadline_ms),
+            call_deadline,
             handling: failover::ChangeLimits {
-                max_event_age_ms: max_event_age? * 1_000,
-                function_timeout_ms: timeout_ms + MARGIN_MS,
+                max_event_age: Duration::from_secs(max_event_age?),
+                function_timeout: timeout + MARGIN,
             },
             topic_arn: variables.topic()?,
             cool_down: variables.cool_down()?,
@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn what_the_stack_does_not_say_has_a_value_and_the_rest_is_demanded_by_name() {
         let settings = read(&whole()).unwrap();
-        assert_eq!(settings.handling.max_event_age_ms, 300_000);
-        assert_eq!(settings.handling.function_timeout_ms, 70_000, "the timeout and a margin");
+        assert_eq!(settings.handling.max_event_age, Duration::from_mins(5));
+        assert_eq!(settings.handling.function_timeout, Duration::from_secs(70), "the timeout and a margin");
         assert_eq!(settings.cool_down, Duration::from_mins(10));
         assert_eq!((settings.topic_arn, settings.failovers.len()), (None, 1));
         for name in whole().keys() {

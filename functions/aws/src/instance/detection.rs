@@ -23,7 +23,7 @@ impl InstanceDrill {
         }
         let cloudwatch = CloudWatch::new(&self.aws.connection.in_region(arn.region()));
         let look = cloudwatch.first_raised(arn.alarm_name().unwrap_or_default(), run.injection_began()?);
-        match read_within(self.settings.timing.call_deadline(), look).await {
+        match read_within(self.settings.timing.call_deadline, look).await {
             Ok(raised) => raised.map(|raised| Raised {
                 at: raised.at,
                 evidence: Evidence::Alarm {

@@ -124,7 +124,7 @@ impl InstanceDrill {
     /// The candidates could not be read.
     pub(super) async fn resolve(&self) -> Result<Resolved, NotReady> {
         // Several calls one after the other, each within a call deadline of its own.
-        let within = self.settings.timing.call_deadline() * 2;
+        let within = self.settings.timing.call_deadline * 2;
         match tokio::time::timeout(within, Box::pin(self.resolved())).await {
             Ok(Ok(resolved)) => Ok(resolved),
             Ok(Err(failure)) => Err(not_ready(&failure)),

@@ -38,7 +38,7 @@ impl InstanceDrill {
         look: impl Future<Output = Result<ProbeResult, Failure>>,
     ) -> (Tristate, String, firedrill_core::Timestamp) {
         let asked = self.clock.now();
-        let deadline = self.settings.timing.call_deadline();
+        let deadline = self.settings.timing.call_deadline;
         let (seen, detail) = match tokio::time::timeout(deadline, look).await {
             Ok(Ok(look)) => look,
             // Without the message, which holds the request's id: equal answers become one item of evidence.

@@ -11,7 +11,7 @@ impl InstanceDrill {
     pub(super) async fn start(&self, ids: &[String]) -> CallOutcome {
         // One call for each of many instances takes long. None is begun after this: an owner mutates for half a
         // lease only.
-        let until = self.clock.elapsed() + self.settings.timing.call_deadline() * 2;
+        let until = self.clock.elapsed() + self.settings.timing.call_deadline * 2;
         let stopped = match self.aws.ec2.by_ids(ids).await.map(|found| startable(&found)) {
             Ok(Startable::Start(stopped)) => stopped,
             Ok(Startable::AlreadyRunning) => return CallOutcome::Done,

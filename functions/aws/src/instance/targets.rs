@@ -25,7 +25,7 @@ pub(super) struct Look {
 impl InstanceDrill {
     pub(super) async fn look(&self, run: &Run) -> Look {
         let asked = self.clock.now();
-        let deadline = self.settings.timing.call_deadline();
+        let deadline = self.settings.timing.call_deadline;
         let look = async {
             let mut look = self.look_at(run, asked).await?;
             if look.in_place != Tristate::No {

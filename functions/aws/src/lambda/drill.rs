@@ -16,7 +16,7 @@ use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::{self, SystemClock},
-    config::{ConfigError, DrillSettings, reserve_ms},
+    config::{ConfigError, DrillSettings, reserve},
     dynamodb::RunTable,
     probe::Prober,
     wrong_drill::WrongDrill,
@@ -55,8 +55,8 @@ pub(super) async fn set_up<K>(
     start: impl FnOnce(&FunctionContext) -> Result<K, ConfigError>,
 ) -> Result<(FunctionContext, K), Failed> {
     let config = DrillSettings::from_env().map_err(Failed::wrong_configuration)?;
-    let connection = Connection::load(config.timing.call_deadline()).await;
-    let table = RunTable::new(&connection, &config.table, config.retention, config.timing.call_deadline());
+    let connection = Connection::load(config.timing.call_deadline).await;
+    let table = RunTable::new(&connection, &config.table, config.retention, config.timing.call_deadline);
     let prober = Prober::new()
         .map_err(|error| Failed::wrong_configuration(format_args!("probes cannot be sent: {error}")))?;
     let function = FunctionContext { config, connection, table, prober };
@@ -90,7 +90,7 @@ fn invocation(config: &DrillSettings, context: &Context, clock: &SystemClock) ->
     Invocation {
         owner: OwnerId(owner(context)),
         request_id: context.request_id.clone(),
-        ends_at: time_left.saturating_sub(Duration::from_millis(reserve_ms(&timing))),
+        ends_at: time_left.saturating_sub(reserve(&timing)),
         timing,
         policy: config.policy.clone(),
     }
@@ -98,7 +98,7 @@ fn invocation(config: &DrillSettings, context: &Context, clock: &SystemClock) ->
 
 /// How long this invocation may still run.
 pub(super) fn time_left_of(context: &Context, clock: &SystemClock, timing: &Timing) -> Duration {
-    let timeout = Duration::from_millis(timing.function_timeout_ms);
+    let timeout = timing.function_timeout;
     let deadline = clock::moment(context.deadline());
     time_left(deadline.as_millis() - clock.now().as_millis(), timeout)
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
-    config::{ConfigError, Variables, reserve_ms},
+    config::{ConfigError, Variables, reserve},
     watchdog_drill::WatchdogDrills,
 };
 
@@ -73,27 +73,25 @@ async fn answer(
 
 /// What a tick keeps of its time: for handing over, and for the calls that are abandoned if handing over takes too
 /// long (see `firedrill_core::watchdog`).
-const fn kept_ms(timing: &Timing) -> u64 {
-    reserve_ms(timing) + 3 * timing.call_deadline_ms
+fn kept(timing: &Timing) -> Duration {
+    reserve(timing) + 3 * timing.call_deadline
 }
 
 /// Checks that a tick lasts long enough to see a lease lapse: a shorter one would write heartbeats, and finish
 /// nothing.
 fn check_timeout(timing: &Timing) -> Result<(), ConfigError> {
-    let takeover_ms = u64::try_from(timing.takeover().as_millis()).unwrap_or(u64::MAX);
-    let (kept_ms, timeout_ms) = (kept_ms(timing), timing.function_timeout_ms);
-    if timeout_ms > kept_ms.saturating_add(takeover_ms) {
+    let (takeover, kept, timeout) = (timing.takeover(), kept(timing), timing.function_timeout);
+    if timeout > kept + takeover {
         return Ok(());
     }
-    Err(ConfigError::TooShortToTakeOver { timeout_ms, takeover_ms, kept_ms })
+    Err(ConfigError::TooShortToTakeOver { timeout, takeover, kept })
 }
 
 fn this_tick(function: &FunctionContext, context: &Context, clock: &SystemClock) -> Tick {
     let timing = function.config.timing;
-    let kept = Duration::from_millis(kept_ms(&timing));
     Tick {
         owner: OwnerId(format!("watchdog/{}", owner(context))),
-        ends_at: time_left_of(context, clock, &timing).saturating_sub(kept),
+        ends_at: time_left_of(context, clock, &timing).saturating_sub(kept(&timing)),
         timing,
     }
 }
@@ -152,13 +150,10 @@ mod tests {
 
     #[test]
     fn a_watchdog_without_time_to_take_a_run_over_is_never_set_up() {
-        let timing = |function_timeout_ms| Timing { function_timeout_ms, ..Timing::DEFAULT };
-        assert_eq!(check_timeout(&timing(300_000)), Ok(()));
-        let why = check_timeout(&timing(140_000)).unwrap_err().to_string();
-        assert!(
-            why.contains("FIREDRILL_FUNCTION_TIMEOUT_SECONDS (140000 ms)") && why.contains("80000 ms"),
-            "{why}"
-        );
+        let timing = |seconds| Timing { function_timeout: Duration::from_secs(seconds), ..Timing::DEFAULT };
+        assert_eq!(check_timeout(&timing(300)), Ok(()));
+        let why = check_timeout(&timing(140)).unwrap_err().to_string();
+        assert!(why.contains("FIREDRILL_FUNCTION_TIMEOUT_SECONDS (140s)") && why.contains("80s"), "{why}");
     }
 
     #[test]

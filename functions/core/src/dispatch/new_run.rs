@@ -6,7 +6,6 @@ use super::Invocation;
 use crate::{
     Phase, ProbeRole, Request, Run, StreakRule, Timestamp,
     run::{AnswerCounts, EvidenceCounts, LAYOUT, Limits, RecordedTarget, Times},
-    time::millis,
     timing::Timing,
 };
 
@@ -65,12 +64,12 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
 fn limits(request: &Request, timing: &Timing) -> Limits {
     let objective = &request.objective;
     let probes = request.steady_state.probes.iter().map(|probe| {
-        let pause = if probe.check.asks_aws() { timing.aws_poll_ms } else { timing.poll_ms };
+        let pause = if probe.check.asks_aws() { timing.aws_poll } else { timing.poll };
         StreakRule {
             probe: probe.name.clone(),
             count: probe.count,
-            hold_for_ms: probe.hold_for_seconds.millis(),
-            widest_gap_ms: 2 * pause + millis(probe.check.deadline(timing.call_deadline())) + timing.poll_ms,
+            hold_for: probe.hold_for_seconds.duration(),
+            widest_gap: 2 * pause + probe.check.deadline(timing.call_deadline) + timing.poll,
             role: ProbeRole::SteadyState,
         }
     });
@@ -78,23 +77,23 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
         let rule = |name: &str, role| StreakRule {
             probe: format!("{name} serves"),
             count: identity.count,
-            hold_for_ms: identity.hold_for_seconds.millis(),
-            widest_gap_ms: 3 * timing.poll_ms + identity.deadline_ms.millis(),
+            hold_for: identity.hold_for_seconds.duration(),
+            widest_gap: 3 * timing.poll + identity.deadline_ms.duration(),
             role,
         };
         [rule(&identity.primary, ProbeRole::Primary), rule(&identity.standby, ProbeRole::Standby)]
     });
     Limits {
         probes: probes.chain(identity).collect(),
-        baseline_within_ms: request.steady_state.within_seconds.millis(),
-        inject_within_ms: objective.inject_within_seconds.millis(),
-        rto_ms: objective.rto_seconds.millis(),
-        give_up_after_ms: millis(objective.give_up_after()),
-        restore_within_ms: objective.restore_within_seconds.millis(),
+        baseline_within: request.steady_state.within_seconds.duration(),
+        inject_within: objective.inject_within_seconds.duration(),
+        rto: objective.rto_seconds.duration(),
+        give_up_after: objective.give_up_after(),
+        restore_within: objective.restore_within_seconds.duration(),
         // The invocation that waits may run on another machine than the one that sent the call: their clocks differ.
-        settle_ms: timing.settle_ms + timing.margin_ms,
-        consistency_ms: timing.margin_ms,
-        patience_ms: 2 * timing.aws_poll_ms + 2 * timing.call_deadline_ms + timing.margin_ms,
-        retry_pause_ms: timing.aws_poll_ms,
+        settle: timing.settle + timing.margin,
+        consistency: timing.margin,
+        patience: 2 * timing.aws_poll + 2 * timing.call_deadline + timing.margin,
+        retry_pause: timing.aws_poll,
     }
 }

@@ -1,6 +1,6 @@
 //! Database: how an RDS cluster or Multi-AZ instance is, and whether it may be failed over. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ impl DatabaseState {
         &self,
         is_cluster: bool,
         reader: Option<&str>,
-        cool_down_ms: u64,
+        cool_down: Duration,
         now: Timestamp,
     ) -> FailoverReadiness {
         let arn = &self.arn;
@@ -95,11 +95,11 @@ impl DatabaseState {
             return FailoverReadiness::Unfit(format!("{arn} is not Multi-AZ: it has no standby"));
         }
         if let Some(last) = self.last_failover
-            && now.millis_since(last) < cool_down_ms
+            && now - last < cool_down
         {
             return FailoverReadiness::Unfit(format!(
                 "{arn} failed over at {last}: RDS may silently drop another one within {} s",
-                cool_down_ms / 1_000
+                cool_down.as_secs()
             ));
         }
         FailoverReadiness::Ready
@@ -138,11 +138,11 @@ impl DatabaseState {
 
     /// The state of the undo step that makes the original writer writer again, by a second failover.
     #[must_use]
-    pub fn writer_restored(&self, writer: &str, cool_down_ms: u64, now: Timestamp) -> StepObservation {
+    pub fn writer_restored(&self, writer: &str, cool_down: Duration, now: Timestamp) -> StepObservation {
         if self.writer() == Some(writer) {
             return self.is_whole(true);
         }
-        match self.may_fail_over(true, Some(writer), cool_down_ms, now) {
+        match self.may_fail_over(true, Some(writer), cool_down, now) {
             FailoverReadiness::Ready => StepObservation::Open,
             FailoverReadiness::Already(_) | FailoverReadiness::Unfit(_) => StepObservation::Busy,
             FailoverReadiness::Unknown(_) => StepObservation::Unknown,
@@ -183,8 +183,9 @@ mod tests {
     #[test]
     fn a_database_without_a_place_to_go_is_never_failed_over() {
         let now = Timestamp::from_millis(1_000_000);
-        let may =
-            |state: &DatabaseState, reader: Option<&str>| state.may_fail_over(true, reader, 600_000, now);
+        let may = |state: &DatabaseState, reader: Option<&str>| {
+            state.may_fail_over(true, reader, Duration::from_mins(10), now)
+        };
         assert_eq!(may(&cluster(AVAILABLE), None), FailoverReadiness::Ready);
         assert!(unfit(&may(&cluster("creating"), None)).contains("no available reader"));
         assert!(unfit(&may(&cluster("creating"), Some("db-2"))).contains("db-2 is not an available reader"));
@@ -195,7 +196,7 @@ mod tests {
             DatabaseState { last_failover: Some(Timestamp::from_millis(500_000)), ..cluster(AVAILABLE) };
         assert!(unfit(&may(&recent, None)).contains("silently drop"));
         let single = DatabaseState { members: Vec::new(), multi_az: false, ..cluster(AVAILABLE) };
-        assert!(unfit(&single.may_fail_over(false, None, 0, now)).contains("not Multi-AZ"));
+        assert!(unfit(&single.may_fail_over(false, None, Duration::ZERO, now)).contains("not Multi-AZ"));
     }
 
     #[test]

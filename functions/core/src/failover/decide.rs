@@ -1,5 +1,7 @@
 //! Change decision: whether a failover function acts on a change of an alarm. Pure.
 
+use std::time::Duration;
+
 use super::{AlarmChange, AlarmState, Done, FailoverRule, run_of};
 use crate::{Timestamp, run::RunId};
 
@@ -45,14 +47,14 @@ pub fn decide(
     config: &FailoverRule,
     newest: Option<Timestamp>,
     registered: Option<&RunId>,
-    max_event_age_ms: u64,
+    max_event_age: Duration,
     now: Timestamp,
 ) -> ChangeDecision {
     let conclude = |done, why: String, remember| ChangeDecision::Conclude { done, why, remember };
     let forced_by = run_of(&change.reason);
-    let age = now.millis_since(change.at);
-    if age > max_event_age_ms {
-        let why = format!("the change is {} s old; at most {} s", age / 1_000, max_event_age_ms / 1_000);
+    let age = now - change.at;
+    if age > max_event_age {
+        let why = format!("the change is {} s old; at most {} s", age.as_secs(), max_event_age.as_secs());
         return conclude(Done::Refused, why, false);
     }
     // CloudWatch resets a forced state within seconds, without the run's id, and that OK may overtake the ALARM. If it were
@@ -126,7 +128,14 @@ mod tests {
         };
         let registered = registered.map(|id| RunId(id.to_owned()));
         let newest = newest.map(Timestamp::from_millis);
-        decide(change, &config, newest, registered.as_ref(), 300_000, Timestamp::from_millis(NOW))
+        decide(
+            change,
+            &config,
+            newest,
+            registered.as_ref(),
+            Duration::from_mins(5),
+            Timestamp::from_millis(NOW),
+        )
     }
 
     fn done(plan: &ChangeDecision) -> Option<(Done, bool)> {

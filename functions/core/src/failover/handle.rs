@@ -27,10 +27,10 @@ const SENT_BEFORE: &str =
 /// The time limits of a failover function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChangeLimits {
-    /// A change older than this is refused, in milliseconds.
-    pub max_event_age_ms: u64,
-    /// An invocation that claimed an entry longer ago than this is dead, in milliseconds.
-    pub function_timeout_ms: u64,
+    /// A change older than this is refused.
+    pub max_event_age: Duration,
+    /// An invocation that claimed an entry longer ago than this is dead.
+    pub function_timeout: Duration,
 }
 
 /// The result of claiming a journal entry.
@@ -144,7 +144,7 @@ pub async fn handle(
             return Ok(HandledChange { entry: *earlier, duplicate: true });
         }
         Claimed::Exists(earlier) => {
-            if clock.now().millis_since(earlier.claimed_at) <= settings.function_timeout_ms {
+            if clock.now() - earlier.claimed_at <= settings.function_timeout {
                 return Err(HandleError::InProgress(earlier.by));
             }
             // That invocation is dead. `called_at` tells whether it may have sent the call.
@@ -184,7 +184,7 @@ async fn decide_and_act(
     }
     let registered = journal.holder(&change.alarm_arn).await?;
     let newest = journal.newest(&change.alarm_arn).await?;
-    let age = settings.max_event_age_ms;
+    let age = settings.max_event_age;
     match decide(change, config, newest, registered.as_ref(), age, clock.now()) {
         // No call is sent any more, but an earlier one may have been: the journal must not deny it.
         ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {

@@ -1,5 +1,7 @@
 //! Injection: the intent to cause the failure, and the outcome of its calls.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::OwnerId;
@@ -55,12 +57,10 @@ impl Call {
 
     /// Until when the call can still take effect; none once it was answered.
     #[must_use]
-    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
+    pub fn may_land_until(&self, settle: Duration) -> Option<Timestamp> {
         match self.outcome {
             Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }) => None,
-            Some(CallOutcome::Unknown { .. }) | None => {
-                Some(self.sent.unwrap_or(self.intended).plus_millis(settle_ms))
-            }
+            Some(CallOutcome::Unknown { .. }) | None => Some(self.sent.unwrap_or(self.intended) + settle),
         }
     }
 }
@@ -94,7 +94,7 @@ impl Injection {
 
     /// Until when any of the calls can still take effect; none if none can.
     #[must_use]
-    pub fn may_land_until(&self, settle_ms: u64) -> Option<Timestamp> {
-        self.calls.iter().filter_map(|call| call.may_land_until(settle_ms)).max()
+    pub fn may_land_until(&self, settle: Duration) -> Option<Timestamp> {
+        self.calls.iter().filter_map(|call| call.may_land_until(settle)).max()
     }
 }

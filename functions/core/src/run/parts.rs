@@ -1,33 +1,44 @@
 //! Limits, times, stop, answer counts, pages, hold and evidence counts: the parts of a run's head.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Measured, StreakRule, Timestamp};
+use crate::{Measured, StreakRule, Timestamp, time::as_millis};
 
-/// The limits that the decisions on a run depend on, fixed when it begins. Durations in milliseconds.
+/// The limits that the decisions on a run depend on, fixed when it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// One rule for each probe, in the request's order.
     pub probes: Vec<StreakRule>,
     /// The steady state must be seen within this, or the run is skipped.
-    pub baseline_within_ms: u64,
+    #[serde(rename = "baselineWithinMs", with = "as_millis")]
+    pub baseline_within: Duration,
     /// The failure must be seen in place within this.
-    pub inject_within_ms: u64,
+    #[serde(rename = "injectWithinMs", with = "as_millis")]
+    pub inject_within: Duration,
     /// The recovery time objective.
-    pub rto_ms: u64,
+    #[serde(rename = "rtoMs", with = "as_millis")]
+    pub rto: Duration,
     /// Recovery must begin within this.
-    pub give_up_after_ms: u64,
+    #[serde(rename = "giveUpAfterMs", with = "as_millis")]
+    pub give_up_after: Duration,
     /// The undo and the return of the steady state must be seen within this, or the outcome is `rollback-failed`.
-    pub restore_within_ms: u64,
+    #[serde(rename = "restoreWithinMs", with = "as_millis")]
+    pub restore_within: Duration,
     /// How long a call whose answer was lost may still take effect.
-    pub settle_ms: u64,
+    #[serde(rename = "settleMs", with = "as_millis")]
+    pub settle: Duration,
     /// How long after a call a read of AWS may still show the state before it.
-    pub consistency_ms: u64,
+    #[serde(rename = "consistencyMs", with = "as_millis")]
+    pub consistency: Duration,
     /// How long to go on reading past a deadline before concluding that the state cannot be read.
-    pub patience_ms: u64,
+    #[serde(rename = "patienceMs", with = "as_millis")]
+    pub patience: Duration,
     /// The first pause of the back-off, which doubles with each attempt.
-    pub retry_pause_ms: u64,
+    #[serde(rename = "retryPauseMs", with = "as_millis")]
+    pub retry_pause: Duration,
 }
 
 /// When each event of a run happened, by our clock unless the value names another.

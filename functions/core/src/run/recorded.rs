@@ -55,13 +55,13 @@ impl Run {
             execute: false,
             mode: self.mode,
             target,
-            steady_state: SteadyState { probes, within_seconds: seconds(limits.baseline_within_ms) },
+            steady_state: SteadyState { probes, within_seconds: seconds(limits.baseline_within) },
             objective: Objective {
-                rto_seconds: seconds(limits.rto_ms),
+                rto_seconds: seconds(limits.rto),
                 rpo_seconds: None,
-                give_up_after_seconds: Some(seconds(limits.give_up_after_ms)),
-                restore_within_seconds: seconds(limits.restore_within_ms),
-                inject_within_seconds: seconds(limits.inject_within_ms),
+                give_up_after_seconds: Some(seconds(limits.give_up_after)),
+                restore_within_seconds: seconds(limits.restore_within),
+                inject_within_seconds: seconds(limits.inject_within),
                 run_within_seconds: None,
                 revenue_per_minute: None,
             },
@@ -76,6 +76,6 @@ impl Run {
     }
 }
 
-fn seconds(ms: u64) -> Seconds {
-    Seconds::new(u32::try_from(Duration::from_millis(ms).as_secs()).unwrap_or(u32::MAX))
+fn seconds(span: Duration) -> Seconds {
+    Seconds::new(u32::try_from(span.as_secs()).unwrap_or(u32::MAX))
 }

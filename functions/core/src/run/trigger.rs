@@ -1,11 +1,11 @@
 //! Trigger: the alarm through which a drill works, as it was read when the run was prepared.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::Injection;
-use crate::{Timestamp, failover::DatabaseState, request::Mode};
+use crate::{Timestamp, failover::DatabaseState, request::Mode, time::as_millis};
 
 /// The alarm that is forced or published to, and the automation that acts on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +16,9 @@ pub struct Trigger {
     /// What the alarm leads to: the failover function's ARN, or a health check.
     pub automation: String,
     /// How long the automation may go on acting: in mode `alarm` once the rollback is on record, in
-    /// mode `metric` once the datapoints' window is over. In milliseconds.
-    pub automation_ms: u64,
+    /// mode `metric` once the datapoints' window is over.
+    #[serde(rename = "automationMs", with = "as_millis")]
+    pub acts_for: Duration,
     /// What is published, in mode `metric`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datapoints: Option<Datapoints>,
@@ -44,16 +45,18 @@ pub struct Datapoints {
     pub value: serde_json::Number,
     /// 1 for alarms with periods under a minute, else 60.
     pub storage_resolution: u32,
-    /// The interval between two datapoints, in milliseconds.
-    pub every_ms: u64,
+    /// The interval between two datapoints.
+    #[serde(rename = "everyMs", with = "as_millis")]
+    pub every: Duration,
     /// The most datapoints that are published.
     pub planned: u32,
     /// The fewest datapoints that can raise the alarm: one in each period that must breach. Earlier versions did not
     /// record it: 1.
     #[serde(default = "one")]
     pub needed: u32,
-    /// How long after the last datapoint CloudWatch may still find the alarm breaching, in milliseconds.
-    pub window_ms: u64,
+    /// How long after the last datapoint CloudWatch may still find the alarm breaching.
+    #[serde(rename = "windowMs", with = "as_millis")]
+    pub window: Duration,
 }
 
 const fn one() -> u32 {
@@ -64,9 +67,9 @@ impl Trigger {
     /// Until when the datapoints that may have been published can keep the alarm in ALARM; none without datapoints.
     #[must_use]
     pub fn window_end(&self, injection: &Injection) -> Option<Timestamp> {
-        let window_ms = self.datapoints.as_ref()?.window_ms;
+        let window = self.datapoints.as_ref()?.window;
         let last = injection.calls.iter().rev().find(|call| call.may_have_executed())?;
-        Some(last.sent.unwrap_or(last.intended).plus_millis(window_ms))
+        Some(last.sent.unwrap_or(last.intended) + window)
     }
 
     /// Until when the automation can still act; none before the rollback is on record, because no end is known until
@@ -84,6 +87,6 @@ impl Trigger {
             Mode::Stop | Mode::Alarm => began,
             Mode::Metric => self.window_end(injection).map_or(began, |end| end.max(began)),
         };
-        Some(quiet.plus_millis(self.automation_ms))
+        Some(quiet + self.acts_for)
     }
 }

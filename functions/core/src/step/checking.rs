@@ -7,6 +7,7 @@ use crate::{
     Decision, Observation, PreparedInjection, ProbeRole, Readiness, Run, Timestamp,
     gate::{closed, is_closed},
     run::{Call, Injection, Phase, Verdict},
+    time::millis,
 };
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
@@ -38,7 +39,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         return finish_untouched(run, Verdict::Skipped, reason, now);
     }
     let started = run.times.started.unwrap_or(now);
-    if now.millis_since(started) > run.limits.baseline_within_ms {
+    if now - started > run.limits.baseline_within {
         if let Some(reason) = closed {
             return finish_untouched(run, Verdict::Skipped, reason, now);
         }
@@ -59,7 +60,7 @@ fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decis
     run.trigger = ready.trigger.map(Arc::from);
     let injection = Injection {
         owner: run.starter.clone(),
-        deadline: now.plus_millis(run.limits.inject_within_ms),
+        deadline: now + run.limits.inject_within,
         calls: vec![Call { number: 1, intended: now, sent: None, answered: None, outcome: None }],
         last_absent: None,
         unobserved: false,
@@ -71,7 +72,7 @@ fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decis
 
 /// Why the baseline was not reached: which probe did not hold, and how.
 fn not_steady(run: &Run, now: Timestamp) -> String {
-    let within = run.limits.baseline_within_ms;
+    let within = millis(run.limits.baseline_within);
     for (streak, rule) in run.streaks_of(ProbeRole::STEADY_STATE) {
         if !streak.holds_now(rule, now) {
             let probe = &rule.probe;
@@ -89,7 +90,9 @@ fn not_steady(run: &Run, now: Timestamp) -> String {
                 (_, Some(_)) => format!(
                     "the steady state did not hold within {within} ms: probe `{probe}` answered yes {} times in a \
                      row; it needs {} over {} ms",
-                    streak.count, rule.count, rule.hold_for_ms
+                    streak.count,
+                    rule.count,
+                    millis(rule.hold_for)
                 ),
             };
         }

@@ -6,7 +6,7 @@ use crate::{
     gate::closed,
     request::Mode,
     run::{Call, CallOutcome, Phase, Trigger, Verdict},
-    time::backoff_ms,
+    time::backoff,
 };
 
 /// How often one injecting call may be sent while AWS proves that it was not executed.
@@ -14,7 +14,7 @@ const MAX_CALLS: u32 = 6;
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     record_detection(run, observed);
-    let (patience_ms, lasts) = (run.limits.patience_ms, run.mode.lasts());
+    let (patience, lasts) = (run.limits.patience, run.mode.lasts());
     let Some(injection) = run.injection_mut() else {
         // This code never writes such a head. Nobody knows what was sent, so the undo on record is carried out.
         let reason = "the record holds no intent: what was injected is unknown; its undo is carried out";
@@ -25,7 +25,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     let Some(began) = injection.began() else { return retry_injection(run, observed, now) };
     if let (Tristate::No, Some(at)) = (observed.in_place, observed.looked) {
         // A forced alarm need not last, but its history keeps it: a gap between two looks matters in mode `stop` only.
-        let gap = at.millis_since(before.unwrap_or(began)) > patience_ms;
+        let gap = at - before.unwrap_or(began) > patience;
         injection.unobserved |= gap && lasts;
         injection.last_absent = Some(at);
     }
@@ -64,7 +64,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         let reason = format!("the failure was not in place at its deadline ({deadline})");
         return roll_back(run, Verdict::NotInjected, reason, now);
     }
-    if now > deadline.plus_millis(run.limits.patience_ms) {
+    if now > deadline + run.limits.patience {
         let reason =
             format!("nobody could look whether the failure was in place at its deadline ({deadline})");
         return roll_back(run, Verdict::Inconclusive, reason, now);
@@ -97,11 +97,11 @@ fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
     let Some(points) = run.trigger.as_ref().and_then(|trigger| trigger.datapoints.as_ref()) else {
         return Decision::Wait;
     };
-    let (every_ms, planned) = (points.every_ms, points.planned);
+    let (every, planned) = (points.every, points.planned);
     let Some(injection) = run.injection_mut() else { return Decision::Wait };
     let Some(last) = injection.calls.last() else { return Decision::Wait };
     let number = last.number + 1;
-    if has_successor || number > planned || now < last.intended.plus_millis(every_ms) {
+    if has_successor || number > planned || now < last.intended + every {
         return Decision::Wait;
     }
     if let Some(reason) = closed(&observed.gates) {
@@ -129,7 +129,7 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         return finish_untouched(run, Verdict::Stopped, reason, now);
     }
     let has_successor = run.has_successor();
-    let first_pause = run.limits.retry_pause_ms;
+    let first_pause = run.limits.retry_pause;
     let Some(injection) = &run.injection else { return Decision::Wait };
     let Some(Call {
         number,
@@ -145,8 +145,8 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         let reason = format!("the injecting call was not executed ({code}): {message}");
         return finish_untouched(run, Verdict::NotInjected, reason, now);
     }
-    let pause = backoff_ms(first_pause, number);
-    if now < sent.unwrap_or(intended).plus_millis(pause) {
+    let pause = backoff(first_pause, number);
+    if now < sent.unwrap_or(intended) + pause {
         return Decision::Wait;
     }
     if let Some(reason) = closed(&observed.gates) {

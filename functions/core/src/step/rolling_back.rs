@@ -4,7 +4,7 @@ use super::{finish, record_detection};
 use crate::{
     Decision, Measured, Observation, Run, StepObservation, Timestamp, Tristate,
     run::{CallOutcome, Hold, Outcome, Phase, StepState, Verdict},
-    time::{MAX_PAUSE_MS, backoff_ms},
+    time::{MAX_PAUSE, backoff},
 };
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
@@ -95,7 +95,7 @@ fn extend_settling(run: &mut Run) {
     for step in run.undo.iter() {
         let lost = !matches!(step.progress.last, Some(CallOutcome::Done | CallOutcome::NotExecuted { .. }));
         if let Some(sent) = step.progress.last_sent.filter(|_| lost) {
-            run.settled_at = run.settled_at.max(Some(sent.plus_millis(run.limits.settle_ms)));
+            run.settled_at = run.settled_at.max(Some(sent + run.limits.settle));
         }
     }
 }
@@ -133,11 +133,11 @@ fn sendable_steps(run: &Run, observed: &Observation, traffic: bool) -> Vec<usize
 
 /// The first of these steps whose back-off is over.
 fn next_due(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Decision> {
-    let first_pause = run.limits.retry_pause_ms;
+    let first_pause = run.limits.retry_pause;
     for &index in steps {
         let progress = &mut run.undo_mut()[index].progress;
-        let pause = backoff_ms(first_pause, progress.attempts).min(MAX_PAUSE_MS);
-        if progress.last_sent.is_none_or(|last| now >= last.plus_millis(pause)) {
+        let pause = backoff(first_pause, progress.attempts).min(MAX_PAUSE);
+        if progress.last_sent.is_none_or(|last| now >= last + pause) {
             progress.attempts += 1;
             progress.last_sent = Some(now);
             progress.last = None;
@@ -192,8 +192,7 @@ pub(super) fn step_while_held(run: &mut Run, observed: &Observation, now: Timest
     };
     // A release may be applied minutes after it was given: its operator did not know of alarms raised in between.
     let given_at = release.given_at.map_or(now, |at| at.min(now));
-    let known =
-        Timestamp::from_millis(given_at.as_millis().saturating_sub_unsigned(run.limits.consistency_ms));
+    let known = given_at - run.limits.consistency;
     let fail_back = release.fail_back;
     run.hold = None;
     run.phase = Phase::RollingBack;
@@ -236,7 +235,7 @@ fn leave_to_operators(run: &mut Run, which: impl Fn(&crate::UndoStep) -> bool) {
 
 /// Whether the undo and the steady state are missing for longer than `restoreWithin`.
 pub(super) fn is_overdue(run: &Run, now: Timestamp) -> bool {
-    run.unwell_since.is_some_and(|since| now.millis_since(since) > run.limits.restore_within_ms)
+    run.unwell_since.is_some_and(|since| now - since > run.limits.restore_within)
 }
 
 /// Sets the outcome to `rollback-failed` for good if the undo is overdue, and pages. The undo is still retried.

@@ -1,5 +1,7 @@
 //! Alarm history: which changes of the trigger's alarm a run caused, and which it did not.
 
+use std::time::Duration;
+
 use crate::{
     Measured, Run, StepObservation, Timestamp, Tristate,
     failover::{AlarmState, run_of},
@@ -28,16 +30,16 @@ pub struct AlarmHistory {
 }
 
 /// Whether this run caused a change of the trigger's alarm to ALARM at this moment; `named` is the run named in the change's
-/// reason, if any. CloudWatch's clock may put the change up to `early_ms` before the injection.
+/// reason, if any. CloudWatch's clock may put the change up to `early` before the injection.
 #[must_use]
-pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early_ms: u64) -> bool {
+pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early: Duration) -> bool {
     match run.mode {
         Mode::Stop => false,
         Mode::Alarm => named == Some(&run.run_id),
         // Datapoints carry no run id: until their window is over, the change is taken for theirs.
         Mode::Metric => {
             named.is_none()
-                && run.injection_began().is_some_and(|began| at.plus_millis(early_ms) >= began)
+                && run.injection_began().is_some_and(|began| at + early >= began)
                 && run.window_end().is_some_and(|end| at <= end)
         }
     }
@@ -46,7 +48,7 @@ pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early_m
 impl AlarmHistory {
     /// Whether this run caused the change, allowing for a CloudWatch clock a little behind ours.
     fn is_ours(run: &Run, change: &HistoryChange) -> bool {
-        is_caused_by_run(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency_ms)
+        is_caused_by_run(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency)
     }
 
     /// The changes to ALARM.

@@ -3,7 +3,7 @@
 //! CloudWatch aggregates all datapoints of a period, and the application goes on publishing its own. A datapoint
 //! cannot be deleted, so an alarm that would not go to ALARM is refused before the first one is published.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
@@ -162,7 +162,7 @@ pub fn plan_datapoints(
             });
         }
     }
-    let period_ms = u64::from(alarm.period_seconds) * 1_000;
+    let period = Duration::from_secs(alarm.period_seconds.into());
     let needed = alarm.datapoints_to_alarm.max(1);
     Ok(Datapoints {
         namespace: alarm.namespace.clone(),
@@ -171,12 +171,12 @@ pub fn plan_datapoints(
         unit: alarm.unit.clone(),
         value: value.value.clone(),
         storage_resolution: if alarm.period_seconds < 60 { 1 } else { 60 },
-        every_ms: period_ms / u64::from(value.per_period.max(1)),
+        every: period / value.per_period.max(1),
         planned: needed.saturating_add(1).saturating_mul(value.per_period),
         needed,
         // The rest of the last datapoint's own period, the periods in which it is still evaluated, and one more, because
         // CloudWatch evaluates late.
-        window_ms: period_ms * (u64::from(alarm.evaluation_periods) + 2),
+        window: period * (alarm.evaluation_periods + 2),
     })
 }
 
@@ -263,7 +263,10 @@ mod tests {
     fn enough_is_planned_for_n_whole_periods_and_the_window_outlasts_m() {
         let alarm = alarm(Statistic::Average, Comparison::LessThanThreshold, 1.0);
         let points = plan_datapoints(&alarm, &[HEALTHY], &zero(2)).unwrap();
-        assert_eq!((points.every_ms, points.planned, points.window_ms), (30_000, 6, 300_000));
+        assert_eq!(
+            (points.every, points.planned, points.window),
+            (Duration::from_secs(30), 6, Duration::from_mins(5))
+        );
         assert_eq!((points.needed, points.storage_resolution), (2, 60));
     }
 }

@@ -1,6 +1,6 @@
 //! Wiring: the hops from the alarm to its effect, and what forbids setting the alarm.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
@@ -266,24 +266,24 @@ impl FailoverPath {
         }
     }
 
-    /// How long the automation may go on acting, in milliseconds: in mode `alarm` after the rollback is on record, in mode
+    /// How long the automation may go on acting: in mode `alarm` after the rollback is on record, in mode
     /// `metric` after the datapoints' window. `named` is the request's `automationDeadlineSeconds`.
     ///
     /// # Errors
     /// Which setting is missing.
-    pub fn acts_for_ms(
+    pub fn acts_for(
         &self,
         mode: Mode,
         named: Option<Seconds>,
-        margin_ms: u64,
-    ) -> Result<u64, UnknownDeadline> {
+        margin: Duration,
+    ) -> Result<Duration, UnknownDeadline> {
         match self {
-            Self::HealthCheck(_) => named.map(Seconds::millis).ok_or(UnknownDeadline::HealthCheck),
+            Self::HealthCheck(_) => named.map(Seconds::duration).ok_or(UnknownDeadline::HealthCheck),
             Self::Function { function, .. } => {
-                let once = function.timeout_seconds * 1_000 + margin_ms;
+                let once = Duration::from_secs(function.timeout_seconds) + margin;
                 match (mode, function.max_event_age_seconds) {
                     (Mode::Alarm | Mode::Stop, _) => Ok(once),
-                    (Mode::Metric, Some(age)) => Ok(once + age * 1_000),
+                    (Mode::Metric, Some(age)) => Ok(once + Duration::from_secs(age)),
                     (Mode::Metric, None) => Err(UnknownDeadline::Function(function.arn.clone())),
                 }
             }
@@ -453,6 +453,7 @@ mod tests {
 
     #[test]
     fn until_when_the_automation_acts_is_never_guessed() {
+        const MARGIN: Duration = Duration::from_secs(10);
         let of = |age| {
             let function = FailoverFunction {
                 max_event_age_seconds: age,
@@ -460,11 +461,11 @@ mod tests {
             };
             path(vec![Consumer::Function(function)], Some(Vec::new()), Mode::Alarm).unwrap()
         };
-        assert_eq!(of(Some(300)).acts_for_ms(Mode::Alarm, None, 10_000), Ok(40_000));
-        assert_eq!(of(Some(300)).acts_for_ms(Mode::Metric, None, 10_000), Ok(340_000));
-        assert!(of(None).acts_for_ms(Mode::Metric, None, 10_000).is_err());
+        assert_eq!(of(Some(300)).acts_for(Mode::Alarm, None, MARGIN), Ok(Duration::from_secs(40)));
+        assert_eq!(of(Some(300)).acts_for(Mode::Metric, None, MARGIN), Ok(Duration::from_secs(340)));
+        assert!(of(None).acts_for(Mode::Metric, None, MARGIN).is_err());
         let check = FailoverPath::HealthCheck("hc-1".to_owned());
-        assert!(check.acts_for_ms(Mode::Metric, None, 10_000) == Err(UnknownDeadline::HealthCheck));
-        assert_eq!(check.acts_for_ms(Mode::Metric, Some(Seconds::new(120)), 10_000), Ok(120_000));
+        assert!(check.acts_for(Mode::Metric, None, MARGIN) == Err(UnknownDeadline::HealthCheck));
+        assert_eq!(check.acts_for(Mode::Metric, Some(Seconds::new(120)), MARGIN), Ok(Duration::from_mins(2)));
     }
 }

@@ -48,15 +48,15 @@ pub fn request() -> Request {
 /// Timing parameters that are short enough for tests.
 pub fn timing() -> Timing {
     let timing = Timing {
-        poll_ms: 1_000,
-        aws_poll_ms: 2_000,
-        call_deadline_ms: 5_000,
-        lease_ms: 30_000,
-        renew_ms: 5_000,
-        margin_ms: 10_000,
-        settle_ms: 180_000,
-        function_timeout_ms: 180_000,
-        heartbeat_fresh_ms: 180_000,
+        poll: Duration::from_secs(1),
+        aws_poll: Duration::from_secs(2),
+        call_deadline: Duration::from_secs(5),
+        lease: Duration::from_secs(30),
+        renew: Duration::from_secs(5),
+        margin: Duration::from_secs(10),
+        settle: Duration::from_mins(3),
+        function_timeout: Duration::from_mins(3),
+        heartbeat_fresh: Duration::from_mins(3),
     };
     timing.checked().unwrap()
 }

@@ -7,6 +7,7 @@ use firedrill_core::{
     Outcome, Run, Verdict,
     dispatch::DispatchError,
     kill_switch::{Scope, Switch},
+    millis,
     ports::StoreError,
     run::{Phase, RunId, Stop},
 };
@@ -24,7 +25,7 @@ fn id() -> RunId {
 
 /// The time of two looks, and of the calls of one more.
 fn two_polls() -> u64 {
-    2 * timing().poll_ms + 200
+    millis(2 * timing().poll) + 200
 }
 
 fn switch(scope: Scope, until: Option<i64>) -> Switch {
@@ -124,7 +125,7 @@ fn a_kill_switch_that_cannot_be_read_counts_as_engaged() {
 
 #[test]
 fn nothing_is_injected_unless_the_watchdogs_heartbeat_is_fresh() {
-    let fresh = i64::try_from(timing().heartbeat_fresh_ms).unwrap();
+    let fresh = i64::try_from(millis(timing().heartbeat_fresh)).unwrap();
     for (beat, injects) in [
         (None, false),
         (Some(at(-fresh - 1)), false),

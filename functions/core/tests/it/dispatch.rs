@@ -76,7 +76,7 @@ fn a_recorded_release_is_never_answered_as_if_it_were_not() {
     // Its holder keeps renewing the lease, and never applies a command.
     let holder = async {
         loop {
-            world.time.sleep(timing().renew()).await;
+            world.time.sleep(timing().renew).await;
             let mut run = world.table.head(&id);
             run.version += 1;
             world.table.put(&run, None);

@@ -21,8 +21,8 @@ fn a_recovery_of_an_hour_is_timed_and_rolled_back_by_successive_ticks() {
     run.phase = Phase::Recovering;
     run.owner = None;
     run.deadline = None;
-    Arc::make_mut(&mut run.limits).rto_ms = 2 * 3_600_000;
-    Arc::make_mut(&mut run.limits).give_up_after_ms = 3 * 3_600_000;
+    Arc::make_mut(&mut run.limits).rto = Duration::from_hours(2);
+    Arc::make_mut(&mut run.limits).give_up_after = Duration::from_hours(3);
     run.times.injected = Some(Measured::ours(at(1), 0));
     run.times.in_place = Some(Measured::ours(at(2), 1));
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();

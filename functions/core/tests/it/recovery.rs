@@ -2,7 +2,7 @@
 
 use crate::common::{answer, at, run};
 use firedrill_core::{
-    CallOutcome, Measured, Run, Streak, Timestamp, Tristate, Verdict,
+    CallOutcome, Measured, Run, Streak, Timestamp, Tristate, Verdict, millis,
     recovery::{Judgement, judge},
     run::{Call, Injection, OwnerId, Phase},
 };
@@ -113,7 +113,7 @@ fn lost_answers_around_a_limit_are_never_read_as_yes_or_no() {
     assert_eq!(decided(&run, at(64_000)).0, Verdict::Inconclusive);
     // And no answer at the end tells nothing.
     let run = injected(each_second(11..50, Tristate::No));
-    let patience = i64::try_from(run.limits.patience_ms).unwrap();
+    let patience = i64::try_from(millis(run.limits.patience)).unwrap();
     assert_eq!(judge(&run, at(100_500)), Judgement::Wait, "one more answer will tell");
     assert_eq!(decided(&run, at(100_001 + patience)).0, Verdict::Inconclusive);
 }

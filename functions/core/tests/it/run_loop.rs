@@ -8,6 +8,7 @@ use firedrill_core::{
     evidence::Evidence,
     instance::undo,
     kill_switch::Switch,
+    millis,
     plan::Plan,
     ports::{
         Begun, Clock, ControlState, Drill, Inject, NeverInjects, OperatorCommand, Saved, Store, StoreError,
@@ -52,7 +53,7 @@ impl SlowStore<'_> {
         if self.answers {
             return Ok(answer);
         }
-        self.clock.pass(Timing::DEFAULT.call_deadline_ms);
+        self.clock.pass(millis(Timing::DEFAULT.call_deadline));
         Err(StoreError::Unknown("no answer".to_owned()))
     }
 }
@@ -147,15 +148,15 @@ impl Inject for &mut Primary<'_> {
 fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     let clock = ManualClock::default();
     let timing = Timing {
-        poll_ms: 1_000,
-        aws_poll_ms: 2_000,
-        call_deadline_ms: 5_000,
-        lease_ms: 60_000,
-        renew_ms: 5_000,
-        margin_ms: 10_000,
-        settle_ms: 180_000,
-        function_timeout_ms: 180_000,
-        heartbeat_fresh_ms: 180_000,
+        poll: Duration::from_secs(1),
+        aws_poll: Duration::from_secs(2),
+        call_deadline: Duration::from_secs(5),
+        lease: Duration::from_mins(1),
+        renew: Duration::from_secs(5),
+        margin: Duration::from_secs(10),
+        settle: Duration::from_mins(3),
+        function_timeout: Duration::from_mins(3),
+        heartbeat_fresh: Duration::from_mins(3),
     };
     let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_secs(40);
@@ -179,7 +180,7 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
 fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     let clock = ManualClock::default();
     let timing = Timing::DEFAULT;
-    clock.pass(timing.renew_ms);
+    clock.pass(millis(timing.renew));
     let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_mins(2);
     let mut session =

@@ -1,6 +1,6 @@
 //! Step: random walks that never break an invariant, and single decisions.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::common::{answer, at, intent, run};
 use fastrand::Rng;
@@ -80,15 +80,15 @@ fn trigger(mode: Mode) -> Option<Trigger> {
         unit: None,
         value: 0.into(),
         storage_resolution: 60,
-        every_ms: 5_000,
+        every: Duration::from_secs(5),
         planned: 4,
         needed: 2,
-        window_ms: 30_000,
+        window: Duration::from_secs(30),
     });
     (!mode.lasts()).then(|| Trigger {
         alarm_arn: "arn:aws:cloudwatch:us-east-1:1:alarm:a".into(),
         automation: "f".into(),
-        automation_ms: 20_000,
+        acts_for: Duration::from_secs(20),
         datapoints,
         database: None,
     })

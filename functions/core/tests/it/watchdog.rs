@@ -11,6 +11,7 @@ use firedrill_core::{
     CallOutcome, Outcome, Run, Verdict,
     evidence::Evidence,
     instance::undo,
+    millis,
     ports::StoreError,
     request::Mode,
     run::{OwnerId, Phase, RunId, StepState},
@@ -66,9 +67,12 @@ fn a_holder_that_died_is_waited_for_whatever_its_clock_or_ours_says() {
         let id = abandoned_run(&world, "dead", Some("starter"));
         world.time.run(world.tick("watchdog", TICK_TIME, off)).unwrap();
         assert!(is_restored(&world, &id), "{off}");
-        let takeover = u64::try_from(timing().takeover().as_millis()).unwrap();
+        let takeover = millis(timing().takeover());
         let first = world.targets.undone.borrow()[0].0;
-        assert!((takeover..takeover + 2 * timing().renew_ms).contains(&first), "{off}: undone at {first}");
+        assert!(
+            (takeover..takeover + millis(2 * timing().renew)).contains(&first),
+            "{off}: undone at {first}"
+        );
     }
 }
 
@@ -80,7 +84,7 @@ fn a_run_that_somebody_saves_is_left_alone() {
         let ticked = world.tick("watchdog", TICK_TIME, 0);
         let holder = async {
             for _ in 0..100 {
-                world.time.sleep(timing().renew()).await;
+                world.time.sleep(timing().renew).await;
                 let mut run = world.table.head(&id);
                 run.version += 1;
                 world.table.put(&run, None);
@@ -148,7 +152,7 @@ fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
         let stuck = (0..ids.len()).filter(|n| hangs(*n)).count();
         assert!(stuck >= 2 * MAX_CONCURRENT_RUNS);
         let ticked = world.time.run(world.tick("watchdog", TICK_TIME, 0)).unwrap();
-        let limit = TICK_TIME + timing().call_deadline() * 4;
+        let limit = TICK_TIME + timing().call_deadline * 4;
         assert!(Duration::from_millis(world.time.now()) < limit, "the tick took {} ms", world.time.now());
         for (_, id) in ids.iter().enumerate().filter(|(n, _)| !hangs(*n)) {
             assert!(!world.targets.down.borrow().contains_key(id), "{id}");
@@ -202,7 +206,7 @@ fn a_head_that_is_refused_never_makes_a_tick_last() {
         let failed = u64::from(!restored);
         assert_eq!((ticked.failed.len() as u64, ticked.unreadable_runs), (failed, failed), "{ticked:?}");
         if !restored {
-            let most = 2 * timing().renew_ms;
+            let most = millis(2 * timing().renew);
             assert!(world.time.now() < most, "the tick took {} ms", world.time.now());
         }
     }
@@ -472,8 +476,8 @@ fn a_run_whose_holder_died_is_never_finished_while_a_call_of_that_one_may_land()
     let id = abandoned_run(&world, "dead", Some("starter"));
     world.time.run(world.tick_until_nothing_is_open());
     let run = world.table.head(&id);
-    let taken = timing().takeover().as_millis();
+    let taken = millis(timing().takeover());
     let finished = run.times.finished.unwrap().millis_since(at(0));
     assert!(is_restored(&world, &id));
-    assert!(u128::from(finished) >= taken + u128::from(timing().settle_ms), "finished after {finished} ms");
+    assert!(finished >= taken + millis(timing().settle), "finished after {finished} ms");
 }

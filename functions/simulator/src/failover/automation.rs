@@ -1,6 +1,6 @@
 //! Failover function: the core's own `handle`, on a journal and a resource in memory.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
     CallOutcome, Run, Timestamp,
@@ -9,6 +9,7 @@ use firedrill_core::{
         FailoverRule, Journal, JournalEntry, handle,
     },
     kind::DrillKind,
+    millis,
     ports::StoreError,
     run::RunId,
 };
@@ -133,7 +134,7 @@ impl FailoverAction for SimulatedFailover {
                 self.world.distribution().may_move("primary", "standby", &[], direction)
             }
             DrillKind::Database => {
-                let cool_down = self.world.scenario.failover.cool_down;
+                let cool_down = Duration::from_millis(self.world.scenario.failover.cool_down);
                 self.world.database().may_fail_over(true, None, cool_down, self.world.time())
             }
         }
@@ -206,12 +207,14 @@ pub(crate) async fn function(
         change: alarm_change.clone(),
         version: 0,
     };
-    let settings =
-        ChangeLimits { max_event_age_ms: MAX_EVENT_AGE, function_timeout_ms: FUNCTION_TIMEOUT + 1_000 };
+    let settings = ChangeLimits {
+        max_event_age: MAX_EVENT_AGE,
+        function_timeout: FUNCTION_TIMEOUT + Duration::from_secs(1),
+    };
     let config = config(world.scenario.kind);
     // An invocation that dies is retried, too: the retry is cancelled only by an invocation that ends.
     let retry = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
-    world.schedule(FUNCTION_TIMEOUT + 2_000, retry.clone());
+    world.schedule(millis(FUNCTION_TIMEOUT) + 2_000, retry.clone());
     let handled = handle(&*clock, &journal, &mut action, &config, settings, &alarm_change, &by).await;
     if world.event_queue.borrow_mut().cancel(&retry) && handled.is_err() {
         world.schedule(1_000 * (1 << attempt.min(10)), retry);

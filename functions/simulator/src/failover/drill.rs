@@ -1,6 +1,6 @@
 //! Alarm drill: the ports of the core on the simulated alarm, distribution and database.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
     CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, ProbeRole, Readiness, Run,
@@ -132,12 +132,12 @@ impl SimulatedAlarmDrill {
                 (step, Some(state))
             }
         };
-        let age = if scenario.failover.metric { MAX_EVENT_AGE } else { 0 };
+        let age = if scenario.failover.metric { MAX_EVENT_AGE } else { Duration::ZERO };
         PreparedInjection {
             trigger: Some(Trigger {
                 alarm_arn: ALARM.to_owned(),
                 automation: "failover".to_owned(),
-                automation_ms: FUNCTION_TIMEOUT + TIMING.margin_ms + age,
+                acts_for: FUNCTION_TIMEOUT + TIMING.margin + age,
                 datapoints,
                 database,
             }),
@@ -196,7 +196,7 @@ impl SimulatedAlarmDrill {
                     (Some(before), Some(began)) => state.failed_over(before, true, began),
                     _ => Tristate::Unknown,
                 };
-                let cool_down = self.world.scenario.failover.cool_down;
+                let cool_down = Duration::from_millis(self.world.scenario.failover.cool_down);
                 let undone = if step.awaited {
                     state.is_whole(true)
                 } else {

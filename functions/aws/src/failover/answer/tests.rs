@@ -109,7 +109,10 @@ fn context(names: &[&str]) -> FailoverContext {
         table: "runs".to_owned(),
         retention: Duration::from_hours(24),
         call_deadline: Duration::from_secs(1),
-        handling: failover::ChangeLimits { max_event_age_ms: 300_000, function_timeout_ms: 60_000 },
+        handling: failover::ChangeLimits {
+            max_event_age: Duration::from_mins(5),
+            function_timeout: Duration::from_mins(1),
+        },
         topic_arn: None,
         cool_down: Duration::ZERO,
         failovers: failover::parse_rules(&failovers).unwrap(),
