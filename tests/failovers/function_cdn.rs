@@ -32,17 +32,10 @@ fn a_lost_race_is_never_the_end_of_it() {
 fn what_somebody_else_changed_meanwhile_is_never_overwritten() {
     with(async |fixture| {
         let case = fixture.case("update");
-        // The delay leaves time for another change between the function's read and the effect of its call.
-        case.fault("UpdateDistribution", json!({ "kind": "delay", "hangMs": 7_000 })).await;
+        // Between the function's read and the effect of its call.
+        let race = json!({ "kind": "race", "find": "case update", "put": "changed by a person" });
+        case.fault("UpdateDistribution", race).await;
         case.set("ALARM", CROSSED).await;
-        until("the function's call is under way", async || {
-            (!case.calls("UpdateDistribution").await.is_empty()).then_some(())
-        })
-        .await;
-        fixture
-            .operator
-            .update_distribution(&case.id, |c| c.replace("case update", "changed by a person"))
-            .await;
         case.delivered(1).await;
         let calls = case.calls("UpdateDistribution").await;
         let codes: Vec<Option<&str>> = calls.iter().map(|call| call.code.as_deref()).collect();

@@ -1,4 +1,4 @@
-"""Injected faults: a caller's call is refused, loses its answer, hangs, takes effect late, or ends the caller."""
+"""Injected faults: a caller's call is refused, loses its answer, hangs, takes effect late, loses a race, or ends the caller."""
 
 import json
 import re
@@ -25,6 +25,7 @@ class Fault:
     error   the answer is an error, before or after the call took effect
     hang    the answer never comes (until hangMs), before or after the call took effect
     delay   the call takes effect after hangMs, even if the caller has ended by then
+    race    right before the call, somebody else updates what it updates, replacing the text `find` with `put`
     kill    the calling function's processes are killed, before or after the call took effect
     """
 
@@ -43,6 +44,8 @@ class Fault:
     status: int | None = None
     message: str = "injected by a test"
     hangMs: int = 3_600_000
+    find: str = ""
+    put: str = ""
     matched: int = field(default=0)
     hits: int = field(default=0)
 
@@ -77,8 +80,8 @@ class Faults:
             if {"matched", "hits"} & set(entry):
                 raise ValueError("matched and hits are counted, not set")
             fault = Fault(**entry)
-            if fault.kind not in ("error", "hang", "delay", "kill") or fault.when not in ("before", "after"):
-                raise ValueError(f"fault {fault.id}: kind is error, hang, delay or kill; when is before or after")
+            if fault.kind not in ("error", "hang", "delay", "race", "kill") or fault.when not in ("before", "after"):
+                raise ValueError(f"fault {fault.id}: kind is error, hang, delay, race or kill; when is before or after")
             faults.append(fault)
         with self._lock:
             # A fault that stays in force keeps its counts: concurrent tests add to one list.

@@ -56,6 +56,9 @@ class Gateway:
         if fault is None:
             return await self._carry_out(scope, receive, headers, body, request)
         call.fault = fault.id
+        if fault.kind == "race":
+            await self._update_first(scope, receive, request, fault)
+            return await self._carry_out(scope, receive, headers, body, request)
         if fault.kind == "delay":
             await asyncio.sleep(fault.hangMs / 1000)
         if fault.when == "after" or fault.kind == "delay":
@@ -69,6 +72,20 @@ class Gateway:
             await _until_gone(receive, fault.hangMs / 1000)
             return None
         return error_answer(fault, request)
+
+    async def _update_first(self, scope, receive, request: Request, fault: Fault) -> None:
+        """Somebody else reads the resource of a REST call at its path, and writes it with the fault's text replaced."""
+        kept = [(k, v) for k, v in scope["headers"] if k.lower() not in (b"content-length", b"if-match")]
+        there = {**scope, "headers": kept, "method": "GET"}
+        _, headers, content = await self._carry_out(there, receive, {}, b"", request)
+        changed = content.replace(fault.find.encode(), fault.put.encode())
+        if changed == content:
+            raise ValueError(f"fault {fault.id}: {fault.find!r} is not in what {request.action} updates: {content!r}")
+        etag = next(v for k, v in headers if k.lower() == b"etag")
+        there = {**scope, "headers": [*kept, (b"if-match", etag), (b"content-length", str(len(changed)).encode())]}
+        status, _, answer = await self._carry_out(there, receive, {}, changed, request)
+        if status >= 400:
+            raise ValueError(f"fault {fault.id}: the other update is refused: {answer!r}")
 
     async def _carry_out(self, scope, receive, headers, body, request: Request) -> Answer:
         if request.service in MOTO_SERVICES:

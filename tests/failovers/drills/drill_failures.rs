@@ -35,17 +35,12 @@ fn what_somebody_else_changed_in_the_middle_of_a_drill_is_never_overwritten() {
         let case = fixture.case("drift");
         let shop = case.shop();
         case.alarm_is("OK").await;
-        // The delay leaves time for another change between the drill's read and the effect of its call.
-        case.fault("UpdateDistribution", Some("drill drift<"), json!({ "kind": "delay", "hangMs": 7_000 }))
-            .await;
+        // Between the drill's read and the effect of its call.
+        let (from, to) = ("<TargetOriginId>standby<", "<TargetOriginId>third<");
+        let race = json!({ "kind": "race", "find": from, "put": to });
+        case.fault("UpdateDistribution", Some("drill drift<"), race).await;
         let request = case.request(&shop.url());
         let somebody = async {
-            until("the drill fails back", async || {
-                (!case.by_drill("UpdateDistribution").await.is_empty()).then_some(())
-            })
-            .await;
-            let (from, to) = ("<TargetOriginId>standby<", "<TargetOriginId>third<");
-            fixture.operator.update_distribution(&case.id, |config| config.replace(from, to)).await;
             let failed = case
                 .recorded("the rollback failed", |record| record.run.outcome == Some(Outcome::RollbackFailed))
                 .await;
