@@ -202,8 +202,7 @@ mod database {
         look_back: Duration,
         now: Timestamp,
     ) -> Result<DatabaseState, Failure> {
-        let look_back_ms = i64::try_from(look_back.as_millis()).unwrap_or(i64::MAX);
-        let since = Timestamp::from_millis(now.as_millis().saturating_sub(look_back_ms));
+        let since = now - look_back;
         match database {
             Database::Cluster(id) => {
                 let (cluster, instances, events) = tokio::try_join!(

@@ -6,8 +6,7 @@ use firedrill_core::{
     Phase, Request, Run, Timestamp,
     evidence::Evidence,
     kill_switch::{Scope, Switch},
-    ports::Clock as _,
-    ports::{Begun, ControlState, OperatorCommand, RunCommands, Saved, Store, StoreError},
+    ports::{Begun, Clock as _, ControlState, OperatorCommand, RunCommands, Saved, Store, StoreError},
     run::{OwnerId, RunId, Stop},
 };
 

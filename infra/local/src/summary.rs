@@ -1,7 +1,9 @@
 //! Summary: the result of a run, in at most fourteen lines.
 
 use firedrill_core::{
-    ClockName, Measured, Outcome, Run, Verdict, report::Took, report::report, request::Mode,
+    ClockName, Measured, Outcome, Run, Verdict,
+    report::{Report, Took, report},
+    request::Mode,
 };
 
 use crate::{
@@ -43,7 +45,7 @@ pub fn lines(record: &Record, table: &str, colors: bool) -> Vec<String> {
         ("recovered", describe(since(run.times.recovered), "not seen")),
         ("rolled back", rolled_back(run)),
         ("failed back", failed_back(run)),
-        ("objective", objective(run, report.time_to_recover)),
+        ("objective", objective(run, &report)),
         ("answers", format!("{} of {} failed", run.answers.failed, run.answers.asked)),
         ("outcome", outcome),
         ("finished by", finished_by(run)),
@@ -119,10 +121,10 @@ fn rolled_back(run: &Run) -> String {
     }
 }
 
-fn objective(run: &Run, recovered: Option<Took>) -> String {
-    let rto = seconds(report(run).objective_ms);
-    match (recovered, run.injection_began()) {
-        (Some(took), _) if took.ms <= report(run).objective_ms => format!("{rto}: met"),
+fn objective(run: &Run, report: &Report) -> String {
+    let rto = seconds(report.objective_ms);
+    match (report.time_to_recover, run.injection_began()) {
+        (Some(took), _) if took.ms <= report.objective_ms => format!("{rto}: met"),
         (None, Some(_)) if run.verdict == Some(Verdict::Inconclusive) => format!("{rto}: unknown"),
         (Some(_) | None, Some(_)) => format!("{rto}: missed"),
         (_, None) => format!("{rto}: not tested"),

@@ -12,7 +12,7 @@ use crate::config::{ConfigError, Variables};
 
 /// The greatest age of a change that is acted on, in seconds, unless the stack sets one.
 const MAX_EVENT_AGE_SECONDS: u64 = 300;
-/// How long after its timeout an invocation is certainly dead, in milliseconds: clocks of machines differ.
+/// How long after its timeout an invocation is certainly dead: clocks of machines differ.
 const MARGIN: Duration = Duration::from_secs(10);
 /// Calls of the shortest failover: claim the change, read the state, move traffic, write the entry.
 const MIN_CALLS: u32 = 4;

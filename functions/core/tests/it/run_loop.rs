@@ -37,7 +37,7 @@ impl Clock for ManualClock {
         Duration::from_millis(self.0.get())
     }
     async fn sleep(&self, span: Duration) {
-        self.pass(u64::try_from(span.as_millis()).unwrap());
+        self.pass(millis(span));
     }
 }
 

@@ -13,6 +13,7 @@ use firedrill_core::{
     evidence::Evidence,
     gate::GateAnswer,
     instance::undo,
+    millis,
     plan::Plan,
     ports::{Clock, Drill, Inject},
     run::{Page, RunId},
@@ -140,7 +141,7 @@ impl Drill for FakeDrill {
             pending::<()>().await;
         }
         self.targets.time.sleep(TAKES).await;
-        let takes = u64::try_from(self.targets.start_takes.get().as_millis()).unwrap();
+        let takes = millis(self.targets.start_takes.get());
         self.targets.starting.borrow_mut().push((self.targets.time.now() + takes, run.run_id.clone()));
         CallOutcome::Done
     }
@@ -155,7 +156,7 @@ impl Inject for FakeDrill {
     async fn inject(&mut self, run: &Run, _: u32) -> CallOutcome {
         self.targets.note(&self.targets.injected, run);
         self.targets.time.sleep(TAKES).await;
-        let takes = u64::try_from(self.targets.stop_takes.get().as_millis()).unwrap();
+        let takes = millis(self.targets.stop_takes.get());
         self.targets.down.borrow_mut().insert(run.run_id.clone(), self.targets.time.now() + takes);
         CallOutcome::Done
     }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use firedrill_core::{Timestamp, ports::Clock};
+use firedrill_core::{Timestamp, millis, ports::Clock};
 
 use crate::common::at;
 
@@ -61,7 +61,7 @@ impl Time {
     }
 
     pub async fn sleep(&self, span: Duration) {
-        let until = self.now.get() + u64::try_from(span.as_millis()).unwrap();
+        let until = self.now.get() + millis(span);
         let number = self.number.replace(self.number.get() + 1);
         poll_fn(|context| {
             if self.now.get() >= until {
