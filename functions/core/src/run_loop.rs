@@ -255,6 +255,11 @@ async fn execute(
         Decision::Undo(step) if is_old() && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
             not_sent("LookOld", "too long since the primary was looked at")
         }
+        // What is left of the invocation's time is for handing over, and the next owner undoes it: an undo step may wait
+        // for several answers.
+        Decision::Undo(_) if clock.elapsed() >= session.ends_at => {
+            not_sent("TimeOver", "the invocation's time is over")
+        }
         Decision::Inject(number) => {
             // Operators may have engaged a kill switch or stopped the run while the intent was being saved.
             let control_state = store.control_state(run).await;

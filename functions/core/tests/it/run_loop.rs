@@ -107,15 +107,28 @@ impl Store for SlowStore<'_> {
 /// A drill whose primary is always healthy. It records when the undo was sent, and the age of the look at that moment.
 struct Primary<'a> {
     clock: &'a ManualClock,
+    /// How long a look takes, and a call that undoes; while they take any time, nothing is ever undone.
+    takes: Duration,
     looked: u64,
     ages: Vec<u64>,
     asked: Vec<u64>,
 }
 
+impl<'a> Primary<'a> {
+    const fn new(clock: &'a ManualClock) -> Self {
+        Self { clock, takes: Duration::ZERO, looked: 0, ages: Vec::new(), asked: Vec::new() }
+    }
+}
+
 impl Drill for &mut Primary<'_> {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         self.looked = self.clock.0.get();
-        let step = if self.ages.is_empty() { StepObservation::Open } else { StepObservation::Done };
+        self.clock.pass(millis(self.takes));
+        let step = if self.ages.is_empty() || !self.takes.is_zero() {
+            StepObservation::Open
+        } else {
+            StepObservation::Done
+        };
         let seen = Observation {
             looked: Some(self.clock.now()),
             undone: vec![step; run.undo.len()],
@@ -128,7 +141,11 @@ impl Drill for &mut Primary<'_> {
     async fn undo(&mut self, _: &Run, _: usize) -> CallOutcome {
         self.ages.push(self.clock.0.get() - self.looked);
         self.asked.push(self.clock.0.get());
-        CallOutcome::Done
+        if self.takes.is_zero() {
+            return CallOutcome::Done;
+        }
+        self.clock.pass(millis(self.takes));
+        CallOutcome::NotExecuted { code: "Unread".to_owned(), message: "no answer".to_owned(), again: true }
     }
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         Ok(())
@@ -168,7 +185,7 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
     run.undo_mut()[0].moves_traffic = true;
     let store = SlowStore { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
-    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
+    let mut primary = Primary::new(&clock);
     let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
     assert!(matches!(exit, Some(LoopExit::HandedOver(_))), "{exit:?}");
     assert_eq!(primary.ages, [0], "{:?}: the look before the slow save was used", Decision::Undo(0));
@@ -190,10 +207,36 @@ fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
     run.injection = Some(injected(&run).into());
     run.stop = Some(Stop { by: "stop condition checkout".to_owned(), reason: "it answered no".to_owned() });
-    let mut primary = Primary { clock: &clock, looked: 0, ages: Vec::new(), asked: Vec::new() };
+    let mut primary = Primary::new(&clock);
     let store = SlowStore { clock: &clock, first_save_takes: Cell::default(), answers: false };
     let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
     assert!(matches!(exit, Some(LoopExit::StoreLost(..))), "{exit:?}");
     let at = *primary.asked.first().expect("the undo was never asked for");
     assert!(Duration::from_millis(at) < timing.half_lease(), "asked for after {at} ms");
+}
+
+/// With production's timing, and AWS that never answers: whenever the last round begins, the run is handed over before Lambda
+/// ends the invocation.
+#[test]
+fn an_invocation_is_never_ended_before_it_hands_over_because_aws_does_not_answer() {
+    let timing = Timing::DEFAULT;
+    for ends_after in 0..120 {
+        let clock = ManualClock::default();
+        let owner = OwnerId("starter".to_owned());
+        let ends_at = Duration::from_secs(ends_after);
+        let mut session =
+            Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
+        let mut run = run();
+        run.phase = Phase::RollingBack;
+        run.verdict = Some(Verdict::Recovered);
+        run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
+        let mut primary = Primary { takes: timing.call_deadline, ..Primary::new(&clock) };
+        let store = SlowStore { clock: &clock, first_save_takes: Cell::default(), answers: true };
+        let exit =
+            run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+        assert!(matches!(exit, Some(LoopExit::HandedOver(_))), "{exit:?}");
+        let over = clock.elapsed().saturating_sub(ends_at);
+        // A second call deadline is kept for the save that hands it over.
+        assert!(over <= timing.call_deadline, "it hands over {over:?} after its time");
+    }
 }
