@@ -118,10 +118,19 @@ fn record() -> Value {
     records.into_iter().next().unwrap()
 }
 
-/// A transcript of the README, by its index.
-fn shown(place: usize) -> String {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    readme.split("```text\n").nth(place).unwrap().split("\n```").next().unwrap().to_owned()
+/// A transcript that is on record.
+fn transcript(name: &str) -> String {
+    fs::read_to_string(root().join(format!("tests/transcripts/{name}.txt"))).unwrap()
+}
+
+/// Checks that the demo said what the transcript shows.
+fn assert_as_shown(said: &str, name: &str) {
+    let shown = transcript(name);
+    assert_eq!(
+        shape(said),
+        shape(&shown),
+        "tests/transcripts/{name}.txt shows another; this one is:\n{said}"
+    );
 }
 
 /// The evidence of this kind.
@@ -130,7 +139,7 @@ fn evidence<'a>(record: &'a Value, kind: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn the_demo_prints_what_the_readme_shows_and_no_child_sees_the_callers_account() {
+fn the_demo_prints_what_its_transcript_shows_and_no_child_sees_the_callers_account() {
     let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let temporary = tempfile::tempdir().unwrap();
     let mut child = demo(&[], temporary.path()).spawn().unwrap();
@@ -147,7 +156,7 @@ fn the_demo_prints_what_the_readme_shows_and_no_child_sees_the_callers_account()
     let (code, _, errors) = ended(child);
     assert_eq!(code, Some(0), "{said}\n{errors}");
     assert!(looked > 3, "no child was ever seen");
-    assert_eq!(shape(&said), shape(&shown(1)), "the README shows another transcript; this one is:\n{said}");
+    assert_as_shown(&said, "demo");
 
     let records = records();
     let drills: Vec<&Value> = records.iter().map(|record| &record["drill"]).collect();
@@ -214,7 +223,7 @@ fn a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word
     let temporary = tempfile::tempdir().unwrap();
     let (code, said, errors) = ended(demo(&["--incident"], temporary.path()).spawn().unwrap());
     assert_eq!(code, Some(0), "{said}\n{errors}");
-    assert_eq!(shape(&said), shape(&shown(2)), "the README shows another transcript; this one is:\n{said}");
+    assert_as_shown(&said, "incident");
     let record = record();
     let phases: Vec<&Value> = evidence(&record, "phase").iter().map(|item| &item["to"]).collect();
     let held = phases.iter().position(|phase| *phase == "held").expect("held");
@@ -231,7 +240,7 @@ fn what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_s
     let temporary = tempfile::tempdir().unwrap();
     let (code, said, errors) = ended(demo(&["--crash"], temporary.path()).spawn().unwrap());
     assert_eq!(code, Some(0), "{said}\n{errors}");
-    assert_eq!(shape(&said), shape(&shown(3)), "the README shows another transcript; this one is:\n{said}");
+    assert_as_shown(&said, "crash");
     let record = record();
     assert!(record["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{}", record["finishedBy"]);
     assert_ne!(record["starter"], record["finishedBy"]);

@@ -1,24 +1,42 @@
-//! Mutations: deliberate faults of the core and the simulator. Each is a patch that is applied to a copy of both and
-//! built there; the simulation must find it. The shipped code contains none of them.
+//! Mutations: deliberate faults of the core, the drills and the simulator. One patch puts all of them into a copy of the
+//! three crates, each behind a switch, and the copy is built once; with each switch on in turn, the simulation must find
+//! the fault. The shipped code contains none of them.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
-/// A deliberate fault: its patch, the test of the drill kind that finds it, and what the oracle's message contains.
+use serde_json::Value;
+
+/// A deliberate fault: its switch, the test of the drill kind that finds it, what the oracle's message contains, and the
+/// first seed to play.
 struct Mutation {
     name: &'static str,
     drill: &'static str,
     says: &'static str,
+    from: u64,
 }
 
 const fn mutation(name: &'static str, drill: &'static str, says: &'static str) -> Mutation {
-    Mutation { name, drill, says }
+    Mutation { name, drill, says, from: 0 }
 }
 
-const MUTATIONS: [Mutation; 31] = [
+impl Mutation {
+    /// A rare one: so that it is found soon, a seed is named that shows it. Where draws have changed since, more are played.
+    const fn at(self, from: u64) -> Self {
+        Self { from, ..self }
+    }
+}
+
+const MUTATIONS: [Mutation; 50] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -26,14 +44,14 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("takeover-at-once", "instance", "no fault occurred for long"),
     mutation("takeover-by-the-holders-clock", "instance", "no fault occurred for long"),
     mutation("undo-after-half-the-lease", "instance", "and another held the lease"),
-    mutation("calls-of-a-dead-holder-forgotten", "database", "after the run was finished"),
+    mutation("calls-of-a-dead-holder-forgotten", "instance", "after the run was finished").at(4_204),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
-    mutation("two-take-one-change", "database", "failed over twice for the alarm's change"),
-    mutation("watchdog-injects", "instance", "injected, and had not begun the run"),
+    mutation("two-take-one-change", "database", "failed over twice for the alarm's change").at(35_673),
+    mutation("watchdog-injects", "cdn", "injected, and had not begun the run").at(4_210),
     // What keeps a run from injecting.
     mutation("late-delivery-accepted", "instance", "injected although a gate was closed"),
     mutation("kill-switch-read-only-once", "cdn", "injected although it had to stop, or a kill switch"),
-    mutation("unreadable-switch-not-engaged", "instance", "though it had to stop"),
+    mutation("unreadable-switch-not-engaged", "instance", "and continued, though it had to stop"),
     mutation("stale-heartbeat-accepted", "instance", "injected although the watchdog was absent"),
     mutation("blast-radius-ignored", "instance", "and the blast radius allows"),
     // What is observed.
@@ -41,84 +59,195 @@ const MUTATIONS: [Mutation; 31] = [
     mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
     // Rollback.
-    mutation("stop-ignored", "instance", "though it had to stop"),
+    mutation("stop-ignored", "instance", "and continued, though it had to stop"),
     mutation("rollback-skipped-after-a-stop", "instance", "finished, and the targets are down"),
-    mutation("rollback-waits-for-the-store", "instance", "and waited for the store"),
+    mutation("rollback-waits-for-the-store", "instance", "and waited for the store").at(1_418),
     mutation("rollback-held-by-the-kill-switch", "instance", "a step that moves no traffic was not undone"),
     mutation("no-settling-after-an-unknown-call", "instance", "finished, and the targets are down"),
     mutation("drift-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the unhealthy primary"),
     mutation("real-alarm-ignored", "cdn", "past a real alarm"),
-    mutation("alarm-left-forced", "cdn", "the alarm is still forced"),
+    mutation("alarm-left-forced", "cdn", "and not everything was back"),
     mutation("finished-before-it-is-well", "database", "and users were not served"),
     // The automation behind the trigger.
     mutation("old-alarm-event-accepted", "cdn", "was acted on at"),
-    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back"),
+    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back").at(532),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
+    // What a drill reads.
+    mutation("page-left-unread", "instance", "nothing kept the run from injecting"),
+    mutation("opt-in-not-asked", "instance", "and the blast radius allows"),
+    mutation("environment-tag-ignored", "instance", "and the blast radius allows"),
+    mutation("last-healthy-member-stopped", "instance", "the last healthy member of a group"),
+    mutation("another-functions-rule-believed", "cdn", "the alarm leads to another resource"),
+    mutation("unread-hop-taken-for-sound", "cdn", "the alarm's function cannot be invoked").at(10_694),
+    mutation("our-fault-read-as-no", "instance", "but users were served again after").at(565),
+    mutation("cached-answer-believed", "cdn", "but users were served again after").at(1_976),
+    mutation("own-alarm-taken-for-a-real-one", "cdn", "and not everything was back"),
+    mutation("down-taken-from-one-target", "instance", "by the record"),
+    // What a drill does.
+    mutation("evidence-not-written", "instance", "no evidence on record shows"),
+    mutation("datapoints-beyond-the-plan", "cdn", "the failure was caused"),
+    mutation(
+        "stop-condition-not-read-after-the-injection",
+        "instance",
+        "and continued, though it had to stop",
+    ),
+    mutation("primary-not-asked", "cdn", "traffic was moved onto the unhealthy primary"),
+    mutation("old-gates-believed", "cdn", "injected although a gate was closed").at(5_186),
+    mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(30_158),
+    mutation("lost-race-overwritten", "cdn", "an operator's change was overwritten"),
+    mutation("running-not-waited-for", "instance", "not everything was back"),
+    mutation("group-not-waited-for", "instance", "not everything was back").at(716),
 ];
 
-/// How many seeds are played for each, until one shows it: most show at once, the rarest in one of some 70,000 histories.
-const HISTORIES: [&str; 4] = ["400", "2000", "20000", "100000"];
+/// How many histories are played first, from the seed that the table names.
+const FIRST_HISTORIES: u64 = 100;
+/// How many are played, from seed 0 on, until one shows the fault: most show at once, the rarest in one of some 35,000.
+const HISTORIES: [u64; 4] = [400, 2_000, 20_000, 100_000];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Makes `to` a copy of `from`. Equal files are not written again, so that cargo does not build them again.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(to).unwrap() {
-        let there = entry.unwrap().path();
-        if !from.join(there.file_name().unwrap()).exists() {
-            fs::remove_file(&there).or_else(|_| fs::remove_dir_all(&there)).unwrap();
-        }
-    }
-    for entry in fs::read_dir(from).unwrap() {
+/// Files by their paths in a directory.
+type Files = BTreeMap<PathBuf, String>;
+
+/// Adds every file in `below`, a directory in `at`.
+fn read(at: &Path, below: &Path, files: &mut Files) {
+    for entry in fs::read_dir(at.join(below)).unwrap() {
         let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
+        let path = below.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
+            read(at, &path, files);
         } else {
-            write(&to, &fs::read(entry.path()).unwrap());
+            files.insert(path, fs::read_to_string(entry.path()).unwrap());
         }
     }
 }
 
-fn write(to: &Path, what: &[u8]) {
-    if fs::read(to).ok().as_deref() != Some(what) {
-        fs::write(to, what).unwrap();
+/// Makes the directory hold these files alone. Equal ones are not written again, so that cargo does not build them again.
+fn write(at: &Path, files: &Files) {
+    fs::create_dir_all(at).unwrap();
+    let mut before = Files::new();
+    read(at, Path::new(""), &mut before);
+    for path in before.keys().filter(|path| !files.contains_key(*path)) {
+        fs::remove_file(at.join(path)).unwrap();
+    }
+    for (path, text) in files.iter().filter(|(path, text)| before.get(*path) != Some(*text)) {
+        let to = at.join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, text).unwrap();
     }
 }
 
-/// A workspace of these two crates alone, with the locked versions of the whole one.
-fn fresh_copy(at: &Path) {
-    for member in ["functions/core", "functions/simulator"] {
-        copy(&root().join(member), &at.join(member));
+/// The crates of the copy.
+const CRATES: [&str; 3] = ["functions/core", "functions/drills", "functions/simulator"];
+
+/// A workspace of these crates alone, with the locked versions of the whole one, and every fault behind its switch.
+fn mutated() -> Files {
+    let mut files = Files::new();
+    for member in CRATES {
+        read(&root(), Path::new(member), &mut files);
     }
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let text = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    files.insert("functions/core/src/deliberate.rs".into(), text("tests/mutations/deliberate.rs"));
+    files.insert("Cargo.lock".into(), text("Cargo.lock"));
+    let manifest = text("Cargo.toml");
     let workspace = manifest.split("\n[package]\n").next().unwrap();
     let lines = workspace.lines().filter(|line| !line.starts_with("default-members"));
-    let lines = lines.map(|line| {
-        if line.starts_with("members") {
-            "members = [\"functions/core\", \"functions/simulator\"]"
-        } else {
-            line
-        }
-    });
-    // Each is built once and mostly caught within a few histories: building faster is worth more than playing faster.
-    let manifest = lines.collect::<Vec<_>>().join("\n").replace("opt-level = 2", "opt-level = 0");
-    write(&at.join("Cargo.toml"), manifest.as_bytes());
-    fs::copy(root().join("Cargo.lock"), at.join("Cargo.lock")).unwrap();
+    let members = format!("members = {CRATES:?}");
+    let lines = lines.map(|line| if line.starts_with("members") { &members } else { line });
+    files.insert("Cargo.toml".into(), lines.collect::<Vec<_>>().join("\n"));
+    apply(&faults(), &mut files);
+    files
 }
 
-fn apply(patch: &str, at: &Path) {
+fn faults() -> String {
+    fs::read_to_string(root().join("tests/mutations/faults.patch")).unwrap()
+}
+
+fn apply(patch: &str, files: &mut Files) {
     for part in patch.split("--- a/").skip(1) {
-        let file = at.join(part.lines().next().unwrap().trim());
+        let name = part.lines().next().unwrap().trim();
         let text = format!("--- a/{part}");
         let parsed = diffy::Patch::from_str(&text).expect("the patch cannot be read");
-        let before = fs::read_to_string(&file).expect("the patched file is gone");
-        let after = diffy::apply(&before, &parsed).expect("the patch no longer applies: write it anew");
-        fs::write(&file, after).unwrap();
+        let file = files.get_mut(Path::new(name)).expect("a patched file is gone");
+        let after = diffy::apply(file, &parsed);
+        *file = after.unwrap_or_else(|error| panic!("{name}: {error}: write the patch anew"));
+    }
+}
+
+/// The simulation's test, built in the copy.
+struct Simulation(PathBuf);
+
+impl Simulation {
+    fn build(copy: &Path, target: &Path) -> Self {
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "test",
+                "--offline",
+                "--package",
+                "firedrill-simulator",
+                "--test",
+                "simulation",
+                "--no-run",
+            ])
+            .args(["--message-format", "json"])
+            .current_dir(copy)
+            .env("CARGO_TARGET_DIR", target)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "the copy does not build:\n{said}");
+        let messages = String::from_utf8_lossy(&built.stdout).into_owned();
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut executables =
+            messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        Self(executables.next_back().expect("cargo names the test's executable"))
+    }
+
+    /// Plays these histories with one fault switched on: whether none was bad, and what the test printed.
+    fn play(&self, fault: &str, drill: &str, first: u64, histories: u64) -> (bool, String) {
+        let output = Command::new(&self.0)
+            .arg(drill)
+            .env("FIREDRILL_FAULT", fault)
+            .env("FIREDRILL_FIRST", first.to_string())
+            .env("FIREDRILL_HISTORIES", histories.to_string())
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Plays until a history shows this fault: its seed and what the oracle says; otherwise what the test printed last.
+    fn hunt(&self, mutation: &Mutation) -> Result<(u64, String), String> {
+        let Mutation { name, drill, says, from } = *mutation;
+        let mut said = String::new();
+        std::iter::once((from, FIRST_HISTORIES))
+            .chain(HISTORIES.map(|histories| (0, histories)))
+            .find_map(|(first, histories)| {
+                said = self.play(name, drill, first, histories).1;
+                caught(&said, says)
+            })
+            .ok_or(said)
+    }
+
+    /// The same for every fault, on all processors, in the order of the table.
+    fn hunt_all(&self) -> BTreeMap<usize, Result<(u64, String), String>> {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(mutation) = MUTATIONS.get(index) else { return };
+                let result = self.hunt(mutation);
+                found.lock().unwrap().insert(index, result);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(work);
+            }
+        });
+        found.into_inner().unwrap()
     }
 }
 
@@ -133,46 +262,36 @@ fn caught(said: &str, says: &str) -> Option<(u64, String)> {
 /// `cargo mutations` prints the table.
 #[test]
 fn no_deliberate_fault_survives_the_simulation() {
-    // Where cargo keeps what it builds for tests; one target directory for all mutations.
+    // Where cargo keeps what it builds for tests.
     let at = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutations");
-    let (copy, target) = (at.join("copy"), at.join("target"));
+    write(&at.join("copy"), &mutated());
+    let simulation = Simulation::build(&at.join("copy"), &at.join("target"));
+    for drill in ["instance", "cdn", "database"] {
+        let (good, said) = simulation.play("none", drill, 0, HISTORIES[1]);
+        assert!(good, "with every switch off, {drill}:\n{said}");
+    }
     println!("| deliberate fault | drill | caught by seed | which says |\n|---|---|---|---|");
     let mut survived = Vec::new();
-    for Mutation { name, drill, says } in MUTATIONS {
-        fresh_copy(&copy);
-        let patch = fs::read_to_string(root().join(format!("tests/mutations/{name}.patch"))).unwrap();
-        apply(&patch, &copy);
-        let cargo = |last: &str, histories: &str| {
-            Command::new(env!("CARGO"))
-                .args(["test", "--offline", "--package", "firedrill-simulator", "--test", "simulation", last])
-                .current_dir(&copy)
-                .env("CARGO_TARGET_DIR", &target)
-                .env("FIREDRILL_HISTORIES", histories)
-                .output()
-                .unwrap()
-        };
-        let built = cargo("--no-run", "0");
-        assert!(built.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-        let mut said = String::new();
-        let found = HISTORIES.iter().find_map(|histories| {
-            said = String::from_utf8_lossy(&cargo(drill, histories).stdout).into_owned();
-            caught(&said, says)
-        });
-        if let Some((seed, what)) = found {
-            println!("| {name} | {drill} | {seed} | {what} |");
-        } else {
-            println!("| {name} | {drill} | none | it was not caught for what it is |");
-            survived.push(format!("{name}:\n{said}"));
+    for (index, result) in simulation.hunt_all() {
+        let Mutation { name, drill, .. } = MUTATIONS[index];
+        match result {
+            Ok((seed, what)) => println!("| {name} | {drill} | {seed} | {what} |"),
+            Err(said) => {
+                println!("| {name} | {drill} | none | it was not caught for what it is |");
+                survived.push(format!("{name}:\n{said}"));
+            }
         }
     }
     assert!(survived.is_empty(), "{}", survived.join("\n"));
 }
 
 #[test]
-fn every_patch_is_in_the_table() {
-    for entry in fs::read_dir(root().join("tests/mutations")).unwrap() {
-        let file = entry.unwrap().file_name().to_string_lossy().into_owned();
-        let known = MUTATIONS.iter().any(|mutation| file == format!("{}.patch", mutation.name));
-        assert!(known, "tests/mutations/{file} is applied by no test");
-    }
+fn every_switch_is_in_the_table_and_every_fault_has_one() {
+    let patch = faults();
+    let switches: BTreeSet<&str> = patch
+        .match_indices("deliberate::fault(")
+        .filter_map(|(at, _)| patch[at..].split('"').nth(1))
+        .collect();
+    let known: BTreeSet<&str> = MUTATIONS.iter().map(|mutation| mutation.name).collect();
+    assert_eq!(switches, known, "tests/mutations/faults.patch (left), the table (right)");
 }

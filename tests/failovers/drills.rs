@@ -2,10 +2,6 @@
 
 mod drill_cdn;
 mod drill_db;
-mod drill_failures;
-mod drill_incident;
-mod drill_long;
-mod drill_plan;
-mod drill_refusals;
+mod drill_metric;
 mod fixture;
 mod template;

@@ -2,8 +2,5 @@
 
 mod drills;
 mod fixture;
-mod function_alarm;
-mod function_cdn;
 mod function_db;
-mod function_order;
 mod function_ways;

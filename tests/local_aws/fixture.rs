@@ -9,7 +9,7 @@ use firedrill_local::{
     LocalAws,
     binaries::{self, Binaries},
     emulator::Call,
-    shared_fixture::{SharedFixture, runtime},
+    shared_fixture::SharedFixture,
     stack::LOCAL,
 };
 use serde_json::{Value, json};
@@ -39,20 +39,6 @@ pub fn with(test: impl AsyncFnOnce(&Fixture)) {
     FIXTURE.with(Fixture::up, test);
 }
 
-/// Runs a test on a fixture of its own: a test that takes the emulator's processor for seconds at a time keeps no other test
-/// waiting for it, and has calls that may take as long.
-pub fn alone(test: impl AsyncFnOnce(&Fixture)) {
-    let patient = [
-        ("CallDeadlineMs", "25000"),
-        ("LeaseMs", "60000"),
-        ("FailoverTimeoutSeconds", "110"),
-        ("WatchdogTimeoutSeconds", "220"),
-        ("FunctionTimeoutSeconds", "300"),
-        ("SettleMs", "300000"),
-    ];
-    runtime().block_on(async { test(&Fixture::up_with(&patient).await).await });
-}
-
 /// Polls until `look` gives a value.
 pub async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     loop {
@@ -69,13 +55,9 @@ fn root() -> PathBuf {
 
 impl Fixture {
     async fn up() -> Self {
-        Self::up_with(&[]).await
-    }
-
-    async fn up_with(parameters: &[(&'static str, &'static str)]) -> Self {
         let functions = binaries::build().await.unwrap();
         let aws = LocalAws::start().await.unwrap();
-        let outputs = deploy_with(&aws, "firedrill", &functions, parameters).await;
+        let outputs = deploy_with(&aws, "firedrill", &functions, &[]).await;
         let sdk = sdk(aws.endpoint()).await;
         let ec2 = aws_sdk_ec2::Client::new(&sdk);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -121,14 +103,8 @@ impl Fixture {
 
     /// Starts instances with these tags and the opt-in tag.
     pub async fn launch(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
-        let mut all = vec![("firedrill:allowed", "true")];
-        all.extend(tags);
-        self.launch_without_opt_in(count, &all).await
-    }
-
-    /// Starts instances with these tags only.
-    pub async fn launch_without_opt_in(&self, count: i32, tags: &[(&str, &str)]) -> Vec<String> {
-        let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        let tags = [("firedrill:allowed", "true")].iter().chain(tags);
+        let tags = tags.map(|(key, value)| Tag::builder().key(*key).value(*value).build());
         let tags =
             TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect()));
         let zone = Placement::builder().availability_zone(format!("{REGION}a"));

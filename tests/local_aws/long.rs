@@ -10,16 +10,17 @@ use std::{
 
 use firedrill_aws::{client::Connection, dynamodb::RunTable};
 use firedrill_core::{
-    CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Run, StepObservation,
-    Timestamp, Tristate,
+    CallOutcome, Observation, Phase, PreparedInjection, ProbeAnswer, Readiness, Request, Run,
+    StepObservation, Timestamp, Tristate,
     dispatch::{Invocation, new_run},
+    engine::Engine,
     evidence::{Evidence, MAX_ITEMS},
     gate::{GateAnswer, Policy},
-    plan::Plan,
-    ports::{Begun, Clock, Drill, Inject, Store},
+    plan::{Permission, Plan},
+    ports::{Begun, Clock, Drill, Drills, Ids, InjectingCall, Injector, Store, WrongFunction},
     request::{Delivery, parse},
     run::{OwnerId, Page},
-    run_loop::{LoopExit, Session, run_loop},
+    run_loop::{LoopExit, Session},
     timing::Timing,
 };
 use serde_json::json;
@@ -53,7 +54,7 @@ impl Clock for Jumping {
 struct Flapping {
     began: Timestamp,
     elapsed: Rc<Cell<Duration>>,
-    stopped_at: Option<Duration>,
+    stopped_at: Rc<Cell<Option<Duration>>>,
     started: bool,
     ids: Vec<String>,
 }
@@ -62,7 +63,7 @@ impl Drill for Flapping {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let elapsed = self.elapsed.get();
         let now = self.began + elapsed;
-        let flapping = self.stopped_at.is_some() && elapsed < SIX_HOURS;
+        let flapping = self.stopped_at.get().is_some() && elapsed < SIX_HOURS;
         let second = elapsed.as_secs();
         let answers = (0..PROBES).map(|probe| {
             let down = flapping && (second / (3 + probe as u64)).is_multiple_of(2);
@@ -76,7 +77,7 @@ impl Drill for Flapping {
                 },
             )
         });
-        let state = if self.stopped_at.is_some() && !self.started { "stopped" } else { "running" };
+        let state = if self.stopped_at.get().is_some() && !self.started { "stopped" } else { "running" };
         let changed = second.is_multiple_of(600).then(|| Evidence::Targets {
             at: now,
             states: self.ids.iter().map(|id| (id.clone(), state.to_owned())).collect::<BTreeMap<_, _>>(),
@@ -89,7 +90,7 @@ impl Drill for Flapping {
             }))),
             answers: answers.collect(),
             looked: Some(now),
-            in_place: Tristate::from(self.stopped_at.is_some()),
+            in_place: Tristate::from(self.stopped_at.get().is_some()),
             undone: vec![
                 if self.started { StepObservation::Done } else { StepObservation::Open };
                 run.undo.len()
@@ -105,15 +106,39 @@ impl Drill for Flapping {
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         Ok(())
     }
-}
-
-impl Inject for Flapping {
-    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
-        self.stopped_at = Some(self.elapsed.get());
-        CallOutcome::Done
+    fn injecting_call(&mut self, run: &Run, _: u32) -> Option<InjectingCall> {
+        let ids = Ids::new(run.undo.first()?.resources.clone())?;
+        Some(InjectingCall::StopInstances { region: "eu-west-2".to_owned(), ids })
     }
     async fn plan(&mut self, _: &Run) -> Plan {
-        Plan::default()
+        unreachable!("no run is planned")
+    }
+    fn dry_runs(&self, _: &Plan) -> Vec<InjectingCall> {
+        unreachable!("no run is planned")
+    }
+}
+
+/// The one drill is built by the test.
+struct NoDrills;
+
+impl Drills for NoDrills {
+    type Drill = Flapping;
+
+    fn drill(&self, _: &Request) -> Result<Flapping, WrongFunction> {
+        unreachable!("it was built")
+    }
+}
+
+/// When the instances were stopped, and the time.
+struct StoppedAt(Rc<Cell<Option<Duration>>>, Rc<Cell<Duration>>);
+
+impl Injector for StoppedAt {
+    async fn send(&self, _: &InjectingCall) -> CallOutcome {
+        self.0.set(Some(self.1.get()));
+        CallOutcome::Done
+    }
+    async fn permission(&self, call: &InjectingCall) -> Permission {
+        unreachable!("no run is planned: {}", call.action())
     }
 }
 
@@ -139,7 +164,6 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
             request_id: "long".to_owned(),
             owner: owner.clone(),
             ends_at: SIX_HOURS * 2,
-            timing,
             policy: Policy::default(),
         };
         let began: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
@@ -147,22 +171,17 @@ fn nothing_of_a_long_run_with_many_targets_is_lost() {
         // DynamoDB expires items by the real clock, and this run lies in the past.
         let kept = Duration::from_hours(100 * 365 * 24);
         let table = RunTable::new(&connection, &fixture.table, kept, Duration::from_secs(10));
-        let run = new_run(&request, &invocation, began);
+        let run = new_run(&request, &invocation, &timing, began);
         assert_eq!(table.begin(&run, &request).await.unwrap(), Begun::Begun);
         let elapsed = Rc::new(Cell::new(Duration::ZERO));
         let clock = Jumping { began, elapsed: Rc::clone(&elapsed) };
         let ids = (0..TARGETS).map(|n| format!("i-{n:017x}")).collect();
-        let mut drill = Flapping { began, elapsed, stopped_at: None, started: false, ids };
-        let mut session = Session {
-            owner,
-            timing,
-            ends_at: SIX_HOURS * 2,
-            renewed_at: Duration::ZERO,
-            yields: false,
-            stop: None,
-        };
-        let LoopExit::Finished(finished) =
-            Box::pin(run_loop(&clock, &table, &mut drill, &mut session, run)).await
+        let mut drill = Flapping { began, elapsed, stopped_at: Rc::default(), started: false, ids };
+        let stopped = StoppedAt(Rc::clone(&drill.stopped_at), Rc::clone(&drill.elapsed));
+        let engine =
+            Engine { clock: &clock, store: &table, drills: &NoDrills, injector: Some(&stopped), timing };
+        let mut session = Session::new(owner, SIX_HOURS * 2);
+        let LoopExit::Finished(finished) = Box::pin(engine.run_loop(&mut drill, &mut session, run)).await
         else {
             panic!("not finished")
         };

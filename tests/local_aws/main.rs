@@ -3,9 +3,7 @@
 
 mod failures;
 mod fixture;
-mod groups;
 mod long;
-mod refusals;
 mod runs;
 mod standins;
 mod watchdog;

@@ -1,8 +1,7 @@
-//! Runs: drills that succeed, plans, and every event of the repository.
+//! Runs: a drill once, a plan, and each way in.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::Tag;
 use firedrill_local::{
     Bookstore,
     bookstore::{BookstoreOptions, What},
@@ -10,7 +9,7 @@ use firedrill_local::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::fixture::{DRILL, Fixture, alone, request, until, with};
+use crate::fixture::{DRILL, Fixture, request, with};
 
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
@@ -105,48 +104,6 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
 }
 
 #[test]
-fn an_instance_that_became_unfit_during_the_baseline_is_never_stopped() {
-    with(async |fixture| {
-        let ids = fixture.launch(2, &[("case", "changed")]).await;
-        // The steady state holds once this instance runs.
-        let baseline = fixture.launch(1, &[]).await;
-        fixture.aws.patch_instance(&baseline[0], &json!({ "state": "stopped" })).await.unwrap();
-        let mut drill = request("changed", fixture.aws.endpoint());
-        drill["target"]["instances"]["seed"] = json!(7);
-        drill["steadyState"]["probes"] =
-            json!([{ "name": "baseline", "check": { "instancesRunning": baseline }, "count": 2 }]);
-        let mut plan = drill.clone();
-        (plan["execute"], plan["runId"]) = (json!(false), json!("plan"));
-        let planned = fixture.invoke(&plan).await.unwrap();
-        let chosen = planned["plan"]["targets"][0].as_str().unwrap().to_owned();
-        let other: Vec<String> = ids.iter().filter(|id| **id != chosen).cloned().collect();
-
-        let run_id = "test/changed/stop-one/1";
-        let selections = async || {
-            let kinds = evidence(fixture, run_id).await;
-            kinds.iter().filter(|kind| **kind == "selection").count()
-        };
-        let change = async {
-            until(async || (selections().await > 0).then_some(())).await;
-            let tag = Tag::builder().key("firedrill:environment").value("production").build();
-            fixture.ec2.create_tags().resources(&chosen).tags(tag).send().await.unwrap();
-            fixture.aws.patch_instance(&baseline[0], &json!({ "state": "running" })).await.unwrap();
-        };
-        let change = tokio::time::timeout(Duration::from_mins(3), change);
-        let (answer, changed) = tokio::join!(fixture.invoke(&drill), change);
-        assert!(changed.is_ok(), "no choice is on record: {answer:#?}");
-        let answer = answer.unwrap();
-        assert_eq!(
-            (&answer["outcome"], &answer["targets"]),
-            (&json!("recovered"), &json!(other)),
-            "{answer:#}"
-        );
-        assert!(fixture.mutations_of(&[chosen]).await.is_empty());
-        assert_eq!(selections().await, 2, "a choice that did not change is written down once");
-    });
-}
-
-#[test]
 fn a_plan_never_changes_anything_but_our_own_table() {
     with(async |fixture| {
         let ids = fixture.launch(2, &[("case", "plan")]).await;
@@ -175,44 +132,6 @@ fn a_plan_never_changes_anything_but_our_own_table() {
         // A plan appears in no list of runs.
         let runs = fixture.invoke(&json!({ "list": "test/plan/stop-one" })).await.unwrap();
         assert_eq!(runs["runs"], json!([]));
-    });
-}
-
-#[test]
-fn every_page_of_two_hundred_and_fifty_instances_is_read() {
-    alone(async |fixture| {
-        let ids = fixture.launch(250, &[("case", "pages")]).await;
-        let mut tenth = request("pages", fixture.aws.endpoint());
-        tenth["target"]["instances"]["blastRadius"] = json!({ "percent": 10 });
-        tenth["target"]["instances"]["seed"] = json!(7);
-        let answer = fixture.invoke(&tenth).await.unwrap();
-        assert_eq!(answer["outcome"], "recovered", "{answer:#}");
-        assert_eq!((&answer["impaired"], answer["targets"].as_array().unwrap().len()), (&json!(false), 25));
-        let calls = fixture.mutations_of(&ids).await;
-        assert_eq!(
-            calls.iter().filter(|call| call.action == "StopInstances").count(),
-            1,
-            "one call stops all"
-        );
-        let states = fixture.states(&ids[..200]).await;
-        assert!(states.iter().all(|state| state == "running"), "{states:?}");
-    });
-}
-
-#[test]
-fn one_application_is_never_drilled_twice_at_once() {
-    with(async |fixture| {
-        let ids = fixture.launch(2, &[("case", "lock")]).await;
-        let first = request("lock", fixture.aws.endpoint());
-        let mut second = first.clone();
-        (second["drill"], second["runId"]) = (json!("another"), json!("2"));
-        let (one, two) = tokio::join!(fixture.invoke(&first), fixture.invoke(&second));
-        let (one, two) = (one.unwrap(), two.unwrap());
-        let outcomes = BTreeSet::from([one["outcome"].as_str().unwrap(), two["outcome"].as_str().unwrap()]);
-        assert_eq!(outcomes, BTreeSet::from(["recovered", "skipped"]), "{one:#} {two:#}");
-        let loser = if one["outcome"] == "skipped" { &one } else { &two };
-        assert!(loser["reason"].as_str().unwrap().contains("test/lock/"), "it names the holder: {loser:#}");
-        assert_eq!(fixture.mutations_of(&ids).await.len(), 2, "one stop, one start");
     });
 }
 
@@ -252,5 +171,29 @@ fn every_event_of_the_repository_is_answered() {
             assert_eq!(fixture.invoke(&read(word)).await.unwrap_err().0, "NoSuchRun", "{word}");
         }
         assert_eq!(fixture.invoke(&read("list")).await.unwrap()["runs"], json!([]));
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_one_clear_error_and_leaves_no_record() {
+    with(async |fixture| {
+        let mut unknown = request("unknown-field", fixture.aws.endpoint());
+        unknown["dryRun"] = json!(true);
+        let (kind, message) = fixture.invoke(&unknown).await.unwrap_err();
+        assert_eq!(kind, "InvalidRequest");
+        assert!(message.contains("`dryRun` is an unknown field"), "{message}");
+        let mut shapeless = request("no-target", fixture.aws.endpoint());
+        shapeless.as_object_mut().unwrap().remove("target");
+        let (kind, message) = fixture.invoke(&shapeless).await.unwrap_err();
+        assert_eq!(kind, "UnreadableRequest");
+        assert!(message.contains("target"), "{message}");
+        let mut raw = request("placeholder", fixture.aws.endpoint());
+        raw["runId"] = json!("<aws.scheduler.execution-id>");
+        assert_eq!(fixture.invoke(&raw).await.unwrap_err().0, "UnsubstitutedPlaceholder");
+        let mut arn = request("bad-arn", fixture.aws.endpoint());
+        arn["detection"] = json!({ "alarmArn": "arn:aws:sns:us-east-1:123456789012:x" });
+        assert_eq!(fixture.invoke(&arn).await.unwrap_err().0, "InvalidRequest");
+        let runs = fixture.invoke(&json!({ "list": "test/unknown-field/stop-one" })).await.unwrap();
+        assert_eq!(runs["runs"], json!([]));
     });
 }

@@ -1,6 +1,8 @@
 //! What the functions are built with, and what not.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{collections::BTreeSet, process::Command};
+
+use firedrill_core::kind::DrillKind;
 
 use crate::{files, read, root};
 
@@ -22,44 +24,25 @@ fn the_tests_add_no_feature_to_what_the_functions_are_built_with() {
 
 /// Invariant 10. IAM tells stopping from starting; where one action serves both ways, it is the build that does.
 #[test]
-fn the_watchdog_is_never_built_with_what_injects() {
-    let features = |package: &str| {
-        let arguments = ["tree", "--offline", "--package", package, "--edges", "normal,features"];
-        let format = ["--prefix", "none", "--format", "{p} [{f}]"];
-        let output =
-            Command::new(env!("CARGO")).args(arguments).args(format).current_dir(root()).output().unwrap();
+fn only_a_drill_function_is_ever_built_with_what_injects() {
+    let injects = |package: &str| {
+        let arguments = ["tree", "--offline", "--package", package, "--edges", "normal", "--prefix", "none"];
+        let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let tree = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = tree.lines().find(|line| line.starts_with("firedrill-aws v")).unwrap().to_owned();
-        let (_, list) = line.rsplit_once('[').unwrap();
-        let list = list.split(']').next().unwrap();
-        list.split(',').map(|name| name.trim().to_owned()).collect::<BTreeSet<String>>()
+        String::from_utf8_lossy(&output.stdout).lines().any(|line| line.starts_with("firedrill-inject v"))
     };
-    let watchdog = features("watchdog");
-    assert!(watchdog.contains("watchdog") && !watchdog.contains("inject"), "{watchdog:?}");
-    assert!(features("drill-instance").contains("inject"), "or this test would prove nothing");
-    // What injects, by name: behind the feature, each of them.
-    for (file, name) in [
-        ("ec2.rs", "pub async fn stop("),
-        ("cloudwatch.rs", "pub async fn force("),
-        ("cloudwatch/metric.rs", "pub async fn publish("),
-        ("instance.rs", "impl Inject for"),
-        ("alarm.rs", "impl<R: AlarmDrillTarget> Inject for"),
-        ("alarm.rs", "mod injection;"),
-    ] {
-        let text = read(format!("functions/aws/src/{file}"));
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let at = lines.iter().position(|line| line.starts_with(name));
-        let at = at.unwrap_or_else(|| panic!("{file} has no `{name}`"));
-        assert_eq!(lines[at - 1], "#[cfg(feature = \"inject\")]", "{file}: {name}");
+    for kind in DrillKind::ALL {
+        assert!(injects(kind.row().package), "or this test would prove nothing");
+        assert!(!kind.row().failover_package.is_some_and(injects));
     }
-    for file in files().iter().filter(|file| file.starts_with("functions/aws/src")) {
+    assert!(!injects("watchdog"));
+    // What injects, by name: in the crate that is built for it, and nowhere else.
+    for file in files().iter().filter(|file| file.starts_with("functions")) {
         let text = read(file);
-        let injects = ["stop_instances()", "put_metric_data()", "State::Alarm, reason"];
-        let known = ["ec2.rs", "cloudwatch.rs", "cloudwatch/metric.rs"]
-            .iter()
-            .any(|name| *file == Path::new("functions/aws/src").join(name));
-        assert!(known || !injects.iter().any(|call| text.contains(call)), "{} injects", file.display());
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let calls = ["stop_instances()", "put_metric_data()", "state_value(StateValue::Alarm)"];
+        let found = calls.iter().any(|call| text.contains(call));
+        assert!(!found || file.starts_with("functions/inject"), "{} injects", file.display());
     }
 }
 

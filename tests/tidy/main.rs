@@ -3,6 +3,7 @@
 mod build;
 mod events;
 mod layout;
+mod pages;
 mod roles;
 mod schedules;
 mod whole;

@@ -1,122 +1,48 @@
-//! Auto Scaling: groups, their members, and whether a group is whole.
+//! Auto Scaling: groups and their members.
 
-use std::collections::BTreeMap;
+use aws_sdk_autoscaling::Client;
+use firedrill_drills::ports::{AutoScaling, Group, GroupMember, Ids, Membership, Next, Page, Reply};
 
-use aws_sdk_autoscaling::{Client, types::LifecycleState};
-use firedrill_core::instance::Membership;
-
-use crate::{client::Connection, error::Failure};
-
-/// The most ids that `DescribeAutoScalingInstances` takes.
-const MAX_IDS: usize = 50;
-/// The most names in one of our calls.
-const MAX_NAMES: usize = 50;
+use crate::{
+    client::Connection,
+    cloud::Cloud,
+    error::failure,
+    page::{page, token},
+};
 
 /// Auto Scaling in one Region.
 #[derive(Clone, Debug)]
-pub struct AutoScaling {
+pub(crate) struct AutoScalingClient {
     reads: Client,
 }
 
-/// One group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
-    /// Its name.
-    pub name: String,
-    /// Its desired capacity.
-    pub desired: usize,
-    /// Its members.
-    pub members: Vec<Member>,
-    /// The ARNs of the target groups in which it registers its members.
-    pub target_groups: Vec<String>,
-}
-
-/// One member of a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Member {
-    /// `i-…`
-    pub id: String,
-    /// `InService`, `Terminating`, …
-    pub lifecycle: String,
-    /// Whether Auto Scaling counts it as healthy.
-    pub healthy: bool,
-}
-
-impl Member {
-    /// Whether it is in service and healthy.
-    #[must_use]
-    pub fn serves(&self) -> bool {
-        self.healthy && self.lifecycle == LifecycleState::InService.as_str()
-    }
-}
-
-impl Group {
-    /// How many members serve.
-    #[must_use]
-    pub fn serving(&self) -> usize {
-        self.members.iter().filter(|member| member.serves()).count()
-    }
-
-    /// What it lacks to be whole; none if it has its desired capacity, and every member is in service and healthy.
-    #[must_use]
-    pub fn lacks(&self) -> Option<String> {
-        if let Some(Member { id, lifecycle, healthy }) = self.members.iter().find(|member| !member.serves()) {
-            let health = if *healthy { "" } else { " and not healthy" };
-            return Some(format!("{id} is {lifecycle}{health}"));
-        }
-        let (serving, desired) = (self.serving(), self.desired);
-        (serving < desired).then(|| format!("{serving} in service of {desired} desired"))
-    }
-}
-
-impl AutoScaling {
-    /// Auto Scaling in the Region of this connection.
-    #[must_use]
+impl AutoScalingClient {
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()) }
     }
+}
 
-    /// The group of each of these instances that is in one, and its lifecycle state there, by instance id.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn memberships(&self, ids: &[String]) -> Result<BTreeMap<String, Membership>, Failure> {
-        let mut found = BTreeMap::new();
-        for chunk in ids.chunks(MAX_IDS) {
-            let call = self.reads.describe_auto_scaling_instances().set_instance_ids(Some(chunk.to_vec()));
-            let mut pages = call.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page =
-                    page.map_err(|error| Failure::of("autoscaling:DescribeAutoScalingInstances", &error))?;
-                for member in page.auto_scaling_instances.unwrap_or_default() {
-                    let membership = Membership {
-                        group: member.auto_scaling_group_name.unwrap_or_default(),
-                        lifecycle: member.lifecycle_state.unwrap_or_default(),
-                    };
-                    found.insert(member.instance_id.unwrap_or_default(), membership);
-                }
-            }
-        }
-        Ok(found)
+impl AutoScaling for Cloud {
+    async fn describe_members(&self, region: &str, ids: &Ids, next: Next<'_>) -> Reply<Page<Membership>> {
+        let call = self.autoscaling.at(region).reads.describe_auto_scaling_instances();
+        let call = call.set_instance_ids(Some(ids.as_slice().to_vec())).set_next_token(token(next));
+        let sent = call.send().await;
+        let answer = sent.map_err(|error| failure("autoscaling:DescribeAutoScalingInstances", &error))?;
+        let members = answer.auto_scaling_instances.unwrap_or_default().into_iter();
+        let memberships = members.map(|member| Membership {
+            instance: member.instance_id.unwrap_or_default(),
+            group: member.auto_scaling_group_name.unwrap_or_default(),
+            lifecycle: member.lifecycle_state.unwrap_or_default(),
+        });
+        Ok(page(memberships, answer.next_token))
     }
 
-    /// Those of these groups that exist.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn groups(&self, names: &[String]) -> Result<Vec<Group>, Failure> {
-        let mut found = Vec::new();
-        for chunk in names.chunks(MAX_NAMES) {
-            let call =
-                self.reads.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(chunk.to_vec()));
-            let mut pages = call.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page =
-                    page.map_err(|error| Failure::of("autoscaling:DescribeAutoScalingGroups", &error))?;
-                found.extend(page.auto_scaling_groups.unwrap_or_default().into_iter().map(read));
-            }
-        }
-        Ok(found)
+    async fn describe_groups(&self, region: &str, names: &Ids, next: Next<'_>) -> Reply<Page<Group>> {
+        let call = self.autoscaling.at(region).reads.describe_auto_scaling_groups();
+        let call = call.set_auto_scaling_group_names(Some(names.as_slice().to_vec()));
+        let sent = call.set_next_token(token(next)).send().await;
+        let answer = sent.map_err(|error| failure("autoscaling:DescribeAutoScalingGroups", &error))?;
+        Ok(page(answer.auto_scaling_groups.unwrap_or_default().into_iter().map(read), answer.next_token))
     }
 }
 
@@ -132,42 +58,12 @@ fn read(group: aws_sdk_autoscaling::types::AutoScalingGroup) -> Group {
         name: group.auto_scaling_group_name.unwrap_or_default(),
         desired: group.desired_capacity.and_then(|desired| usize::try_from(desired).ok()).unwrap_or(0),
         members: members
-            .map(|member| Member {
+            .map(|member| GroupMember {
                 id: member.instance_id.unwrap_or_default(),
                 lifecycle: member.lifecycle_state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
                 healthy: member.health_status.is_some_and(|health| health.eq_ignore_ascii_case("healthy")),
             })
             .collect(),
         target_groups,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn group(desired: usize, members: &[(&str, bool)]) -> Group {
-        let members = members.iter().map(|(lifecycle, healthy)| Member {
-            id: "i-1".to_owned(),
-            lifecycle: (*lifecycle).to_owned(),
-            healthy: *healthy,
-        });
-        Group { desired, members: members.collect(), ..Group::default() }
-    }
-
-    #[test]
-    fn a_group_that_still_terminates_a_member_is_at_strength_but_not_whole() {
-        let group = group(1, &[("InService", true), ("Terminating", false)]);
-        assert_eq!(
-            (group.serving(), group.lacks().as_deref()),
-            (1, Some("i-1 is Terminating and not healthy"))
-        );
-    }
-
-    #[test]
-    fn a_member_in_service_that_is_ill_does_not_serve() {
-        assert_eq!(group(1, &[("InService", false)]).lacks().unwrap(), "i-1 is InService and not healthy");
-        assert_eq!(group(1, &[("InService", true)]).lacks(), None);
-        assert_eq!(group(2, &[("InService", true)]).lacks().unwrap(), "1 in service of 2 desired");
     }
 }

@@ -68,6 +68,33 @@ impl Connection {
     }
 }
 
+/// The clients of one service: those of the function's own Region are built once, those of another when they are needed.
+/// All share the HTTP client of the connection.
+#[derive(Clone, Debug)]
+pub struct Regional<T> {
+    connection: Connection,
+    home: T,
+    build: fn(&Connection) -> T,
+}
+
+impl<T: Clone> Regional<T> {
+    /// Those that `build` makes over a connection to one Region.
+    #[must_use]
+    pub fn new(connection: &Connection, build: fn(&Connection) -> T) -> Self {
+        Self { connection: connection.clone(), home: build(connection), build }
+    }
+
+    /// The clients for this Region.
+    #[must_use]
+    pub fn at(&self, region: &str) -> T {
+        if region == self.connection.region() {
+            self.home.clone()
+        } else {
+            (self.build)(&self.connection.in_region(region))
+        }
+    }
+}
+
 /// Timeouts of an operation and of each of its attempts. An attempt shorter than the operation leaves time for
 /// another.
 fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {

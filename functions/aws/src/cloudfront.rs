@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudfront::{
     Client,
-    types::{CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins},
+    types::{CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins},
+};
+use firedrill_drills::{
+    Failure,
+    failure::Answer,
+    ports::{Distribution, Distributions, Origins, Reply},
 };
 use thiserror::Error;
 
-use crate::{
-    client::Connection,
-    error::{Failure, Proof},
-};
+use crate::{client::Connection, cloud::Cloud, error::failure};
 
 /// The status of a distribution whose configuration all edges have; until then it is `InProgress` (API reference,
 /// `Distribution`).
@@ -21,32 +23,15 @@ const DEPLOYED: &str = "Deployed";
 /// (`us-east-1`), whatever the Region of the connection. With a custom endpoint it signs for the connection's
 /// Region (`aws-sdk-cloudfront`, `config/endpoint.rs`).
 #[derive(Clone, Debug)]
-pub struct CloudFront {
+pub(crate) struct CloudFrontClients {
     reads: Client,
     mutating: Client,
 }
 
-/// One distribution as it is configured. Until it is deployed, edges may serve an older configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Distribution {
-    /// `arn:aws:cloudfront::…:distribution/…`
-    pub arn: String,
-    /// Such as `E2EXAMPLE`.
-    pub id: String,
-    /// The version of the configuration; a change must send it back.
-    pub etag: String,
-    /// Whether all edges have this configuration.
-    pub deployed: bool,
-    /// Whether it is enabled: a disabled distribution answers no request.
-    pub enabled: bool,
-    /// Such as `d111111abcdef8.cloudfront.net`.
-    pub domain: String,
-    /// The ids of its origins, without those of origin groups.
-    pub origins: Vec<String>,
-    /// The origin, or origin group, of the default behaviour; empty if the answer does not say.
-    pub default_origin: String,
-    /// The origin, or origin group, of each other behaviour, by path pattern.
-    pub behaviors: BTreeMap<String, String>,
+impl CloudFrontClients {
+    pub fn new(connection: &Connection) -> Self {
+        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
+    }
 }
 
 /// The whole configuration of a distribution, to be sent back with a change. A field that this version of the SDK
@@ -57,64 +42,38 @@ pub struct DistributionSettings {
     config: DistributionConfig,
 }
 
-impl CloudFront {
-    /// A client over this connection.
-    #[must_use]
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
+impl Distributions for Cloud {
+    type Config = DistributionSettings;
 
-    /// This distribution and its configuration, of one read: `GetDistribution` answers with version, status and
-    /// configuration together.
-    ///
-    /// # Errors
-    /// It could not be read, or does not exist (`NoSuchDistribution`).
-    pub async fn distribution(&self, id: &str) -> Result<(Distribution, DistributionSettings), Failure> {
-        let answer = self.reads.get_distribution().id(id).send().await;
-        let answer = answer.map_err(|error| Failure::of("cloudfront:GetDistribution", &error))?;
+    async fn get_distribution(&self, id: &str) -> Reply<(Distribution, DistributionSettings)> {
+        const ACTION: &str = "cloudfront:GetDistribution";
+        let sent = self.cloudfront.reads.get_distribution().id(id).send().await;
+        let answer = sent.map_err(|error| failure(ACTION, &error))?;
         let etag = answer.e_tag.unwrap_or_default();
         answer.distribution.and_then(|distribution| read(distribution, etag)).ok_or_else(|| Failure {
-            action: "cloudfront:GetDistribution",
-            proof: Proof::Nothing,
-            code: String::new(),
+            action: ACTION,
+            answer: Answer::None,
             message: format!("the answer has no configuration of {id}, or no version of it"),
         })
     }
 
-    /// Sets the origins of the default behaviour (no pattern) and of others (by path pattern), and changes nothing
-    /// else. Sent once. `UpdateDistribution` replaces the whole configuration, and only if it still has this
-    /// version; otherwise AWS answers `PreconditionFailed` and changes nothing (API reference,
-    /// `UpdateDistribution`). Edges get the new configuration minutes later.
-    ///
-    /// # Errors
-    /// The call was refused or not answered; or not sent, because the configuration has no such behaviour.
-    pub async fn point(
-        &self,
-        config: DistributionSettings,
-        etag: &str,
-        changes: &BTreeMap<Option<String>, String>,
-    ) -> Result<(), Failure> {
-        let DistributionSettings { id, config } = config;
-        let config = with_origins(config, changes).map_err(|error| Failure {
-            action: "cloudfront:UpdateDistribution",
-            proof: Proof::Refused,
-            code: String::new(),
-            message: format!("{id}: {error}; not sent"),
-        })?;
-        let call = self.mutating.update_distribution().id(id).if_match(etag).distribution_config(config);
-        let sent = call.send().await;
-        sent.map(|_| ()).map_err(|error| Failure::of("cloudfront:UpdateDistribution", &error))
-    }
-
-    /// The tags of this distribution. The answer has no further pages (API reference, `ListTagsForResource`).
-    ///
-    /// # Errors
-    /// They could not be read.
-    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
-        let answer = self.reads.list_tags_for_resource().resource(arn).send().await;
-        let answer = answer.map_err(|error| Failure::of("cloudfront:ListTagsForResource", &error))?;
+    async fn distribution_tags(&self, arn: &str) -> Reply<BTreeMap<String, String>> {
+        let sent = self.cloudfront.reads.list_tags_for_resource().resource(arn).send().await;
+        let answer = sent.map_err(|error| failure("cloudfront:ListTagsForResource", &error))?;
         let tags = answer.tags.and_then(|tags| tags.items).unwrap_or_default();
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect())
+    }
+
+    /// `UpdateDistribution` replaces the whole configuration, and only if it still has this version; otherwise AWS answers
+    /// `PreconditionFailed` (API reference, `UpdateDistribution`). Not sent if the configuration has no such behaviour.
+    async fn update_origins(&self, config: DistributionSettings, etag: &str, origins: &Origins) -> Reply<()> {
+        const ACTION: &str = "cloudfront:UpdateDistribution";
+        let DistributionSettings { id, config } = config;
+        let config = with_origins(config, origins)
+            .map_err(|error| Failure::not_sent(ACTION, format!("{id}: {error}; not sent")))?;
+        let call = self.cloudfront.mutating.update_distribution().id(id).if_match(etag);
+        let sent = call.distribution_config(config).send().await;
+        sent.map(|_| ()).map_err(|error| failure(ACTION, &error))
     }
 }
 
@@ -123,14 +82,12 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
     let default = config.default_cache_behavior.as_ref();
     let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
     let behaviors = others.iter().map(|one| (one.path_pattern.clone(), one.target_origin_id.clone()));
-    let origins = config.origins.as_ref().map(Origins::items).unwrap_or_default();
+    let origins = config.origins.as_ref().map(SdkOrigins::items).unwrap_or_default();
     let read = Distribution {
         arn: distribution.arn,
-        id: distribution.id.clone(),
         etag,
         deployed: distribution.status == DEPLOYED,
         enabled: config.enabled,
-        domain: distribution.domain_name,
         origins: origins.iter().map(|origin| origin.id.clone()).collect(),
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
         behaviors: behaviors.collect(),
@@ -151,7 +108,7 @@ enum WrongChange {
 /// The configuration with the origins of these behaviours replaced.
 fn with_origins(
     mut config: DistributionConfig,
-    changes: &BTreeMap<Option<String>, String>,
+    changes: &Origins,
 ) -> Result<DistributionConfig, WrongChange> {
     if changes.is_empty() {
         return Err(WrongChange::NothingNamed);
@@ -192,7 +149,7 @@ mod tests {
             DefaultCacheBehavior::builder().target_origin_id(default).viewer_protocol_policy(policy);
         let origin =
             |id: &str| Origin::builder().id(id).domain_name(format!("{id}.example")).build().unwrap();
-        let origins = Origins::builder().quantity(2).items(origin("primary")).items(origin("standby"));
+        let origins = SdkOrigins::builder().quantity(2).items(origin("primary")).items(origin("standby"));
         let behaviors = CacheBehaviors::builder().quantity(2);
         let behaviors = behaviors.items(behavior("/static/*", first)).items(behavior("/books/*", second));
         DistributionConfig::builder()

@@ -1,98 +1,108 @@
-//! CloudWatch: reads alarms and their history, sets an alarm's state, publishes and reads datapoints.
+//! CloudWatch: reads alarms and their history, sets an alarm back to OK, reads statistics.
 
 mod alarms;
 mod history;
 mod metric;
 
-use aws_sdk_cloudwatch::{Client, primitives::DateTime, types::StateValue};
-use firedrill_core::{CallOutcome, Timestamp};
+use std::collections::BTreeMap;
 
-pub use alarms::{Alarm, AlarmSetup, Kind, MetricRule, Special};
-pub use history::{ActionRecord, Raised, StateUpdate};
-pub use metric::{Metric, Period};
+use aws_sdk_cloudwatch::{
+    Client,
+    primitives::DateTime,
+    types::{AlarmMuteRuleStatus, AlarmType, HistoryItemType, StateValue},
+};
+use firedrill_core::{Timestamp, trigger::Period};
+use firedrill_drills::ports::{
+    ActionRecord, AlarmSetup, AlarmState, Alarms, Ids, Next, Page, Reply, StateUpdate, StatisticsOf,
+};
 
-use crate::{client::Connection, error::Failure};
-
-/// The most characters of a `StateReason` (API reference, `SetAlarmState`).
-const MAX_REASON: usize = 1023;
+use crate::{
+    client::Connection,
+    cloud::Cloud,
+    error::failure,
+    page::{page, token},
+};
 
 /// `CloudWatch` in one Region.
 #[derive(Clone, Debug)]
-pub struct CloudWatch {
+pub(crate) struct CloudWatchClients {
     reads: Client,
     mutating: Client,
 }
 
-/// The state of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// `OK`
-    Ok,
-    /// `ALARM`
-    Alarm,
-    /// `INSUFFICIENT_DATA`
-    InsufficientData,
-}
-
-impl State {
-    /// As `CloudWatch` writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Alarm => "ALARM",
-            Self::InsufficientData => "INSUFFICIENT_DATA",
-        }
-    }
-
-    /// The state that CloudWatch writes as `text`; none if it is none of the three.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
-        [Self::Ok, Self::Alarm, Self::InsufficientData].into_iter().find(|state| state.as_str() == text)
-    }
-
-    const fn value(self) -> StateValue {
-        match self {
-            Self::Ok => StateValue::Ok,
-            Self::Alarm => StateValue::Alarm,
-            Self::InsufficientData => StateValue::InsufficientData,
-        }
-    }
-}
-
-impl CloudWatch {
-    /// `CloudWatch` in the Region of this connection.
-    #[must_use]
+impl CloudWatchClients {
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
+}
 
-    /// Forces this alarm to ALARM. Sent once. The state lasts until the alarm is next evaluated, which may be
-    /// seconds; after that only the history shows it. CloudWatch starts the alarm's actions if the state changes
-    /// (API reference, `SetAlarmState`). A reason that is too long is cut at its end.
-    #[cfg(feature = "inject")]
-    pub async fn force(&self, name: &str, reason: &str) -> CallOutcome {
-        self.set_state(name, State::Alarm, reason).await
+impl Alarms for Cloud {
+    async fn describe_alarms(&self, region: &str, names: &Ids, next: Next<'_>) -> Reply<Page<AlarmSetup>> {
+        let call = self.cloudwatch.at(region).reads.describe_alarms();
+        let call = call.set_alarm_names(Some(names.as_slice().to_vec())).set_next_token(token(next));
+        // Composite alarms are listed only if they are asked for.
+        let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
+        let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarms", &error))?;
+        let metric = answer.metric_alarms.unwrap_or_default().into_iter().map(alarms::metric_alarm);
+        let composite = answer.composite_alarms.unwrap_or_default().into_iter().map(alarms::composite_alarm);
+        Ok(page(metric.chain(composite), answer.next_token))
     }
 
-    /// Sets this alarm to OK. Sent once.
-    pub async fn set_back(&self, name: &str, reason: &str) -> CallOutcome {
-        self.set_state(name, State::Ok, reason).await
+    async fn alarm_changes(
+        &self,
+        region: &str,
+        name: &str,
+        since: Timestamp,
+        next: Next<'_>,
+    ) -> Reply<Page<StateUpdate>> {
+        let clients = self.cloudwatch.at(region);
+        let items = history::items(&clients.reads, name, HistoryItemType::StateUpdate, since, next).await?;
+        Ok(Page { items: items.items.iter().filter_map(history::change).collect(), next: items.next })
     }
 
-    async fn set_state(&self, name: &str, state: State, reason: &str) -> CallOutcome {
-        let call = self.mutating.set_alarm_state().alarm_name(name).state_value(state.value());
-        let sent = call.state_reason(cut(reason, MAX_REASON)).send().await;
-        sent.map_or_else(
-            |error| Failure::of("cloudwatch:SetAlarmState", &error).into_outcome(),
-            |_| CallOutcome::Done,
-        )
+    async fn alarm_actions(
+        &self,
+        region: &str,
+        name: &str,
+        since: Timestamp,
+        next: Next<'_>,
+    ) -> Reply<Page<ActionRecord>> {
+        let clients = self.cloudwatch.at(region);
+        let items = history::items(&clients.reads, name, HistoryItemType::Action, since, next).await?;
+        Ok(Page { items: items.items.iter().filter_map(history::action).collect(), next: items.next })
+    }
+
+    async fn alarm_tags(&self, region: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
+        let sent = self.cloudwatch.at(region).reads.list_tags_for_resource().resource_arn(arn).send().await;
+        let answer = sent.map_err(|error| failure("cloudwatch:ListTagsForResource", &error))?;
+        let pairs = answer.tags.unwrap_or_default().into_iter();
+        Ok(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
+    }
+
+    async fn active_mute_rules(&self, region: &str, alarm: &str, next: Next<'_>) -> Reply<Page<String>> {
+        let call = self.cloudwatch.at(region).reads.list_alarm_mute_rules().alarm_name(alarm);
+        let sent = call.statuses(AlarmMuteRuleStatus::Active).set_next_token(token(next)).send().await;
+        let answer = sent.map_err(|error| failure("cloudwatch:ListAlarmMuteRules", &error))?;
+        let rules = answer.alarm_mute_rule_summaries.unwrap_or_default().into_iter();
+        let names = rules.map(|rule| alarms::mute_rule_name(rule.alarm_mute_rule_arn.unwrap_or_default()));
+        Ok(page(names, answer.next_token))
+    }
+
+    async fn statistics(&self, region: &str, of: StatisticsOf<'_>) -> Reply<Vec<Period>> {
+        metric::statistics(&self.cloudwatch.at(region).reads, of).await
+    }
+
+    async fn set_alarm_ok(&self, region: &str, name: &str, reason: &str) -> Reply<()> {
+        let call = self.cloudwatch.at(region).mutating.set_alarm_state().alarm_name(name);
+        let sent = call.state_value(StateValue::Ok).state_reason(reason).send().await;
+        sent.map(|_| ()).map_err(|error| failure("cloudwatch:SetAlarmState", &error))
     }
 }
 
-/// The first `most` characters.
-fn cut(text: &str, most: usize) -> &str {
-    text.char_indices().nth(most).map_or(text, |(at, _)| &text[..at])
+/// The state that CloudWatch writes as `text`; none if it is none of the three.
+fn state(text: &str) -> Option<AlarmState> {
+    let states = [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData];
+    states.into_iter().find(|state| state.to_string() == text)
 }
 
 fn moment(time: &DateTime) -> Option<Timestamp> {
@@ -108,18 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_cut_between_characters_and_keeps_its_beginning() {
-        assert_eq!(cut("Firedrill run [1]", MAX_REASON), "Firedrill run [1]");
-        let long = cut(&"é".repeat(2000), MAX_REASON).to_owned();
-        assert_eq!(long.chars().count(), MAX_REASON);
-    }
-
-    #[test]
     fn a_state_is_read_as_it_is_written() {
-        for state in [State::Ok, State::Alarm, State::InsufficientData] {
-            assert_eq!(State::read(state.as_str()), Some(state));
-            assert_eq!(state.value().as_str(), state.as_str());
-        }
-        assert_eq!(State::read("alarm"), None);
+        assert_eq!(state(StateValue::Ok.as_str()), Some(AlarmState::Ok));
+        assert_eq!(state(StateValue::Alarm.as_str()), Some(AlarmState::Alarm));
+        assert_eq!(state(StateValue::InsufficientData.as_str()), Some(AlarmState::InsufficientData));
+        assert_eq!(state("alarm"), None);
     }
 }

@@ -7,26 +7,21 @@ use firedrill_core::{
     request::Arn,
     timing::{Timing, TimingError},
 };
+use firedrill_drills::Settings;
 use thiserror::Error;
+
+#[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
+pub mod failover;
 
 /// The settings of a drill function or the watchdog, as the stack's template sets them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrillSettings {
     /// The name of the DynamoDB table that holds every run.
     pub table: String,
-    /// Which applications may be drilled in which environments.
-    pub policy: Policy,
-    /// ARNs of the customer managed KMS keys that the function may use to start an instance. Empty for functions
-    /// that start no instances.
-    pub kms_key_arns: Vec<String>,
-    /// The SNS topic that pages are sent to; none if the stack has none.
-    pub topic_arn: Option<Arn>,
-    /// The shortest time between two failovers of one database: RDS may silently drop one that comes sooner.
-    pub cool_down: Duration,
     /// How long a finished run is kept.
     pub retention: Duration,
-    /// Polling intervals, deadlines and the lease.
-    pub timing: Timing,
+    /// What decides what a drill may do.
+    pub drill: Settings,
 }
 
 /// The cool-down unless the stack sets one.
@@ -97,31 +92,36 @@ impl DrillSettings {
         let seconds = |name| variables.number(name).map(Duration::from_secs);
         let config = Self {
             table: variables.table()?,
-            policy: Policy {
-                production_applications: split(&variables.text("FIREDRILL_PRODUCTION_APPLICATIONS")?),
-                non_production_environments: split(&variables.text("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?),
-            },
-            kms_key_arns: variables
-                .get("FIREDRILL_KMS_KEY_ARNS")
-                .map(|value| split(&value))
-                .unwrap_or_default(),
-            topic_arn: variables.topic()?,
-            cool_down: variables.cool_down()?,
             retention: variables.retention()?,
-            timing: Timing {
-                poll: millis("FIREDRILL_POLL_MS")?,
-                aws_poll: millis("FIREDRILL_AWS_POLL_MS")?,
-                call_deadline: millis("FIREDRILL_CALL_DEADLINE_MS")?,
-                lease: millis("FIREDRILL_LEASE_MS")?,
-                renew: millis("FIREDRILL_RENEW_MS")?,
-                margin: millis("FIREDRILL_MARGIN_MS")?,
-                settle: millis("FIREDRILL_SETTLE_MS")?,
-                function_timeout: seconds("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")?,
-                heartbeat_fresh: seconds("FIREDRILL_HEARTBEAT_FRESH_SECONDS")?,
-            }
-            .checked()?,
+            drill: Settings {
+                policy: Policy {
+                    production_applications: split(&variables.text("FIREDRILL_PRODUCTION_APPLICATIONS")?),
+                    non_production_environments: split(
+                        &variables.text("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
+                    ),
+                },
+                kms_key_arns: variables
+                    .get("FIREDRILL_KMS_KEY_ARNS")
+                    .map(|value| split(&value))
+                    .unwrap_or_default(),
+                topic_arn: variables.topic()?,
+                cool_down: variables.cool_down()?,
+                timing: Timing {
+                    poll: millis("FIREDRILL_POLL_MS")?,
+                    aws_poll: millis("FIREDRILL_AWS_POLL_MS")?,
+                    call_deadline: millis("FIREDRILL_CALL_DEADLINE_MS")?,
+                    lease: millis("FIREDRILL_LEASE_MS")?,
+                    renew: millis("FIREDRILL_RENEW_MS")?,
+                    margin: millis("FIREDRILL_MARGIN_MS")?,
+                    settle: millis("FIREDRILL_SETTLE_MS")?,
+                    function_timeout: seconds("FIREDRILL_FUNCTION_TIMEOUT_SECONDS")?,
+                    heartbeat_fresh: seconds("FIREDRILL_HEARTBEAT_FRESH_SECONDS")?,
+                }
+                .checked()?,
+            },
         };
-        let (timeout, reserve) = (config.timing.function_timeout, reserve(&config.timing));
+        let timing = &config.drill.timing;
+        let (timeout, reserve) = (timing.function_timeout, reserve(timing));
         if timeout <= reserve {
             return Err(ConfigError::TooShort { timeout, reserve });
         }
@@ -225,8 +225,8 @@ mod tests {
     #[test]
     fn an_empty_list_allows_nothing_rather_than_the_empty_name() {
         let config = read(&whole()).unwrap();
-        assert!(config.policy.production_applications.is_empty());
-        assert_eq!(config.policy.non_production_environments, ["test", "staging"]);
+        assert!(config.drill.policy.production_applications.is_empty());
+        assert_eq!(config.drill.policy.non_production_environments, ["test", "staging"]);
         assert_eq!(config.retention, Duration::from_hours(400 * 24));
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let topic = |value| {
             let mut environment = whole();
             environment.insert("FIREDRILL_TOPIC_ARN", value);
-            read(&environment).map(|config| config.topic_arn.map(|arn| arn.to_string()))
+            read(&environment).map(|config| config.drill.topic_arn.map(|arn| arn.to_string()))
         };
         assert_eq!(topic(""), Ok(None));
         let arn = "arn:aws:sns:eu-west-2:123456789012:pages";
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn the_cool_down_is_ten_minutes_unless_the_stack_says_otherwise() {
         let mut environment = whole();
-        assert_eq!(read(&environment).unwrap().cool_down, Duration::from_mins(10));
+        assert_eq!(read(&environment).unwrap().drill.cool_down, Duration::from_mins(10));
         environment.insert("FIREDRILL_COOL_DOWN_SECONDS", "0");
-        assert_eq!(read(&environment).unwrap().cool_down, Duration::ZERO);
+        assert_eq!(read(&environment).unwrap().drill.cool_down, Duration::ZERO);
     }
 
     #[test]

@@ -50,7 +50,7 @@ use firedrill_core::{
     run::{RunId, Stop},
 };
 
-use crate::{client::Connection, error::Failure};
+use crate::{client::Connection, error::failure};
 
 /// One item, in the SDK's type.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -138,7 +138,7 @@ impl Store for RunTable {
                 Ok(Saved::Conflict)
             }
             Err(error) => {
-                let error = StoreError::from(Failure::of("dynamodb:PutItem", &error));
+                let error = StoreError::from(failure("dynamodb:PutItem", &error));
                 Err(error).inspect_err(|error| not_written(&next.run_id, error))
             }
         }

@@ -1,44 +1,30 @@
-//! KMS: whether AWS or the customer manages a key.
+//! KMS: who manages a key.
 
 use aws_sdk_kms::{Client, types::KeyManagerType};
-use firedrill_core::Tristate;
+use firedrill_drills::ports::{KeyManager, Keys, Reply};
 
-use crate::{
-    client::Connection,
-    error::{Failure, Proof},
-};
+use crate::{client::Connection, cloud::Cloud, error::failure};
 
 /// KMS in one Region.
 #[derive(Clone, Debug)]
-pub struct Kms {
+pub(crate) struct KmsClient {
     reads: Client,
 }
 
-impl Kms {
-    /// KMS in the Region of this connection.
-    #[must_use]
+impl KmsClient {
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()) }
     }
+}
 
-    /// Whether AWS manages this key. Unknown if our role may not read it, it does not exist, or `arn` is empty.
-    ///
-    /// # Errors
-    /// The call failed in a way that a later one need not.
-    pub async fn aws_managed(&self, arn: &str) -> Result<Tristate, Failure> {
-        if arn.is_empty() {
-            return Ok(Tristate::Unknown);
-        }
-        match self.reads.describe_key().key_id(arn).send().await {
-            Ok(answer) => Ok(match answer.key_metadata.and_then(|key| key.key_manager) {
-                Some(KeyManagerType::Aws) => Tristate::Yes,
-                Some(KeyManagerType::Customer) => Tristate::No,
-                _ => Tristate::Unknown,
-            }),
-            Err(error) => match Failure::of("kms:DescribeKey", &error) {
-                Failure { proof: Proof::Denied | Proof::Refused, .. } => Ok(Tristate::Unknown),
-                failure => Err(failure),
-            },
-        }
+impl Keys for Cloud {
+    async fn key_manager(&self, region: &str, arn: &str) -> Reply<Option<KeyManager>> {
+        let sent = self.kms.at(region).reads.describe_key().key_id(arn).send().await;
+        let answer = sent.map_err(|error| failure("kms:DescribeKey", &error))?;
+        Ok(match answer.key_metadata.and_then(|key| key.key_manager) {
+            Some(KeyManagerType::Aws) => Some(KeyManager::Aws),
+            Some(KeyManagerType::Customer) => Some(KeyManager::Customer),
+            _ => None,
+        })
     }
 }

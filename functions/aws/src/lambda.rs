@@ -1,6 +1,6 @@
 //! Lambda handlers: each reads its settings once, then answers one invocation after the other.
 
-#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
+#[cfg(feature = "http")]
 mod drill;
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 mod failover;
@@ -9,8 +9,8 @@ mod watchdog;
 
 use std::{fmt, future::Future, process::ExitCode};
 
-#[cfg(any(feature = "undo-instance", feature = "undo-cdn", feature = "undo-db"))]
-pub use drill::{FunctionContext, serve};
+#[cfg(feature = "http")]
+pub use drill::{MakeProcedure, serve};
 #[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
 pub use failover::serve_failover;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};

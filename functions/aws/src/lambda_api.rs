@@ -1,68 +1,38 @@
 //! Lambda's API: reads the configuration of a function behind an alarm.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_lambda::{
     Client, operation::get_function_configuration::GetFunctionConfigurationOutput, types::State,
 };
-
-use crate::{
-    client::Connection,
-    error::{Failure, proof},
+use firedrill_drills::{
+    Failure,
+    failure::Answer,
+    ports::{FunctionConfiguration, Functions, Reply},
 };
 
-/// Lambda's API in one Region: that of the functions.
+use crate::{client::Connection, cloud::Cloud, error::failure};
+
+/// Lambda's API in one Region.
 #[derive(Clone, Debug)]
-pub struct LambdaApi {
+pub(crate) struct LambdaClient {
     reads: Client,
 }
 
-/// The configuration of a function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionConfiguration {
-    /// Its ARN.
-    pub arn: String,
-    /// The timeout of one invocation; none if the answer does not say.
-    pub timeout_seconds: Option<u32>,
-    /// Whether it can be invoked. An idle function is `Inactive`, and its first invocation fails
-    /// (developer guide, *Lambda function states*).
-    pub active: bool,
-    /// Its environment variables.
-    pub environment: BTreeMap<String, String>,
-}
-
-impl LambdaApi {
-    /// AWS Lambda in the Region of this connection.
-    #[must_use]
+impl LambdaClient {
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()) }
     }
+}
 
-    /// The configuration of this function, or of this version or alias of it; none if it does not exist.
-    ///
-    /// # Errors
-    /// It could not be read; or its environment could not be decrypted, which Lambda reports inside an answer that is
-    /// otherwise complete (API reference, `EnvironmentResponse`).
-    pub async fn configuration(&self, function_arn: &str) -> Result<Option<FunctionConfiguration>, Failure> {
-        let call = self.reads.get_function_configuration().function_name(function_arn);
-        match call.send().await {
-            Ok(answer) => read(answer).map(Some),
-            Err(error) => match Failure::of("lambda:GetFunctionConfiguration", &error) {
-                failure if failure.code == "ResourceNotFoundException" => Ok(None),
-                failure => Err(failure),
-            },
-        }
+impl Functions for Cloud {
+    async fn function_configuration(&self, region: &str, arn: &str) -> Reply<FunctionConfiguration> {
+        let sent = self.lambda.at(region).reads.get_function_configuration().function_name(arn).send().await;
+        read(sent.map_err(|error| failure("lambda:GetFunctionConfiguration", &error))?)
     }
 
-    /// The reserved concurrency of this function, if it is set. At zero, the function cannot be invoked (developer
-    /// guide, *Reserved concurrency*).
-    ///
-    /// # Errors
-    /// It could not be read, or the function does not exist.
-    pub async fn reserved_concurrency(&self, function_arn: &str) -> Result<Option<i32>, Failure> {
-        let call = self.reads.get_function_concurrency().function_name(unqualified(function_arn));
-        let answer = call.send().await;
-        let answer = answer.map_err(|error| Failure::of("lambda:GetFunctionConcurrency", &error))?;
+    async fn reserved_concurrency(&self, region: &str, arn: &str) -> Reply<Option<i32>> {
+        let call = self.lambda.at(region).reads.get_function_concurrency().function_name(unqualified(arn));
+        let sent = call.send().await;
+        let answer = sent.map_err(|error| failure("lambda:GetFunctionConcurrency", &error))?;
         Ok(answer.reserved_concurrent_executions)
     }
 }
@@ -72,20 +42,18 @@ fn unqualified(arn: &str) -> &str {
     arn.match_indices(':').nth(6).map_or(arn, |(at, _)| &arn[..at])
 }
 
-fn read(answer: GetFunctionConfigurationOutput) -> Result<FunctionConfiguration, Failure> {
+fn read(answer: GetFunctionConfigurationOutput) -> Reply<FunctionConfiguration> {
     let environment = answer.environment;
     if let Some(error) = environment.as_ref().and_then(|environment| environment.error.as_ref()) {
         let code = error.error_code().unwrap_or_default();
         return Err(Failure {
             action: "lambda:GetFunctionConfiguration",
-            proof: proof(code, 400),
-            code: code.to_owned(),
+            answer: Answer::Error { code: code.to_owned(), status: 400 },
             message: format!("its environment: {}", error.message().unwrap_or_default()),
         });
     }
     let variables = environment.and_then(|environment| environment.variables).unwrap_or_default();
     Ok(FunctionConfiguration {
-        arn: answer.function_arn.unwrap_or_default(),
         timeout_seconds: answer.timeout.and_then(|seconds| u32::try_from(seconds).ok()),
         active: answer.state == Some(State::Active),
         environment: variables.into_iter().collect(),
@@ -94,6 +62,8 @@ fn read(answer: GetFunctionConfigurationOutput) -> Result<FunctionConfiguration,
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use aws_sdk_lambda::types::{EnvironmentError, EnvironmentResponse};
 
     use super::*;

@@ -1,67 +1,51 @@
 //! SNS: publishes pages, and lists the subscriptions of a topic.
 
 use aws_sdk_sns::Client;
+use firedrill_core::request::Arn;
+use firedrill_drills::ports::{Next, Page, Reply, Subscription, Topics};
 
-use crate::{client::Connection, error::Failure};
+use crate::{
+    client::Connection,
+    cloud::Cloud,
+    error::failure,
+    page::{page, token},
+};
 
 /// The most characters of a subject: fewer than 100 (API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
 
-/// SNS in one Region: that of the topics.
+/// SNS in one Region.
 #[derive(Clone, Debug)]
-pub struct Sns {
+pub(crate) struct SnsClients {
     reads: Client,
     mutating: Client,
 }
 
-/// A subscription to a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// `lambda`, `email`, `https`, …
-    pub protocol: String,
-    /// The function's ARN, an address, a URL.
-    pub endpoint: String,
-    /// Whether messages are delivered to it. An unconfirmed subscription has `PendingConfirmation` in place of its
-    /// ARN (API reference, `Subscribe`).
-    pub confirmed: bool,
-}
-
-impl Sns {
-    /// SNS in the Region of this connection.
-    #[must_use]
+impl SnsClients {
     pub fn new(connection: &Connection) -> Self {
         Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
     }
+}
 
-    /// Publishes one message. Sent once. The subject is cut and cleaned of line breaks and control characters (API
-    /// reference, `Publish`), and of characters outside ASCII, which older versions of that reference forbid.
-    ///
-    /// # Errors
-    /// The call was refused, or not answered.
-    pub async fn publish(&self, topic_arn: &str, subject: &str, text: &str) -> Result<(), Failure> {
-        let call = self.mutating.publish().topic_arn(topic_arn).set_subject(fitting(subject));
-        let sent = call.message(text).send().await;
-        sent.map(|_| ()).map_err(|error| Failure::of("sns:Publish", &error))
+impl Topics for Cloud {
+    /// The subject is cut and cleaned of line breaks and control characters (API reference, `Publish`), and of characters
+    /// outside ASCII, which older versions of that reference forbid.
+    async fn publish(&self, topic: &Arn, subject: &str, text: &str) -> Reply<()> {
+        let call = self.sns.at(topic.region()).mutating.publish().topic_arn(topic.as_str());
+        let sent = call.set_subject(fitting(subject)).message(text).send().await;
+        sent.map(|_| ()).map_err(|error| failure("sns:Publish", &error))
     }
 
-    /// The subscriptions of this topic.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn subscriptions(&self, topic_arn: &str) -> Result<Vec<Subscription>, Failure> {
-        let mut pages = self.reads.list_subscriptions_by_topic().topic_arn(topic_arn).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Failure::of("sns:ListSubscriptionsByTopic", &error))?;
-            for one in page.subscriptions.unwrap_or_default() {
-                found.push(Subscription {
-                    protocol: one.protocol.unwrap_or_default(),
-                    endpoint: one.endpoint.unwrap_or_default(),
-                    confirmed: one.subscription_arn.is_some_and(|arn| arn.starts_with("arn:")),
-                });
-            }
-        }
-        Ok(found)
+    async fn subscriptions(&self, topic: &Arn, next: Next<'_>) -> Reply<Page<Subscription>> {
+        let call = self.sns.at(topic.region()).reads.list_subscriptions_by_topic().topic_arn(topic.as_str());
+        let sent = call.set_next_token(token(next)).send().await;
+        let answer = sent.map_err(|error| failure("sns:ListSubscriptionsByTopic", &error))?;
+        let subscriptions = answer.subscriptions.unwrap_or_default().into_iter().map(|one| Subscription {
+            protocol: one.protocol.unwrap_or_default(),
+            endpoint: one.endpoint.unwrap_or_default(),
+            confirmed: one.subscription_arn.is_some_and(|arn| arn.starts_with("arn:")),
+        });
+        Ok(page(subscriptions, answer.next_token))
     }
 }
 

@@ -7,22 +7,27 @@ pub use new_run::new_run;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
     Outcome, Phase, Request, Run, Timestamp, Tristate, Verdict,
+    engine::Engine,
     evidence::Evidence,
     gate::{self, Policy},
     kill_switch::Switch,
-    lease::{self, LeaseResult},
-    ports::{Begun, Clock, Inject, OperatorCommand, Store, StoreError},
+    lease::LeaseResult,
+    plan::Permission,
+    ports::{
+        Begun, Clock, Drill as _, Drills, InjectingCall, Injector, OperatorCommand, Store, StoreError,
+        WrongFunction,
+    },
     report::report,
     request::{Delivery, ParseError, Problem, Release, SwitchOrder, parse},
     run::{OwnerId, RunId},
-    run_loop::{LoopExit, Session, run_loop},
-    timing::Timing,
+    run_loop::{LoopExit, Session},
 };
 
 /// One invocation of a drill function: its identity, its time and the stack's parameters.
@@ -34,8 +39,6 @@ pub struct Invocation {
     pub owner: OwnerId,
     /// When to hand the run over, as time since the invocation began.
     pub ends_at: Duration,
-    /// The stack's timing parameters.
-    pub timing: Timing,
     /// What the stack allows, whatever a request says.
     pub policy: Policy,
 }
@@ -70,7 +73,7 @@ pub enum DispatchError {
     NothingToRelease(String),
     /// The request belongs to another drill function: why, and which one.
     #[error("{0}; nothing was touched")]
-    WrongFunction(String),
+    WrongFunction(#[from] WrongFunction),
     /// Another invocation owns the run and keeps renewing its lease.
     #[error("run `{0}` is owned by another invocation, which keeps renewing its lease")]
     Busy(String),
@@ -108,145 +111,219 @@ impl DispatchError {
     }
 }
 
-/// Answers one delivery. `make` builds the drill for a request; it refuses one that belongs to another drill function.
-///
-/// # Errors
-/// See [`DispatchError`].
-pub async fn dispatch<D: Inject>(
-    clock: &impl Clock,
-    store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
-    invocation: &Invocation,
-    document: &Value,
-) -> Result<Value, DispatchError> {
-    dispatch_delivery(clock, store, make, invocation, parse(document)?).await
-}
+impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
+    /// Answers one delivery.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch(&self, invocation: &Invocation, document: &Value) -> Result<Value, DispatchError> {
+        self.dispatch_delivery(invocation, parse(document)?).await
+    }
 
-/// Answers a delivery that was parsed already.
-///
-/// # Errors
-/// See [`DispatchError`].
-pub async fn dispatch_delivery<D: Inject>(
-    clock: &impl Clock,
-    store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
-    invocation: &Invocation,
-    delivery: Delivery,
-) -> Result<Value, DispatchError> {
-    match delivery {
-        Delivery::Start(request) => start(clock, store, make, invocation, &request).await,
-        Delivery::Get(id) => {
-            let run = store.load(&RunId(id.clone())).await?.ok_or(DispatchError::NoSuchRun(id))?;
-            Ok(answer(&report(&run)))
-        }
-        Delivery::List(key) => {
-            let runs = store.list(&key, 100).await?;
-            Ok(json!({ "runs": runs.iter().map(report).collect::<Vec<_>>() }))
-        }
-        Delivery::Resume(id) => {
-            let id = RunId(id);
-            let drill = drill_of(store, make, &id).await?;
-            resume(clock, store, drill, invocation, &id, None).await
-        }
-        Delivery::Release(release) => {
-            let id = RunId(release.run_id.clone());
-            let run = store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone()))?;
-            if !run.awaits_operator() {
-                return Err(DispatchError::NothingToRelease(id.0));
+    /// Answers a delivery that was parsed already.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch_delivery(
+        &self,
+        invocation: &Invocation,
+        delivery: Delivery,
+    ) -> Result<Value, DispatchError> {
+        match delivery {
+            Delivery::Start(request) => self.start(invocation, &request).await,
+            Delivery::Get(id) => {
+                let run = self.store.load(&RunId(id.clone())).await?.ok_or(DispatchError::NoSuchRun(id))?;
+                Ok(answer(&report(&run)))
             }
-            let drill = match drill_of(store, make, &id).await {
-                // Checked before the command is recorded: one sent to the wrong function must have no effect.
-                Err(wrong @ DispatchError::WrongFunction(_)) => return Err(wrong),
-                Err(DispatchError::NoSuchRun(_)) => {
-                    Err(StoreError::Refused("the request that started the run is not on record".to_owned())
-                        .into())
-                }
-                drill => drill,
-            };
-            // Recorded before it is applied: if this invocation cannot get the lease, the run's owner applies it.
-            let release = Release { given_at: Some(clock.now()), ..release };
-            let number = store.record_command(&id, &OperatorCommand::Release(release)).await?;
-            let drill = drill.map_err(|error| error.with_recorded_command(&id))?;
-            resume(clock, store, drill, invocation, &id, Some(number)).await
+            Delivery::List(key) => {
+                let runs = self.store.list(&key, 100).await?;
+                Ok(json!({ "runs": runs.iter().map(report).collect::<Vec<_>>() }))
+            }
+            Delivery::Resume(id) => {
+                let id = RunId(id);
+                let drill = self.drill_of(&id).await?;
+                self.resume(drill, invocation, &id, None).await
+            }
+            Delivery::Release(release) => self.release(invocation, release).await,
+            Delivery::Stop(order) => self.stop(order).await,
+            Delivery::KillSwitch(order) => self.switch(&order).await,
         }
-        Delivery::Stop(order) => stop::stop(clock, store, order).await,
-        Delivery::KillSwitch(order) => switch(clock, store, &order).await,
     }
-}
 
-/// Engages or disengages a kill switch, and answers which one is engaged then.
-async fn switch(clock: &impl Clock, store: &impl Store, order: &SwitchOrder) -> Result<Value, DispatchError> {
-    let SwitchOrder { engage, switch } = order;
-    if let Some(until) = switch.until
-        && *engage
-        && !switch.is_engaged(clock.now())
-    {
-        let field = "killSwitch.until".to_owned();
-        let what = format!(
-            "({until}) is over already: give a time in the future, or leave it out to engage the switch until an \
-             operator disengages it"
-        );
-        return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
+    /// Starts a run, or plans one. A run that is too late, or finds the application locked, is recorded as skipped.
+    async fn start(&self, invocation: &Invocation, request: &Request) -> Result<Value, DispatchError> {
+        let Self { clock, store, .. } = *self;
+        let now = clock.now();
+        let mut run = new_run(request, invocation, &self.timing, now);
+        let mut drill = self.drills.drill(request)?;
+        if !request.execute {
+            return self.plan(&mut drill, invocation, request, run).await;
+        }
+        let late = gate::lateness(request, now);
+        if late.open != Tristate::Yes {
+            let reason = format!("gate `{}` is closed: {}", late.gate, late.why);
+            return self.skipped(request, run, reason, now).await;
+        }
+        let renewed_at = clock.elapsed();
+        match store.begin(&run, request).await {
+            Ok(Begun::Begun) => {}
+            Ok(Begun::Exists(head)) => return Ok(answer(&report(&head))),
+            Ok(Begun::Locked(holder)) => {
+                let reason = format!(
+                    "gate `one run` is closed: run `{holder}` holds `{}` in `{}`",
+                    request.application, request.environment
+                );
+                return self.skipped(request, run, reason, now).await;
+            }
+            Err(error @ StoreError::Unknown(_)) => match store.load(&run.run_id).await? {
+                // Our transaction was executed although its answer was lost.
+                Some(head) if head.owner.as_ref() == Some(&invocation.owner) => run = head,
+                Some(head) => return Ok(answer(&report(&head))),
+                None => return Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        }
+        let mut session = Session { renewed_at, ..invocation.session() };
+        answer_exit(self.run_loop(&mut drill, &mut session, run).await)
     }
-    let engaged = store.switch(switch, *engage).await?;
-    let Switch { scope, by, until, .. } = engaged.as_ref().unwrap_or(switch);
-    let mut answer =
-        json!({ "killSwitch": scope.to_string(), "engaged": engaged.is_some(), "until": until, "by": by });
-    if let Some(earlier) = engaged.as_ref().filter(|engaged| *engaged != switch) {
-        answer["note"] =
-            json!("this kill switch was already engaged, for at least as long: it stays as it was");
-        answer["reason"] = json!(earlier.reason);
-    }
-    Ok(answer)
-}
 
-/// Starts a run, or plans one. A run that is too late, or finds the application locked, is recorded as skipped.
-async fn start<D: Inject>(
-    clock: &impl Clock,
-    store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
-    invocation: &Invocation,
-    request: &Request,
-) -> Result<Value, DispatchError> {
-    let now = clock.now();
-    let mut run = new_run(request, invocation, now);
-    let mut drill = make(request, &run.run_id).map_err(DispatchError::WrongFunction)?;
-    if !request.execute {
-        return plan(clock, store, &mut drill, invocation, request, run).await;
+    /// Records a run that ends before it began: nothing was touched.
+    async fn skipped(
+        &self,
+        request: &Request,
+        mut run: Run,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<Value, DispatchError> {
+        run.verdict = Some(Verdict::Skipped);
+        run.reason = Some(reason);
+        close(&mut run, Outcome::Skipped, now);
+        match self.store.record(&run, request).await? {
+            Begun::Exists(head) => Ok(answer(&report(&head))),
+            Begun::Begun | Begun::Locked(_) => Ok(answer(&report(&run))),
+        }
     }
-    let late = gate::lateness(request, now);
-    if late.open != Tristate::Yes {
-        let reason = format!("gate `{}` is closed: {}", late.gate, late.why);
-        return skipped(store, request, run, reason, now).await;
+
+    /// Plans a run: reads everything it would need, touches nothing, and records the plan.
+    async fn plan(
+        &self,
+        drill: &mut F::Drill,
+        invocation: &Invocation,
+        request: &Request,
+        mut run: Run,
+    ) -> Result<Value, DispatchError> {
+        let Self { clock, store, .. } = *self;
+        let mut plan = drill.plan(&run).await;
+        plan.permissions.splice(0..0, self.permissions(&drill.dry_runs(&plan)).await);
+        let now = clock.now();
+        plan.gates = gate::from_request(request, &invocation.policy, now);
+        plan.gates.push(gate::lateness(request, now));
+        plan.gates.extend(gate::recorded(&store.control_state(&run).await, &self.timing, now));
+        run.reason = Some(if plan.could_run() {
+            "a run could start: every gate is open, every probe answers yes, and no permission is denied"
+                .to_owned()
+        } else {
+            plan.refused.clone().or_else(|| gate::closed(&plan.gates)).unwrap_or_else(|| {
+                "a run could not start: a probe does not answer yes, or a permission is denied".to_owned()
+            })
+        });
+        close(&mut run, Outcome::Planned, now);
+        run.evidence.written = 1;
+        store.record(&run, request).await?;
+        let item = Evidence::Plan { at: now, plan: Box::new(plan.clone()) };
+        store.append(&run.run_id, &[(format!("evidence#{:014}#plan", now.as_millis()), item)]).await?;
+        let mut answer = answer(&report(&run));
+        answer["couldRun"] = json!(plan.could_run());
+        answer["plan"] = json!(plan);
+        Ok(answer)
     }
-    let renewed_at = clock.elapsed();
-    match store.begin(&run, request).await {
-        Ok(Begun::Begun) => {}
-        Ok(Begun::Exists(head)) => return Ok(answer(&report(&head))),
-        Ok(Begun::Locked(holder)) => {
-            let reason = format!(
-                "gate `one run` is closed: run `{holder}` holds `{}` in `{}`",
-                request.application, request.environment
+
+    /// Asks AWS whether these calls may be sent.
+    async fn permissions(&self, calls: &[InjectingCall]) -> Vec<Permission> {
+        let Some(injector) = self.injector else { return Vec::new() };
+        join_all(calls.iter().map(|call| injector.permission(call))).await
+    }
+
+    /// The drill of a recorded run. Built before the lease is acquired: a function that cannot continue the run must not keep
+    /// the lease from one that can.
+    async fn drill_of(&self, id: &RunId) -> Result<F::Drill, DispatchError> {
+        let request = self.store.request(id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone()))?;
+        Ok(self.drills.drill(&request)?)
+    }
+
+    /// Records an operator's release, and applies it if the run's owner is gone.
+    async fn release(&self, invocation: &Invocation, release: Release) -> Result<Value, DispatchError> {
+        let id = RunId(release.run_id.clone());
+        let run = self.store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone()))?;
+        if !run.awaits_operator() {
+            return Err(DispatchError::NothingToRelease(id.0));
+        }
+        let drill = match self.drill_of(&id).await {
+            // Checked before the command is recorded: one sent to the wrong function must have no effect.
+            Err(wrong @ DispatchError::WrongFunction(_)) => return Err(wrong),
+            Err(DispatchError::NoSuchRun(_)) => {
+                let why = "the request that started the run is not on record";
+                Err(StoreError::Refused(why.to_owned()).into())
+            }
+            drill => drill,
+        };
+        // Recorded before it is applied: if this invocation cannot get the lease, the run's owner applies it.
+        let release = Release { given_at: Some(self.clock.now()), ..release };
+        let number = self.store.record_command(&id, &OperatorCommand::Release(release)).await?;
+        let drill = drill.map_err(|error| error.with_recorded_command(&id))?;
+        self.resume(drill, invocation, &id, Some(number)).await
+    }
+
+    /// Acquires the lease of a run and continues it; `command` is the number of the operator command to apply, if any.
+    async fn resume(
+        &self,
+        mut drill: F::Drill,
+        invocation: &Invocation,
+        id: &RunId,
+        command: Option<u64>,
+    ) -> Result<Value, DispatchError> {
+        let mut session = invocation.session();
+        let acquired = self.acquire(&mut session, id, command).await;
+        let run = match acquired
+            .map_err(|error| if command.is_some() { error.with_recorded_command(id) } else { error })?
+        {
+            LeaseResult::Acquired(run) => run,
+            LeaseResult::NotNeeded(run) => return Ok(answer(&report(&run))),
+        };
+        answer_exit(self.run_loop(&mut drill, &mut session, *run).await)
+    }
+
+    /// Engages or disengages a kill switch, and answers which one is engaged then.
+    async fn switch(&self, order: &SwitchOrder) -> Result<Value, DispatchError> {
+        let SwitchOrder { engage, switch } = order;
+        if let Some(until) = switch.until
+            && *engage
+            && !switch.is_engaged(self.clock.now())
+        {
+            let field = "killSwitch.until".to_owned();
+            let what = format!(
+                "({until}) is over already: give a time in the future, or leave it out to engage the switch until an \
+                 operator disengages it"
             );
-            return skipped(store, request, run, reason, now).await;
+            return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
         }
-        Err(error @ StoreError::Unknown(_)) => match store.load(&run.run_id).await? {
-            // Our transaction was executed although its answer was lost.
-            Some(head) if head.owner.as_ref() == Some(&invocation.owner) => run = head,
-            Some(head) => return Ok(answer(&report(&head))),
-            None => return Err(error.into()),
-        },
-        Err(error) => return Err(error.into()),
+        let engaged = self.store.switch(switch, *engage).await?;
+        let Switch { scope, by, until, .. } = engaged.as_ref().unwrap_or(switch);
+        let mut answer = json!({ "killSwitch": scope.to_string(), "engaged": engaged.is_some(), "until": until, "by": by });
+        if let Some(earlier) = engaged.as_ref().filter(|engaged| *engaged != switch) {
+            answer["note"] =
+                json!("this kill switch was already engaged, for at least as long: it stays as it was");
+            answer["reason"] = json!(earlier.reason);
+        }
+        Ok(answer)
     }
-    let mut session = Session {
-        owner: invocation.owner.clone(),
-        timing: invocation.timing,
-        ends_at: invocation.ends_at,
-        renewed_at,
-        yields: false,
-        stop: None,
-    };
-    answer_exit(run_loop(clock, store, &mut drill, &mut session, run).await)
+}
+
+impl Invocation {
+    /// A session of this invocation, before it has a lease.
+    fn session(&self) -> Session {
+        Session::new(self.owner.clone(), self.ends_at)
+    }
 }
 
 fn answer_exit(exit: LoopExit) -> Result<Value, DispatchError> {
@@ -264,106 +341,10 @@ fn answer(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_else(|error| json!({ "unreadable": error.to_string() }))
 }
 
-/// Records a run that ends before it began: nothing was touched.
-async fn skipped(
-    store: &impl Store,
-    request: &Request,
-    mut run: Run,
-    reason: String,
-    now: Timestamp,
-) -> Result<Value, DispatchError> {
-    run.verdict = Some(Verdict::Skipped);
-    run.reason = Some(reason);
-    close(&mut run, Outcome::Skipped, now);
-    match store.record(&run, request).await? {
-        Begun::Exists(head) => Ok(answer(&report(&head))),
-        Begun::Begun | Begun::Locked(_) => Ok(answer(&report(&run))),
-    }
-}
-
 /// Marks a head that was never in progress as finished.
 fn close(run: &mut Run, outcome: Outcome, now: Timestamp) {
     run.phase = Phase::Finished;
     run.outcome = Some(outcome);
     run.finished_by = run.owner.take();
     run.times.finished = Some(now);
-}
-
-/// Plans a run: reads everything it would need, touches nothing, and records the plan.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, store, drill and session become one engine in a later change"
-)]
-async fn plan<D: Inject>(
-    clock: &impl Clock,
-    store: &impl Store,
-    drill: &mut D,
-    invocation: &Invocation,
-    request: &Request,
-    mut run: Run,
-) -> Result<Value, DispatchError> {
-    let mut plan = drill.plan(&run).await;
-    let now = clock.now();
-    plan.gates = gate::from_request(request, &invocation.policy, now);
-    plan.gates.push(gate::lateness(request, now));
-    plan.gates.extend(gate::recorded(&store.control_state(&run).await, &invocation.timing, now));
-    run.reason = Some(if plan.could_run() {
-        "a run could start: every gate is open, every probe answers yes, and no permission is denied"
-            .to_owned()
-    } else {
-        plan.refused.clone().or_else(|| gate::closed(&plan.gates)).unwrap_or_else(|| {
-            "a run could not start: a probe does not answer yes, or a permission is denied".to_owned()
-        })
-    });
-    close(&mut run, Outcome::Planned, now);
-    run.evidence.written = 1;
-    store.record(&run, request).await?;
-    let item = Evidence::Plan { at: now, plan: Box::new(plan.clone()) };
-    store.append(&run.run_id, &[(format!("evidence#{:014}#plan", now.as_millis()), item)]).await?;
-    let mut answer = answer(&report(&run));
-    answer["couldRun"] = json!(plan.could_run());
-    answer["plan"] = json!(plan);
-    Ok(answer)
-}
-
-/// Builds the drill of a recorded run. Done before the lease is acquired: a function that cannot continue the run must not
-/// keep the lease from one that can.
-async fn drill_of<D: Inject>(
-    store: &impl Store,
-    make: impl FnOnce(&Request, &RunId) -> Result<D, String>,
-    id: &RunId,
-) -> Result<D, DispatchError> {
-    let request = store.request(id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone()))?;
-    make(&request, id).map_err(DispatchError::WrongFunction)
-}
-
-/// Acquires the lease of a run and continues it; `command` is the number of the operator command to apply, if any.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, store, drill and session become one engine in a later change"
-)]
-async fn resume<D: Inject>(
-    clock: &impl Clock,
-    store: &impl Store,
-    mut drill: D,
-    invocation: &Invocation,
-    id: &RunId,
-    command: Option<u64>,
-) -> Result<Value, DispatchError> {
-    let mut session = Session {
-        owner: invocation.owner.clone(),
-        timing: invocation.timing,
-        ends_at: invocation.ends_at,
-        renewed_at: Duration::ZERO,
-        yields: false,
-        stop: None,
-    };
-    let acquired = lease::acquire(clock, store, &mut session, id, command).await;
-    let run = match acquired
-        .map_err(|error| if command.is_some() { error.with_recorded_command(id) } else { error })?
-    {
-        LeaseResult::Acquired(run) => run,
-        LeaseResult::NotNeeded(run) => return Ok(answer(&report(&run))),
-    };
-    answer_exit(run_loop(clock, store, &mut drill, &mut session, *run).await)
 }

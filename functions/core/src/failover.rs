@@ -12,11 +12,11 @@ mod rule;
 
 pub use change::{AlarmChange, AlarmState, reason_of, run_of};
 pub use database::{DatabaseMember, DatabaseState};
-pub use decide::{ChangeDecision, Direction, decide};
+pub use decide::{AlarmOnRecord, ChangeDecision, Direction, decide};
 pub use distribution::{BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
 pub use handle::{
-    CallResult, ChangeLimits, Claimed, FailoverAction, FailoverReadiness, HandleError, HandledChange,
-    Journal, handle,
+    CallResult, ChangeLimits, Claimed, FailoverAction, FailoverEngine, FailoverReadiness, HandleError,
+    HandledChange, Journal,
 };
 pub use rule::{FailoverRule, FailoverTarget, WrongRule, WrongRules, parse_rules};
 

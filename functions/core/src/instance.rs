@@ -77,14 +77,21 @@ pub struct Selection {
     pub excluded: Vec<Excluded>,
 }
 
+/// What an instance must meet to be stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct Criteria<'a> {
+    /// The target of the request.
+    pub target: &'a InstanceTarget,
+    /// The environment of the request.
+    pub environment: &'a Name,
+    /// The customer managed keys that the stack's role may use to start an instance, by ARN.
+    pub kms_key_arns: &'a [String],
+}
+
 /// Why this instance may not be stopped; `None` if it may.
 #[must_use]
-pub fn unfit(
-    candidate: &Candidate,
-    target: &InstanceTarget,
-    environment: &Name,
-    kms_key_arns: &[String],
-) -> Option<String> {
+pub fn unfit(candidate: &Candidate, criteria: &Criteria<'_>) -> Option<String> {
+    let Criteria { target, environment, kms_key_arns } = *criteria;
     let (key, value) = OPT_IN_TAG;
     if let Some(why) = &candidate.unreadable {
         return Some(format!("could not be read: {why}"));
@@ -164,22 +171,17 @@ pub struct NoSelection {
 ///
 /// # Errors
 /// Why nothing may be stopped, with every reason.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what AWS showed, what the request says and the random seed: each is read from its own source"
-)]
 pub fn choose(
     candidates: &[Candidate],
     healthy: &Healthy,
-    target: &InstanceTarget,
-    environment: &Name,
-    kms_key_arns: &[String],
+    criteria: &Criteria<'_>,
     seed: u64,
 ) -> Result<Selection, NoSelection> {
+    let target = criteria.target;
     let mut excluded: Vec<Excluded> = Vec::new();
     let mut fitting: Vec<&Candidate> = Vec::new();
     for candidate in candidates {
-        match unfit(candidate, target, environment, kms_key_arns) {
+        match unfit(candidate, criteria) {
             Some(why) => excluded.push(Excluded { resource: candidate.id.clone(), why }),
             None => fitting.push(candidate),
         }
@@ -313,9 +315,10 @@ mod tests {
                 ..Candidate::default()
             }
         };
-        assert_eq!(unfit(&tagged(None), &target, &staging, &[]), None);
-        assert_eq!(unfit(&tagged(Some("staging")), &target, &staging, &[]), None);
-        let why = unfit(&tagged(Some("production")), &target, &staging, &[]).unwrap();
+        let criteria = Criteria { target: &target, environment: &staging, kms_key_arns: &[] };
+        assert_eq!(unfit(&tagged(None), &criteria), None);
+        assert_eq!(unfit(&tagged(Some("staging")), &criteria), None);
+        let why = unfit(&tagged(Some("production")), &criteria).unwrap();
         assert!(why.contains("belongs to environment production"), "{why}");
     }
 }

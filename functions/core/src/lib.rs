@@ -8,15 +8,17 @@
 //! - [`mod@step`]: the pure function from one run and one observation to the next head and one decision. Start reading
 //!   there.
 //! - [`recovery`]: the time at which an application recovered, and whether that was within the objective.
-//! - [`mod@run_loop`]: the loop around `step`: observe, step, save, act.
+//! - [`engine`]: what one invocation works with.
+//! - [`run_loop`]: the loop around `step`: observe, step, save, act.
 //! - [`lease`]: which invocation may continue a run, and until when.
-//! - [`mod@dispatch`]: what an invocation does with one delivery.
+//! - [`dispatch`]: what an invocation does with one delivery.
 //! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
 //! - [`failover`]: the decisions of the failover functions, and their journal.
 //! - [`kind`]: the one table of drill kinds.
 //! - [`ports`]: the traits behind which AWS, the record and the clock are.
 
 pub mod dispatch;
+pub mod engine;
 pub mod evidence;
 pub mod failover;
 pub mod gate;

@@ -1,4 +1,4 @@
-//! Ports: what the run loop, dispatch and the watchdog need from outside: a clock, a store, a drill.
+//! Ports: what the engine needs from outside: a clock, the record, drills, and in a drill function what injects.
 
 use std::{future::Future, time::Duration};
 
@@ -8,9 +8,9 @@ use crate::{
     CallOutcome, Observation, Request, Run, Timestamp,
     evidence::Evidence,
     kill_switch::Switch,
-    plan::Plan,
+    plan::{Permission, Plan},
     request::Release,
-    run::{Page, RunId, Stop},
+    run::{Datapoints, Page, RunId, Stop},
 };
 
 /// The clocks of the machine that runs the loop.
@@ -21,6 +21,18 @@ pub trait Clock {
     fn elapsed(&self) -> Duration;
     /// Waits for this long.
     fn sleep(&self, span: Duration) -> impl Future<Output = ()>;
+}
+
+impl<C: Clock> Clock for std::rc::Rc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
+    }
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()> {
+        (**self).sleep(span)
+    }
 }
 
 /// Why a call to the store failed.
@@ -151,7 +163,80 @@ pub trait Store {
     fn list(&self, drill_key: &str, most: u32) -> impl Future<Output = Result<Vec<Run>, StoreError>>;
 }
 
-/// One kind of drill, without the capability to inject: it observes a run and undoes it. The watchdog has no more than this.
+/// Names of resources, at least one: AWS takes an empty list for *all of them*.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids(Vec<String>);
+
+impl Ids {
+    /// These names; none if there are none.
+    #[must_use]
+    pub fn new(ids: impl Into<Vec<String>>) -> Option<Self> {
+        let ids = ids.into();
+        (!ids.is_empty()).then_some(Self(ids))
+    }
+
+    /// This one name.
+    #[must_use]
+    pub fn one(id: impl Into<String>) -> Self {
+        Self(vec![id.into()])
+    }
+
+    /// These names in lists of at most `most`; no list for no names.
+    pub fn chunks(ids: &[String], most: usize) -> impl Iterator<Item = Self> {
+        ids.chunks(most).map(|chunk| Self(chunk.to_vec()))
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// One call that causes a failure.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InjectingCall {
+    /// Stops these instances with one call, never with `Force`, so that file systems are flushed.
+    StopInstances {
+        /// Their Region.
+        region: String,
+        /// Their ids.
+        ids: Ids,
+    },
+    /// Forces an alarm to ALARM. The state lasts until the alarm is next evaluated, which may be seconds; after that only the
+    /// history shows it. CloudWatch starts the alarm's actions if the state changes (API reference, `SetAlarmState`).
+    SetAlarmState {
+        /// Its Region.
+        region: String,
+        /// Its name.
+        name: String,
+        /// The reason; cut at its end if it is too long.
+        reason: String,
+    },
+    /// Publishes one value. A datapoint cannot be removed.
+    PutMetricData {
+        /// The Region of the metric.
+        region: String,
+        /// What is published.
+        points: Box<Datapoints>,
+        /// When it counts.
+        at: Timestamp,
+    },
+}
+
+impl InjectingCall {
+    /// Its IAM action.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::StopInstances { .. } => "ec2:StopInstances",
+            Self::SetAlarmState { .. } => "cloudwatch:SetAlarmState",
+            Self::PutMetricData { .. } => "cloudwatch:PutMetricData",
+        }
+    }
+}
+
+/// One drill: it observes a run, undoes it, and says what would be injected. It cannot inject.
 /// Every method is bounded in time and never fails: what cannot be read is unknown, and a failed call is a [`CallOutcome`].
 pub trait Drill {
     /// Takes one look at what matters in the run's phase; returns the observation, and evidence for the record.
@@ -163,38 +248,61 @@ pub trait Drill {
     /// # Errors
     /// Why it could not be sent.
     fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>>;
-}
-
-/// A drill that can also inject. Only a drill function has one.
-pub trait Inject: Drill {
-    /// Sends the one injecting call of this number, once.
-    fn inject(&mut self, run: &Run, number: u32) -> impl Future<Output = CallOutcome>;
+    /// The injecting call of this number, which is about to be sent; none if the head holds nothing to inject.
+    fn injecting_call(&mut self, run: &Run, number: u32) -> Option<InjectingCall>;
     /// Reads everything that a run would need, without touching anything.
     fn plan(&mut self, run: &Run) -> impl Future<Output = Plan>;
+    /// The injecting calls of a planned run that have a dry run.
+    fn dry_runs(&self, plan: &Plan) -> Vec<InjectingCall>;
 }
 
-/// Runs the loop on a drill that cannot inject: an injecting call is answered as not executed.
-#[derive(Debug)]
-pub struct NeverInjects<D>(pub D);
+/// The drills of a function.
+pub trait Drills {
+    /// One of them.
+    type Drill: Drill;
+    /// The drill of this request.
+    ///
+    /// # Errors
+    /// The request belongs to another function: why, and which one.
+    fn drill(&self, request: &Request) -> Result<Self::Drill, WrongFunction>;
+}
 
-impl<D: Drill> Drill for NeverInjects<D> {
-    fn observe(&mut self, run: &Run) -> impl Future<Output = (Observation, Vec<Evidence>)> {
-        self.0.observe(run)
+/// A request belongs to another function: why.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct WrongFunction(pub String);
+
+/// The capability to cause a failure. Only a drill function has it.
+pub trait Injector {
+    /// Sends this call, once.
+    fn send(&self, call: &InjectingCall) -> impl Future<Output = CallOutcome>;
+    /// Asks AWS whether this call may be sent, by a dry run.
+    fn permission(&self, call: &InjectingCall) -> impl Future<Output = Permission>;
+}
+
+/// No capability to cause a failure: there is no value of this type.
+#[derive(Clone, Copy, Debug)]
+pub enum NoInjector {}
+
+impl Injector for NoInjector {
+    async fn send(&self, _: &InjectingCall) -> CallOutcome {
+        match *self {}
     }
-    fn undo(&mut self, run: &Run, step: usize) -> impl Future<Output = CallOutcome> {
-        self.0.undo(run, step)
-    }
-    fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>> {
-        self.0.page(run, page)
+    async fn permission(&self, _: &InjectingCall) -> Permission {
+        match *self {}
     }
 }
 
-impl<D: Drill> Inject for NeverInjects<D> {
-    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
-        let message = "only the drill function that started the run injects; nothing was sent".to_owned();
-        CallOutcome::NotExecuted { code: "NeverInjects".to_owned(), message, again: false }
-    }
-    async fn plan(&mut self, _: &Run) -> Plan {
-        Plan::default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_ids_never_become_a_call_for_all() {
+        assert_eq!(Ids::new(Vec::new()), None);
+        assert_eq!(Ids::chunks(&[], 200).count(), 0);
+        let many: Vec<String> = (0..450).map(|n| format!("i-{n}")).collect();
+        let sizes: Vec<usize> = Ids::chunks(&many, 200).map(|ids| ids.as_slice().len()).collect();
+        assert_eq!(sizes, [200, 200, 50]);
     }
 }

@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::{
     CallOutcome, Decision, DecisionResult, Observation, Phase, Run, Timestamp,
+    engine::Engine,
     evidence::{Evidence, Recorder},
     gate, kill_switch,
-    ports::{Clock, ControlState, Drill, Inject, Saved, Store, StoreError},
+    ports::{Clock, ControlState, Drill as _, Drills, Injector, Saved, Store, StoreError},
     run::{OwnerId, Stop},
     time::{MAX_PAUSE, backoff},
     timing::Timing,
@@ -21,8 +24,6 @@ use crate::{
 pub struct Session {
     /// The owner that this invocation writes into the head.
     pub owner: OwnerId,
-    /// The stack's timing parameters.
-    pub timing: Timing,
     /// When to hand the run over, as time since the invocation began.
     pub ends_at: Duration,
     /// When the last successful save of the lease was sent, as time since the invocation began.
@@ -32,6 +33,14 @@ pub struct Session {
     /// Why the run must end early, known before the first look: an owner that cannot read the request cannot read its
     /// stop conditions, and what cannot be read stops a run.
     pub stop: Option<Stop>,
+}
+
+impl Session {
+    /// The session of this owner, before it has a lease.
+    #[must_use]
+    pub const fn new(owner: OwnerId, ends_at: Duration) -> Self {
+        Self { owner, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None }
+    }
 }
 
 /// Why the loop ended.
@@ -47,82 +56,309 @@ pub enum LoopExit {
     StoreLost(Box<Run>, StoreError),
 }
 
-/// Continues a run until it is finished, its lease is lost, or the invocation's time is over. `run` is the head as stored.
-pub async fn run_loop(
-    clock: &impl Clock,
-    store: &impl Store,
-    drill: &mut impl Inject,
-    session: &mut Session,
-    mut run: Run,
-) -> LoopExit {
-    let mut recorder = Recorder::new(&run, clock.now(), &session.owner.0);
-    let mut stored = Stored { version: run.version, dirty: false, fails: false };
-    if run.has_successor() {
-        let item = Evidence::Continued { at: clock.now(), by: session.owner.0.clone() };
-        recorder.add(&mut run.evidence, item);
+impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
+    /// Continues a run until it is finished, its lease is lost, or the invocation's time is over. `run` is the head as
+    /// stored. Every line that is logged meanwhile carries the run's id, in the span `run`.
+    pub async fn run_loop(&self, drill: &mut F::Drill, session: &mut Session, run: Run) -> LoopExit {
+        let mut recorder = Recorder::new(&run, self.clock.now(), &session.owner.0);
+        let stored = Stored { version: run.version, dirty: false, fails: false };
+        let mut run = run;
+        if run.has_successor() {
+            let item = Evidence::Continued { at: self.clock.now(), by: session.owner.0.clone() };
+            recorder.add(&mut run.evidence, item);
+        }
+        let span = tracing::info_span!("run", runId = %run.run_id);
+        let run_loop = RunLoop { engine: self, drill, session, recorder, stored, results: Vec::new() };
+        run_loop.run(run).instrument(span).await
     }
-    note_rollback_saved(&mut run, &mut stored, clock.now());
-    let mut results: Vec<DecisionResult> = Vec::new();
-    let control_pause = session.timing.aws_poll;
-    let mut last_read: Option<Duration> = None;
-    while run.phase != Phase::Finished {
-        if clock.elapsed() >= session.ends_at {
-            return hand_over(clock, store, session, run, &mut recorder, stored).await;
-        }
-        let looked = clock.elapsed();
-        let (mut observed, findings) = drill.observe(&run).await;
-        observed.results = std::mem::take(&mut results);
-        // Until the verdict is set, operator commands and kill switches must take effect within two looks. During the
-        // rollback nothing waits for a store that does not answer.
-        let is_time = last_read.is_none_or(|last| looked.saturating_sub(last) >= control_pause);
-        if run.is_stoppable() || is_time && !stored.fails {
-            last_read = Some(looked);
-            let control_state = store.control_state(&run).await;
-            stored.fails |= control_state.is_err();
-            apply_control_state(&run, &control_state, session, clock.now(), &mut observed);
-        }
-        let (mut next, decision) = crate::step(&run, &observed, clock.now());
-        record_look(&mut recorder, &run, &mut next, &observed, findings, clock.now());
+}
 
-        // A rollback does not wait for a store that fails: its calls are sent first, also those of a rollback that starts now.
-        let undoes_before_save = stored.fails && !run.is_rolling_back() && next.is_rolling_back();
-        if stored.fails && matches!(decision, Decision::Undo(_)) {
-            let done = execute(clock, store, drill, session, &next, decision, looked, &stored).await;
-            record_result(&mut recorder, &mut next, decision, done, &mut results);
-        }
-        let renew = clock.elapsed().saturating_sub(session.renewed_at) >= session.timing.renew;
-        let differs = stored.dirty || renew || run.differs(&next);
-        if differs && undoes_before_save {
-            stored.dirty = true;
-            revert_finish(&mut next, &run);
-        } else if differs {
-            match save(clock, store, session, &mut next, &mut recorder, &mut stored).await {
-                Ok(Saved::Saved) => stored.fails = false,
-                Ok(Saved::Conflict) => return LoopExit::LostLease,
-                // Saved again after the next look: until then the record is behind what is in memory.
-                Err(_) => {
-                    stored.fails = true;
-                    revert_finish(&mut next, &run);
+/// One invocation's work on one run.
+struct RunLoop<'a, C, S, F: Drills, I> {
+    engine: &'a Engine<'a, C, S, F, I>,
+    drill: &'a mut F::Drill,
+    session: &'a mut Session,
+    recorder: Recorder,
+    stored: Stored,
+    /// The outcomes of the calls since the last look.
+    results: Vec<DecisionResult>,
+}
+
+impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
+    async fn run(mut self, mut run: Run) -> LoopExit {
+        let Engine { clock, store, timing, .. } = *self.engine;
+        note_rollback_saved(&mut run, &mut self.stored, clock.now());
+        let mut last_read: Option<Duration> = None;
+        while run.phase != Phase::Finished {
+            if clock.elapsed() >= self.session.ends_at {
+                return self.hand_over(run).await;
+            }
+            let looked = clock.elapsed();
+            let (mut observed, findings) = self.drill.observe(&run).await;
+            observed.results = std::mem::take(&mut self.results);
+            // Until the verdict is set, operator commands and kill switches must take effect within two looks. During the
+            // rollback nothing waits for a store that does not answer.
+            let is_time = last_read.is_none_or(|last| looked.saturating_sub(last) >= timing.aws_poll);
+            if run.is_stoppable() || is_time && !self.stored.fails {
+                last_read = Some(looked);
+                let control_state = store.control_state(&run).await;
+                self.stored.fails |= control_state.is_err();
+                self.apply_control_state(&run, &control_state, &mut observed);
+            }
+            let (mut next, decision) = crate::step(&run, &observed, clock.now());
+            self.record_look(&run, &mut next, &observed, findings);
+
+            // A rollback does not wait for a store that fails: its calls are sent first, also those of a rollback that
+            // starts now.
+            let undoes_before_save = self.stored.fails && !run.is_rolling_back() && next.is_rolling_back();
+            if self.stored.fails && matches!(decision, Decision::Undo(_)) {
+                self.carry_out(&mut next, decision, looked).await;
+            }
+            let renew = clock.elapsed().saturating_sub(self.session.renewed_at) >= timing.renew;
+            let differs = self.stored.dirty || renew || run.differs(&next);
+            if differs && undoes_before_save {
+                self.stored.dirty = true;
+                revert_finish(&mut next, &run);
+            } else if differs {
+                match self.save(&mut next).await {
+                    Ok(Saved::Saved) => self.stored.fails = false,
+                    Ok(Saved::Conflict) => return LoopExit::LostLease,
+                    // Saved again after the next look: until then the record is behind what is in memory.
+                    Err(_) => {
+                        self.stored.fails = true;
+                        revert_finish(&mut next, &run);
+                    }
                 }
             }
+            run = next;
+            if run.phase == Phase::Finished {
+                break;
+            }
+            note_rollback_saved(&mut run, &mut self.stored, clock.now());
+            if self.results.is_empty() {
+                self.carry_out(&mut run, decision, looked).await;
+            }
+            self.send_pages(&mut run).await;
+            if self.session.yields && only_waits(&run) {
+                return self.hand_over(run).await;
+            }
+            let pause = pause_after(&run, &timing).saturating_sub(clock.elapsed().saturating_sub(looked));
+            clock.sleep(pause).await;
         }
-        run = next;
-        if run.phase == Phase::Finished {
-            break;
-        }
-        note_rollback_saved(&mut run, &mut stored, clock.now());
-        if results.is_empty() {
-            let done = execute(clock, store, drill, session, &run, decision, looked, &stored).await;
-            record_result(&mut recorder, &mut run, decision, done, &mut results);
-        }
-        send_pages(clock, drill, &mut run, &mut recorder, &mut stored).await;
-        if session.yields && only_waits(&run) {
-            return hand_over(clock, store, session, run, &mut recorder, stored).await;
-        }
-        let pause = pause_after(&run, &session.timing).saturating_sub(clock.elapsed().saturating_sub(looked));
-        clock.sleep(pause).await;
+        LoopExit::Finished(Box::new(run))
     }
-    LoopExit::Finished(Box::new(run))
+
+    /// Adds the control state to the observation: the gates kept in the record, and the operator commands recorded since the
+    /// last look, whichever invocation received them. If it could not be read, the gates are closed and no command is applied.
+    fn apply_control_state(
+        &self,
+        run: &Run,
+        control_state: &Result<ControlState, StoreError>,
+        observed: &mut Observation,
+    ) {
+        let (timing, now) = (&self.engine.timing, self.engine.clock.now());
+        if matches!(run.phase, Phase::Checking | Phase::Injecting) {
+            observed.gates.extend(gate::recorded(control_state, timing, now));
+        }
+        if observed.stop.is_none() {
+            observed.stop.clone_from(&self.session.stop);
+        }
+        let Ok(control_state) = control_state else { return };
+        if let Some(commands) =
+            control_state.commands.as_ref().filter(|commands| commands.number > run.last_command)
+        {
+            observed.last_command = Some(commands.number);
+            observed.release.clone_from(&commands.release);
+        }
+        if let Some(stop) = asked_to_stop(run, control_state, timing.margin, now) {
+            observed.stop = Some(stop);
+        }
+    }
+
+    /// Carries out a decision, and records the outcome as evidence and for the next `step`.
+    async fn carry_out(&mut self, run: &mut Run, decision: Decision, looked: Duration) {
+        let Some(done) = self.execute(run, decision, looked).await else { return };
+        let item = Evidence::Call {
+            sent: done.sent,
+            answered: done.answered,
+            decision: match decision {
+                Decision::Inject(number) => format!("inject {number}"),
+                Decision::Undo(step) => format!("undo {}", step + 1),
+                Decision::Wait => String::new(),
+            },
+            outcome: done.outcome.clone(),
+        };
+        self.recorder.add(&mut run.evidence, item);
+        self.results.push(done);
+    }
+
+    /// Carries out a decision, unless the lease, the record or the age of the look forbids it.
+    async fn execute(&mut self, run: &Run, decision: Decision, looked: Duration) -> Option<DecisionResult> {
+        let Engine { clock, store, timing, .. } = *self.engine;
+        let (renewed_at, stored) = (self.session.renewed_at, &self.stored);
+        let not_sent = |code: &str, message: &str| {
+            let outcome =
+                CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
+            Some(DecisionResult { decision, sent: None, answered: clock.now(), outcome })
+        };
+        let is_ours = || clock.elapsed().saturating_sub(renewed_at) < timing.half_lease();
+        let is_old = || clock.elapsed().saturating_sub(looked) > timing.call_deadline * 2;
+        match decision {
+            Decision::Wait => None,
+            Decision::Inject(_) if stored.dirty => {
+                not_sent("NotSaved", "the intent is not known to be on record")
+            }
+            Decision::Inject(_) | Decision::Undo(_) if !is_ours() => {
+                not_sent("LeaseOver", "half of the lease is over")
+            }
+            // The gates and the kill switch were read before the save, and a slow save makes that reading stale.
+            Decision::Inject(_) if is_old() => not_sent("GatesOld", "too long since the gates were asked"),
+            // The primary was also probed before the save: a stale answer must not move traffic.
+            Decision::Undo(step) if is_old() && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
+                not_sent("LookOld", "too long since the primary was looked at")
+            }
+            // What is left of the invocation's time is for handing over, and the next owner undoes it: an undo step may wait
+            // for several answers.
+            Decision::Undo(_) if clock.elapsed() >= self.session.ends_at => {
+                not_sent("TimeOver", "the invocation's time is over")
+            }
+            Decision::Inject(number) => {
+                // Operators may have engaged a kill switch or stopped the run while the intent was being saved.
+                let control_state = store.control_state(run).await;
+                let now = clock.now();
+                if let Some(why) = gate::closed(&gate::recorded(&control_state, &timing, now)) {
+                    return not_sent("GateClosed", &why);
+                }
+                let stop = control_state
+                    .ok()
+                    .and_then(|control_state| asked_to_stop(run, &control_state, timing.margin, now));
+                if let Some(Stop { by, reason }) = stop {
+                    return not_sent("StopAsked", &format!("stopped by {by}: {reason}"));
+                }
+                if !is_ours() {
+                    return not_sent("LeaseOver", "half of the lease is over");
+                }
+                if is_old() {
+                    return not_sent("GatesOld", "too long since the gates were asked");
+                }
+                let sent = clock.now();
+                let outcome = self.inject(run, number).await;
+                Some(DecisionResult { decision, sent: Some(sent), answered: clock.now(), outcome })
+            }
+            // An undo step needs no save: it is sent as long as the lease is ours.
+            Decision::Undo(step) => {
+                let sent = clock.now();
+                let outcome = self.drill.undo(run, step).await;
+                Some(DecisionResult { decision, sent: Some(sent), answered: clock.now(), outcome })
+            }
+        }
+    }
+
+    /// Sends the injecting call of this number, once.
+    async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
+        let not_executed = |code: &str, message: &str| CallOutcome::NotExecuted {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            again: false,
+        };
+        let Some(injector) = self.engine.injector else {
+            let message = "only the drill function that started the run injects; nothing was sent";
+            return not_executed("NeverInjects", message);
+        };
+        match self.drill.injecting_call(run, number) {
+            Some(call) => injector.send(&call).await,
+            None => not_executed("NothingNamed", "the run's head names nothing to inject; not sent"),
+        }
+    }
+
+    /// Writes the evidence, then the head: no verdict is on record without its evidence.
+    async fn save(&mut self, next: &mut Run) -> Result<Saved, StoreError> {
+        let Engine { clock, store, .. } = *self.engine;
+        let Self { session, recorder, stored, .. } = self;
+        let began = clock.elapsed();
+        stored.dirty = true;
+        next.version = stored.version + 1;
+        if !recorder.waiting().is_empty() {
+            store.append(&next.run_id, recorder.waiting()).await?;
+            recorder.written();
+        }
+        let mut saved = write(store, next, stored.version).await?;
+        if saved == Saved::Conflict {
+            // An earlier save of ours may have been executed although its answer was lost.
+            let us = Some(&session.owner);
+            match store.load(&next.run_id).await? {
+                Some(head) if head.phase == Phase::Finished && head.finished_by.as_ref() == us => {
+                    *next = head;
+                    saved = Saved::Saved;
+                }
+                Some(head) if head.version == stored.version + 1 && head.owner.as_ref() == us => {
+                    stored.version = head.version;
+                    next.version = head.version + 1;
+                    saved = write(store, next, stored.version).await?;
+                }
+                Some(_) | None => return Ok(Saved::Conflict),
+            }
+        }
+        if saved == Saved::Saved {
+            stored.version = next.version;
+            stored.dirty = false;
+            session.renewed_at = began;
+        }
+        Ok(saved)
+    }
+
+    /// Closes the evidence, saves the head and releases the lease.
+    async fn hand_over(mut self, mut run: Run) -> LoopExit {
+        self.recorder.close_all(&mut run);
+        let mut released = run.clone();
+        released.owner = None;
+        match self.save(&mut released).await {
+            Ok(Saved::Saved) => LoopExit::HandedOver(Box::new(released)),
+            Ok(Saved::Conflict) => LoopExit::LostLease,
+            Err(error) => LoopExit::StoreLost(Box::new(run), error),
+        }
+    }
+
+    /// Records what a look showed, and the change of phase that followed.
+    fn record_look(&mut self, run: &Run, next: &mut Run, observed: &Observation, findings: Vec<Evidence>) {
+        let (now, recorder) = (self.engine.clock.now(), &mut self.recorder);
+        for gate in &observed.gates {
+            recorder.gate(&mut next.evidence, now, gate);
+        }
+        for (index, answer) in &observed.answers {
+            recorder.answer(next, *index, answer);
+        }
+        for finding in findings {
+            recorder.add(&mut next.evidence, finding);
+        }
+        if run.phase != next.phase {
+            recorder.close_all(next);
+            let by = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
+            recorder
+                .add(&mut next.evidence, Evidence::Phase { at: now, from: run.phase, to: next.phase, by });
+        }
+    }
+
+    /// Sends at most one page per look, and only after the decision was carried out, so that an SNS topic that does not answer
+    /// delays nothing else. A failure to send is recorded and changes nothing else.
+    async fn send_pages(&mut self, run: &mut Run) {
+        let now = self.engine.clock.now();
+        let due = run.pages.iter().position(|page| {
+            let pause = backoff(FIRST_PAGE_PAUSE, page.attempts).min(MAX_PAUSE);
+            !page.sent && page.last_tried.is_none_or(|last| now >= last + pause)
+        });
+        let Some(index) = due else { return };
+        let answer = self.drill.page(run, &run.pages[index].clone()).await;
+        let page = &mut run.pages[index];
+        page.sent = answer.is_ok();
+        page.attempts += 1;
+        page.last_tried = Some(now);
+        self.stored.dirty = true;
+        let (cause, error) = (page.cause.clone(), answer.err());
+        if error.is_none() || page.attempts <= MAX_PAGE_FAILURES {
+            self.recorder.add(&mut run.evidence, Evidence::Paged { at: now, cause, error });
+        }
+    }
 }
 
 /// Whether the run only waits: for an operator, or until nothing of it can still land. Nothing is measured any more.
@@ -142,33 +378,6 @@ const fn only_waits(run: &Run) -> bool {
 /// The pause between two looks.
 fn pause_after(run: &Run, timing: &Timing) -> Duration {
     if only_waits(run) { timing.aws_poll } else { timing.poll }
-}
-
-/// Adds the control state to the observation: the gates kept in the record, and the operator commands recorded since the
-/// last look, whichever invocation received them. If it could not be read, the gates are closed and no command is applied.
-fn apply_control_state(
-    run: &Run,
-    control_state: &Result<ControlState, StoreError>,
-    session: &Session,
-    now: Timestamp,
-    observed: &mut Observation,
-) {
-    if matches!(run.phase, Phase::Checking | Phase::Injecting) {
-        observed.gates.extend(gate::recorded(control_state, &session.timing, now));
-    }
-    if observed.stop.is_none() {
-        observed.stop.clone_from(&session.stop);
-    }
-    let Ok(control_state) = control_state else { return };
-    if let Some(commands) =
-        control_state.commands.as_ref().filter(|commands| commands.number > run.last_command)
-    {
-        observed.last_command = Some(commands.number);
-        observed.release.clone_from(&commands.release);
-    }
-    if let Some(stop) = asked_to_stop(run, control_state, session.timing.margin, now) {
-        observed.stop = Some(stop);
-    }
 }
 
 /// The stop that applies to this run: an operator's, of the run or of its application, or an engaged kill switch.
@@ -199,143 +408,6 @@ struct Stored {
     fails: bool,
 }
 
-/// Records the outcome of a call as evidence, and keeps it for the next `step`.
-fn record_result(
-    recorder: &mut Recorder,
-    run: &mut Run,
-    decision: Decision,
-    done: Option<DecisionResult>,
-    results: &mut Vec<DecisionResult>,
-) {
-    let Some(done) = done else { return };
-    let item = Evidence::Call {
-        sent: done.sent,
-        answered: done.answered,
-        decision: match decision {
-            Decision::Inject(number) => format!("inject {number}"),
-            Decision::Undo(step) => format!("undo {}", step + 1),
-            Decision::Wait => String::new(),
-        },
-        outcome: done.outcome.clone(),
-    };
-    recorder.add(&mut run.evidence, item);
-    results.push(done);
-}
-
-/// Carries out a decision, unless the lease, the record or the age of the look forbids it.
-#[expect(clippy::too_many_arguments, reason = "everything that a call depends on")]
-async fn execute(
-    clock: &impl Clock,
-    store: &impl Store,
-    drill: &mut impl Inject,
-    session: &Session,
-    run: &Run,
-    decision: Decision,
-    looked: Duration,
-    stored: &Stored,
-) -> Option<DecisionResult> {
-    let not_sent = |code: &str, message: &str| {
-        let outcome =
-            CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
-        Some(DecisionResult { decision, sent: None, answered: clock.now(), outcome })
-    };
-    let is_ours = || clock.elapsed().saturating_sub(session.renewed_at) < session.timing.half_lease();
-    let is_old = || clock.elapsed().saturating_sub(looked) > session.timing.call_deadline * 2;
-    match decision {
-        Decision::Wait => None,
-        Decision::Inject(_) if stored.dirty => {
-            not_sent("NotSaved", "the intent is not known to be on record")
-        }
-        Decision::Inject(_) | Decision::Undo(_) if !is_ours() => {
-            not_sent("LeaseOver", "half of the lease is over")
-        }
-        // The gates and the kill switch were read before the save, and a slow save makes that reading stale.
-        Decision::Inject(_) if is_old() => not_sent("GatesOld", "too long since the gates were asked"),
-        // The primary was also probed before the save: a stale answer must not move traffic.
-        Decision::Undo(step) if is_old() && run.undo.get(step).is_some_and(|step| step.moves_traffic) => {
-            not_sent("LookOld", "too long since the primary was looked at")
-        }
-        // What is left of the invocation's time is for handing over, and the next owner undoes it: an undo step may wait
-        // for several answers.
-        Decision::Undo(_) if clock.elapsed() >= session.ends_at => {
-            not_sent("TimeOver", "the invocation's time is over")
-        }
-        Decision::Inject(number) => {
-            // Operators may have engaged a kill switch or stopped the run while the intent was being saved.
-            let control_state = store.control_state(run).await;
-            let now = clock.now();
-            if let Some(why) = gate::closed(&gate::recorded(&control_state, &session.timing, now)) {
-                return not_sent("GateClosed", &why);
-            }
-            let margin = session.timing.margin;
-            let stop =
-                control_state.ok().and_then(|control_state| asked_to_stop(run, &control_state, margin, now));
-            if let Some(Stop { by, reason }) = stop {
-                return not_sent("StopAsked", &format!("stopped by {by}: {reason}"));
-            }
-            if !is_ours() {
-                return not_sent("LeaseOver", "half of the lease is over");
-            }
-            if is_old() {
-                return not_sent("GatesOld", "too long since the gates were asked");
-            }
-            let sent = clock.now();
-            let outcome = drill.inject(run, number).await;
-            Some(DecisionResult { decision, sent: Some(sent), answered: clock.now(), outcome })
-        }
-        // An undo step needs no save: it is sent as long as the lease is ours.
-        Decision::Undo(step) => {
-            let sent = clock.now();
-            let outcome = drill.undo(run, step).await;
-            Some(DecisionResult { decision, sent: Some(sent), answered: clock.now(), outcome })
-        }
-    }
-}
-
-/// Writes the evidence, then the head: no verdict is on record without its evidence.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, store, drill and session become one engine in a later change"
-)]
-async fn save(
-    clock: &impl Clock,
-    store: &impl Store,
-    session: &mut Session,
-    next: &mut Run,
-    recorder: &mut Recorder,
-    stored: &mut Stored,
-) -> Result<Saved, StoreError> {
-    let began = clock.elapsed();
-    stored.dirty = true;
-    next.version = stored.version + 1;
-    if !recorder.waiting().is_empty() {
-        store.append(&next.run_id, recorder.waiting()).await?;
-        recorder.written();
-    }
-    let mut saved = write(store, next, stored.version).await?;
-    if saved == Saved::Conflict {
-        // An earlier save of ours may have been executed although its answer was lost.
-        let us = Some(&session.owner);
-        match store.load(&next.run_id).await? {
-            Some(head) if head.phase == Phase::Finished && head.finished_by.as_ref() == us => {
-                *next = head;
-                saved = Saved::Saved;
-            }
-            Some(head) if head.version == stored.version + 1 && head.owner.as_ref() == us => {
-                stored.version = head.version;
-                next.version = head.version + 1;
-                saved = write(store, next, stored.version).await?;
-            }
-            Some(_) | None => return Ok(Saved::Conflict),
-        }
-    }
-    if saved == Saved::Saved {
-        *stored = Stored { version: next.version, dirty: false, ..*stored };
-        session.renewed_at = began;
-    }
-    Ok(saved)
-}
-
 async fn write(store: &impl Store, next: &Run, expected: u64) -> Result<Saved, StoreError> {
     if next.phase == Phase::Finished {
         store.finish(next, expected).await
@@ -357,58 +429,6 @@ fn revert_finish(next: &mut Run, run: &Run) {
     }
 }
 
-/// Closes the evidence, saves the head and releases the lease.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, store, drill and session become one engine in a later change"
-)]
-async fn hand_over(
-    clock: &impl Clock,
-    store: &impl Store,
-    session: &mut Session,
-    mut run: Run,
-    recorder: &mut Recorder,
-    mut stored: Stored,
-) -> LoopExit {
-    recorder.close_all(&mut run);
-    let mut released = run.clone();
-    released.owner = None;
-    match save(clock, store, session, &mut released, recorder, &mut stored).await {
-        Ok(Saved::Saved) => LoopExit::HandedOver(Box::new(released)),
-        Ok(Saved::Conflict) => LoopExit::LostLease,
-        Err(error) => LoopExit::StoreLost(Box::new(run), error),
-    }
-}
-
-/// Records what a look showed, and the change of phase that followed.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, store, drill and session become one engine in a later change"
-)]
-fn record_look(
-    recorder: &mut Recorder,
-    run: &Run,
-    next: &mut Run,
-    observed: &Observation,
-    findings: Vec<Evidence>,
-    now: Timestamp,
-) {
-    for gate in &observed.gates {
-        recorder.gate(&mut next.evidence, now, gate);
-    }
-    for (index, answer) in &observed.answers {
-        recorder.answer(next, *index, answer);
-    }
-    for finding in findings {
-        recorder.add(&mut next.evidence, finding);
-    }
-    if run.phase != next.phase {
-        recorder.close_all(next);
-        let by = run.owner.as_ref().map(|owner| owner.0.clone()).unwrap_or_default();
-        recorder.add(&mut next.evidence, Evidence::Phase { at: now, from: run.phase, to: next.phase, by });
-    }
-}
-
 /// Notes when the rollback was first known to be saved. From then on the failover function, which reads the run before its
 /// one call, refuses that call. Before a save was answered, nobody can say how late the function may still act.
 fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
@@ -422,30 +442,3 @@ fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
 const FIRST_PAGE_PAUSE: Duration = Duration::from_secs(5);
 /// How many failures to send one page are recorded as evidence.
 const MAX_PAGE_FAILURES: u32 = 8;
-
-/// Sends at most one page per look, and only after the decision was carried out, so that an SNS topic that does not answer
-/// delays nothing else. A failure to send is recorded and changes nothing else.
-async fn send_pages(
-    clock: &impl Clock,
-    drill: &mut impl Drill,
-    run: &mut Run,
-    recorder: &mut Recorder,
-    stored: &mut Stored,
-) {
-    let now = clock.now();
-    let due = run.pages.iter().position(|page| {
-        let pause = backoff(FIRST_PAGE_PAUSE, page.attempts).min(MAX_PAUSE);
-        !page.sent && page.last_tried.is_none_or(|last| now >= last + pause)
-    });
-    let Some(index) = due else { return };
-    let answer = drill.page(run, &run.pages[index].clone()).await;
-    let page = &mut run.pages[index];
-    page.sent = answer.is_ok();
-    page.attempts += 1;
-    page.last_tried = Some(now);
-    stored.dirty = true;
-    let (cause, error) = (page.cause.clone(), answer.err());
-    if error.is_none() || page.attempts <= MAX_PAGE_FAILURES {
-        recorder.add(&mut run.evidence, Evidence::Paged { at: now, cause, error });
-    }
-}

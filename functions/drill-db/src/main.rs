@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{alarm::AlarmDrills, lambda::serve};
+use firedrill_aws::lambda::serve;
+use firedrill_drills::alarm;
+use firedrill_inject::AlarmInjector;
 
 fn main() -> ExitCode {
-    serve(AlarmDrills::new, AlarmDrills::db)
+    serve(alarm::database, AlarmInjector::new)
 }

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{instance::InstanceDrills, lambda::serve};
+use firedrill_aws::lambda::serve;
+use firedrill_drills::instance;
+use firedrill_inject::InstanceInjector;
 
 fn main() -> ExitCode {
-    serve(InstanceDrills::new, InstanceDrills::drill)
+    serve(instance::procedure, InstanceInjector::new)
 }

@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{failover::DistributionFailover, lambda::serve_failover};
+use firedrill_aws::lambda::serve_failover;
+use firedrill_drills::failover::DistributionFailover;
 
 fn main() -> ExitCode {
-    serve_failover::<DistributionFailover>()
+    serve_failover(|context, _, target| DistributionFailover::new(context, target))
 }

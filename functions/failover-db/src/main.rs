@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use firedrill_aws::{failover::DatabaseFailover, lambda::serve_failover};
+use firedrill_aws::lambda::serve_failover;
+use firedrill_drills::failover::DatabaseFailover;
 
 fn main() -> ExitCode {
-    serve_failover::<DatabaseFailover>()
+    serve_failover(DatabaseFailover::new)
 }

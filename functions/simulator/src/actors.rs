@@ -5,27 +5,25 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use firedrill_core::{
     Request,
-    dispatch::{DispatchError, Invocation, dispatch_delivery},
-    gate::Policy,
-    kind::DrillKind,
+    dispatch::{DispatchError, Invocation},
+    engine::Engine,
     millis,
-    ports::Inject,
+    ports::NoInjector,
     request::Delivery,
     run::OwnerId,
     watchdog,
 };
-use serde_json::Value;
 
 use crate::{
+    aws::ObservedDrills,
     clock::SimulatedClock,
     event::Event,
     event_queue::Due,
     executor::{EventSource, Task, Timers},
-    failover::{FUNCTION_TIMEOUT, Pending, SimulatedAlarmDrill, function},
+    failover::{FUNCTION_TIMEOUT, Pending, function},
     fault_kind::FaultKind,
-    instance_drill::SimulatedInstanceDrill,
     operators::PlannedCommand,
-    requests::TIMING,
+    requests::{TIMING, policy},
     store::SimulatedStore,
     world::World,
 };
@@ -37,8 +35,8 @@ const TICK_LIFETIME: u64 = 300_000;
 const TICK_WORKS_FOR: u64 = 240_000;
 /// The watchdog's schedule, in milliseconds.
 const TICK_EVERY: u64 = 60_000;
-/// No tick is scheduled after this: what is still open waits for operators.
-const LAST_TICK: u64 = 2_600_000;
+/// No tick is scheduled this long after a run's deadline: what is still open waits for operators.
+const LAST_TICK: u64 = 2_056_000;
 /// How often an operator repeats a command that was not answered, and the pause before each, in milliseconds.
 const MAX_REPEATS: u32 = 12;
 const REPEAT_AFTER: u64 = 60_000;
@@ -48,6 +46,16 @@ pub(crate) struct Actors {
     request: Rc<Request>,
     number: u32,
     ticks_until: Rc<Cell<i64>>,
+}
+
+/// How invocations die early.
+#[derive(Clone, Copy)]
+struct Deaths {
+    /// The chance of each, in a hundred.
+    percent: u32,
+    /// The longest time until it dies, in milliseconds.
+    within: u64,
+    fault: FaultKind,
 }
 
 /// What one invocation owns.
@@ -63,28 +71,17 @@ impl Actors {
         Self { world: Rc::clone(world), request, number: 0, ticks_until: Rc::default() }
     }
 
-    /// A new invocation. It may be killed within `dies_within`, and is killed when its lifetime ends.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "its callers name each of the numbers by a constant or a field"
-    )]
-    fn new_invocation(
-        &mut self,
-        what: &str,
-        deaths: u32,
-        dies_within: u64,
-        lifetime: u64,
-        fault: FaultKind,
-    ) -> InvocationContext {
+    /// A new invocation. It may die early, and is killed when its lifetime, in milliseconds, ends.
+    fn new_invocation(&mut self, what: &str, lifetime: u64, deaths: Deaths) -> InvocationContext {
         self.number += 1;
         let world = &self.world;
         let timers = Timers::beginning(world.now.get());
         let mut rng = world.rng.borrow_mut();
-        let dies = world.elapsed() < world.scenario.calm_at && rng.u32(0..100) < deaths;
-        let life = if dies { rng.u64(1..dies_within) } else { lifetime };
+        let dies = world.elapsed() < world.scenario.calm_at && rng.u32(0..100) < deaths.percent;
+        let life = if dies { rng.u64(1..deaths.within) } else { lifetime };
         drop(rng);
         if dies {
-            world.note_fault(fault);
+            world.note_fault(deaths.fault);
         }
         let clock = Rc::new(SimulatedClock::of_a_machine(world, &timers));
         let dies_at = world.now.get().saturating_add_unsigned(life);
@@ -95,7 +92,6 @@ impl Actors {
         SimulatedStore {
             world: Rc::clone(&self.world),
             clock: Rc::clone(&context.clock),
-            request: Rc::clone(&self.request),
             owner: OwnerId(context.owner.clone()),
         }
     }
@@ -107,31 +103,26 @@ impl Actors {
         delivery: Delivery,
         ended: impl FnOnce(&World, Option<&DispatchError>) + 'static,
     ) -> Task {
-        let deaths = self.world.scenario.deaths;
-        let context = self.new_invocation(what, deaths, 150_000, LIFETIME, FaultKind::InvocationDies);
+        let percent = self.world.scenario.deaths;
+        let deaths = Deaths { percent, within: 150_000, fault: FaultKind::InvocationDies };
+        let context = self.new_invocation(what, LIFETIME, deaths);
         let invocation = Invocation {
             request_id: context.owner.clone(),
             owner: OwnerId(context.owner.clone()),
             ends_at: Duration::from_millis(self.world.scenario.working_time),
-            timing: TIMING,
-            policy: Policy {
-                production_applications: Vec::new(),
-                non_production_environments: vec!["test".to_owned()],
-            },
+            policy: policy(),
         };
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
-        let request = Rc::clone(&self.request);
         let future = async move {
-            let answered = match world.scenario.kind {
-                DrillKind::Instance => {
-                    let drill = SimulatedInstanceDrill::new(&world, &clock, &request, &invocation.owner.0);
-                    delivered(&clock, &store, drill, &invocation, delivery).await
-                }
-                DrillKind::Cdn | DrillKind::Database => {
-                    let drill = SimulatedAlarmDrill::new(&world, &clock, &invocation.owner.0);
-                    delivered(&clock, &store, drill, &invocation, delivery).await
-                }
+            let drills = ObservedDrills::new(&world, &clock, &invocation.owner.0);
+            let engine = Engine {
+                clock: &*clock,
+                store: &store,
+                drills: &drills,
+                injector: Some(&drills.aws),
+                timing: TIMING,
             };
+            let answered = engine.dispatch_delivery(&invocation, delivery).await;
             ended(&world, answered.err().as_ref());
         };
         Task {
@@ -160,12 +151,12 @@ impl Actors {
 
     /// A tick of the watchdog.
     fn tick(&mut self) -> Task {
-        let deaths = self.world.scenario.deaths;
-        let context = self.new_invocation("tick", deaths, TICK_LIFETIME, TICK_LIFETIME, FaultKind::TickDies);
+        let percent = self.world.scenario.deaths;
+        let deaths = Deaths { percent, within: TICK_LIFETIME, fault: FaultKind::TickDies };
+        let context = self.new_invocation("tick", TICK_LIFETIME, deaths);
         let tick = watchdog::Tick {
             owner: OwnerId(context.owner.clone()),
             ends_at: Duration::from_millis(TICK_WORKS_FOR),
-            timing: TIMING,
         };
         let now = self.world.now.get();
         if now < self.ticks_until.get() {
@@ -174,20 +165,11 @@ impl Actors {
         let until = Rc::clone(&self.ticks_until);
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
         until.set(until.get().max(context.dies_at));
-        let request = Rc::clone(&self.request);
         let future = async move {
-            let _ = match world.scenario.kind {
-                DrillKind::Instance => {
-                    let drill = || SimulatedInstanceDrill::new(&world, &clock, &request, &tick.owner.0);
-                    let make = |_: &_, _: Option<&Request>| Ok(drill());
-                    watchdog::tick(&*clock, &store, make, &tick).await
-                }
-                DrillKind::Cdn | DrillKind::Database => {
-                    let drill = || SimulatedAlarmDrill::new(&world, &clock, &tick.owner.0);
-                    let make = |_: &_, _: Option<&Request>| Ok(drill());
-                    watchdog::tick(&*clock, &store, make, &tick).await
-                }
-            };
+            let drills = ObservedDrills::new(&world, &clock, &tick.owner.0);
+            let engine: Engine<'_, _, _, _, NoInjector> =
+                Engine { clock: &*clock, store: &store, drills: &drills, injector: None, timing: TIMING };
+            let _ = engine.tick(&tick).await;
             until.set(world.now.get());
         };
         Task {
@@ -203,7 +185,8 @@ impl Actors {
         let world = Rc::clone(&self.world);
         let elapsed = world.elapsed();
         let nothing_is_left = world.is_over() || (elapsed > 400_000 && world.table.borrow().heads.is_empty());
-        if elapsed < LAST_TICK && !(nothing_is_left && elapsed > 400_000) {
+        let last_tick = LAST_TICK + world.scenario.run_within();
+        if elapsed < last_tick && !(nothing_is_left && elapsed > 400_000) {
             world.schedule(TICK_EVERY, Due::Tick);
         }
         let watchdog = &world.scenario.watchdog;
@@ -224,28 +207,13 @@ impl Actors {
 
     /// An invocation of the failover function for a change of the alarm.
     fn automate(&mut self, change: usize, attempt: u32) -> Task {
-        let deaths = self.world.scenario.failover.function_deaths;
-        let context = self.new_invocation(
-            "function",
-            deaths,
-            500,
-            millis(FUNCTION_TIMEOUT),
-            FaultKind::FailoverFunctionDies,
-        );
+        let percent = self.world.scenario.failover.function_deaths;
+        let deaths = Deaths { percent, within: 500, fault: FaultKind::FailoverFunctionDies };
+        let context = self.new_invocation("function", millis(FUNCTION_TIMEOUT), deaths);
         let future =
             Box::pin(function(Rc::clone(&self.world), context.clock, change, attempt, context.owner.clone()));
         Task { future, timers: context.timers, dies_at: context.dies_at, name: context.owner }
     }
-}
-
-async fn delivered(
-    clock: &Rc<SimulatedClock>,
-    store: &SimulatedStore,
-    drill: impl Inject,
-    invocation: &Invocation,
-    delivery: Delivery,
-) -> Result<Value, DispatchError> {
-    dispatch_delivery(&**clock, store, |_, _| Ok(drill), invocation, delivery).await
 }
 
 impl EventSource for Actors {

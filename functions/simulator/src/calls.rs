@@ -2,14 +2,14 @@
 
 use std::future::pending;
 
-use firedrill_core::{CallOutcome, millis, ports::Clock as _};
+use firedrill_core::{millis, ports::Clock as _};
+use firedrill_drills::{Failure, failure::Answer, ports::Reply};
 
 use crate::{
-    clock::SimulatedClock,
+    aws::SimulatedAws,
     fault_kind::FaultKind,
     planned_fault::{FaultEffect, FaultPoint},
     requests::TIMING,
-    world::World,
 };
 
 /// When a call takes effect.
@@ -21,63 +21,62 @@ pub(crate) enum Landing {
     Later(u64),
 }
 
-/// The answer of AWS that proves that a call had no effect; `again` says whether it may be sent again.
-pub(crate) fn not_executed(code: &str, again: bool) -> CallOutcome {
-    CallOutcome::NotExecuted { code: code.to_owned(), message: "simulated".to_owned(), again }
+/// A mutating call of the failover function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentCall {
+    /// The invocation that sent it.
+    pub by: String,
+    /// The IAM action, such as `rds:FailoverDBCluster`.
+    pub action: &'static str,
+    /// AWS's error code; none if it was executed, or if no answer came.
+    pub code: Option<String>,
+}
+
+/// The answer of AWS that proves that a call had no effect.
+pub(crate) fn refused(action: &'static str, code: &str) -> Failure {
+    let answer = Answer::Error { code: code.to_owned(), status: 400 };
+    Failure { action, answer, message: "simulated".to_owned() }
 }
 
 /// A call that AWS denies.
 pub(crate) async fn denied(
-    world: &World,
-    clock: &SimulatedClock,
+    aws: &SimulatedAws,
     fault: FaultKind,
+    action: &'static str,
     code: &str,
-) -> CallOutcome {
-    clock.latency().await;
-    world.note_fault(fault);
-    not_executed(code, false)
+) -> Failure {
+    aws.clock.latency().await;
+    aws.world.note_fault(fault);
+    refused(action, code)
 }
 
-/// Sends one call; the outcome as its sender knows it. `land` lets the call take effect, or answers why it has none.
+/// Sends one call. `land` lets the call take effect, or answers why it has none.
 pub(crate) async fn send(
-    world: &World,
-    clock: &SimulatedClock,
+    aws: &SimulatedAws,
+    action: &'static str,
     throttled: &str,
     may_land_late: bool,
-    land: impl FnOnce(Landing) -> Result<(), CallOutcome>,
-) -> CallOutcome {
+    land: impl FnOnce(Landing) -> Reply<()>,
+) -> Reply<()> {
+    let SimulatedAws { world, clock, .. } = aws;
     let lost = |fault| {
         world.note_fault(fault);
-        CallOutcome::Unknown { message: "simulated".to_owned() }
+        Err(Failure { action, answer: Answer::None, message: "simulated".to_owned() })
     };
     clock.latency().await;
-    match world.fault(FaultPoint::Call) {
-        Some(FaultEffect::Throttled) => return not_executed(throttled, true),
-        Some(FaultEffect::Denied) => return not_executed("AccessDenied", false),
-        Some(FaultEffect::LostBefore) => return lost(FaultKind::CallLostBefore),
-        Some(FaultEffect::LostAfter) => {
-            let _ = land(Landing::Now);
-            return lost(FaultKind::CallLostAfter);
-        }
-        Some(FaultEffect::LandsLate) => {
-            let _ = land(Landing::Later(millis(TIMING.settle) / 2));
-            return lost(FaultKind::CallLandsLate);
-        }
-        Some(FaultEffect::DiesBefore) => return pending().await,
-        Some(FaultEffect::DiesAfter) => {
-            let _ = land(Landing::Now);
-            return pending().await;
-        }
+    match world.fault(FaultPoint::Call, action) {
         Some(FaultEffect::Unknown) | None => {}
+        Some(FaultEffect::OthersFirst) => world.others_change_comment(),
+        Some(effect) => return fails_by_plan(aws, action, throttled, effect, land).await,
     }
     if world.draws_fault() {
         world.note_fault(FaultKind::CallThrottled);
-        return not_executed(throttled, true);
+        return Err(refused(action, throttled));
     }
     if world.draws_fault() {
         return lost(FaultKind::CallLostBefore);
     }
-    if may_land_late && world.draws_fault() {
+    if may_land_late && (world.draws_fault() || world.is_cut_off_with_its_calls()) {
         let late = world.rng.borrow_mut().u64(1_000..millis(TIMING.settle));
         // The sender has stopped waiting for an answer.
         let _ = land(Landing::Later(late));
@@ -92,9 +91,56 @@ pub(crate) async fn send(
         clock.sleep(TIMING.call_deadline).await;
         return lost(FaultKind::CallHangs);
     }
-    if let Err(refused) = land(Landing::Now) {
-        return refused;
-    }
+    land(Landing::Now)?;
     clock.latency().await;
-    if world.draws_fault() { lost(FaultKind::CallLostAfter) } else { CallOutcome::Done }
+    if world.draws_fault() { lost(FaultKind::CallLostAfter) } else { Ok(()) }
+}
+
+/// What comes of a call that fails by plan.
+async fn fails_by_plan(
+    aws: &SimulatedAws,
+    action: &'static str,
+    throttled: &str,
+    effect: FaultEffect,
+    land: impl FnOnce(Landing) -> Reply<()>,
+) -> Reply<()> {
+    let lost = |fault| {
+        aws.world.note_fault(fault);
+        Err(Failure { action, answer: Answer::None, message: "simulated".to_owned() })
+    };
+    match effect {
+        FaultEffect::Throttled => Err(refused(action, throttled)),
+        FaultEffect::Denied => Err(refused(action, "AccessDenied")),
+        FaultEffect::LosesRace => Err(refused(action, "PreconditionFailed")),
+        FaultEffect::LostBefore | FaultEffect::Unknown | FaultEffect::OthersFirst => {
+            lost(FaultKind::CallLostBefore)
+        }
+        FaultEffect::LostAfter => {
+            let _ = land(Landing::Now);
+            lost(FaultKind::CallLostAfter)
+        }
+        FaultEffect::ErrorAfter => {
+            let _ = land(Landing::Now);
+            let answer = Answer::Error { code: "InternalError".to_owned(), status: 500 };
+            Err(Failure { action, answer, message: "simulated".to_owned() })
+        }
+        FaultEffect::LandsLate => {
+            let _ = land(Landing::Later(millis(TIMING.settle) / 2));
+            lost(FaultKind::CallLandsLate)
+        }
+        FaultEffect::Hangs => {
+            aws.clock.sleep(TIMING.call_deadline).await;
+            lost(FaultKind::CallHangs)
+        }
+        FaultEffect::HangsAfter => {
+            let _ = land(Landing::Now);
+            aws.clock.sleep(TIMING.call_deadline).await;
+            lost(FaultKind::CallHangs)
+        }
+        FaultEffect::DiesBefore => pending().await,
+        FaultEffect::DiesAfter => {
+            let _ = land(Landing::Now);
+            pending().await
+        }
+    }
 }

@@ -12,6 +12,8 @@ use crate::{
 
 /// The longest one-way latency. There and back, the answer still arrives within the call's deadline.
 const SLOW: u64 = 4_500;
+/// The deadline of the simulated request's probes: the default, in milliseconds.
+const PROBE_DEADLINE: u64 = 2_000;
 
 pub(crate) struct SimulatedClock {
     now: Rc<Cell<i64>>,
@@ -46,12 +48,21 @@ impl SimulatedClock {
 
     /// One way of a call, to AWS or back: normally short, at a fault up to `SLOW`.
     pub fn latency(&self) -> impl Future<Output = ()> + use<> {
+        self.latency_below(SLOW)
+    }
+
+    /// An answer of the application, which is slow at a fault, and still in time: one that comes later is a no.
+    pub fn answer_in_time(&self) -> impl Future<Output = ()> + use<> {
+        self.latency_below(PROBE_DEADLINE)
+    }
+
+    fn latency_below(&self, slowest: u64) -> impl Future<Output = ()> + use<> {
         let slow = self.world.draws_fault();
         if slow {
             self.world.note_fault(FaultKind::SlowAnswer);
             self.world.slow_at.borrow_mut().push(self.world.now.get());
         }
-        let ms = self.world.rng.borrow_mut().u64(if slow { 500..SLOW } else { 1..60 });
+        let ms = self.world.rng.borrow_mut().u64(if slow { 500..slowest } else { 1..60 });
         self.wait(ms)
     }
 }

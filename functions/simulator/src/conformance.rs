@@ -11,13 +11,14 @@ use crate::{
     oracle,
     planned_fault::{FaultEffect, FaultPoint, PlannedFault},
     scenario::{Failover, Scenario},
+    store::lock_of,
     world::{BEGINS, World},
 };
 
 /// How long every look answers unknown, in milliseconds: longer than a run waits for recovery.
 const BLIND_FOR: u64 = 300_000;
-/// The longest time between a look and the decision that rests on it, in milliseconds.
-const A_LOOK: u64 = 2_500;
+/// The longest time between a look and the decision that rests on it, in milliseconds: AWS is read every five seconds.
+const A_LOOK: u64 = 7_500;
 
 /// A drill kind, with a scenario in which nothing goes wrong.
 pub struct Subject {
@@ -129,29 +130,6 @@ impl Subject {
     }
 }
 
-impl Scenario {
-    /// Whether nothing in it disturbs a run, whenever it ends.
-    fn is_undisturbed(&self) -> bool {
-        self.is_calm()
-            && !(self.unhealthy_at_start
-                || self.targets_refused
-                || self.injection_denied
-                || self.delivered_late)
-            && self.deliveries == 1
-            && self.commands.is_empty()
-            && self.gate_closed.is_none()
-            && self.condition_at.is_none()
-            && self.unreadable_switch.is_none()
-            && self.restored_by_others_at.is_none()
-            && self.fleet.replaced_after.is_none()
-            && self.fleet.no_capacity.is_none()
-            && self.watchdog.absent.is_none()
-            && self.watchdog.throttled == 0
-            && self.watchdog.last_heartbeat.is_some_and(|age| age < 60_000)
-            && !(self.failover.function_denied || self.failover.standby_broken)
-    }
-}
-
 /// The oracle accepts the history, its run is finished, and the application is as before.
 fn is_rolled_back(history: &History) -> Result<(), String> {
     oracle::check(history)?;
@@ -223,11 +201,13 @@ fn forget_the_rollback(world: &World) {
     for step in run.undo_mut().iter_mut() {
         step.progress.state = StepState::Open;
     }
-    let (id, trigger) = (run.run_id.clone(), run.trigger.is_some());
-    table.lock = Some(id.clone());
-    table.finished_at = None;
+    let (id, trigger, lock) = (run.run_id.clone(), run.trigger.clone(), lock_of(run));
+    table.locks.insert(lock, id.clone());
+    if let Some((_, over)) = table.index.get_mut(&id) {
+        *over = None;
+    }
     drop(table);
-    if trigger {
-        world.cloud.borrow_mut().holder = Some(id);
+    if let Some(trigger) = trigger {
+        world.cloud.borrow_mut().holders.insert(trigger.alarm_arn.clone(), id);
     }
 }

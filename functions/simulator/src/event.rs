@@ -36,7 +36,7 @@ pub enum Event {
     Overwritten,
     /// The head was saved with the rollback begun.
     RollbackRecorded,
-    /// The run was finished. `back`: everything that it moved was back and the alarm not forced. `served`: users were.
+    /// The run was finished. `back`: everything that it stopped or moved was back, and the alarm not forced. `served`: users were.
     Finished { back: bool, served: bool },
     /// A page reached the operators.
     Paged,

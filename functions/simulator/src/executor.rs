@@ -92,16 +92,22 @@ pub(crate) trait EventSource {
     fn killed(&mut self, name: &str);
 }
 
-/// Runs until virtual time is `until`.
+/// Runs until virtual time is `until`. What is still in flight then never continues.
 pub(crate) fn run(now: &Cell<i64>, until: i64, events: &mut impl EventSource) {
+    run_due(now, until, events, &mut Vec::new());
+    now.set(until);
+}
+
+/// Runs what is due by `until`, and leaves virtual time at the last moment at which something was. The invocations in
+/// `tasks` continue; those that are still in flight at the end are left there.
+pub(crate) fn run_due(now: &Cell<i64>, until: i64, events: &mut impl EventSource, tasks: &mut Vec<Task>) {
     let mut context = Context::from_waker(Waker::noop());
-    let mut tasks: Vec<Task> = Vec::new();
     loop {
         let first = tasks.iter().enumerate().map(|(index, task)| (task.next(), index)).min();
         let (at, index) = first.unwrap_or((i64::MAX, 0));
         let next = events.next();
-        if next.min(at) > until {
-            now.set(until);
+        let due = next.min(at);
+        if due > until || due == i64::MAX {
             return;
         }
         if next <= at {

@@ -2,18 +2,24 @@
 
 mod automation;
 mod cloud;
-mod drill;
 
 use std::time::Duration;
 
-pub(crate) use automation::function;
-pub(crate) use cloud::{Cloud, Pending, ms};
-pub(crate) use drill::SimulatedAlarmDrill;
+pub use automation::SimulatedJournal;
+pub(crate) use automation::{Stack, function, invocation};
+pub(crate) use cloud::{Cloud, MuteRule, Pending, Unusual, ms};
+pub use cloud::{DistributionConfig, Place};
 
 /// The trigger of every simulated failover.
 pub(crate) const ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:bookstore";
+/// The alarm of the request's stop condition.
+pub(crate) const STOP_ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors";
+/// The failover function.
+pub(crate) const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:failover";
 pub(crate) const DISTRIBUTION: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
 pub(crate) const CLUSTER: &str = "arn:aws:rds:eu-west-2:123456789012:cluster:bookstore";
+/// The database of a test that is an instance.
+pub(crate) const INSTANCE: &str = "arn:aws:rds:eu-west-2:123456789012:db:bookstore";
 /// The failover function's timeout and the greatest age of a change that it accepts.
 pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const MAX_EVENT_AGE: Duration = Duration::from_mins(1);

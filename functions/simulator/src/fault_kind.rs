@@ -20,6 +20,7 @@ macro_rules! fault_kinds {
 
 fault_kinds! {
     AlarmFallsBackWithinASecond,
+    AnswerFromCache,
     ApplicationStopped,
     CallDenied,
     CallHangs,
@@ -59,6 +60,7 @@ fault_kinds! {
     StoreFailsAfter,
     StoreFailsBefore,
     StoreHangs,
+    StoreSlow,
     KillSwitchEngaged,
     KillSwitchUnreadable,
     LeaseTakeOver,
@@ -76,7 +78,9 @@ impl FaultKind {
             Self::GroupReplacesInstance | Self::NoCapacity | Self::OthersStartTargets => {
                 matches!(kind, DrillKind::Instance)
             }
-            Self::UpdateRaceLost | Self::OthersChangeDistribution => matches!(kind, DrillKind::Cdn),
+            Self::AnswerFromCache | Self::UpdateRaceLost | Self::OthersChangeDistribution => {
+                matches!(kind, DrillKind::Cdn)
+            }
             Self::FailoverDropped => matches!(kind, DrillKind::Database),
             Self::AlarmFallsBackWithinASecond
             | Self::AlarmChangeHoursLate

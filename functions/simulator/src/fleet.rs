@@ -1,13 +1,6 @@
 //! Fleet: the true state of each simulated instance.
 
-use firedrill_core::{
-    CallOutcome, StepObservation, Tristate,
-    instance::{Candidate, Healthy, Membership},
-    request::OPT_IN_TAG,
-};
-
 use crate::{
-    calls::not_executed,
     event::Event,
     event_queue::Due,
     failover::ms,
@@ -45,47 +38,78 @@ pub(crate) enum Change {
 struct Instance {
     state: State,
     transition: u32,
+    /// Since when it was in which state.
+    history: Vec<(i64, State)>,
+    /// Why it may not be stopped; none if it may.
+    unfit: Option<Unfit>,
+}
+
+impl Instance {
+    fn in_state(state: State, since: i64) -> Self {
+        Self { state, transition: 0, history: vec![(since, state)], unfit: None }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Fleet {
     instances: Vec<Instance>,
-    /// What EC2 describes before the drill.
-    pub candidates: Vec<Candidate>,
-    pub healthy: Healthy,
     /// The instances that the drill stops.
     targets: Vec<usize>,
     /// Since when a target has been down.
     missing_since: Option<i64>,
-    /// What a look showed since when.
-    shown: Vec<(i64, Shown)>,
+    /// Whether every target is down.
+    is_in_place: bool,
 }
 
-/// What a look at the targets shows.
+pub(crate) const GROUP: &str = "bookstore";
+pub(crate) const TARGET_GROUP: &str =
+    "arn:aws:elasticloadbalancing:eu-west-2:123456789012:targetgroup/bookstore/1";
+
+/// Why an instance may not be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
-    pub in_place: bool,
-    pub step: Step,
+pub(crate) enum Unfit {
+    NotOptedIn,
+    OtherEnvironment,
+    Spot,
+    Protected,
+    ProtectionUnknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Done,
-    Busy,
-    Open,
+impl Unfit {
+    const ALL: [Self; 5] =
+        [Self::NotOptedIn, Self::OtherEnvironment, Self::Spot, Self::Protected, Self::ProtectionUnknown];
 }
 
-impl From<Step> for StepObservation {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::Done => Self::Done,
-            Step::Busy => Self::Busy,
-            Step::Open => Self::Open,
+impl State {
+    /// As EC2 writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Pending => "pending",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// The lifecycle state that Auto Scaling shows.
+    pub const fn lifecycle(self) -> &'static str {
+        match self {
+            Self::Running | Self::Stopping | Self::Stopped => "InService",
+            Self::Pending => "Pending",
+            Self::Terminated => "Terminated",
+        }
+    }
+
+    /// The health of the target that it is registered as.
+    pub const fn health(self) -> &'static str {
+        match self {
+            Self::Running => "healthy",
+            Self::Pending => "initial",
+            Self::Stopping | Self::Stopped | Self::Terminated => "unused",
         }
     }
 }
-
-const GROUP: &str = "bookstore";
 
 pub(crate) fn id(index: usize) -> String {
     format!("i-{index:017x}")
@@ -95,80 +119,44 @@ fn index(id: &str) -> usize {
     usize::from_str_radix(id.trim_start_matches("i-"), 16).unwrap_or(usize::MAX)
 }
 
-fn candidate(number: usize, in_group: bool) -> Candidate {
-    let (key, value) = OPT_IN_TAG;
-    Candidate {
-        id: id(number),
-        zone: "eu-west-2a".to_owned(),
-        state: "running".to_owned(),
-        root_device_type: "ebs".to_owned(),
-        tags: [(key.to_owned(), value.to_owned())].into(),
-        stop_protected: Tristate::No,
-        group: in_group.then(|| Membership { group: GROUP.to_owned(), lifecycle: "InService".to_owned() }),
-        ..Candidate::default()
-    }
-}
-
 impl Fleet {
     pub fn of(scenario: &Scenario) -> Self {
         let drawn = &scenario.fleet;
-        let all = drawn.fit + drawn.unfit;
-        let in_group = drawn.replaced_after.is_some();
-        let mut candidates: Vec<Candidate> = (0..all).map(|number| candidate(number, in_group)).collect();
-        // Each unfit instance may not be stopped for a different reason.
-        for (n, candidate) in candidates[drawn.fit..].iter_mut().enumerate() {
-            match n {
-                0 => candidate.tags.clear(),
-                1 => candidate.spot = true,
-                _ => candidate.stop_protected = Tristate::Unknown,
-            }
-        }
-        let members = candidates.iter().filter(|_| in_group).map(|candidate| candidate.id.clone());
-        let healthy = [(GROUP.to_owned(), members.collect())].into();
-        let running = |_| Instance { state: State::Running, transition: 0 };
-        Self {
-            instances: (0..all).map(running).collect(),
-            candidates,
-            healthy,
-            targets: Vec::new(),
-            missing_since: None,
-            shown: vec![(i64::MIN, Shown { in_place: false, step: Step::Done })],
-        }
+        let unfit = |number: usize| {
+            let nth = number.checked_sub(drawn.fit)?;
+            Some(Unfit::ALL[(nth + drawn.first_unfit) % Unfit::ALL.len()])
+        };
+        let instances = (0..drawn.fit + drawn.unfit)
+            .map(|number| Instance { unfit: unfit(number), ..Instance::in_state(State::Running, i64::MIN) });
+        Self { instances: instances.collect(), targets: Vec::new(), missing_since: None, is_in_place: false }
+    }
+
+    /// The instances that EC2 showed at this moment: number, state, and why each may not be stopped.
+    pub fn shown(&self, at: i64) -> impl Iterator<Item = (usize, State, Option<Unfit>)> + '_ {
+        self.instances.iter().enumerate().filter_map(move |(number, instance)| {
+            let state = instance.history.iter().rev().find(|(since, _)| *since <= at)?;
+            Some((number, state.1, instance.unfit))
+        })
     }
 
     fn states(&self) -> impl Iterator<Item = State> + '_ {
         self.targets.iter().map(|target| self.instances[*target].state)
     }
 
-    fn shows(&self, group_is_whole: bool) -> Shown {
+    fn is_down(&self) -> bool {
         let down = |state| matches!(state, State::Stopped | State::Terminated);
-        let back = |state| matches!(state, State::Running | State::Terminated);
-        let step = if self.states().any(|state| state == State::Stopped) {
-            Step::Open
-        } else if self.states().all(back) && group_is_whole {
-            Step::Done
-        } else {
-            Step::Busy
-        };
-        Shown { in_place: !self.targets.is_empty() && self.states().all(down), step }
+        !self.targets.is_empty() && self.states().all(down)
+    }
+
+    /// Changes the state of an instance, at this moment.
+    fn set(&mut self, index: usize, state: State, now: i64) {
+        let instance = &mut self.instances[index];
+        instance.state = state;
+        instance.history.push((now, state));
     }
 }
 
 impl World {
-    /// What a look at the targets shows: the present state, sometimes a recent one.
-    pub fn shown(&self) -> Option<Shown> {
-        let at = self.now.get() - self.staleness();
-        self.fleet.borrow().shown.iter().rev().find(|(since, _)| *since <= at).map(|(_, shown)| *shown)
-    }
-
-    /// The stopped instances among these, and whether one of these is still stopping.
-    pub fn stopped(&self, ids: &[String]) -> (Vec<String>, bool) {
-        let fleet = self.fleet.borrow();
-        let is = |id: &str, state| fleet.instances.get(index(id)).is_some_and(|it| it.state == state);
-        let stopped = ids.iter().filter(|id| is(id, State::Stopped)).cloned().collect();
-        (stopped, ids.iter().any(|id| is(id, State::Stopping)))
-    }
-
     pub fn is_down(&self) -> bool {
         let fleet = self.fleet.borrow();
         let up = |state| matches!(state, State::Running | State::Terminated);
@@ -191,18 +179,29 @@ impl World {
             || self.fleet.borrow().instances.iter().filter(running).count() >= drawn.fit + drawn.unfit
     }
 
-    /// The instances that `StartInstances` may start, or the answer with which EC2 refuses it.
-    pub fn may_start(&self, ids: &[String]) -> Result<Vec<usize>, CallOutcome> {
+    /// Whether all of these exist.
+    pub fn has_instances(&self, ids: &[String]) -> bool {
+        let count = self.fleet.borrow().instances.len();
+        ids.iter().all(|id| index(id) < count)
+    }
+
+    /// The instances that `StartInstances` may start, or the code with which EC2 refuses it.
+    pub fn may_start(&self, ids: &[String]) -> Result<Vec<usize>, &'static str> {
+        if !self.has_instances(ids) {
+            return Err("InvalidInstanceID.NotFound");
+        }
         let indices: Vec<usize> = ids.iter().map(|id| index(id)).collect();
         let fleet = self.fleet.borrow();
         let unfit =
             |target: &usize| matches!(fleet.instances[*target].state, State::Stopping | State::Terminated);
         if indices.iter().any(unfit) {
-            return Err(not_executed("IncorrectInstanceState", true));
+            return Err("IncorrectInstanceState");
         }
-        if self.is_within(self.scenario.fleet.no_capacity) {
+        let lacking = self.overrides().no_capacity_for;
+        let lacking = lacking.filter(|(index, span)| indices.contains(index) && self.is_within(Some(*span)));
+        if self.is_within(self.scenario.fleet.no_capacity) || lacking.is_some() {
             self.note_fault(FaultKind::NoCapacity);
-            return Err(not_executed("InsufficientInstanceCapacity", true));
+            return Err("InsufficientInstanceCapacity");
         }
         Ok(indices)
     }
@@ -222,6 +221,9 @@ impl World {
         }
         if let Some(id) = ids.iter().find(|id| index(id) >= drawn.fit) {
             return Some(format!("{id} must not be stopped"));
+        }
+        if drawn.replaced_after.is_some() && ids.len() == drawn.fit + drawn.unfit {
+            return Some("the call names the last healthy member of a group".to_owned());
         }
         let mut different = ids.to_vec();
         different.sort_unstable();
@@ -272,10 +274,10 @@ impl World {
     /// Begins a transition, which takes `takes` milliseconds and up to three seconds more.
     fn begin(&self, index: usize, state: State, takes: u64) {
         let transition = {
-            let instance = &mut self.fleet.borrow_mut().instances[index];
-            instance.state = state;
-            instance.transition += 1;
-            instance.transition
+            let mut fleet = self.fleet.borrow_mut();
+            fleet.set(index, state, self.now.get());
+            fleet.instances[index].transition += 1;
+            fleet.instances[index].transition
         };
         let takes = takes + self.rng.borrow_mut().u64(0..3_000);
         self.schedule(takes, Due::Fleet(Change::Arrive { index, transition }));
@@ -283,19 +285,19 @@ impl World {
 
     fn arrive(&self, index: usize, transition: u32) {
         let mut fleet = self.fleet.borrow_mut();
-        let instance = &mut fleet.instances[index];
-        if instance.transition != transition {
+        let Instance { transition: latest, state, .. } = fleet.instances[index];
+        if latest != transition {
             return;
         }
-        match instance.state {
+        match state {
             State::Stopping => {
-                instance.state = State::Stopped;
+                fleet.set(index, State::Stopped, self.now.get());
                 drop(fleet);
                 if let Some(after) = self.scenario.fleet.replaced_after {
                     self.schedule(after, Due::Fleet(Change::Replace { index }));
                 }
             }
-            State::Pending => instance.state = State::Running,
+            State::Pending => fleet.set(index, State::Running, self.now.get()),
             State::Running | State::Stopped | State::Terminated => {}
         }
     }
@@ -305,8 +307,9 @@ impl World {
         if fleet.instances[index].state != State::Stopped {
             return;
         }
-        fleet.instances[index].state = State::Terminated;
-        fleet.instances.push(Instance { state: State::Pending, transition: 0 });
+        let now = self.now.get();
+        fleet.set(index, State::Terminated, now);
+        fleet.instances.push(Instance::in_state(State::Pending, now));
         let new = fleet.instances.len() - 1;
         drop(fleet);
         self.note_fault(FaultKind::GroupReplacesInstance);
@@ -314,15 +317,12 @@ impl World {
         self.begin(new, State::Pending, self.scenario.fleet.start_takes);
     }
 
-    /// Notes what a look shows after a change, and since when a target has been down.
+    /// Notes after a change whether every target is down, and since when one has been missing.
     fn note_fleet(&self) {
         let whole = self.is_group_whole();
         let mut fleet = self.fleet.borrow_mut();
-        let shown = fleet.shows(whole);
-        let before = fleet.shown.last().map(|(_, shown)| *shown);
-        if before != Some(shown) {
-            fleet.shown.push((self.now.get(), shown));
-        }
+        let is_in_place = fleet.is_down();
+        let was_in_place = std::mem::replace(&mut fleet.is_in_place, is_in_place);
         let back = |state: State| state == State::Running || (state == State::Terminated && whole);
         let missing = !fleet.states().all(back);
         if missing && fleet.missing_since.is_none() {
@@ -334,7 +334,7 @@ impl World {
             fleet.missing_since = None;
         }
         drop(fleet);
-        if shown.in_place && before.is_some_and(|before| !before.in_place) {
+        if is_in_place && !was_in_place {
             self.log(Event::InPlace);
         }
     }

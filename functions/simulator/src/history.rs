@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use firedrill_core::{Run, Timestamp};
+use firedrill_core::{Run, Timestamp, evidence::Evidence};
 
 use crate::{
     actors::Actors,
@@ -37,6 +37,8 @@ pub struct History {
     pub renewed: Option<Timestamp>,
     /// How many heads there are.
     pub heads: usize,
+    /// The evidence on record, oldest first.
+    pub evidence: Vec<Evidence>,
     /// How often a run was finished in the store.
     pub finishes: u32,
     /// Whether the application's lock is held at the end.
@@ -51,6 +53,8 @@ pub struct History {
     pub held_alarm: bool,
     /// The moment of the last look before the verdict; none if there was no look.
     pub decided: Option<Timestamp>,
+    /// The pages that reached the operators, oldest first.
+    pub pages: Vec<String>,
     /// How often each kind of fault occurred.
     pub occurrences: FaultOccurrences,
     /// How many operations of each of [`FaultPoint::ALL`] there were.
@@ -98,7 +102,7 @@ pub(crate) fn collect(world: &World) -> History {
     world.propagate();
     let log = world.log.take();
     let (down, healthy) = (world.is_down(), world.serving.get() && world.is_back());
-    let held_alarm = world.cloud.borrow().holder.is_some();
+    let held_alarm = !world.cloud.borrow().holders.is_empty();
     let mut table = world.table.borrow_mut();
     History {
         scenario: world.scenario.clone(),
@@ -107,14 +111,16 @@ pub(crate) fn collect(world: &World) -> History {
         slow: world.slow_at.take().into_iter().map(Timestamp::from_millis).collect(),
         renewed: table.renewed_at.map(Timestamp::from_millis),
         heads: table.heads.len(),
+        evidence: std::mem::take(&mut table.evidence).into_values().collect(),
         finishes: table.finishes,
-        locked: table.lock.is_some(),
+        locked: !table.locks.is_empty(),
         run: table.heads.pop(),
         down,
         healthy,
         forced: world.is_forced(),
         held_alarm,
         decided: world.last_undecided_look.get().map(Timestamp::from_millis),
+        pages: world.pages.take(),
         occurrences: world.occurrences.take(),
         counted: world.points.counted.get(),
         failing_since: world.points.since.get().map(Timestamp::from_millis),

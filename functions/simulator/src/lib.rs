@@ -1,24 +1,27 @@
 //! Simulator: AWS in memory, on virtual time, with seeded faults.
 //!
 //! One seed is one history: the drill kind, the faults, which invocations die when, what operators command. The code
-//! under test is the core's own: `dispatch`, `run_loop`, `step`, the watchdog's `tick` and the failover functions'
-//! `handle`. The [`oracle`] reads the world's log afterwards and shares no code with `step`.
+//! under test is production's own: the core's engine, every drill and every failover function of `firedrill_drills`. The
+//! [`oracle`] reads the world's log afterwards and shares no code with them.
 
 mod actors;
-mod aws_polling;
+mod alarm_event;
+mod aws;
 mod calls;
 mod clock;
 pub mod conformance;
+pub mod contracts;
 mod event;
 mod event_queue;
 mod executor;
 mod failover;
+pub mod failover_case;
 mod fault_kind;
 mod fleet;
 pub mod history;
-mod instance_drill;
 mod operators;
 pub mod oracle;
+pub mod overrides;
 mod planned_fault;
 mod requests;
 mod safety_rules;
@@ -27,7 +30,11 @@ mod statistics;
 mod store;
 mod world;
 
+pub use alarm_event::Shape;
+pub use calls::SentCall;
 pub use event::{Event, Logged};
+pub use failover::Place;
+pub use failover_case::FailoverCase;
 pub use fault_kind::{FaultKind, FaultOccurrences};
 pub use history::{History, play};
 pub use operators::{PlannedCommand, Scope};

@@ -1,10 +1,9 @@
 //! Operators: the commands that they send and the pages that they answer, the same for every drill kind.
 
 use firedrill_core::{
-    Run,
     kill_switch::{self, Switch},
     request::{Delivery, Release, StopOrder, StopWhat, SwitchOrder},
-    run::{Page, Stop},
+    run::Stop,
 };
 
 use crate::{clock::SimulatedClock, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
@@ -91,28 +90,22 @@ fn stop(what: StopWhat, by: String, reason: String) -> Delivery {
     Delivery::Stop(StopOrder { what, stop: Stop { by, reason } })
 }
 
-/// The stop condition of the request, asked at every look until the verdict.
-pub(crate) fn tripped_stop_condition(world: &World, run: &Run) -> Option<Stop> {
-    let since = world.scenario.condition_at.filter(|at| world.elapsed() >= *at && run.verdict.is_none())?;
-    if world.occurrences.borrow().times(FaultKind::StopConditionTrips) == 0 {
-        world.note_fault(FaultKind::StopConditionTrips);
-        world.log(Event::ConditionTripped);
-    }
-    Some(Stop { by: "a stop condition".to_owned(), reason: format!("tripped after {since} ms") })
-}
+/// How many pages fail in one history, at most.
+const MAX_PAGE_FAILURES: u64 = 4;
 
-/// Sends a page to the operators. In some histories one of them answers with a release.
-pub(crate) async fn page(world: &World, clock: &SimulatedClock, page: &Page) -> Result<(), String> {
+/// Sends a page to the operators; whether it reached them. In some histories one of them answers with a release.
+pub(crate) async fn page(world: &World, clock: &SimulatedClock) -> bool {
     clock.latency().await;
     // Pages may fail throughout the history, but not for ever.
-    if world.scenario.fault_rate > 0 && page.attempts < 4 && world.rng.borrow_mut().bool() {
+    let failures = world.occurrences.borrow().times(FaultKind::PageFails);
+    if world.scenario.fault_rate > 0 && failures < MAX_PAGE_FAILURES && world.rng.borrow_mut().bool() {
         world.note_fault(FaultKind::PageFails);
-        return Err("simulated".to_owned());
+        return false;
     }
     world.log(Event::Paged);
     if let Some(after) = world.scenario.release_after {
         let fail_back = world.rng.borrow_mut().bool();
         world.schedule(after, Due::Command(PlannedCommand::Release { fail_back }, 0));
     }
-    Ok(())
+    true
 }

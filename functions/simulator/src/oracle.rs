@@ -10,6 +10,7 @@ use crate::{
     failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     fault_kind::FaultKind,
     history::History,
+    scenario::WrongFunction,
     world::BEGINS,
 };
 
@@ -76,7 +77,7 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
     };
     let excused = left && given_up || real_alarm_failed_over_before_the_end(history);
     if ended(|back, _| !back) && took_effect && !excused {
-        return Err("finished, and traffic was not moved back, or the alarm is still forced".to_owned());
+        return Err("finished, and not everything was back: instances, traffic, or the alarm".to_owned());
     }
     if ended(|_, served| !served) && took_effect && !given_up && history.scenario.primary_unhealthy.is_none()
     {
@@ -130,6 +131,16 @@ fn injections(history: &History) -> Result<(), String> {
         && (scenario.delivered_late || scenario.unhealthy_at_start || scenario.targets_refused)
     {
         return Err("injected although a gate was closed".to_owned());
+    }
+    if let Some(wrong) = scenario.failover.wrong_function
+        && !sent.is_empty()
+        && scenario.kind != DrillKind::Instance
+    {
+        return Err(match wrong {
+            WrongFunction::OfAnother => "injected although the alarm leads to another resource",
+            WrongFunction::Disabled => "injected although the alarm's function cannot be invoked",
+        }
+        .to_owned());
     }
     let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
     let took = u64::try_from(took).unwrap_or(u64::MAX);

@@ -37,6 +37,16 @@ pub enum FaultEffect {
     DiesAfter,
     /// A look answers unknown.
     Unknown,
+    /// It is executed, and AWS answers with an error of its own.
+    ErrorAfter,
+    /// It is not executed, and no answer comes while its sender waits.
+    Hangs,
+    /// It is executed, and no answer comes while its sender waits.
+    HangsAfter,
+    /// AWS answers that somebody else changed the resource first.
+    LosesRace,
+    /// Somebody else changes the resource after it was sent, and before it is executed.
+    OthersFirst,
 }
 
 impl FaultPoint {
@@ -68,6 +78,17 @@ pub struct PlannedFault {
     pub lasts: u64,
 }
 
+/// Some calls of one operation fail in one way: `times` of them, after `skip` that do not. Tests of the failover functions
+/// plan these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OperationFault {
+    /// The IAM action, such as `rds:FailoverDBCluster`, or a method of the journal, such as `journal:write`.
+    pub operation: &'static str,
+    pub skip: u32,
+    pub times: u32,
+    pub effect: FaultEffect,
+}
+
 /// How many operations of each kind there were, and since when the planned fault lasts.
 #[derive(Debug, Default)]
 pub(crate) struct PointCounts {
@@ -76,8 +97,24 @@ pub(crate) struct PointCounts {
 }
 
 impl World {
-    /// Counts one operation; how it fails by plan, if it does.
-    pub fn fault(&self, point: FaultPoint) -> Option<FaultEffect> {
+    /// Counts one operation of this kind and name; how it fails by plan, if it does.
+    pub fn fault(&self, point: FaultPoint, operation: &str) -> Option<FaultEffect> {
+        self.operation_fault(operation).or(self.fault_at(point))
+    }
+
+    /// How a call of this operation fails because of its name, if it does.
+    pub fn operation_fault(&self, operation: &str) -> Option<FaultEffect> {
+        let mut faults = self.operation_faults.borrow_mut();
+        let fault = faults.iter_mut().find(|fault| fault.operation == operation && fault.times > 0)?;
+        if fault.skip > 0 {
+            fault.skip -= 1;
+            return None;
+        }
+        fault.times -= 1;
+        Some(fault.effect)
+    }
+
+    fn fault_at(&self, point: FaultPoint) -> Option<FaultEffect> {
         let mut counted = self.points.counted.get();
         let number = counted[point as usize];
         counted[point as usize] += 1;
@@ -93,6 +130,11 @@ impl World {
 
     /// Whether a look answers unknown, by a random or the planned fault.
     pub fn is_blind(&self) -> bool {
-        self.fault(FaultPoint::Look).is_some() || self.draws_fault()
+        self.is_blind_by_plan() || self.draws_fault()
+    }
+
+    /// Whether a look answers unknown by the planned fault.
+    pub fn is_blind_by_plan(&self) -> bool {
+        self.fault_at(FaultPoint::Look).is_some()
     }
 }

@@ -1,18 +1,21 @@
 //! Requests: the simulated stack's timing, and the request that starts a history's run.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Request,
+    Request, Timestamp,
+    gate::Policy,
     kind::DrillKind,
-    request::{Delivery, parse},
+    request::{Arn, Delivery, parse},
     timing::Timing,
 };
+use firedrill_drills::Settings;
 use serde_json::{Value, json};
 
 use crate::{
-    failover::{ALARM, CLUSTER, DISTRIBUTION},
-    scenario::{Failover, Radius, Scenario},
+    failover::{ALARM, CLUSTER, DISTRIBUTION, STOP_ALARM},
+    scenario::{Failover, Radius, Scenario, Span},
+    world::BEGINS,
 };
 
 /// The timing of the simulated stack: production's.
@@ -20,7 +23,7 @@ pub const TIMING: Timing = Timing::DEFAULT;
 
 fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
-    let probe = |url: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{url}") } });
+    let probe = |path: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{path}") } });
     let failover = &scenario.failover;
     let mut trigger = json!({ "alarmArn": ALARM });
     if failover.metric {
@@ -55,25 +58,64 @@ fn document(scenario: &Scenario) -> Value {
             (if failover.metric { "metric" } else { "alarm" }, json!({ "database": target }))
         }
     };
-    json!({
+    let mut document = json!({
         "drill": "simulated", "application": "bookstore", "dependency": "simulated", "environment": "test",
         "execute": true, "mode": mode, "target": target,
         "steadyState": {
             "withinSeconds": 60,
             "probes": [{
-                "name": "version", "check": { "http": { "url": "http://127.0.0.1:1/version/" } },
+                "name": "version", "check": probe("version"),
                 "count": 3, "holdForSeconds": 4
             }]
         },
         "objective": {
-            "rtoSeconds": 40, "giveUpAfterSeconds": 120, "restoreWithinSeconds": 240, "injectWithinSeconds": 60
+            "rtoSeconds": 40, "giveUpAfterSeconds": scenario.give_up_after / 1_000, "restoreWithinSeconds": 240, "injectWithinSeconds": 60
         },
         "cadence": { "everyDays": 28 },
         "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" },
         "schedule": {
             "scheduledAt": scheduled, "arn": "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s"
-        }
-    })
+        },
+        "stopConditions": [{ "alarmArn": STOP_ALARM }]
+    });
+    if let Some(span) = scenario.gate_closed {
+        document["windows"] = windows(span);
+    }
+    if let Some(change) = scenario.change_request {
+        change(&mut document);
+    }
+    document
+}
+
+/// The windows of a request whose gate is closed during this span, which begins and ends at whole minutes of the day; always
+/// closed if it begins with the history.
+fn windows((from, to): Span) -> Value {
+    let clock = |elapsed: u64| {
+        let at = Timestamp::from_millis(BEGINS.saturating_add_unsigned(elapsed));
+        at.to_string()[11..16].to_owned()
+    };
+    let window =
+        |from: String, to: String| json!({ "days": ["monday"], "from": from, "to": to, "timeZone": "UTC" });
+    if from == 0 {
+        return json!([window("20:00".to_owned(), "21:00".to_owned())]);
+    }
+    json!([window("00:00".to_owned(), clock(from)), window(clock(to), "23:59".to_owned())])
+}
+
+/// The settings of the simulated stack.
+pub(crate) fn settings(scenario: &Scenario) -> Settings {
+    Settings {
+        timing: TIMING,
+        policy: policy(),
+        kms_key_arns: Vec::new(),
+        topic_arn: Arn::try_from("arn:aws:sns:eu-west-2:123456789012:pages".to_owned()).ok(),
+        cool_down: Duration::from_millis(scenario.failover.cool_down),
+    }
+}
+
+/// What the simulated stack allows.
+pub(crate) fn policy() -> Policy {
+    Policy { production_applications: Vec::new(), non_production_environments: vec!["test".to_owned()] }
 }
 
 /// The request of a history. Equal requests are parsed once and shared.
@@ -81,7 +123,8 @@ fn document(scenario: &Scenario) -> Value {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Known = BTreeMap<(DrillKind, bool, bool, bool, bool, Radius), Rc<Request>>;
+    type Key = (DrillKind, bool, bool, bool, bool, Radius, Option<Span>, u64);
+    type Known = BTreeMap<Key, Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
     let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
     let key = (
@@ -91,12 +134,15 @@ pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
         no_identity_probe,
         restore_writer,
         scenario.fleet.radius,
+        scenario.gate_closed,
+        scenario.give_up_after,
     );
-    KNOWN.with_borrow_mut(|known| {
-        let made = || match parse(&document(scenario)) {
-            Ok(Delivery::Start(request)) => Rc::from(request),
-            other => panic!("the simulated request is refused: {other:?}"),
-        };
-        Rc::clone(known.entry(key).or_insert_with(made))
-    })
+    let made = || match parse(&document(scenario)) {
+        Ok(Delivery::Start(request)) => Rc::from(request),
+        other => panic!("the simulated request is refused: {other:?}"),
+    };
+    if scenario.change_request.is_some() {
+        return made();
+    }
+    KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(key).or_insert_with(made)))
 }

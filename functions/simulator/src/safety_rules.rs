@@ -1,22 +1,20 @@
 //! Safety rules: what forbids an injecting call, and whether a stop is missed, judged by the world's state alone.
 
 use firedrill_core::{
-    Run,
     kill_switch::{Scope, Switch},
     millis,
-    run::OwnerId,
+    run::{OwnerId, RunId},
 };
 
 use crate::{
+    aws::LookedAt,
     event::Event,
+    fault_kind::FaultKind,
     operators::{APPLICATION, DRILL},
     requests::TIMING,
     store::SimulatedTable,
     world::{BEGINS, World},
 };
-
-/// The deadline of a whole run, from its beginning, in milliseconds: the limits of its request, and five minutes.
-pub(crate) const RUN_WITHIN: u64 = 544_000;
 
 /// How much clocks of machines may differ, in milliseconds: a switch that is about to expire has expired for some.
 const MAX_CLOCK_SKEW: i64 = 3_000;
@@ -34,7 +32,7 @@ fn is_engaged(switch: &Switch, now: i64) -> bool {
 impl SimulatedTable {
     /// Since when a stop of the run is recorded: an operator's stop or a kill switch.
     fn stop_recorded_since(&self, now: i64) -> Option<i64> {
-        let application = self.application_stop.as_ref().map(|(at, ..)| *at);
+        let application = self.application_stops.get(APPLICATION).map(|(at, ..)| *at);
         let application = application.filter(|at| self.began_at.is_some_and(|began| *at >= began));
         let switched = self.switches.iter().filter(|(_, switch)| is_engaged(switch, now));
         let switched = switched.map(|(since, _)| *since);
@@ -49,9 +47,29 @@ impl World {
         let unreadable = self.scenario.unreadable_switch.filter(|span| self.is_within(Some(*span)));
         let unreadable = unreadable.map(|(from, _)| BEGINS.saturating_add_unsigned(from));
         let began = self.table.borrow().began_at;
-        let deadline = began.map(|began| began.saturating_add_unsigned(RUN_WITHIN) + 2 * MAX_CLOCK_SKEW);
+        let within = self.scenario.run_within();
+        let deadline = began.map(|began| began.saturating_add_unsigned(within) + 2 * MAX_CLOCK_SKEW);
         let deadline = deadline.filter(|at| *at <= self.now.get());
         recorded.into_iter().chain(unreadable).chain(deadline).min()
+    }
+
+    /// Whether CloudWatch showed at this moment that the stop condition of the request is tripped.
+    pub fn is_condition_tripped(&self, at: i64) -> bool {
+        self.scenario.condition_at.is_some_and(|tripped| BEGINS.saturating_add_unsigned(tripped) <= at)
+    }
+
+    /// The longest time in which an owner that looks reads a stop condition's alarm, in milliseconds: the pause between two
+    /// reads of AWS, and two looks that wait for slow answers.
+    fn condition_seen_within(&self) -> u64 {
+        if self.scenario.is_calm() { 8_000 } else { 45_000 }
+    }
+
+    /// Notes that a read showed that the stop condition is tripped.
+    pub fn note_condition_tripped(&self) {
+        if self.occurrences.borrow().times(FaultKind::StopConditionTrips) == 0 {
+            self.note_fault(FaultKind::StopConditionTrips);
+            self.log(Event::ConditionTripped);
+        }
     }
 
     /// Since when the stop condition of the request is tripped.
@@ -62,7 +80,7 @@ impl World {
 
     /// What forbids an injecting call at this moment, by the world's state. A reason that arose while the call was on
     /// its way does not count.
-    pub fn forbids(&self, run: &Run, by: &str) -> Option<String> {
+    pub fn forbids(&self, run: &RunId, by: &str) -> Option<String> {
         const IN_FLIGHT: i64 = 250;
         const GATES_VALID_FOR: i64 = 21_000;
         let now = self.now.get();
@@ -90,14 +108,16 @@ impl World {
         if heartbeat.is_none_or(|(_, at)| now - at.as_millis() > fresh) {
             return Some("the watchdog was absent".to_owned());
         }
-        let holder = table.head(&run.run_id).and_then(|head| head.owner.as_ref());
+        let holder = table.head(run).and_then(|head| head.owner.as_ref());
         holder.is_none_or(|holder| holder.0 != by).then(|| "another had taken the lease".to_owned())
     }
 
     /// Notes a look of a run's owner; logs a missed stop at the second one that could have read it.
-    pub fn note_missed_stop(&self, run: &Run) {
-        let (Some(owner), None) = (&run.owner, &run.stop) else { return };
-        let since = self.stop_requested_since().into_iter().chain(self.tripped_since()).min();
+    pub fn note_missed_stop(&self, run: &LookedAt) {
+        let (Some(owner), false) = (&run.owner, run.is_stopped) else { return };
+        let tripped =
+            self.tripped_since().map(|since| since.saturating_add_unsigned(self.condition_seen_within()));
+        let since = self.stop_requested_since().into_iter().chain(tripped).min();
         if since.is_none_or(|since| since >= self.now.get()) {
             return;
         }

@@ -3,11 +3,16 @@
 
 use fastrand::Rng;
 use firedrill_core::kind::DrillKind;
+use serde_json::Value;
 
 use crate::{
     operators::{PlannedCommand, Scope},
+    overrides::Overrides,
     planned_fault::PlannedFault,
 };
+
+/// How long a drawn request waits for the recovery, in milliseconds.
+const GIVE_UP_AFTER: u64 = 120_000;
 
 /// Begin and end, in milliseconds after the history's beginning.
 pub type Span = (u64, u64);
@@ -28,6 +33,8 @@ pub struct Scenario {
     pub watchdog: Watchdog,
     /// The standby serves this long after the failure; never, if none. Instance drill only.
     pub takes_over_after: Option<u64>,
+    /// How long the request waits for the recovery.
+    pub give_up_after: u64,
     /// Users notice nothing: another zone serves without interruption.
     pub seamless: bool,
     /// Chance of each random fault at each place where one can occur, in 1/4,000.
@@ -42,7 +49,7 @@ pub struct Scenario {
     pub working_time: u64,
     /// The application is unhealthy from the beginning.
     pub unhealthy_at_start: bool,
-    /// A gate of the request is closed during this span.
+    /// The request's windows are closed during this span.
     pub gate_closed: Option<Span>,
     /// The targets are refused when the injection is prepared.
     pub targets_refused: bool,
@@ -68,14 +75,22 @@ pub struct Scenario {
     pub store_unavailable: Option<Span>,
     /// Calls to the unreachable store hang until their deadline rather than fail at once.
     pub store_hangs: bool,
+    /// Each call of a drill function or of the watchdog to the store takes seconds during this span.
+    pub store_slow: Option<Span>,
     /// The invocation that began the run cannot reach the store during this span; all others can.
     pub owner_cut_off: Option<Span>,
     /// Every probe answers unknown during this span.
     pub blind: Option<Span>,
     /// An operator who was paged releases the run this long after the page.
     pub release_after: Option<u64>,
+    /// How many items AWS answers on one page.
+    pub page_size: usize,
     /// The one deliberate fault of the conformance suite.
     pub fault: Option<PlannedFault>,
+    /// What a test changes in the request.
+    pub change_request: Option<fn(&mut Value)>,
+    /// What a test changes in the answers of AWS.
+    pub overrides: Option<Overrides>,
 }
 
 /// The instances.
@@ -95,6 +110,8 @@ pub struct Fleet {
     pub replaced_after: Option<u64>,
     /// There is no capacity to start anything during this span.
     pub no_capacity: Option<Span>,
+    /// For which reason the first of those that may not be stopped may not; the others follow in turn.
+    pub first_unfit: usize,
 }
 
 /// A blast radius.
@@ -146,7 +163,10 @@ impl Scenario {
     #[must_use]
     pub fn draw(kind: DrillKind, seed: u64) -> Self {
         let mut draw = Draw(Rng::with_seed(seed ^ 0x5EED_F1DE));
-        let failover = Failover::draw(seed);
+        // What was added later draws from a generator of its own: a seed keeps its other circumstances.
+        let mut added = Draw(Rng::with_seed(seed ^ 0x0DD5_10ED));
+        let store_slow = added.span(100, 0..150_000, 30_000..200_000);
+        let failover = Failover { others_win_the_race: added.chance(30), ..Failover::draw(seed) };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
@@ -154,7 +174,8 @@ impl Scenario {
         let takes_over_after = draw.0.u64(1_000..longest);
         let fails = if kind == DrillKind::Instance { 60 } else { 250 };
         let closed_from_the_beginning = draw.chance(30);
-        let closes = draw.span(40, 2_000..40_000, 20_000..400_000);
+        let closes =
+            draw.span(40, 0..2, 1..7).map(|(from, to)| (20_000 + 60_000 * from, 20_000 + 60_000 * to));
         let deaths = if draw.chance(400) { draw.0.u32(0..100) } else { 0 };
         let commands = commands(&mut draw);
         Self {
@@ -164,6 +185,7 @@ impl Scenario {
             failover,
             watchdog,
             takes_over_after: takes_over.then_some(takes_over_after),
+            give_up_after: GIVE_UP_AFTER,
             seamless: draw.chance(80),
             fault_rate: if calm { 0 } else { draw.0.u32(0..100) },
             clocks_differ: if calm { 0 } else { draw.0.i64(0..2_000) },
@@ -186,9 +208,126 @@ impl Scenario {
             blind: draw.span(80, 10_000..80_000, 10_000..160_000),
             release_after: draw.moment(850, 5_000..120_000),
             store_hangs: draw.chance(500),
+            store_slow: store_slow.filter(|_| !calm),
             owner_cut_off: draw.span(60, 0..120_000, 60_000..300_000).filter(|_| !calm),
+            page_size: draw.0.usize(1..5),
             fault: None,
+            change_request: None,
+            overrides: None,
         }
+    }
+
+    /// Circumstances in which everything goes as it should: what a test changes is all that does not. One of three instances
+    /// is stopped, and the standby serves after 10 s; an alarm's function acts within seconds.
+    #[must_use]
+    pub fn calm(kind: DrillKind) -> Self {
+        Self {
+            seed: 0,
+            kind,
+            fleet: Fleet {
+                fit: 3,
+                unfit: 0,
+                radius: Radius::Count(1),
+                stop_takes: 5_000,
+                start_takes: 5_000,
+                replaced_after: None,
+                no_capacity: None,
+                first_unfit: 0,
+            },
+            failover: Failover {
+                metric: false,
+                composite: false,
+                falls_back_after: 2_000,
+                delivery_takes: 3_000,
+                delivered_twice: false,
+                delivered_again_after: None,
+                function_denied: false,
+                function_lands_late: false,
+                wrong_function: None,
+                function_deaths: 0,
+                edges_take: 5_000,
+                deployed_after: 5_000,
+                outage: 5_000,
+                standby_broken: false,
+                no_identity_probe: false,
+                changed_by_others_at: None,
+                others_win_the_race: false,
+                restore_writer: false,
+                cool_down: 10_000,
+                drops_within: 10_000,
+            },
+            watchdog: Watchdog {
+                last_heartbeat: Some(30_000),
+                first_tick: 30_000,
+                absent: None,
+                throttled: 0,
+            },
+            takes_over_after: Some(10_000),
+            give_up_after: GIVE_UP_AFTER,
+            seamless: false,
+            fault_rate: 0,
+            clocks_differ: 0,
+            calm_at: 0,
+            deaths: 0,
+            working_time: 840_000,
+            unhealthy_at_start: false,
+            gate_closed: None,
+            targets_refused: false,
+            injection_denied: false,
+            delivered_late: false,
+            deliveries: 1,
+            condition_at: None,
+            commands: Vec::new(),
+            unreadable_switch: None,
+            restored_by_others_at: None,
+            primary_unhealthy: None,
+            undo_refused: None,
+            store_unavailable: None,
+            store_hangs: false,
+            store_slow: None,
+            owner_cut_off: None,
+            blind: None,
+            release_after: None,
+            page_size: 2,
+            fault: None,
+            change_request: None,
+            overrides: None,
+        }
+    }
+
+    /// What a test changes in AWS's answers.
+    pub fn overrides(&mut self) -> &mut Overrides {
+        self.overrides.get_or_insert_default()
+    }
+
+    /// The deadline of a whole run, from its beginning: the limits of its request, and five minutes.
+    pub(crate) const fn run_within(&self) -> u64 {
+        424_000 + self.give_up_after
+    }
+
+    /// Whether nothing in it disturbs a run, whenever it ends.
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.is_calm()
+            && !(self.unhealthy_at_start
+                || self.targets_refused
+                || self.injection_denied
+                || self.delivered_late)
+            && self.deliveries == 1
+            && self.commands.is_empty()
+            && self.change_request.is_none()
+            && self.overrides.is_none()
+            && self.gate_closed.is_none()
+            && self.condition_at.is_none()
+            && self.unreadable_switch.is_none()
+            && self.restored_by_others_at.is_none()
+            && self.fleet.replaced_after.is_none()
+            && self.fleet.no_capacity.is_none()
+            && self.watchdog.absent.is_none()
+            && self.watchdog.throttled == 0
+            && self.watchdog.last_heartbeat.is_some_and(|age| age < 60_000)
+            && !(self.failover.function_denied
+                || self.failover.standby_broken
+                || self.failover.wrong_function.is_some())
     }
 
     /// Whether nothing in it may keep a run from telling exactly what happened.
@@ -200,10 +339,12 @@ impl Scenario {
             && self.deaths == 0
             && self.working_time > 300_000
             && self.store_unavailable.is_none()
+            && self.store_slow.is_none()
             && self.owner_cut_off.is_none()
             && self.blind.is_none()
             && self.undo_refused.is_none()
             && self.primary_unhealthy.is_none()
+            && self.overrides.is_none_or(|overrides| overrides.unread.is_none())
             && (self.kind == DrillKind::Instance || self.failover.is_calm())
     }
 }
@@ -227,19 +368,26 @@ fn commands(draw: &mut Draw) -> Vec<(u64, PlannedCommand)> {
 impl Fleet {
     fn draw(draw: &mut Draw) -> Self {
         let fit = draw.0.usize(2..7);
+        let unfit = draw.0.usize(0..4);
+        let replaced_after = draw.moment(120, 5_000..120_000);
+        // In a group of which every member may be stopped, the blast radius sometimes names all of them.
+        let all = replaced_after.is_some() && unfit == 0 && draw.chance(300);
         let most = u32::try_from(fit).unwrap_or(2);
         Self {
             fit,
-            unfit: draw.0.usize(0..4),
-            radius: if draw.chance(300) {
+            unfit,
+            radius: if all {
+                Radius::Count(most)
+            } else if draw.chance(300) {
                 Radius::Percent([34, 50][draw.0.usize(0..2)])
             } else {
                 Radius::Count(draw.0.u32(1..most.min(4)))
             },
             stop_takes: draw.0.u64(500..15_000),
             start_takes: draw.0.u64(500..15_000),
-            replaced_after: draw.moment(120, 5_000..120_000),
+            replaced_after,
             no_capacity: draw.span(60, 10_000..120_000, 30_000..400_000),
+            first_unfit: draw.0.usize(0..5),
         }
     }
 }
@@ -257,6 +405,15 @@ impl Watchdog {
             throttled: if draw.chance(200) { draw.0.u32(5..60) } else { 0 },
         }
     }
+}
+
+/// What is wrong with the function behind the alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongFunction {
+    /// It fails another resource over.
+    OfAnother,
+    /// It cannot be invoked: its reserved concurrency is zero.
+    Disabled,
 }
 
 /// Circumstances of a drill that works through an alarm.
@@ -277,6 +434,10 @@ pub struct Failover {
     pub delivered_again_after: Option<u64>,
     /// The failover function's call is denied.
     pub function_denied: bool,
+    /// Its call may take effect long after it was given up. No history could tell when all is over, so none draws this.
+    pub function_lands_late: bool,
+    /// What is wrong with the function behind the alarm; none if nothing is.
+    pub wrong_function: Option<WrongFunction>,
     /// Chance in a hundred that an invocation of the failover function dies.
     pub function_deaths: u32,
     /// The edges serve a new configuration after this.
@@ -291,6 +452,8 @@ pub struct Failover {
     pub no_identity_probe: bool,
     /// An operator points the distribution at a third origin, outside the drill.
     pub changed_by_others_at: Option<u64>,
+    /// An operator does that between the read and the update of the first undo of the distribution.
+    pub others_win_the_race: bool,
     /// The request asks for the original writer to be restored.
     pub restore_writer: bool,
     /// The code under test requests no second failover within this after the first.
@@ -309,7 +472,13 @@ impl Failover {
             (chance(5), chance(12), chance(10), chance(6), chance(5));
         let (restore, slow, held_up) = (chance(30), chance(10), chance(5));
         let cool_down = rng.u64(1..40_000);
+        let wrong_function = match rng.u32(0..25) {
+            0 => Some(WrongFunction::OfAnother),
+            1 => Some(WrongFunction::Disabled),
+            _ => None,
+        };
         Self {
+            wrong_function,
             metric,
             composite: composite && !metric,
             falls_back_after: if quick { rng.u64(100..1_000) } else { rng.u64(1_000..9_000) },
@@ -323,6 +492,7 @@ impl Failover {
             delivered_twice: twice,
             delivered_again_after: again.then(|| rng.u64(60_000..7_000_000)),
             function_denied: denied,
+            function_lands_late: false,
             function_deaths: if dies { rng.u32(5..60) } else { 0 },
             edges_take: if slow { rng.u64(20_000..80_000) } else { rng.u64(500..22_000) },
             deployed_after: rng.u64(500..30_000),
@@ -330,6 +500,7 @@ impl Failover {
             standby_broken: broken,
             no_identity_probe,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
+            others_win_the_race: false,
             restore_writer: restore,
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
@@ -338,6 +509,9 @@ impl Failover {
 
     /// Whether nothing in it may keep a run from telling exactly what happened.
     fn is_calm(&self) -> bool {
-        self.function_deaths == 0 && !self.no_identity_probe && self.changed_by_others_at.is_none()
+        self.function_deaths == 0
+            && !self.no_identity_probe
+            && self.changed_by_others_at.is_none()
+            && !self.others_win_the_race
     }
 }

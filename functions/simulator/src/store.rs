@@ -1,20 +1,20 @@
 //! Store: a table in memory, whose calls fail before or after they took effect, hang, or cannot reach it.
 
-use std::{future::pending, rc::Rc};
+use std::{collections::BTreeMap, future::pending, rc::Rc};
 
 use firedrill_core::{
-    Phase, Request, Run, Timestamp,
+    Outcome, Phase, Request, Run, Timestamp,
     evidence::Evidence,
     kill_switch::{Scope, Switch},
     ports::{Begun, Clock as _, ControlState, OperatorCommand, RunCommands, Saved, Store, StoreError},
-    run::{OwnerId, RunId, Stop},
+    run::{LAYOUT, OwnerId, RunId, Stop},
 };
 
 use crate::{
     clock::SimulatedClock,
+    contracts::Summary,
     event::Event,
     fault_kind::FaultKind,
-    operators::DRILL,
     planned_fault::{FaultEffect, FaultPoint},
     requests::TIMING,
     world::World,
@@ -24,20 +24,28 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct SimulatedTable {
     pub heads: Vec<Run>,
-    pub lock: Option<RunId>,
+    requests: BTreeMap<RunId, Request>,
+    /// The run that holds the lock of each application, by environment and application.
+    pub locks: BTreeMap<String, RunId>,
     pub finishes: u32,
-    /// The invocation that created the first head, and when; and when the last head was finished.
+    /// The invocation that created the first head, and when.
     pub began_by: Option<String>,
     pub began_at: Option<i64>,
+    /// When each head was created, and when it was finished.
+    pub index: BTreeMap<RunId, (i64, Option<i64>)>,
     /// The last renewal of the lease before the store became unavailable.
     pub renewed_at: Option<i64>,
-    pub finished_at: Option<i64>,
-    commands: Option<RunCommands>,
+    commands: BTreeMap<RunId, RunCommands>,
     pub stop_requested_at: Option<i64>,
-    pub application_stop: Option<(i64, Timestamp, Stop)>,
+    /// The last stop of each application: when it was written, and the time that it states.
+    pub application_stops: BTreeMap<String, (i64, Timestamp, Stop)>,
     pub switches: Vec<(i64, Switch)>,
     /// The watchdog's heartbeats: when each was written, and the time that it states.
     pub heartbeats: Vec<(i64, Timestamp)>,
+    /// The evidence, by run and key.
+    pub evidence: BTreeMap<(RunId, String), Evidence>,
+    /// The summary of each drill, by its key.
+    pub summaries: BTreeMap<String, Summary>,
     /// How often each owner looked since a stop was requested that it could have read.
     pub looks_since_stop: Vec<(OwnerId, u32)>,
 }
@@ -54,15 +62,60 @@ impl SimulatedTable {
     pub fn write_heartbeat(&mut self, written: i64, at: Timestamp) {
         self.heartbeats.push((written, at));
     }
+
+    /// The head, unless a version with another layout wrote it.
+    fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let Some(head) = self.head(id) else { return Ok(None) };
+        if head.layout == LAYOUT {
+            return Ok(Some(head.clone()));
+        }
+        Err(StoreError::UnknownLayout { run_id: id.clone(), layout: head.layout.into() })
+    }
+
+    /// The runs of a drill, the newest first. A plan is no run of it.
+    fn list(&self, drill_key: &str, most: u32) -> Vec<Run> {
+        let of_drill = |head: &&Run| {
+            head.layout == LAYOUT && head.outcome != Some(Outcome::Planned) && head.drill_key() == drill_key
+        };
+        let mut runs: Vec<Run> = self.heads.iter().filter(of_drill).cloned().collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.times.started));
+        runs.truncate(most as usize);
+        runs
+    }
+
+    /// The runs that an index showed as open at this moment.
+    fn open_at(&self, then: i64) -> impl Iterator<Item = &RunId> {
+        let open = move |id: &&RunId| {
+            let times = self.index.get(id);
+            times.is_some_and(|(began, over)| *began <= then && over.is_none_or(|over| over > then))
+        };
+        self.heads.iter().map(|head| &head.run_id).filter(open)
+    }
+
+    /// What a finished run adds to its drill's summary.
+    fn summarize(&mut self, run: &Run) {
+        let outcome = run.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
+        let summary = self.summaries.entry(run.drill_key()).or_default();
+        summary.last_run.clone_from(&run.run_id.0);
+        summary.last_outcome.clone_from(&outcome);
+        *summary.counts.entry(outcome).or_default() += 1;
+    }
 }
 
+/// What one run at a time may hold: the application in its environment.
+pub(crate) fn lock_of(run: &Run) -> String {
+    format!("{}/{}", run.environment, run.application)
+}
+
+/// How long one call to a slow table takes, in milliseconds: not so long that its sender stops waiting.
+const SLOW_CALL: u64 = 9_000;
+
 /// One invocation's connection to the table.
-pub(crate) struct SimulatedStore {
-    pub world: Rc<World>,
-    pub clock: Rc<SimulatedClock>,
-    pub request: Rc<Request>,
+pub struct SimulatedStore {
+    pub(crate) world: Rc<World>,
+    pub(crate) clock: Rc<SimulatedClock>,
     /// The invocation that uses this connection.
-    pub owner: OwnerId,
+    pub(crate) owner: OwnerId,
 }
 
 /// Whether a call changes the table: a write may take effect though its answer is lost.
@@ -77,6 +130,7 @@ pub(crate) async fn with_store_faults<T>(
     world: &World,
     clock: &SimulatedClock,
     access: Access,
+    operation: &str,
     work: impl FnOnce() -> T,
 ) -> Result<T, StoreError> {
     let lost = |fault| {
@@ -84,7 +138,8 @@ pub(crate) async fn with_store_faults<T>(
         Err(StoreError::Unknown("simulated".to_owned()))
     };
     clock.latency().await;
-    match world.fault(if access == Access::Read { FaultPoint::Read } else { FaultPoint::Write }) {
+    let point = if access == Access::Read { FaultPoint::Read } else { FaultPoint::Write };
+    match world.fault(point, operation) {
         Some(FaultEffect::DiesBefore) => return pending().await,
         Some(FaultEffect::DiesAfter) => {
             work();
@@ -93,6 +148,10 @@ pub(crate) async fn with_store_faults<T>(
         Some(FaultEffect::LostAfter) => {
             work();
             return lost(FaultKind::StoreFailsAfter);
+        }
+        Some(FaultEffect::Hangs) => {
+            clock.sleep(TIMING.call_deadline).await;
+            return lost(FaultKind::StoreHangs);
         }
         Some(_) => return lost(FaultKind::StoreFailsBefore),
         None => {}
@@ -139,7 +198,11 @@ impl SimulatedStore {
             }
             Err(StoreError::Unknown("simulated".to_owned()))
         } else {
-            with_store_faults(&self.world, &self.clock, access, work).await
+            if self.world.is_within(self.world.scenario.store_slow) {
+                self.world.note_fault(FaultKind::StoreSlow);
+                self.clock.wait(SLOW_CALL).await;
+            }
+            with_store_faults(&self.world, &self.clock, access, "store", work).await
         };
         if done.is_err() {
             self.world.reset_missed_stop(&self.owner);
@@ -149,6 +212,27 @@ impl SimulatedStore {
 }
 
 impl World {
+    /// Replaces the head if it has version `expected`, and registers the alarm of a run that injects through one. An alarm
+    /// that another run holds is not registered, and nothing is saved.
+    fn save_head(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
+        let trigger = next.trigger.as_ref().filter(|_| next.phase == Phase::Injecting);
+        let Some(trigger) = trigger else { return Ok(self.replace_head(next, expected)) };
+        let holder = self.cloud.borrow().holders.get(&trigger.alarm_arn).cloned();
+        let is_expected = self.table.borrow().head(&next.run_id).is_some_and(|head| head.version == expected);
+        match holder {
+            Some(other) if is_expected && other != next.run_id => {
+                let what = format!("alarm {} is held by run {other}", trigger.alarm_arn);
+                return Err(StoreError::Refused(what));
+            }
+            _ => {}
+        }
+        let saved = self.replace_head(next, expected);
+        if saved == Saved::Saved {
+            self.cloud.borrow_mut().holders.insert(trigger.alarm_arn.clone(), next.run_id.clone());
+        }
+        Ok(saved)
+    }
+
     /// Replaces the head if it has version `expected`.
     fn replace_head(&self, next: &Run, expected: u64) -> Saved {
         let mut table = self.table.borrow_mut();
@@ -162,13 +246,6 @@ impl World {
         head.clone_from(next);
         drop(table);
         self.note_renewal();
-        let mut cloud = self.cloud.borrow_mut();
-        match next.phase {
-            Phase::Injecting if next.trigger.is_some() => cloud.holder = Some(next.run_id.clone()),
-            Phase::Finished => cloud.holder = None,
-            _ => {}
-        }
-        drop(cloud);
         if begins_rollback {
             self.log(Event::RollbackRecorded);
         }
@@ -182,26 +259,54 @@ impl World {
         Saved::Saved
     }
 
-    fn create(&self, run: &Run, by: &OwnerId, locked: bool) -> Begun {
+    /// Creates a head and its request: with the lock, or as one that is finished already.
+    fn create(&self, run: &Run, request: &Request, by: &OwnerId, locked: bool) -> Result<Begun, StoreError> {
         let mut table = self.table.borrow_mut();
-        if let Some(existing) = table.head(&run.run_id) {
-            return Begun::Exists(Box::new(existing.clone()));
-        }
-        if locked {
-            if let Some(holder) = &table.lock {
-                return Begun::Locked(holder.clone());
+        if let Some(existing) = table.load(&run.run_id)? {
+            let is_announced = locked && existing.phase == Phase::Pending;
+            if !is_announced {
+                // The head of this very call, whose answer was lost.
+                let same = existing.starter == run.starter
+                    && existing.version == run.version
+                    && existing.phase == run.phase;
+                return Ok(if same { Begun::Begun } else { Begun::Exists(Box::new(existing)) });
             }
-            table.lock = Some(run.run_id.clone());
+        }
+        let now = self.now.get();
+        if locked {
+            if let Some(holder) = table.locks.get(&lock_of(run)) {
+                return Ok(Begun::Locked(holder.clone()));
+            }
+            table.locks.insert(lock_of(run), run.run_id.clone());
         } else {
             table.finishes += 1;
-            table.finished_at = Some(self.now.get());
+            if run.outcome == Some(Outcome::Skipped) {
+                table.summarize(run);
+            }
         }
-        table.began_at.get_or_insert(self.now.get());
+        table.began_at.get_or_insert(now);
         table.began_by.get_or_insert_with(|| by.0.clone());
+        table.index.insert(run.run_id.clone(), (now, (run.phase == Phase::Finished).then_some(now)));
+        table.requests.insert(run.run_id.clone(), request.clone());
+        table.heads.retain(|head| head.run_id != run.run_id);
         table.heads.push(run.clone());
         drop(table);
         self.note_renewal();
-        Begun::Begun
+        Ok(Begun::Begun)
+    }
+
+    /// Frees what a finished run held, unless another run holds it by now.
+    fn release(&self, run: &Run) {
+        let mut table = self.table.borrow_mut();
+        table.finishes += 1;
+        let now = self.now.get();
+        if let Some((_, over)) = table.index.get_mut(&run.run_id) {
+            *over = Some(now);
+        }
+        table.summarize(run);
+        table.locks.retain(|_, holder| *holder != run.run_id);
+        drop(table);
+        self.cloud.borrow_mut().holders.retain(|_, holder| *holder != run.run_id);
     }
 
     fn note_renewal(&self) {
@@ -210,9 +315,9 @@ impl World {
         }
     }
 
-    fn note_command(&self, command: &OperatorCommand) -> u64 {
+    fn note_command(&self, id: &RunId, command: &OperatorCommand) -> u64 {
         let mut table = self.table.borrow_mut();
-        let commands = table.commands.get_or_insert_default();
+        let commands = table.commands.entry(id.clone()).or_default();
         commands.number += 1;
         let number = commands.number;
         let event = match command {
@@ -256,18 +361,25 @@ impl World {
     }
 
     /// What the owner of the run reads before it injects and at every look.
-    fn control_state(&self) -> ControlState {
+    fn control_state(&self, run: &Run) -> ControlState {
         let table = self.table.borrow();
         let mut switches: Vec<Switch> = Vec::new();
-        let ours = |scope: &Scope| !matches!(scope, Scope::Drill(key) if key != DRILL);
+        let ours = |scope: &Scope| match scope {
+            Scope::Account => true,
+            Scope::Application(name) => **name == *run.application,
+            Scope::Drill(key) => *key == run.drill_key(),
+        };
         switches.extend(table.switches.iter().map(|(_, switch)| switch.clone()).filter(|s| ours(&s.scope)));
         if self.is_within(self.scenario.unreadable_switch) {
             self.note_fault_once(FaultKind::KillSwitchUnreadable);
             switches.push(Switch::unreadable(Scope::Account, "simulated"));
         }
         ControlState {
-            commands: table.commands.clone(),
-            application_stop: table.application_stop.as_ref().map(|(_, at, stop)| (*at, stop.clone())),
+            commands: table.commands.get(&run.run_id).cloned(),
+            application_stop: table
+                .application_stops
+                .get(&*run.application)
+                .map(|(_, at, stop)| (*at, stop.clone())),
             switches,
             heartbeat: table.heartbeats.last().map(|(_, at)| *at),
         }
@@ -280,24 +392,26 @@ impl World {
 }
 
 impl Store for SimulatedStore {
-    async fn begin(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, &self.owner, true)).await
+    async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.write(|world| world.create(run, request, &self.owner, true)).await?
     }
 
-    async fn record(&self, run: &Run, _: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, &self.owner, false)).await
+    async fn record(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
+        self.write(|world| world.create(run, request, &self.owner, false)).await?
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.read(|table| table.head(id).cloned()).await
+        self.read(|table| table.load(id)).await?
     }
 
     async fn request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
-        self.read(|table| table.head(id).map(|_| (*self.request).clone())).await
+        let lost_at = self.world.overrides().request_lost_at;
+        let is_lost = lost_at.is_some_and(|at| self.world.elapsed() >= at);
+        self.read(|table| table.requests.get(id).filter(|_| !is_lost).cloned()).await
     }
 
     async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.write(|world| world.replace_head(next, expected)).await
+        self.write(|world| world.save_head(next, expected)).await?
     }
 
     async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
@@ -305,13 +419,10 @@ impl Store for SimulatedStore {
             let saved = world.replace_head(next, expected);
             if saved == Saved::Saved {
                 assert_eq!(next.phase, Phase::Finished);
-                let mut table = world.table.borrow_mut();
-                table.lock = None;
-                table.finishes += 1;
-                table.finished_at = Some(world.now.get());
-                drop(table);
+                world.release(next);
                 world.propagate();
-                let (back, served) = (world.is_back() && !world.is_forced(), world.serving.get());
+                let back = world.is_back() && !world.is_forced() && !world.is_down();
+                let served = world.serving.get();
                 world.log(Event::Finished { back, served });
             }
             saved
@@ -319,22 +430,28 @@ impl Store for SimulatedStore {
         .await
     }
 
-    async fn append(&self, _: &RunId, _: &[(String, Evidence)]) -> Result<(), StoreError> {
-        self.write(|_| ()).await
+    async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
+        let keyed = items.iter().map(|(key, evidence)| ((id.clone(), key.clone()), evidence.clone()));
+        self.write(|world| world.table.borrow_mut().evidence.extend(keyed)).await
     }
 
-    async fn control_state(&self, _: &Run) -> Result<ControlState, StoreError> {
-        self.read(|_| self.world.control_state()).await
+    async fn control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
+        self.read(|_| self.world.control_state(run)).await
     }
 
-    async fn record_command(&self, _: &RunId, command: &OperatorCommand) -> Result<u64, StoreError> {
-        self.write(|world| world.note_command(command)).await
+    async fn record_command(&self, id: &RunId, command: &OperatorCommand) -> Result<u64, StoreError> {
+        self.write(|world| world.note_command(id, command)).await
     }
 
-    async fn stop_application(&self, _: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
+    async fn stop_application(
+        &self,
+        application: &str,
+        stop: &Stop,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(|world| {
-            let now = world.now.get();
-            world.table.borrow_mut().application_stop = Some((now, at, stop.clone()));
+            let stopped = (world.now.get(), at, stop.clone());
+            world.table.borrow_mut().application_stops.insert(application.to_owned(), stopped);
             world.note_fault(FaultKind::ApplicationStopped);
             world.log(Event::StopRequested);
         })
@@ -349,15 +466,11 @@ impl Store for SimulatedStore {
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
         self.read(|table| {
             let lag = self.world.rng.borrow_mut().i64(0..5_000);
-            let then = self.world.now.get() - lag;
-            let began = table.began_at.is_some_and(|at| at <= then);
-            let over = table.finished_at.is_some_and(|at| at <= then);
-            let open = if began && !over { table.heads.first() } else { None };
-            let really = table.heads.first().filter(|head| head.phase != Phase::Finished);
-            if open.map(|run| &run.run_id) != really.map(|run| &run.run_id) {
+            let now = self.world.now.get();
+            if !table.open_at(now - lag).eq(table.open_at(now)) {
                 self.world.note_fault(FaultKind::StaleIndex);
             }
-            open.map(|run| run.run_id.clone()).into_iter().collect()
+            table.open_at(now - lag).cloned().collect()
         })
         .await
     }
@@ -366,7 +479,7 @@ impl Store for SimulatedStore {
         self.write(|world| world.table.borrow_mut().write_heartbeat(world.now.get(), at)).await
     }
 
-    async fn list(&self, _: &str, _: u32) -> Result<Vec<Run>, StoreError> {
-        self.read(|table| table.heads.clone()).await
+    async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
+        self.read(|table| table.list(drill_key, most)).await
     }
 }

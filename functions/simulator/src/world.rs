@@ -6,25 +6,37 @@ use std::{
 };
 
 use fastrand::Rng;
-use firedrill_core::{Phase, Run, Timestamp, Tristate, gate::GateAnswer, kind::DrillKind};
+use firedrill_core::{
+    Phase, Run, Timestamp,
+    failover::{AlarmChange, run_of},
+    kind::DrillKind,
+    run::RunId,
+};
+use firedrill_drills::Settings;
 
 use crate::{
+    aws::LookedAt,
+    calls::SentCall,
     event::{Event, Logged},
     event_queue::{Due, EventQueue},
     failover::{Cloud, Pending},
     fault_kind::{FaultKind, FaultOccurrences},
     fleet::Fleet,
-    planned_fault::PointCounts,
+    overrides::Overrides,
+    planned_fault::{OperationFault, PointCounts},
+    requests::settings,
     scenario::{Scenario, Span},
     store::SimulatedTable,
 };
 
-/// When every history begins, in milliseconds since the Unix epoch: a Monday morning.
-pub(crate) const BEGINS: i64 = 1_795_428_000_000;
+/// When every history begins, in milliseconds since the Unix epoch: a Monday morning, 10:00:40 UTC.
+pub(crate) const BEGINS: i64 = 1_795_428_040_000;
 
 /// The world of one history.
 pub(crate) struct World {
     pub scenario: Scenario,
+    /// The settings of the simulated stack.
+    pub settings: Rc<Settings>,
     pub now: Rc<Cell<i64>>,
     pub rng: RefCell<Rng>,
     pub event_queue: RefCell<EventQueue>,
@@ -34,6 +46,12 @@ pub(crate) struct World {
     pub log: RefCell<Vec<Logged>>,
     pub occurrences: RefCell<FaultOccurrences>,
     pub points: PointCounts,
+    /// What fails because of its name; nothing in a history.
+    pub operation_faults: RefCell<Vec<OperationFault>>,
+    /// The mutating calls of the failover function.
+    pub calls: RefCell<Vec<SentCall>>,
+    /// The text of every page that reached the operators.
+    pub pages: RefCell<Vec<String>>,
     /// When each slow answer began.
     pub slow_at: RefCell<Vec<i64>>,
     /// Whether users are served now.
@@ -47,6 +65,7 @@ impl World {
     pub fn new(scenario: Scenario) -> Rc<Self> {
         let fleet = Fleet::of(&scenario);
         let world = Rc::new(Self {
+            settings: settings(&scenario).into(),
             now: Rc::new(Cell::new(BEGINS)),
             rng: RefCell::new(Rng::with_seed(scenario.seed)),
             event_queue: RefCell::default(),
@@ -56,6 +75,9 @@ impl World {
             log: RefCell::default(),
             occurrences: RefCell::default(),
             points: PointCounts::default(),
+            operation_faults: RefCell::default(),
+            calls: RefCell::default(),
+            pages: RefCell::default(),
             slow_at: RefCell::default(),
             serving: Cell::new(!scenario.unhealthy_at_start),
             last_undecided_look: Cell::new(None),
@@ -93,6 +115,17 @@ impl World {
 
     pub fn is_within(&self, span: Option<Span>) -> bool {
         span.is_some_and(|(from, to)| (from..to).contains(&self.elapsed()))
+    }
+
+    /// Whether a call is held up because the network that cuts the run's owner off from the table delays it, too: what lands
+    /// late then is on no record.
+    pub fn is_cut_off_with_its_calls(&self) -> bool {
+        self.is_within(self.scenario.owner_cut_off) && self.rng.borrow_mut().u32(0..10) < 3
+    }
+
+    /// What a test changes in AWS's answers.
+    pub fn overrides(&self) -> Overrides {
+        self.scenario.overrides.unwrap_or_default()
     }
 
     /// Schedules an event this many milliseconds from now.
@@ -161,20 +194,10 @@ impl World {
         !unhealthy
     }
 
-    /// The gate of the request, as a look shows it.
-    pub fn gate(&self) -> GateAnswer {
-        let closed = self.is_within(self.scenario.gate_closed);
-        if closed {
-            self.note_fault_once(FaultKind::GateCloses);
-        }
-        let open = if self.is_blind() { Tristate::Unknown } else { Tristate::from(!closed) };
-        GateAnswer { gate: "simulated".to_owned(), open, why: String::new() }
-    }
-
     /// Logs that an injecting call is sent, whether its intent is saved, and what forbids it.
-    pub fn note_inject(&self, run: &Run, number: u32, by: &str, beyond: Option<String>) {
+    pub fn note_inject(&self, run: &RunId, number: u32, by: &str, beyond: Option<String>) {
         let table = self.table.borrow();
-        let intent = table.head(&run.run_id).is_some_and(|head| {
+        let intent = table.head(run).is_some_and(|head| {
             let mut saved = head.injection.iter().flat_map(|injection| &injection.calls);
             head.phase == Phase::Injecting && !head.undo.is_empty() && saved.any(|call| call.number == number)
         });
@@ -186,6 +209,30 @@ impl World {
         }
         let forbidden_by = beyond.or_else(|| self.forbids(run, by));
         self.log(Event::InjectSent { number, by: by.to_owned(), intent, forbidden_by });
+    }
+
+    /// Logs that the failover function's call takes effect.
+    pub fn log_failover(&self, change: &AlarmChange) {
+        self.log(Event::FailedOver { by_run: run_of(&change.reason).is_some(), change: change.at });
+    }
+
+    /// Notes that the failover function sends a call; its number.
+    pub fn note_call(&self, by: &str, action: &'static str) -> usize {
+        let mut calls = self.calls.borrow_mut();
+        calls.push(SentCall { by: by.to_owned(), action, code: None });
+        calls.len() - 1
+    }
+
+    /// Notes how AWS refused a call, if it answered.
+    pub fn note_refusal(&self, number: usize, code: &str) {
+        self.calls.borrow_mut()[number].code = Some(code.to_owned()).filter(|code| !code.is_empty());
+    }
+
+    /// Notes that the gate of the request is closed, and that a look may show it.
+    pub fn note_gate(&self) {
+        if self.is_within(self.scenario.gate_closed) {
+            self.note_fault_once(FaultKind::GateCloses);
+        }
     }
 
     /// Logs that a step of the undo is sent.
@@ -201,16 +248,17 @@ impl World {
     }
 
     /// Notes a look: the verdict rests on no later look than the last one without a verdict.
-    pub fn note_look(&self, run: &Run) {
+    pub fn note_look(&self, run: &LookedAt) {
         // What a former holder of the lease decides does not count.
         let is_theirs = self.table.borrow().head(&run.run_id).is_some_and(|head| head.owner == run.owner);
+        self.note_gate();
         match (is_theirs, run.verdict) {
             (false, _) => {}
             (true, Some(_)) => self.decided.set(true),
             (true, None) if self.decided.get() => {}
             (true, None) => self.last_undecided_look.set(Some(self.now.get())),
         }
-        if run.is_stoppable() {
+        if run.is_stoppable {
             self.note_missed_stop(run);
         }
     }

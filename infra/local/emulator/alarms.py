@@ -195,6 +195,13 @@ def _set_state(params, cbor_data, is_cbor, is_json=False):
     return cloudwatch._xml(200, "SetAlarmStateResponse", "")
 
 
+def _tag_refusal(arn, is_json=False, is_cbor=False):
+    """The refusal of tags of an alarm that does not exist, with the code of the API reference (`ListTagsForResource`)."""
+    if _ministack_tag_refusal(arn) is None:
+        return None
+    return cloudwatch._error("ResourceNotFoundException", f"Alarm resource {arn} not found", 404, use_json=is_json, use_cbor=is_cbor)
+
+
 def _transition_composite(alarm, new_state, reason, triggers, seen=frozenset()) -> None:
     """A composite alarm is evaluated only when one of its children changes."""
     children = [cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name) for name in triggers]
@@ -265,6 +272,7 @@ def _json_stamp(value):
     return value if epoch is None else round(epoch, 3)
 
 
+_ministack_tag_refusal = cloudwatch._validate_alarm_tag_arn
 _ministack_put, _ministack_from_template = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
 
 
@@ -272,6 +280,7 @@ def install() -> None:
     cloudwatch._ts_iso = messages.stamp
     cloudwatch._json_timestamp = _json_stamp
     cloudwatch._record_history = _created
+    cloudwatch._validate_alarm_tag_arn = _tag_refusal
     cloudwatch._set_alarm_state = _set_state
     cloudwatch._transition_composite = _transition_composite
     cloudwatch._put_metric_alarm = _put_alarm

@@ -1,7 +1,8 @@
 """CloudFront distributions: a change takes time; it is InProgress, then reaches the edges, then is Deployed.
 
 ministack applies an update in an instant, knows no edges, keeps a template's configuration without the members
-that CloudFront fills in, and accepts a cache behaviour without an origin. Stands in for the deployment to the edges.
+that CloudFront fills in, accepts a cache behaviour without an origin, and has a code of its own for the tags of what does
+not exist. Stands in for the deployment to the edges.
 """
 
 from dataclasses import dataclass, field
@@ -179,10 +180,20 @@ def _routing(config_xml: str | None) -> dict | None:
     }
 
 
+def _taggable(arn):
+    """The resource whose tags are asked for; `NoSuchResource` if there is none (API reference, `ListTagsForResource`)."""
+    found, refused = _ministack_taggable(arn)
+    if refused and refused[0] == 404:
+        refused = cloudfront._error("NoSuchResource", f"A resource that was specified is not valid: {arn}", 404)
+    return found, refused
+
+
+_ministack_taggable = cloudfront._resolve_taggable_cloudfront_arn
 _ministack_create, _ministack_update = cloudfront._create_distribution, cloudfront._update_distribution
 
 
 def install() -> None:
     cloudfront._create_distribution = _create
     cloudfront._update_distribution = _update
+    cloudfront._resolve_taggable_cloudfront_arn = _taggable
     after("AWS::CloudFront::Distribution", _from_template)

@@ -1,7 +1,7 @@
 """CloudWatch's metrics as alarms evaluate them: by exact dimensions, by resolution, and combined by arithmetic.
 
-ministack takes every datapoint at its own second, a query without dimensions for one about all of them, and answers
-GetMetricData in the wrong order.
+ministack takes every datapoint at its own second, a query without dimensions for one about all of them, and a unit for
+none, and answers GetMetricData in the wrong order.
 """
 
 import ast
@@ -10,6 +10,7 @@ import json
 import operator
 import time
 
+from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import cloudwatch
 
 PAST_S, FUTURE_S = 14 * 86400, 2 * 3600
@@ -119,6 +120,25 @@ def _dimensions(dimensions: list[dict]) -> dict:
     return _Exact(_ministack_dimensions(dimensions))
 
 
+class _OfOneUnit(AccountRegionScopedDict):
+    """ministack's datapoints by metric: to a request that names a unit, only those of this unit (API reference, `Unit`)."""
+
+    __slots__ = ()
+
+    def items(self):
+        unit = _unit.get()
+        return [(key, [p for p in points if unit in (None, p["Unit"])]) for key, points in super().items()]
+
+
+def _statistics(params, cbor_data, is_cbor, is_json=False):
+    """GetMetricStatistics, of one unit if the request names one."""
+    token = _unit.set((cbor_data.get("Unit") if is_cbor or is_json else cloudwatch._p(params, "Unit")) or None)
+    try:
+        return _ministack_statistics(params, cbor_data, is_cbor, is_json)
+    finally:
+        _unit.reset(token)
+
+
 def _data(params, cbor_data, is_cbor, is_json=False):
     """GetMetricData: newest first, unless the request asks otherwise."""
     token = _newest_first.set(cbor_data.get("ScanBy") != "TimestampAscending")
@@ -139,13 +159,17 @@ def _data_result(result: dict) -> dict:
     return _ministack_data_result(_ordered(result))
 
 
+_unit: contextvars.ContextVar[str | None] = contextvars.ContextVar("unit", default=None)
 _newest_first: contextvars.ContextVar[bool] = contextvars.ContextVar("newest_first", default=False)
 _ministack_put, _ministack_dimensions = cloudwatch._put_metric_data, cloudwatch._dims_from_list
+_ministack_statistics = cloudwatch._get_metric_statistics
 _ministack_data, _ministack_data_result = cloudwatch._get_metric_data, cloudwatch._cbor_metric_data_result
 
 
 def install() -> None:
     cloudwatch._put_metric_data = _put
     cloudwatch._dims_from_list = _dimensions
+    cloudwatch._metrics.__class__ = _OfOneUnit
+    cloudwatch._get_metric_statistics = _statistics
     cloudwatch._get_metric_data = _data
     cloudwatch._cbor_metric_data_result = _data_result

@@ -389,11 +389,10 @@ mod tests {
             request_id: "r".to_owned(),
             owner: OwnerId("o".to_owned()),
             ends_at: Duration::from_mins(1),
-            timing: Timing::DEFAULT,
             policy: Policy { production_applications: Vec::new(), non_production_environments: Vec::new() },
         };
         let at = Timestamp::from_millis;
-        let mut run = new_run(&request, &invocation, at(0));
+        let mut run = new_run(&request, &invocation, &Timing::DEFAULT, at(0));
         run.times.injected = Some(Measured::ours(at(2_000), 0));
         run.phase = Phase::Recovering;
         let changes =

@@ -21,8 +21,11 @@ struct Arguments {
     /// So many histories of each drill.
     #[arg(long, default_value_t = 100_000)]
     seeds: u64,
+    /// The first of these seeds.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
     /// Replay the history of this seed as a timeline instead.
-    #[arg(long, requires = "drill", conflicts_with = "seeds")]
+    #[arg(long, requires = "drill", conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
 }
 
@@ -33,11 +36,11 @@ fn drill_kind() -> impl TypedValueParser<Value = DrillKind> {
 }
 
 fn main() -> ExitCode {
-    let Arguments { drill, seeds, seed } = Arguments::parse();
+    let Arguments { drill, seeds, from, seed } = Arguments::parse();
     let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
     let good = match seed {
         Some(seed) => simulate::one(drills[0], seed),
-        None => simulate::many(&drills, seeds),
+        None => simulate::many(&drills, from..from.saturating_add(seeds)),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

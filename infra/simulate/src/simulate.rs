@@ -1,25 +1,25 @@
 //! `cargo simulate`: plays any number of histories, or shows one of them as a timeline.
 
-use std::{collections::BTreeMap, io::IsTerminal as _};
+use std::{collections::BTreeMap, io::IsTerminal as _, ops::Range};
 
 use firedrill_core::{Timestamp, kind::DrillKind};
 use firedrill_simulator::{Event, FaultKind, History, Scenario, Statistics, oracle, play};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Plays `seeds` histories of each of these drill kinds and prints their statistics; whether none was bad. The first bad
+/// Plays the histories of these seeds, of each of these drill kinds, and prints their statistics; whether none was bad. The first bad
 /// one ends it, and is printed with the command that replays it.
 #[must_use]
-pub(crate) fn many(drills: &[DrillKind], seeds: u64) -> bool {
+pub(crate) fn many(drills: &[DrillKind], seeds: Range<u64>) -> bool {
     for &drill in drills {
-        let bar =
-            if std::io::stdout().is_terminal() { ProgressBar::new(seeds) } else { ProgressBar::hidden() };
+        let shown = std::io::stdout().is_terminal();
+        let bar = if shown { ProgressBar::new(seeds.end - seeds.start) } else { ProgressBar::hidden() };
         if let Ok(style) =
             ProgressStyle::with_template("{prefix} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta}")
         {
             bar.set_style(style);
         }
         bar.set_prefix(drill.row().name);
-        let statistics = Statistics::of_many(drill, 0..seeds, |part| {
+        let statistics = Statistics::of_many(drill, seeds.clone(), |part| {
             bar.inc(part.histories);
             part.bad.is_empty()
         });

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use firedrill_core::{
-    ClockName, Phase, Timestamp,
+    ClockName, Timestamp,
     evidence::Evidence,
     failover::{Done, JournalEntry},
     millis,
@@ -19,26 +19,19 @@ use firedrill_local::{
 use serde_json::{Value, json};
 
 use super::template::{
-    REGION, STACKS, Stack, alarm_arn, alarms_of, cdn_failovers, database_arn, database_failovers,
-    distribution_arn, template,
+    DATABASES, alarm_arn, alarms_of, cdn_failovers, database_arn, database_failovers, distribution_arn,
+    template,
 };
 use crate::fixture::{OperatorApi, binaries, caller_of, calls_of, until};
 
-/// CloudWatch's reason when an alarm really goes off.
-pub const CROSSED: &str =
-    "Threshold Crossed: 1 out of the last 1 datapoints [0.0] was less than the threshold (1.0).";
-/// CloudWatch's reason when the alarm is over.
-pub const WELL: &str = "Threshold Crossed: 1 datapoint [1.0] was not less than the threshold (1.0).";
-
-/// Local AWS with several stacks of the shipped functions.
+/// Local AWS with a stack of the shipped functions.
 pub struct DrillFixture {
     pub aws: LocalAws,
     pub operator: OperatorApi,
-    http: reqwest::Client,
-    /// By stack: its table, and its topic for pages.
-    stacks: Vec<(RecordReader, String)>,
+    table: RecordReader,
+    /// Its topic for pages.
+    pages: String,
     distributions: BTreeMap<String, String>,
-    faults: tokio::sync::Mutex<Vec<Value>>,
 }
 
 /// The resources that belong to one test: an alarm, and what it fails over.
@@ -46,7 +39,6 @@ pub struct DrillCase<'a> {
     pub fixture: &'a DrillFixture,
     /// The name of the case, of its alarm and of its application.
     pub name: &'static str,
-    pub stack: &'static Stack,
     pub alarm_arn: String,
     /// `cdn` or `db`.
     pub kind: &'static str,
@@ -62,10 +54,8 @@ pub fn with_drill_fixture(test: impl AsyncFnOnce(&DrillFixture)) {
     FIXTURE.with(DrillFixture::up, test);
 }
 
-/// The name of a stack, with the id of this process: its functions' processes are found by name on the whole machine.
-fn stack_name(stack: &Stack) -> String {
-    format!("{}{}", stack.name, std::process::id())
-}
+/// The name of the stack.
+const STACK: &str = "drills";
 
 impl DrillFixture {
     async fn up() -> Self {
@@ -82,79 +72,46 @@ impl DrillFixture {
         let distributions =
             made.iter().filter_map(|(name, id)| Some((name.strip_prefix("Cdn")?.to_owned(), id.clone())));
         let distributions: BTreeMap<String, String> = distributions.collect();
-        let mut stacks = Vec::new();
-        for stack in &STACKS {
-            let (cdn, databases) = (cdn_failovers(stack, &distributions), database_failovers(stack));
-            assert!(cdn.len() <= 3_000 && databases.len() <= 3_000, "more than a parameter holds");
-            let (cdn_topic, database_topic) = (alarms_of(stack, "cdn"), alarms_of(stack, "db"));
-            let parameters = [
-                ("NonProductionEnvironments", "test"),
-                ("PollMs", "250"),
-                ("AwsPollMs", "500"),
-                ("MarginMs", "500"),
-                ("FunctionTimeoutSeconds", "120"),
-                ("SettleMs", "120000"),
-                ("WatchdogTimeoutSeconds", "90"),
-                // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
-                ("WatchdogSchedule", "rate(30 days)"),
-                ("HeartbeatFreshSeconds", "86400"),
-                ("MaxEventAgeSeconds", "60"),
-                ("CoolDownSeconds", stack.cool_down),
-                ("CdnFailovers", cdn.as_str()),
-                ("CdnAlarmTopicArn", &cdn_topic),
-                ("DatabaseFailovers", &databases),
-                ("DatabaseAlarmTopicArn", &database_topic),
-                ("MetricNamespaces", "Drills"),
-            ];
-            let parameters: Vec<_> = LOCAL.into_iter().chain(parameters).collect();
-            let template = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("infra/template.yaml");
-            let made =
-                aws.deploy(&stack_name(stack), &template, &functions.codes(), &parameters).await.unwrap();
-            aws.watch(&stack_name(stack)).await.unwrap();
-            stacks.push((RecordReader::new(&aws, &made["TableName"]), made["PagesTopicArn"].clone()));
-        }
+        let (cdn, databases) = (cdn_failovers(&distributions), database_failovers());
+        let (cdn_topic, database_topic) = (alarms_of("cdn"), alarms_of("db"));
+        let parameters = [
+            ("NonProductionEnvironments", "test"),
+            ("PollMs", "250"),
+            ("AwsPollMs", "500"),
+            ("MarginMs", "500"),
+            ("FunctionTimeoutSeconds", "120"),
+            ("SettleMs", "120000"),
+            ("WatchdogTimeoutSeconds", "90"),
+            // These tests resume open runs themselves: the watchdog runs once, for the heartbeat that drills need.
+            ("WatchdogSchedule", "rate(30 days)"),
+            ("HeartbeatFreshSeconds", "86400"),
+            ("MaxEventAgeSeconds", "60"),
+            ("CoolDownSeconds", "1"),
+            ("CdnFailovers", &cdn),
+            ("CdnAlarmTopicArn", &cdn_topic),
+            ("DatabaseFailovers", &databases),
+            ("DatabaseAlarmTopicArn", &database_topic),
+            ("MetricNamespaces", "Drills"),
+        ];
+        let parameters: Vec<_> = LOCAL.into_iter().chain(parameters).collect();
+        let template = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("infra/template.yaml");
+        let made = aws.deploy(STACK, &template, &functions.codes(), &parameters).await.unwrap();
+        aws.watch(STACK).await.unwrap();
         Self {
             operator: OperatorApi::of(&aws),
+            table: RecordReader::new(&aws, &made["TableName"]),
+            pages: made["PagesTopicArn"].clone(),
             aws,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            stacks,
             distributions,
-            faults: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The case of this name. A case that no failover is configured for uses the stack of the refusals.
+    /// The case of this name.
     pub fn case(&self, name: &'static str) -> DrillCase<'_> {
-        let has = |stack: &Stack| stack.distributions.contains(&name) || stack.databases.contains(&name);
-        let index = STACKS.iter().position(has).unwrap_or(1);
-        let stack = &STACKS[index];
-        let (table, pages) = &self.stacks[index];
-        let kind = if stack.databases.contains(&name) { "db" } else { "cdn" };
-        // For a case without a failover, any distribution will do.
-        let id = match (kind, self.distributions.get(name)) {
-            ("db", _) => name.to_owned(),
-            (_, Some(id)) => id.clone(),
-            (_, None) => self.distributions["states"].clone(),
-        };
-        DrillCase { fixture: self, name, stack, alarm_arn: alarm_arn(name), kind, id, table, pages }
-    }
-
-    /// An AWS call by an operator, in another protocol than the query protocol.
-    pub async fn call(&self, service: &str, target: Option<&str>, path: &str, body: String) -> String {
-        let scope = format!(
-            "AWS4-HMAC-SHA256 Credential=LOCALTEST/20260101/{REGION}/{service}/aws4_request, \
-             SignedHeaders=host, Signature=none"
-        );
-        let mut request = self.http.post(format!("{}{path}", self.aws.endpoint())).body(body);
-        request = request.header("authorization", scope).timeout(Duration::from_mins(1));
-        if let Some(target) = target {
-            request =
-                request.header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0");
-        }
-        let answer = request.send().await.unwrap();
-        let (status, text) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{status}: {text}");
-        text
+        let kind = if DATABASES.contains(&name) { "db" } else { "cdn" };
+        let id = self.distributions.get(name).map_or(name, String::as_str).to_owned();
+        let (table, pages) = (&self.table, self.pages.as_str());
+        DrillCase { fixture: self, name, alarm_arn: alarm_arn(name), kind, id, table, pages }
     }
 }
 
@@ -231,7 +188,7 @@ impl DrillCase<'_> {
     }
 
     fn function(&self, kind: &str) -> String {
-        format!("{}-{kind}-{}", stack_name(self.stack), self.kind)
+        format!("{STACK}-{kind}-{}", self.kind)
     }
 
     /// The name of the function that runs its drill.
@@ -259,94 +216,6 @@ impl DrillCase<'_> {
         }
         let id = answer["runId"].as_str().unwrap().to_owned();
         self.table.record(&id).await.unwrap().unwrap()
-    }
-
-    /// Runs its drill, whose function is killed as soon as its call that forces the alarm was executed. The failure is in
-    /// effect, and nobody owns the run.
-    pub async fn killed(&self, request: &Value) {
-        let kill = json!({ "kind": "kill", "when": "after" });
-        self.fault("SetAlarmState", Some(&format!("test/{}/", self.name)), kill).await;
-        let answer = self.fixture.aws.invoke(&self.drill(), request).await.unwrap();
-        assert!(answer.failed, "it was killed, and answers: {answer:?}");
-    }
-
-    /// Overwrites its run's request with one that this version cannot read.
-    pub async fn request_becomes_unreadable(&self) {
-        let (operator, table) = (&self.fixture.operator, &self.table.name);
-        let mut items = operator.items(table, &format!("run#{}", self.run_id()), "request").await;
-        assert_eq!(items.len(), 1, "{items:#?}");
-        items[0]["request"]["mode"] = json!("later");
-        operator.put(table, &items[0]).await;
-    }
-
-    /// Deletes its run's request.
-    pub async fn request_is_lost(&self) {
-        let pk = format!("run#{}", self.run_id());
-        self.fixture.operator.delete(&self.table.name, &pk, "request").await;
-    }
-
-    /// Invokes its stack's watchdog until its run is finished, and reads the record. A tick ends at once where another
-    /// tick owns the run, and otherwise takes up to its timeout.
-    pub async fn watched(&self) -> Record {
-        for _ in 0..200 {
-            self.fixture.aws.watch(&stack_name(self.stack)).await.unwrap();
-            let record = self.table.record(&self.run_id()).await.unwrap().unwrap();
-            if record.run.phase == Phase::Finished {
-                return record;
-            }
-        }
-        panic!("{}: still open after 200 ticks", self.name);
-    }
-
-    /// The calls of this action that its stack's watchdog made on its alarm, or on the resource that fails over.
-    pub async fn by_watchdog(&self, action: &str) -> Vec<Call> {
-        self.calls_by(&format!("{}-watchdog", stack_name(self.stack)), action).await
-    }
-
-    /// Whether a run holds its application's lock.
-    pub async fn is_locked(&self) -> bool {
-        let pk = format!("lock#test/{}", self.name);
-        !self.fixture.operator.items(&self.table.name, &pk, "lock").await.is_empty()
-    }
-
-    /// Releases its run, as an operator.
-    pub async fn release(&self, fail_back: bool) -> Value {
-        let word = json!({
-            "runId": self.run_id(), "by": "on-call", "reason": "looked at it", "failBack": fail_back
-        });
-        self.invoke(&json!({ "release": word })).await
-    }
-
-    /// Waits until this holds for the record of its run.
-    pub async fn recorded(&self, what: &str, is_so: impl Fn(&Record) -> bool) -> Record {
-        until(&format!("{}: {what}", self.name), async || {
-            self.table.record(&self.run_id()).await.unwrap().filter(|record| is_so(record))
-        })
-        .await
-    }
-
-    /// Waits until its run is in this phase.
-    pub async fn in_phase(&self, phase: Phase) -> Record {
-        self.recorded(&phase.to_string(), |record| record.run.phase == phase).await
-    }
-
-    /// Adds a fault on calls of its drill and returns the fault's id; faults of other tests stay in force.
-    pub async fn fault(&self, action: &str, contains: Option<&str>, how: Value) -> String {
-        let mut fault = json!({ "caller": caller_of(&self.drill()), "action": action, "contains": contains });
-        fault.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
-        let mut faults = self.fixture.faults.lock().await;
-        let id = format!("{}-{action}-{}", self.name, faults.len());
-        fault["id"] = json!(id);
-        faults.push(fault);
-        self.fixture.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
-        id
-    }
-
-    /// Removes the fault of this id.
-    pub async fn remove_fault(&self, id: &str) {
-        let mut faults = self.fixture.faults.lock().await;
-        faults.retain(|fault| fault["id"] != id);
-        self.fixture.aws.set_faults(&Value::Array(faults.clone())).await.unwrap();
     }
 
     async fn calls_of(&self, function: &str, action: &str) -> Vec<Call> {
@@ -377,15 +246,6 @@ impl DrillCase<'_> {
             moved[1] += self.by_failover(action).await.len();
         }
         moved
-    }
-
-    /// Neither its drill nor its failover function changed anything.
-    pub async fn untouched(&self) {
-        assert_eq!(self.moved().await, [0, 0], "{}", self.name);
-        for action in ["SetAlarmState", "PutMetricData"] {
-            assert!(self.by_drill(action).await.is_empty(), "{}: {action}", self.name);
-        }
-        assert!(!self.is_registered().await, "{}", self.name);
     }
 
     /// Whether its alarm is registered in the record as held by a run.
@@ -441,11 +301,6 @@ impl DrillCase<'_> {
         self.fixture.aws.alarm_state(self.name).await.unwrap().unwrap()
     }
 
-    /// Sets its alarm's state, as an operator.
-    pub async fn set(&self, state: &str, reason: &str) {
-        self.fixture.operator.set_alarm(self.name, state, reason).await;
-    }
-
     /// Its distribution.
     pub async fn distribution(&self) -> Distribution {
         self.fixture.aws.distribution(&self.id).await.unwrap().unwrap()
@@ -459,21 +314,6 @@ impl DrillCase<'_> {
     /// Its cluster.
     pub async fn cluster(&self) -> Cluster {
         self.fixture.aws.cluster(&self.id).await.unwrap().unwrap()
-    }
-
-    /// Failed over once and back once; its alarm is held by no run, and in OK.
-    pub async fn is_restored(&self) {
-        assert_eq!(self.moved().await, [1, 1]);
-        assert_eq!((self.origin().await.as_str(), self.alarm_state().await.as_str()), ("primary", "OK"));
-        assert!(!self.is_registered().await);
-    }
-
-    /// Waits until its drill's call that forces the alarm has taken effect.
-    pub async fn forced(&self) {
-        until(&format!("alarm {} was forced", self.name), async || {
-            self.by_drill("SetAlarmState").await.iter().any(|call| call.done.is_some()).then_some(())
-        })
-        .await;
     }
 
     /// The failover function's entry about the forced change, from the run's record.

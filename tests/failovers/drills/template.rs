@@ -7,77 +7,24 @@ use serde_json::{Map, Value, json};
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
 
-/// A stack of the drills' functions, with its alarms. A stack's parameter holds a dozen of them, and a
-/// fault is of one stack's function.
-pub struct Stack {
-    pub name: &'static str,
-    /// Alarms that fail over a distribution of their own.
-    pub distributions: &'static [&'static str],
-    /// Alarms that fail over a cluster, or an instance, of their own.
-    pub databases: &'static [&'static str],
-    /// The cool-down in seconds: sooner after a failover, RDS may drop another one.
-    pub cool_down: &'static str,
-}
-
-pub const STACKS: [Stack; 5] = [
-    Stack {
-        name: "drills",
-        distributions: &[
-            "plain",
-            "order",
-            "late",
-            "composite",
-            "terminate",
-            "held",
-            "left",
-            "drift",
-            "denied",
-            "lost",
-            "metric",
-            "planned",
-            "nameless",
-        ],
-        databases: &["writer", "restore", "multi"],
-        cool_down: "1",
-    },
-    Stack {
-        name: "refuses",
-        distributions: &[
-            "states",
-            "asleep",
-            "quiet",
-            "elsewhere",
-            "untagged",
-            "moved",
-            "math",
-            "vendor",
-            "maximum",
-        ],
-        databases: &["cold", "barred"],
-        cool_down: "1",
-    },
-    // Processes of this stack's `drill-cdn` are killed, so no other case uses it.
-    Stack { name: "killed", distributions: &["killed"], databases: &["cooling"], cool_down: "3600" },
-    // Answers to this stack's calls are lost.
-    Stack { name: "hangs", distributions: &["blind", "mute"], databases: &[], cool_down: "1" },
-    // Its drill functions are killed and its watchdog is invoked, so its cases lose their requests on purpose.
-    Stack { name: "unread", distributions: &["unread", "stranded"], databases: &["dropped"], cool_down: "1" },
-];
-/// Alarms for which no failover is configured.
-const STRANGERS: [&str; 6] = ["nobody", "nowhere", "dark", "unseen", "unheard", "checked"];
+/// The name of the stack whose functions these tests use.
+const STACK: &str = "drills";
+/// Alarms that fail over a distribution of their own.
+pub const DISTRIBUTIONS: [&str; 2] = ["plain", "metric"];
+/// Alarms that fail over a cluster, or an instance, of their own.
+pub const DATABASES: [&str; 3] = ["writer", "restore", "multi"];
 
 pub fn alarm_arn(name: &str) -> String {
     format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
 }
 
-/// A topic's ARN.
-pub fn topic(name: &str) -> String {
+fn topic(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// The topic of a stack's alarms.
-pub fn alarms_of(stack: &Stack, kind: &str) -> String {
-    topic(&format!("{}-alarms-{kind}", stack.name))
+/// The topic of the alarms of this kind.
+pub fn alarms_of(kind: &str) -> String {
+    topic(&format!("{STACK}-alarms-{kind}"))
 }
 
 pub fn distribution_arn(id: &str) -> String {
@@ -93,16 +40,11 @@ pub fn database_arn(name: &str) -> String {
     format!("arn:aws:rds:{REGION}:{ACCOUNT}:{kind}:{name}")
 }
 
-fn opt_in(name: &str) -> Value {
-    if matches!(name, "untagged" | "barred") {
-        json!([])
-    } else {
-        json!([{ "Key": "firedrill:allowed", "Value": "true" }])
-    }
+fn opt_in() -> Value {
+    json!([{ "Key": "firedrill:allowed", "Value": "true" }])
 }
 
 fn distribution(name: &str) -> Value {
-    let default = if name == "moved" { "standby" } else { "primary" };
     let origin = |id: &str| {
         json!({
             "Id": id, "DomainName": format!("{id}.example.com"),
@@ -111,13 +53,13 @@ fn distribution(name: &str) -> Value {
     };
     let config = json!({
         "Comment": format!("drill {name}"), "Enabled": true,
-        "Origins": [origin("primary"), origin("standby"), origin("third")],
+        "Origins": [origin("primary"), origin("standby")],
         "DefaultCacheBehavior": {
-            "TargetOriginId": default, "ViewerProtocolPolicy": "redirect-to-https",
+            "TargetOriginId": "primary", "ViewerProtocolPolicy": "redirect-to-https",
             "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4f5a84be39ad"
         }
     });
-    let properties = json!({ "DistributionConfig": config, "Tags": opt_in(name) });
+    let properties = json!({ "DistributionConfig": config, "Tags": opt_in() });
     json!({ "Type": "AWS::CloudFront::Distribution", "Properties": properties })
 }
 
@@ -133,13 +75,13 @@ fn database(name: &str, resources: &mut Map<String, Value>) {
         let properties = json!({
             "DBInstanceIdentifier": name, "DBInstanceClass": "db.t4g.micro", "Engine": "postgres",
             "AllocatedStorage": "20", "MasterUsername": "drills", "ManageMasterUserPassword": true,
-            "MultiAZ": true, "Tags": opt_in(name)
+            "MultiAZ": true, "Tags": opt_in()
         });
         return add(format!("Db{name}"), "AWS::RDS::DBInstance", None, properties);
     }
     let properties = json!({
         "DBClusterIdentifier": name, "Engine": "aurora-postgresql", "MasterUsername": "drills",
-        "ManageMasterUserPassword": true, "Tags": opt_in(name)
+        "ManageMasterUserPassword": true, "Tags": opt_in()
     });
     add(format!("Db{name}"), "AWS::RDS::DBCluster", None, properties);
     for number in [1, 2] {
@@ -152,76 +94,34 @@ fn database(name: &str, resources: &mut Map<String, Value>) {
     }
 }
 
-/// An alarm. Its own metric is never published: treated as not breaching, it returns to OK from any state that is set;
-/// with `ignore` it stays as set.
+/// An alarm. Its own metric is never published, but by a drill: treated as not breaching, it returns to OK from any state
+/// that is set.
 fn alarm(name: &str, topic: &str) -> Value {
-    let actions = match name {
-        "nobody" => json!([]),
-        "terminate" => json!([topic, TERMINATE]),
-        _ => json!([topic]),
-    };
-    let allowed = json!([{ "Key": "firedrill:allowed", "Value": "true" }]);
-    let mut properties = json!({
-        "AlarmName": name, "AlarmActions": actions, "OKActions": actions, "Tags": allowed,
+    let properties = json!({
+        "AlarmName": name, "AlarmActions": [topic], "OKActions": [topic], "Tags": opt_in(),
+        "Namespace": "Drills", "MetricName": name, "Statistic": "Minimum", "Period": 10,
         "Threshold": 1, "EvaluationPeriods": 1, "ComparisonOperator": "LessThanThreshold",
-        "TreatMissingData": if matches!(name, "states" | "held") { "ignore" } else { "notBreaching" }
+        "TreatMissingData": "notBreaching"
     });
-    let metric = |name: &str| {
-        let metric = json!({ "Namespace": "Drills", "MetricName": name });
-        json!({ "Metric": metric, "Period": 10, "Stat": "Sum" })
-    };
-    let own = match name {
-        "composite" => {
-            let properties = json!({
-                "AlarmName": name, "AlarmActions": actions, "OKActions": actions, "Tags": allowed,
-                "AlarmRule": "ALARM(\"child\")"
-            });
-            return json!({
-                "Type": "AWS::CloudWatch::CompositeAlarm", "DependsOn": "Alarmchild", "Properties": properties
-            });
-        }
-        "math" => json!({ "Metrics": [
-            { "Id": "rate", "Expression": "100 * errors / requests", "Label": "Errors in percent" },
-            { "Id": "errors", "MetricStat": metric("errors"), "ReturnData": false },
-            { "Id": "requests", "MetricStat": metric("requests"), "ReturnData": false }
-        ] }),
-        _ => json!({
-            "Namespace": if name == "vendor" { "AWS/CloudFront" } else { "Drills" }, "MetricName": name,
-            "Statistic": if name == "maximum" { "Maximum" } else { "Minimum" }, "Period": 10
-        }),
-    };
-    if name == "asleep" {
-        properties["ActionsEnabled"] = json!(false);
-    }
-    properties.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
     json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties })
 }
-
-/// An action that no drill may set off by accident.
-pub const TERMINATE: &str = "arn:aws:automate:us-east-1:ec2:terminate";
 
 /// The template, with an output `Cdn<name>` for the id of each distribution.
 pub fn template() -> Value {
     let (mut resources, mut outputs) = (Map::new(), Map::new());
-    let mut topics: Vec<String> = vec!["nowhere".to_owned(), "dark".to_owned()];
-    for stack in &STACKS {
-        for (kind, names) in [("cdn", stack.distributions), ("db", stack.databases)] {
-            topics.push(format!("{}-alarms-{kind}", stack.name));
-            for name in names {
-                resources.insert(format!("Alarm{name}"), alarm(name, &alarms_of(stack, kind)));
-            }
-        }
-        for name in stack.distributions {
-            resources.insert(format!("Cdn{name}"), distribution(name));
-            outputs.insert(format!("Cdn{name}"), json!({ "Value": { "Ref": format!("Cdn{name}") } }));
-        }
-        for name in stack.databases {
-            database(name, &mut resources);
+    for (kind, names) in [("cdn", &DISTRIBUTIONS[..]), ("db", &DATABASES)] {
+        let topic = json!({ "TopicName": format!("{STACK}-alarms-{kind}") });
+        resources.insert(format!("Topic{kind}"), json!({ "Type": "AWS::SNS::Topic", "Properties": topic }));
+        for name in names {
+            resources.insert(format!("Alarm{name}"), alarm(name, &alarms_of(kind)));
         }
     }
-    for name in STRANGERS.into_iter().chain(["child"]) {
-        let topic = topic(if name == "dark" { "dark" } else { "nowhere" });
-        resources.insert(format!("Alarm{name}"), alarm(name, &topic));
+    for name in DISTRIBUTIONS {
+        resources.insert(format!("Cdn{name}"), distribution(name));
+        outputs.insert(format!("Cdn{name}"), json!({ "Value": { "Ref": format!("Cdn{name}") } }));
+    }
+    for name in DATABASES {
+        database(name, &mut resources);
     }
     // The bookstores' server: without one, `/books/` answers 503 whatever the database does.
     let server = json!({
@@ -229,29 +129,25 @@ pub fn template() -> Value {
         "Tags": [{ "Key": "app", "Value": "bookstore" }, { "Key": "color", "Value": "blue" }]
     });
     resources.insert("Server".to_owned(), json!({ "Type": "AWS::EC2::Instance", "Properties": server }));
-    for (number, name) in topics.iter().enumerate() {
-        let resource = json!({ "Type": "AWS::SNS::Topic", "Properties": { "TopicName": name } });
-        resources.insert(format!("Topic{number}"), resource);
-    }
     json!({ "AWSTemplateFormatVersion": "2010-09-09", "Resources": resources, "Outputs": outputs })
 }
 
-/// `CdnFailovers` of a stack.
-pub fn cdn_failovers(stack: &Stack, distributions: &BTreeMap<String, String>) -> String {
+/// `CdnFailovers` of the stack.
+pub fn cdn_failovers(distributions: &BTreeMap<String, String>) -> String {
     let entry = |name: &&str| {
         json!({
             "alarmArn": alarm_arn(name), "distributionArn": distribution_arn(&distributions[*name]),
             "primaryOrigin": "primary", "standbyOrigin": "standby"
         })
     };
-    stack.distributions.iter().map(entry).collect::<Value>().to_string()
+    DISTRIBUTIONS.iter().map(entry).collect::<Value>().to_string()
 }
 
-/// `DatabaseFailovers` of a stack.
-pub fn database_failovers(stack: &Stack) -> String {
+/// `DatabaseFailovers` of the stack.
+pub fn database_failovers() -> String {
     let entry = |name: &&str| {
         let field = if is_instance(name) { "instanceArn" } else { "clusterArn" };
         json!({ "alarmArn": alarm_arn(name), field: database_arn(name) })
     };
-    stack.databases.iter().map(entry).collect::<Value>().to_string()
+    DATABASES.iter().map(entry).collect::<Value>().to_string()
 }

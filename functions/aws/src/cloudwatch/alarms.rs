@@ -1,186 +1,21 @@
-//! Alarms: their configuration, state, tags and mute rules.
+//! Answers about alarms in the words of their port.
 
-use std::collections::BTreeMap;
-
-use aws_sdk_cloudwatch::types::{
-    AlarmMuteRuleStatus, AlarmType, CompositeAlarm, EvaluationWindow, MetricAlarm, StateValue,
-};
-use firedrill_core::Timestamp;
+use aws_sdk_cloudwatch::types::{CompositeAlarm, EvaluationWindow, MetricAlarm, StateValue};
+use firedrill_drills::ports::{AlarmSetup, AlarmState, Kind, Metric, MetricRule, Special};
 use serde_json::Number;
 
-use super::{CloudWatch, Metric, State, metric::dimensions, moment};
-use crate::error::Failure;
-
-/// The most names that `DescribeAlarms` takes.
-const MAX_NAMES: usize = 100;
-
-/// The state of an alarm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    /// Whether it is in ALARM. In any other state, nothing is known to be wrong.
-    pub raised: bool,
-    /// Why, in `CloudWatch`'s words.
-    pub reason: String,
-}
-
-/// The configuration and state of an alarm, as `DescribeAlarms` shows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlarmSetup {
-    /// Its name.
-    pub name: String,
-    /// Its state; none if the answer holds none, or one that this version does not know.
-    pub state: Option<State>,
-    /// Why it is in this state, in `CloudWatch`'s words.
-    pub reason: String,
-    /// When its state or reason was last written.
-    pub updated: Option<Timestamp>,
-    /// Whether a change of state starts its actions (`ActionsEnabled`); no if the answer does not say.
-    pub actions_enabled: bool,
-    /// The actions that a change to ALARM starts.
-    pub alarm_actions: Vec<String>,
-    /// The actions that a change to OK starts.
-    pub ok_actions: Vec<String>,
-    /// The actions that a change to `INSUFFICIENT_DATA` starts.
-    pub insufficient_data_actions: Vec<String>,
-    /// What it watches.
-    pub kind: Kind,
-}
-
-/// What an alarm watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A metric, or something computed from metrics.
-    Metric(Box<MetricRule>),
-    /// Other alarms.
-    Composite {
-        /// Its rule, such as `ALARM("a") OR ALARM("b")`.
-        rule: String,
-        /// The alarm that suppresses its actions while that one is in ALARM, if it has one. A change to
-        /// ALARM then first waits for it (API reference, `PutCompositeAlarm`, `ActionsSuppressor`).
-        suppressor: Option<String>,
-        /// What suppresses its actions just now: `Alarm`, `WaitPeriod` or `ExtensionPeriod`.
-        suppressed_by: Option<String>,
-    },
-}
-
-/// When a metric alarm goes to ALARM (API reference, `PutMetricAlarm`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricRule {
-    /// The metric. Without names if the alarm is computed from several, or from a query.
-    pub metric: Metric,
-    /// `SampleCount`, `Average`, `Sum`, `Minimum` or `Maximum`.
-    pub statistic: Option<String>,
-    /// Such as `p99`, instead of a statistic.
-    pub extended_statistic: Option<String>,
-    /// The length of a period; none for a query.
-    pub period_seconds: Option<u32>,
-    /// N: the number of periods that are evaluated; none for a query.
-    pub evaluation_periods: Option<u32>,
-    /// M: the number of them that must breach; N if the alarm does not say.
-    pub datapoints_to_alarm: Option<u32>,
-    /// The threshold; none with anomaly detection.
-    pub threshold: Option<Number>,
-    /// Such as `LessThanThreshold`.
-    pub comparison: String,
-    /// `breaching`, `notBreaching`, `ignore` or `missing`, which is what an alarm that does not say does.
-    pub treat_missing_data: String,
-    /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values
-    /// above determine its state.
-    pub special: Vec<Special>,
-}
-
-/// What an alarm evaluates beyond one metric and a fixed threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Special {
-    /// `Metrics`: metric math, a Metrics Insights query, or another account's metric.
-    Math,
-    /// `ThresholdMetricId`: anomaly detection.
-    Anomaly,
-    /// `EvaluationCriteria`: a `PromQL` query.
-    Query,
-    /// An `EvaluationWindow` that does not slide: bound to the clock, or of a kind that this version does not know.
-    Window,
-}
-
-impl CloudWatch {
-    /// Those of these alarms that exist, by ARN; composite ones too.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn alarms(&self, names: &[String]) -> Result<BTreeMap<String, Alarm>, Failure> {
-        let described = self.describe(names).await?.into_iter();
-        let alarm =
-            |state: AlarmSetup| Alarm { raised: state.state == Some(State::Alarm), reason: state.reason };
-        Ok(described.map(|(arn, state)| (arn, alarm(state))).collect())
-    }
-
-    /// Those of these alarms that exist, by ARN, with their configuration. Log alarms are not asked for, and so not
-    /// found.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn describe(&self, names: &[String]) -> Result<BTreeMap<String, AlarmSetup>, Failure> {
-        let mut found = BTreeMap::new();
-        for chunk in names.chunks(MAX_NAMES) {
-            let call = self.reads.describe_alarms().set_alarm_names(Some(chunk.to_vec()));
-            // Composite alarms are listed only if they are asked for.
-            let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
-            let mut pages = call.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| Failure::of("cloudwatch:DescribeAlarms", &error))?;
-                for mut alarm in page.metric_alarms.unwrap_or_default() {
-                    found.insert(alarm.alarm_arn.take().unwrap_or_default(), metric_alarm(alarm));
-                }
-                for mut alarm in page.composite_alarms.unwrap_or_default() {
-                    found.insert(alarm.alarm_arn.take().unwrap_or_default(), composite_alarm(alarm));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// The tags of an alarm.
-    ///
-    /// # Errors
-    /// They could not be read, or the alarm does not exist.
-    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, Failure> {
-        let sent = self.reads.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = sent.map_err(|error| Failure::of("cloudwatch:ListTagsForResource", &error))?;
-        let pairs = answer.tags.unwrap_or_default().into_iter();
-        Ok(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
-    }
-
-    /// The names of the mute rules that keep this alarm's actions from being started just now. Of the
-    /// three statuses of a rule, `ACTIVE` is the one in which it mutes; `SCHEDULED` means that it will
-    /// do so later, `EXPIRED` that it never will again (API reference, `GetAlarmMuteRule`). Between two
-    /// windows a recurring rule is `SCHEDULED`. Muted alarms change their state all the same.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn mute_rules_on(&self, alarm_name: &str) -> Result<Vec<String>, Failure> {
-        let call = self.reads.list_alarm_mute_rules().alarm_name(alarm_name);
-        let mut pages = call.statuses(AlarmMuteRuleStatus::Active).into_paginator().send();
-        let mut names = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Failure::of("cloudwatch:ListAlarmMuteRules", &error))?;
-            for rule in page.alarm_mute_rule_summaries.unwrap_or_default() {
-                names.push(mute_rule_name(rule.alarm_mute_rule_arn.unwrap_or_default()));
-            }
-        }
-        Ok(names)
-    }
-}
+use super::{metric::dimensions, moment};
 
 /// A summary has the ARN only: `arn:aws:cloudwatch:<Region>:<account>:alarm-mute-rule:<name>`.
-fn mute_rule_name(arn: String) -> String {
+pub(super) fn mute_rule_name(arn: String) -> String {
     arn.split_once(":alarm-mute-rule:").map(|(_, name)| name.to_owned()).unwrap_or(arn)
 }
 
-fn state(value: Option<&StateValue>) -> Option<State> {
-    value.and_then(|value| State::read(value.as_str()))
+fn state(value: Option<&StateValue>) -> Option<AlarmState> {
+    value.and_then(|value| super::state(value.as_str()))
 }
 
-fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
+pub(super) fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
     let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     let math = alarm.metrics.as_ref().is_some_and(|metrics| !metrics.is_empty());
     let sliding = matches!(alarm.evaluation_window, None | Some(EvaluationWindow::SlidingWindow(_)));
@@ -208,6 +43,7 @@ fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
         special: special.into_iter().filter_map(|(it_is, special)| it_is.then_some(special)).collect(),
     };
     AlarmSetup {
+        arn: alarm.alarm_arn.unwrap_or_default(),
         name: alarm.alarm_name.unwrap_or_default(),
         state: state(alarm.state_value.as_ref()),
         reason: alarm.state_reason.unwrap_or_default(),
@@ -220,8 +56,9 @@ fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
     }
 }
 
-fn composite_alarm(alarm: CompositeAlarm) -> AlarmSetup {
+pub(super) fn composite_alarm(alarm: CompositeAlarm) -> AlarmSetup {
     AlarmSetup {
+        arn: alarm.alarm_arn.unwrap_or_default(),
         name: alarm.alarm_name.unwrap_or_default(),
         state: state(alarm.state_value.as_ref()),
         reason: alarm.state_reason.unwrap_or_default(),
@@ -298,7 +135,7 @@ mod tests {
         let alarm = metric_alarm(MetricAlarm::builder().state_value(StateValue::from("NEW")).build());
         assert_eq!((alarm.state, alarm.actions_enabled), (None, false));
         let alarm = composite_alarm(CompositeAlarm::builder().state_value(StateValue::Alarm).build());
-        assert_eq!((alarm.state, alarm.actions_enabled), (Some(State::Alarm), false));
+        assert_eq!((alarm.state, alarm.actions_enabled), (Some(AlarmState::Alarm), false));
     }
 
     #[test]

@@ -1,103 +1,37 @@
 //! History of an alarm, which CloudWatch keeps for 30 days (user guide, *Alarms*).
 
-use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
+use aws_sdk_cloudwatch::{
+    Client,
+    types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy},
+};
 use firedrill_core::Timestamp;
+use firedrill_drills::ports::{ActionRecord, Next, Page, Reply, StateUpdate};
 use serde_json::Value;
 
-use super::{CloudWatch, State, moment, time};
-use crate::error::Failure;
+use super::{moment, state, time};
+use crate::{
+    error::failure,
+    page::{page, token},
+};
 
-/// A change of an alarm's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateUpdate {
-    /// When, by `CloudWatch`'s clock.
-    pub at: Timestamp,
-    /// The state before, if the history says.
-    pub from: Option<State>,
-    /// The state since.
-    pub to: State,
-    /// The reason: CloudWatch's, or that of the caller who forced the state. Empty if the history does not say.
-    pub reason: String,
-    /// The summary, a sentence.
-    pub summary: String,
-}
-
-/// An action that an alarm started, or tried to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionRecord {
-    /// When, by `CloudWatch`'s clock.
-    pub at: Timestamp,
-    /// The summary, such as `Successfully executed action arn:…`.
-    pub summary: String,
-}
-
-/// A change to ALARM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raised {
-    /// When, by `CloudWatch`'s clock.
-    pub at: Timestamp,
-    /// The summary.
-    pub summary: String,
-}
-
-impl CloudWatch {
-    /// The first change of this alarm to ALARM since then, if there was one.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn first_raised(&self, name: &str, since: Timestamp) -> Result<Option<Raised>, Failure> {
-        let mut changes = self.changes(name, since).await?.into_iter();
-        let first = changes.find(|change| change.to == State::Alarm);
-        Ok(first.map(|StateUpdate { at, summary, .. }| Raised { at, summary }))
-    }
-
-    /// The changes of this alarm's state since then, oldest first. They include a forced state that lasted less
-    /// than a second.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn changes(&self, name: &str, since: Timestamp) -> Result<Vec<StateUpdate>, Failure> {
-        let items = self.history(name, HistoryItemType::StateUpdate, since).await?;
-        let mut changes: Vec<StateUpdate> = items.iter().filter_map(change).collect();
-        changes.retain(|change| change.at >= since);
-        changes.sort_by_key(|change| change.at);
-        Ok(changes)
-    }
-
-    /// The actions that this alarm started, or tried to start, since then, oldest first.
-    ///
-    /// # Errors
-    /// A page could not be read.
-    pub async fn actions(&self, name: &str, since: Timestamp) -> Result<Vec<ActionRecord>, Failure> {
-        let items = self.history(name, HistoryItemType::Action, since).await?;
-        let mut acted: Vec<ActionRecord> = items.iter().filter_map(acted).collect();
-        acted.retain(|acted| acted.at >= since);
-        acted.sort_by_key(|acted| acted.at);
-        Ok(acted)
-    }
-
-    async fn history(
-        &self,
-        name: &str,
-        kind: HistoryItemType,
-        since: Timestamp,
-    ) -> Result<Vec<AlarmHistoryItem>, Failure> {
-        let call = self.reads.describe_alarm_history().alarm_name(name).history_item_type(kind);
-        // Without types, the answer holds metric alarms only.
-        let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
-        let call = call.start_date(time(since)).scan_by(ScanBy::TimestampAscending);
-        let mut pages = call.into_paginator().send();
-        let mut items = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Failure::of("cloudwatch:DescribeAlarmHistory", &error))?;
-            items.extend(page.alarm_history_items.unwrap_or_default());
-        }
-        Ok(items)
-    }
+/// One page of an alarm's history.
+pub(super) async fn items(
+    reads: &Client,
+    name: &str,
+    kind: HistoryItemType,
+    since: Timestamp,
+    next: Next<'_>,
+) -> Reply<Page<AlarmHistoryItem>> {
+    let call = reads.describe_alarm_history().alarm_name(name).history_item_type(kind);
+    // Without types, the answer holds metric alarms only.
+    let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
+    let call = call.start_date(time(since)).scan_by(ScanBy::TimestampAscending).set_next_token(token(next));
+    let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarmHistory", &error))?;
+    Ok(page(answer.alarm_history_items.unwrap_or_default(), answer.next_token))
 }
 
 /// The change in an item: from its data, or else from its summary, `Alarm updated from OK to ALARM`.
-fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
+pub(super) fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
     let summary = item.history_summary().unwrap_or_default();
     let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
     let field = |pointer: &str| data.as_ref()?.pointer(pointer)?.as_str();
@@ -105,20 +39,22 @@ fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
     let from = from.rsplit_once(' ').map(|(_, from)| from);
     Some(StateUpdate {
         at: moment(item.timestamp()?)?,
-        from: field("/oldState/stateValue").or(from).and_then(State::read),
-        to: State::read(field("/newState/stateValue").unwrap_or(to))?,
+        from: field("/oldState/stateValue").or(from).and_then(state),
+        to: state(field("/newState/stateValue").unwrap_or(to))?,
         reason: field("/newState/stateReason").unwrap_or_default().to_owned(),
         summary: summary.to_owned(),
     })
 }
 
-fn acted(item: &AlarmHistoryItem) -> Option<ActionRecord> {
+pub(super) fn action(item: &AlarmHistoryItem) -> Option<ActionRecord> {
     let summary = item.history_summary().unwrap_or_default().to_owned();
     Some(ActionRecord { at: moment(item.timestamp()?)?, summary })
 }
 
 #[cfg(test)]
 mod tests {
+    use firedrill_drills::ports::AlarmState;
+
     use super::*;
 
     fn item(data: Option<&str>, summary: &str) -> AlarmHistoryItem {
@@ -129,7 +65,7 @@ mod tests {
             .build()
     }
 
-    fn states(data: Option<&str>, summary: &str) -> Option<(Option<State>, State)> {
+    fn states(data: Option<&str>, summary: &str) -> Option<(Option<AlarmState>, AlarmState)> {
         change(&item(data, summary)).map(|change| (change.from, change.to))
     }
 
@@ -139,20 +75,20 @@ mod tests {
             "oldState":{"stateValue":"OK","stateReason":"1 datapoint"},
             "newState":{"stateValue":"ALARM","stateReason":"Firedrill run [a/b] forces it"}}"#;
         let read = change(&item(Some(data), "Alarm updated from OK to ALARM")).unwrap();
-        assert_eq!((read.from, read.to), (Some(State::Ok), State::Alarm));
+        assert_eq!((read.from, read.to), (Some(AlarmState::Ok), AlarmState::Alarm));
         assert_eq!(read.reason, "Firedrill run [a/b] forces it");
         assert_eq!(read.at, Timestamp::from_millis(1_001));
 
         let back = "Alarm updated from ALARM to INSUFFICIENT_DATA";
-        assert_eq!(states(None, back), Some((Some(State::Alarm), State::InsufficientData)));
-        assert_eq!(states(Some("{"), back), Some((Some(State::Alarm), State::InsufficientData)));
-        assert_eq!(states(None, back).map(|(_, to)| to == State::Alarm), Some(false));
+        assert_eq!(states(None, back), Some((Some(AlarmState::Alarm), AlarmState::InsufficientData)));
+        assert_eq!(states(Some("{"), back), Some((Some(AlarmState::Alarm), AlarmState::InsufficientData)));
+        assert_eq!(states(None, back).map(|(_, to)| to == AlarmState::Alarm), Some(false));
     }
 
     #[test]
     fn the_data_counts_more_than_the_summary_and_what_neither_says_is_no_change() {
         let to_ok = r#"{"newState":{"stateValue":"OK"}}"#;
-        assert_eq!(states(Some(to_ok), "it went to ALARM"), Some((None, State::Ok)));
+        assert_eq!(states(Some(to_ok), "it went to ALARM"), Some((None, AlarmState::Ok)));
         assert_eq!(states(None, "Alarm \"a\" created"), None);
         assert_eq!(states(Some(r#"{"newState":{"stateValue":"ODD"}}"#), "from OK to ALARM"), None);
     }
@@ -160,6 +96,6 @@ mod tests {
     #[test]
     fn an_item_without_a_time_is_no_evidence() {
         let timeless = AlarmHistoryItem::builder().history_summary("from OK to ALARM").build();
-        assert_eq!((change(&timeless), acted(&timeless)), (None, None));
+        assert_eq!((change(&timeless), action(&timeless)), (None, None));
     }
 }

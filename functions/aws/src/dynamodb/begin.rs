@@ -14,7 +14,9 @@ use firedrill_core::{
 };
 
 use super::{RunTable, finish, item};
-use crate::error::{Failure, Proof, proof};
+use firedrill_drills::{Proof, failure::Answer};
+
+use crate::error::failure;
 
 const ACTION: &str = "dynamodb:TransactWriteItems";
 /// The number of tries: two invocations that begin at once may cancel each other's transaction.
@@ -57,9 +59,9 @@ impl RunTable {
                     TransactWriteItemsError::TransactionInProgressException(_) => {
                         "another transaction with the same token is in progress".clone_into(&mut conflict);
                     }
-                    _ => return Err(Failure::of(ACTION, &error).into()),
+                    _ => return Err(failure(ACTION, &error).into()),
                 },
-                _ => return Err(Failure::of(ACTION, &error).into()),
+                _ => return Err(failure(ACTION, &error).into()),
             }
         }
         Err(StoreError::Unknown(format!("{ACTION}: {conflict}, {MAX_TRIES} times")))
@@ -147,7 +149,8 @@ fn cancelled_for(reasons: &[CancellationReason]) -> Result<String, StoreError> {
         let text = format!("{code}: {}", reason.message().unwrap_or_default());
         let passes = code == "TransactionConflict" || code.contains("Throttl") || code.contains("Exceeded");
         let size = code == "ItemCollectionSizeLimitExceeded";
-        if (!passes || size) && matches!(proof(code, 400), Proof::Denied | Proof::Refused) {
+        let answer = Answer::Error { code: code.to_owned(), status: 400 };
+        if (!passes || size) && matches!(answer.proof(), Proof::Denied | Proof::Refused) {
             return Err(StoreError::Refused(format!("{ACTION}: {text}")));
         }
         texts.push(text);

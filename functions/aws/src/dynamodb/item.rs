@@ -202,15 +202,16 @@ pub(super) mod tests {
             "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
         }))
         .unwrap();
-        let timing = Timing::DEFAULT;
         let invocation = dispatch::Invocation {
             request_id: "request".to_owned(),
             owner: OwnerId("owner".to_owned()),
             ends_at: Duration::ZERO,
-            timing,
             policy: Policy::default(),
         };
-        (dispatch::new_run(&request, &invocation, Timestamp::from_millis(1_000_000)), request)
+        (
+            dispatch::new_run(&request, &invocation, &Timing::DEFAULT, Timestamp::from_millis(1_000_000)),
+            request,
+        )
     }
 
     #[test]

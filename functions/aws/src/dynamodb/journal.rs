@@ -19,7 +19,9 @@ use super::{
     begin::{Transacted, failed, put},
     item, read,
 };
-use crate::error::Failure;
+use firedrill_drills::{Failure, ports::AlarmRecord};
+
+use crate::error::failure;
 
 const ACTION: &str = "dynamodb:PutItem";
 
@@ -88,7 +90,7 @@ impl RunTable {
                     _ => Ok(Put::Found(None)),
                 }
             }
-            Err(error) => Err(Failure::of(ACTION, &error)),
+            Err(error) => Err(failure(ACTION, &error)),
         }
     }
 
@@ -216,6 +218,17 @@ impl Journal for RunTable {
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
         Box::pin(self.load_run(id)).await
+    }
+}
+
+/// The record of alarms, as drills read it.
+impl AlarmRecord for crate::cloud::Cloud {
+    async fn registered_run(&self, alarm: &str) -> Result<Option<RunId>, StoreError> {
+        self.table.holder(alarm).await
+    }
+
+    async fn entries(&self, alarm: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
+        self.table.journal(alarm, since).await
     }
 }
 

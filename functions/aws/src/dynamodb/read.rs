@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_core::{Request, Run, Timestamp, failover::JournalEntry, ports::StoreError, run::RunId};
 
 use super::{Item, RunTable, item};
-use crate::error::Failure;
+use crate::error::failure;
 
 /// The run that an item names.
 pub(super) fn run_id(item: &mut Item) -> Option<RunId> {
@@ -25,7 +25,7 @@ impl RunTable {
             .consistent_read(true)
             .send()
             .await;
-        sent.map(|answer| answer.item).map_err(|error| Failure::of("dynamodb:GetItem", &error).into())
+        sent.map(|answer| answer.item).map_err(|error| failure("dynamodb:GetItem", &error).into())
     }
 
     pub(super) async fn load_run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
@@ -72,7 +72,7 @@ impl RunTable {
             .send();
         let mut journal = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
             for found in page.items.unwrap_or_default() {
                 journal.push(item::entry_of(found)?);
             }
@@ -94,7 +94,7 @@ impl RunTable {
             .send();
         let mut runs = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
             let ids = page.items.unwrap_or_default().into_iter().filter_map(|found| item::id_of(&found));
             runs.extend(ids);
         }
@@ -118,7 +118,7 @@ impl RunTable {
             .send();
         while runs.len() < most {
             let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| StoreError::from(Failure::of("dynamodb:Query", &error)))?;
+            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
             for found in page.items.unwrap_or_default() {
                 match item::run(found) {
                     Ok(run) if runs.len() < most => runs.push(run),

@@ -1,54 +1,11 @@
-//! Filters of `DescribeInstances`, and its answer in our types.
+//! Answers of EC2 in the words of its port.
 
-use std::collections::BTreeMap;
+use aws_sdk_ec2::types::{
+    Instance as SdkInstance, InstanceLifecycleType, InstanceStatus as SdkInstanceStatus,
+};
+use firedrill_drills::ports::{Instance, InstanceStatus};
 
-use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceLifecycleType};
-
-/// The most values that one filter takes.
-const MAX_FILTER_VALUES: usize = 200;
-/// The tag that Auto Scaling puts on its members; terminated ones still carry it.
-const GROUP_TAG: &str = "aws:autoscaling:groupName";
-
-/// One instance, as `DescribeInstances` shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Instance {
-    /// `i-…`
-    pub id: String,
-    /// The account that owns it.
-    pub account: String,
-    /// Its Availability Zone.
-    pub zone: String,
-    /// `running`, `stopped`, …
-    pub state: String,
-    /// `ebs` or `instance-store`.
-    pub root_device_type: String,
-    /// Whether it is a Spot instance.
-    pub spot: bool,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Its EBS volumes.
-    pub volumes: Vec<String>,
-    /// Its private addresses, one of which may be registered in a target group.
-    pub addresses: Vec<String>,
-    /// Its VPC.
-    pub vpc: String,
-}
-
-impl Instance {
-    /// The Auto Scaling group that it is, or was, a member of.
-    #[must_use]
-    pub fn group(&self) -> Option<&str> {
-        self.tags.get(GROUP_TAG).map(String::as_str)
-    }
-}
-
-/// Filters of at most `MAX_FILTER_VALUES` values each; no filter for no values.
-pub(super) fn filters(name: &str, values: &[String]) -> Vec<Filter> {
-    let chunks = values.chunks(MAX_FILTER_VALUES);
-    chunks.map(|chunk| Filter::builder().name(name).set_values(Some(chunk.to_vec())).build()).collect()
-}
-
-pub(super) fn read(instance: SdkInstance, account: &str) -> Instance {
+pub(super) fn instance(instance: SdkInstance, account: &str) -> Instance {
     let devices = instance.block_device_mappings.unwrap_or_default().into_iter();
     let mut addresses: Vec<String> = instance.private_ip_address.into_iter().collect();
     for interface in instance.network_interfaces.unwrap_or_default() {
@@ -71,15 +28,16 @@ pub(super) fn read(instance: SdkInstance, account: &str) -> Instance {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_ids_become_no_filter_and_many_become_several() {
-        assert!(filters("instance-id", &[]).is_empty(), "an empty filter would match every instance");
-        let many: Vec<String> = (0..450).map(|n| format!("i-{n}")).collect();
-        let sizes: Vec<usize> = filters("instance-id", &many).iter().map(|f| f.values().len()).collect();
-        assert_eq!(sizes, [200, 200, 50]);
+pub(super) fn status(status: SdkInstanceStatus) -> InstanceStatus {
+    let word = |summary: Option<aws_sdk_ec2::types::InstanceStatusSummary>| {
+        summary
+            .and_then(|summary| summary.status)
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default()
+    };
+    InstanceStatus {
+        id: status.instance_id.unwrap_or_default(),
+        instance: word(status.instance_status),
+        system: word(status.system_status),
     }
 }

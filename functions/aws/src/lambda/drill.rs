@@ -1,80 +1,105 @@
 //! Handler of a drill function: answers one delivery after the other.
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, rc::Rc, time::Duration};
 
 use firedrill_core::{
     Request,
-    dispatch::{Invocation, dispatch},
-    ports::{Clock, Inject},
+    dispatch::Invocation,
+    engine::Engine,
+    ports::{Clock, Drills, Injector, WrongFunction},
     run::OwnerId,
     timing::Timing,
 };
-use lambda_runtime::{Context, LambdaEvent};
+use firedrill_drills::{Context, Harness, Procedure, Settings, WrongDrill};
+use lambda_runtime::{Context as LambdaContext, LambdaEvent};
 use serde_json::Value;
 
 use super::{Failed, owner};
 use crate::{
     client::Connection,
     clock::{self, SystemClock},
+    cloud::Cloud,
     config::{ConfigError, DrillSettings, reserve},
     dynamodb::RunTable,
-    probe::Prober,
-    wrong_drill::WrongDrill,
+    prober::HttpProber,
 };
 
 /// What a drill function or the watchdog keeps from one invocation to the next.
 #[derive(Clone, Debug)]
 pub struct FunctionContext {
-    /// The settings that the stack's template sets.
-    pub config: DrillSettings,
-    /// The connection to AWS.
-    pub connection: Connection,
-    /// The table that holds every run.
-    pub table: RunTable,
-    /// Asks the probes of applications.
-    pub prober: Prober,
+    /// The settings of every drill.
+    pub settings: Rc<Settings>,
+    /// The clients of every service.
+    pub cloud: Cloud,
 }
 
-/// Serves deliveries until Lambda ends the process. `start` builds once what drills of this kind share;
-/// `make` then builds the drill for one request.
+/// Builds what one kind of drill does by itself.
+pub type MakeProcedure = fn(Rc<Context<Cloud, SystemClock>>) -> Result<Box<dyn Procedure>, WrongDrill>;
+
+/// The drills of one invocation.
+pub(super) struct FunctionDrills<'a> {
+    pub function: &'a FunctionContext,
+    pub make: MakeProcedure,
+    pub clock: SystemClock,
+}
+
+impl Drills for FunctionDrills<'_> {
+    type Drill = Harness<Cloud, SystemClock>;
+
+    fn drill(&self, request: &Request) -> Result<Self::Drill, WrongFunction> {
+        let FunctionContext { settings, cloud } = self.function;
+        let (settings, request) = (Rc::clone(settings), Rc::new(request.clone()));
+        let context = Context::new(cloud.clone(), self.clock, settings, request, fastrand::u32(..));
+        let context = Rc::new(context);
+        let procedure = (self.make)(Rc::clone(&context)).map_err(|wrong| WrongFunction(wrong.to_string()))?;
+        Ok(Harness::new(context, procedure))
+    }
+}
+
+/// Serves deliveries until Lambda ends the process. `make` builds what this kind of drill does by itself, and `injector` its
+/// capability to inject.
 ///
 /// A function with wrong settings fails every invocation, with what is wrong.
-pub fn serve<K, D: Inject>(
-    start: impl FnOnce(&FunctionContext) -> K,
-    make: impl Fn(&K, SystemClock, &Request) -> Result<D, WrongDrill>,
-) -> ExitCode {
-    super::run(
-        set_up(|function| Ok(start(function))),
-        &async |(function, kind): &(FunctionContext, K), event| {
-            answer(function, |clock, request| make(kind, clock, request), event).await
-        },
-    )
+pub fn serve<I: Injector>(make: MakeProcedure, injector: fn(&Connection) -> I) -> ExitCode {
+    let set_up = set_up(|_, connection| Ok(injector(connection)));
+    super::run(set_up, &async |(function, injector): &(FunctionContext, I), event| {
+        answer(function, make, injector, event).await
+    })
 }
 
-pub(super) async fn set_up<K>(
-    start: impl FnOnce(&FunctionContext) -> Result<K, ConfigError>,
-) -> Result<(FunctionContext, K), Failed> {
-    let config = DrillSettings::from_env().map_err(Failed::wrong_configuration)?;
-    let connection = Connection::load(config.timing.call_deadline).await;
-    let table = RunTable::new(&connection, &config.table, config.retention, config.timing.call_deadline);
-    let prober = Prober::new()
+pub(super) async fn set_up<T>(
+    start: impl FnOnce(&FunctionContext, &Connection) -> Result<T, ConfigError>,
+) -> Result<(FunctionContext, T), Failed> {
+    let DrillSettings { table, retention, drill } =
+        DrillSettings::from_env().map_err(Failed::wrong_configuration)?;
+    let connection = Connection::load(drill.timing.call_deadline).await;
+    let table = RunTable::new(&connection, &table, retention, drill.timing.call_deadline);
+    let prober = HttpProber::new()
         .map_err(|error| Failed::wrong_configuration(format_args!("probes cannot be sent: {error}")))?;
-    let function = FunctionContext { config, connection, table, prober };
-    let kind = start(&function).map_err(Failed::wrong_configuration)?;
-    Ok((function, kind))
+    let function =
+        FunctionContext { settings: Rc::new(drill), cloud: Cloud::new(&connection, table, prober) };
+    let started = start(&function, &connection).map_err(Failed::wrong_configuration)?;
+    Ok((function, started))
 }
 
-async fn answer<D: Inject>(
+async fn answer(
     function: &FunctionContext,
-    make: impl FnOnce(SystemClock, &Request) -> Result<D, WrongDrill>,
+    make: MakeProcedure,
+    injector: &impl Injector,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let (document, context) = event.into_parts();
-    let invocation = invocation(&function.config, &context, &clock);
-    let make = |request: &Request, _: &_| make(clock, request).map_err(|error| error.to_string());
+    let invocation = invocation(&function.settings, &context, &clock);
+    let engine = Engine {
+        clock: &clock,
+        store: function.cloud.table(),
+        drills: &FunctionDrills { function, make, clock },
+        injector: Some(injector),
+        timing: function.settings.timing,
+    };
     // Boxed: the future of a whole run is large, and would be moved.
-    let answered = Box::pin(dispatch(&clock, &function.table, make, &invocation, &document)).await;
+    let answered = Box::pin(engine.dispatch(&invocation, &document)).await;
     let answer = answered.map_err(|error| Failed { name: error.name(), text: error.to_string() })?;
     if let Some(id) = answer["runId"].as_str() {
         let text = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();
@@ -84,20 +109,19 @@ async fn answer<D: Inject>(
     Ok(answer)
 }
 
-fn invocation(config: &DrillSettings, context: &Context, clock: &SystemClock) -> Invocation {
-    let timing = config.timing;
+fn invocation(settings: &Settings, context: &LambdaContext, clock: &SystemClock) -> Invocation {
+    let timing = settings.timing;
     let time_left = time_left_of(context, clock, &timing);
     Invocation {
         owner: OwnerId(owner(context)),
         request_id: context.request_id.clone(),
         ends_at: time_left.saturating_sub(reserve(&timing)),
-        timing,
-        policy: config.policy.clone(),
+        policy: settings.policy.clone(),
     }
 }
 
 /// How long this invocation may still run.
-pub(super) fn time_left_of(context: &Context, clock: &SystemClock, timing: &Timing) -> Duration {
+pub(super) fn time_left_of(context: &LambdaContext, clock: &SystemClock, timing: &Timing) -> Duration {
     let timeout = timing.function_timeout;
     let deadline = clock::moment(context.deadline());
     time_left(deadline.as_millis() - clock.now().as_millis(), timeout)

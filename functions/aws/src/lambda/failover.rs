@@ -1,55 +1,68 @@
 //! Handler of a failover function: handles the changes of alarms, one event after the other.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, rc::Rc};
 
+use firedrill_core::failover::{FailoverRule, FailoverTarget};
+use firedrill_drills::failover::{Failover, FailoverContext, FailoverFunction, Unanswered, WrongRule};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 use super::{Failed, owner};
+#[cfg(feature = "http")]
+use crate::prober::HttpProber;
 use crate::{
     client::Connection,
     clock::SystemClock,
+    cloud::Cloud,
+    config::failover::{FailoverSettings, FailoverSettingsError},
     dynamodb::RunTable,
-    failover::{self, Failover, FailoverContext, FailoverSettings, FailoverSettingsError, Unanswered},
-    pager::Pager,
 };
 
-/// Serves events until Lambda ends the process. An event with a change that was not concluded fails, so that SNS or
-/// Lambda delivers it again.
+/// What a failover function works with.
+pub type Context = Rc<FailoverContext<Cloud, SystemClock>>;
+type Function<F> = FailoverFunction<RunTable, Cloud, SystemClock, F>;
+
+/// Serves events until Lambda ends the process. `make` builds the failover of one rule and its target. An event with a
+/// change that was not concluded fails, so that SNS or Lambda delivers it again.
 ///
 /// A function with wrong settings fails every invocation, with what is wrong.
 #[must_use]
-pub fn serve_failover<F: Failover>() -> ExitCode {
-    super::run(set_up(), &async |(function, table, failovers): &(FailoverContext, RunTable, Vec<F>),
-                                 event| {
-        answer(function, table, failovers, event).await
-    })
+pub fn serve_failover<F: Failover>(
+    make: fn(Context, &FailoverRule, &FailoverTarget) -> Result<F, WrongRule>,
+) -> ExitCode {
+    super::run(set_up(make), &async |function: &Function<F>, event| answer(function, event).await)
 }
 
-async fn set_up<F: Failover>() -> Result<(FailoverContext, RunTable, Vec<F>), Failed> {
+async fn set_up<F>(
+    make: fn(Context, &FailoverRule, &FailoverTarget) -> Result<F, WrongRule>,
+) -> Result<Function<F>, Failed> {
     let settings = FailoverSettings::from_env().map_err(Failed::wrong_configuration)?;
-    let connection = Connection::load(settings.call_deadline).await;
-    let table = RunTable::new(&connection, &settings.table, settings.retention, settings.call_deadline);
-    let pager = Pager::new(&connection, settings.topic_arn.as_ref());
-    let function = FailoverContext { settings, connection, pager };
-    let configured = function.settings.failovers.iter();
-    let failovers = configured
-        .map(|(rule, target)| F::configured(&function, rule, target).map_err(FailoverSettingsError::Rule))
-        .collect::<Result<Vec<F>, _>>()
-        .map_err(Failed::wrong_configuration)?;
-    Ok((function, table, failovers))
+    let FailoverSettings { table, retention, call_deadline, handling, topic_arn, cool_down, failovers } =
+        settings;
+    let connection = Connection::load(call_deadline).await;
+    let journal = RunTable::new(&connection, &table, retention, call_deadline);
+    #[cfg(feature = "http")]
+    let prober = HttpProber::new().map_err(Failed::wrong_configuration)?;
+    let cloud = Cloud::new(
+        &connection,
+        journal.clone(),
+        #[cfg(feature = "http")]
+        prober,
+    );
+    let clock = SystemClock::start();
+    let context = Rc::new(FailoverContext { cloud, clock, call_deadline, cool_down, topic_arn });
+    let configured = failovers.into_iter().map(|(rule, target)| {
+        let failover = make(Rc::clone(&context), &rule, &target)?;
+        Ok((rule, failover))
+    });
+    let failovers =
+        configured.collect::<Result<Vec<_>, FailoverSettingsError>>().map_err(Failed::wrong_configuration)?;
+    Ok(FailoverFunction { journal, context, limits: handling, failovers })
 }
 
-async fn answer<F: Failover>(
-    function: &FailoverContext,
-    table: &RunTable,
-    failovers: &[F],
-    event: LambdaEvent<Value>,
-) -> Result<Value, Failed> {
-    let clock = SystemClock::start();
+async fn answer<F: Failover>(function: &Function<F>, event: LambdaEvent<Value>) -> Result<Value, Failed> {
     let (event, context) = event.into_parts();
-    let by = owner(&context);
     // Boxed: the future of all that handling a change may do is large, and would be moved.
-    let answered = Box::pin(failover::answer(&clock, table, function, failovers, &event, &by)).await;
+    let answered = Box::pin(function.answer(&event, &owner(&context))).await;
     answered.map_err(|Unanswered { name, text }| Failed { name, text })
 }

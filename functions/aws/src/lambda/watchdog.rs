@@ -3,60 +3,56 @@
 use std::{process::ExitCode, time::Duration};
 
 use firedrill_core::{
-    ports::Clock,
+    engine::Engine,
+    ports::{Clock, NoInjector},
     run::OwnerId,
     timing::Timing,
-    watchdog::{Tick, TickSummary, begin_tick, finish_open_runs},
+    watchdog::{Tick, TickSummary},
 };
+use firedrill_drills::kinds;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use super::{
     Failed,
-    drill::{FunctionContext, set_up, time_left_of},
+    drill::{FunctionContext, FunctionDrills, set_up, time_left_of},
     owner,
 };
 use crate::{
     clock::SystemClock,
     config::{ConfigError, Variables, reserve},
-    watchdog_drill::WatchdogDrills,
 };
 
 /// Serves ticks until Lambda ends the process. The event's content is not read.
 #[must_use]
 pub fn serve_watchdog() -> ExitCode {
-    let start = |function: &FunctionContext| {
+    let start = |function: &FunctionContext, _: &_| {
         let stack = Variables(|name: &str| std::env::var(name).ok()).text("FIREDRILL_STACK");
-        check_timeout(&function.config.timing)?;
-        Ok((WatchdogDrills::new(function), stack?))
+        check_timeout(&function.settings.timing)?;
+        stack
     };
-    super::run(set_up(start), &async |(function, (drills, stack)): &(
-        FunctionContext,
-        (WatchdogDrills, String),
-    ),
-                                      event| {
-        answer(function, drills, stack, event).await
+    super::run(set_up(start), &async |(function, stack): &(FunctionContext, String), event| {
+        answer(function, stack, event).await
     })
 }
 
-async fn answer(
-    function: &FunctionContext,
-    drills: &WatchdogDrills,
-    stack: &str,
-    event: LambdaEvent<Value>,
-) -> Result<Value, Failed> {
+async fn answer(function: &FunctionContext, stack: &str, event: LambdaEvent<Value>) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let this = this_tick(function, &event.context, &clock);
-    let make = |run: &_, request: Option<&_>| {
-        drills.drill_for(clock, run, request).map_err(|error| error.to_string())
+    let engine: Engine<'_, _, _, _, NoInjector> = Engine {
+        clock: &clock,
+        store: function.cloud.table(),
+        drills: &FunctionDrills { function, make: kinds::procedure, clock },
+        injector: None,
+        timing: function.settings.timing,
     };
     let failed = |text: String| Failed { name: "StoreFailed", text };
-    let round = begin_tick(&clock, &function.table).await;
+    let round = engine.begin_tick().await;
     let round = round.map_err(|error| failed(format!("the open runs cannot be listed: {error}")))?;
     // Now: a tick may work on runs for minutes, and the heartbeat's alarm would go off before it ends.
     println!("{}", heartbeat(round.has_beaten(), stack, clock.now().as_millis()));
     // Boxed: the future of all that one tick may do is large, and would be moved.
-    let ticked = Box::pin(finish_open_runs(&clock, &function.table, make, &this, round)).await;
+    let ticked = Box::pin(engine.finish_open_runs(&this, round)).await;
     for (run, why) in &ticked.failed {
         tracing::error!(runId = %run, why, "an open run could not be continued");
     }
@@ -88,11 +84,10 @@ fn check_timeout(timing: &Timing) -> Result<(), ConfigError> {
 }
 
 fn this_tick(function: &FunctionContext, context: &Context, clock: &SystemClock) -> Tick {
-    let timing = function.config.timing;
+    let timing = function.settings.timing;
     Tick {
         owner: OwnerId(format!("watchdog/{}", owner(context))),
         ends_at: time_left_of(context, clock, &timing).saturating_sub(kept(&timing)),
-        timing,
     }
 }
 

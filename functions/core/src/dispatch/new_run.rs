@@ -11,7 +11,7 @@ use crate::{
 
 /// The head of a new run in `checking`, owned by this invocation.
 #[must_use]
-pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Run {
+pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now: Timestamp) -> Run {
     Run {
         layout: LAYOUT,
         run_id: request.identity(&invocation.request_id),
@@ -32,7 +32,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, now: Timestamp) -> Ru
         owner: Some(invocation.owner.clone()),
         finished_by: None,
         deadline: Some(now + request.run_within()),
-        limits: limits(request, &invocation.timing).into(),
+        limits: limits(request, timing).into(),
         times: Times {
             scheduled: request.schedule.as_ref().map(|schedule| schedule.scheduled_at),
             started: Some(now),

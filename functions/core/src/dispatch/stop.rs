@@ -5,51 +5,51 @@ use serde_json::{Value, json};
 use super::DispatchError;
 use crate::{
     Phase, Run,
+    engine::Engine,
     ports::{Clock, OperatorCommand, Store},
     request::{StopOrder, StopWhat},
     run::{RunId, StepState, Stop},
 };
 
-/// Records the stop, and answers what will be undone. It waits for nobody: each run's owner applies the stop at its next
-/// look, and the watchdog does so for a run whose owner is gone.
-pub(super) async fn stop(
-    clock: &impl Clock,
-    store: &impl Store,
-    order: StopOrder,
-) -> Result<Value, DispatchError> {
-    let StopOrder { what, stop } = order;
-    let runs = match what {
-        StopWhat::Run(id) => {
-            let id = RunId(id);
-            let load =
-                || async { store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone())) };
-            let mut run = load().await?;
-            if run.phase != Phase::Finished {
-                store.record_command(&id, &OperatorCommand::Stop(stop.clone())).await?;
-                // Loaded again: once the stop is on record the run injects nothing more, so this head shows everything that
-                // it may have touched.
-                run = load().await?;
-            }
-            vec![will_be_undone(&run)]
-        }
-        StopWhat::Application(name) => {
-            store.stop_application(&name, &stop, clock.now()).await?;
-            let mut runs = Vec::new();
-            for id in store.open().await? {
-                match store.load(&id).await {
-                    Ok(Some(run)) if run.application.as_str() == name && run.phase != Phase::Finished => {
-                        runs.push(will_be_undone(&run));
-                    }
-                    Ok(_) => {}
-                    // It may belong to this application; the recorded stop then applies to it as well.
-                    Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
+impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
+    /// Records the stop, and answers what will be undone. It waits for nobody: each run's owner applies the stop at its next
+    /// look, and the watchdog does so for a run whose owner is gone.
+    pub(super) async fn stop(&self, order: StopOrder) -> Result<Value, DispatchError> {
+        let Self { clock, store, .. } = *self;
+        let StopOrder { what, stop } = order;
+        let runs = match what {
+            StopWhat::Run(id) => {
+                let id = RunId(id);
+                let load =
+                    || async { store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone())) };
+                let mut run = load().await?;
+                if run.phase != Phase::Finished {
+                    store.record_command(&id, &OperatorCommand::Stop(stop.clone())).await?;
+                    // Loaded again: once the stop is on record the run injects nothing more, so this head shows everything that
+                    // it may have touched.
+                    run = load().await?;
                 }
+                vec![will_be_undone(&run)]
             }
-            runs
-        }
-    };
-    let Stop { by, reason } = stop;
-    Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
+            StopWhat::Application(name) => {
+                store.stop_application(&name, &stop, clock.now()).await?;
+                let mut runs = Vec::new();
+                for id in store.open().await? {
+                    match store.load(&id).await {
+                        Ok(Some(run)) if run.application.as_str() == name && run.phase != Phase::Finished => {
+                            runs.push(will_be_undone(&run));
+                        }
+                        Ok(_) => {}
+                        // It may belong to this application; the recorded stop then applies to it as well.
+                        Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
+                    }
+                }
+                runs
+            }
+        };
+        let Stop { by, reason } = stop;
+        Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
+    }
 }
 
 /// What the stop of this run leads to, and which undo steps are still open.

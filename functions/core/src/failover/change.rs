@@ -37,12 +37,15 @@ pub struct AlarmChange {
 
 /// How the reason of an alarm that a run set begins.
 const REASON_PREFIX: &str = "Firedrill run [";
+/// The most characters of a `StateReason` (API reference, `SetAlarmState`).
+const MAX_REASON: usize = 1023;
 
 /// The reason that a run gives when it sets an alarm's state. It holds the run's id, by which the failover function and
-/// the run itself recognise the change.
+/// the run itself recognise the change. It is cut at its end if it is too long.
 #[must_use]
 pub fn reason_of(run: &RunId, what: &str) -> String {
-    format!("{REASON_PREFIX}{run}] {what}")
+    let whole = format!("{REASON_PREFIX}{run}] {what}");
+    whole.chars().take(MAX_REASON).collect()
 }
 
 /// The run that gave this reason; `None` if none did.
@@ -59,7 +62,13 @@ mod tests {
     #[test]
     fn a_run_is_known_by_the_reason_it_gave_and_by_nothing_else() {
         let id = RunId("staging/bookstore/cdn/2026-12-01T10:00:00.000Z".to_owned());
-        assert_eq!(run_of(&reason_of(&id, "forces the alarm")), Some(id));
+        assert_eq!(run_of(&reason_of(&id, "forces the alarm")), Some(id.clone()));
+        let long = reason_of(&id, &"é".repeat(2000));
+        assert_eq!(
+            (long.chars().count(), run_of(&long)),
+            (MAX_REASON, Some(id)),
+            "CloudWatch refuses a longer one"
+        );
         assert_eq!(run_of("Threshold Crossed: Firedrill run [x] was here"), None);
         assert_eq!(run_of("Firedrill run []"), None);
         assert_eq!(run_of("Firedrill run [x"), None);

@@ -35,21 +35,25 @@ pub enum ChangeDecision {
     },
 }
 
-/// Decides about one change. `newest` is the time of the alarm's newest remembered change; `registered` the run that has
-/// registered this alarm as its trigger, if one has.
+/// What the record says about an alarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlarmOnRecord {
+    /// The time of its newest remembered change, if one is remembered.
+    pub newest: Option<Timestamp>,
+    /// The run that has registered it as its trigger, if one has.
+    pub registered: Option<RunId>,
+}
+
+/// Decides about one change of an alarm.
 #[must_use]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one fact of the decision, and both callers hold them apart"
-)]
 pub fn decide(
     change: &AlarmChange,
-    config: &FailoverRule,
-    newest: Option<Timestamp>,
-    registered: Option<&RunId>,
+    rule: &FailoverRule,
+    alarm: &AlarmOnRecord,
     max_event_age: Duration,
     now: Timestamp,
 ) -> ChangeDecision {
+    let registered = alarm.registered.as_ref();
     let conclude = |done, why: String, remember| ChangeDecision::Conclude { done, why, remember };
     let forced_by = run_of(&change.reason);
     let age = now - change.at;
@@ -66,14 +70,14 @@ pub fn decide(
             false,
         );
     }
-    if let Some(newest) = newest.filter(|newest| *newest > change.at) {
+    if let Some(newest) = alarm.newest.filter(|newest| *newest > change.at) {
         return conclude(Done::Ignored, format!("the alarm changed again at {newest}"), false);
     }
     match (change.state, forced_by) {
         (AlarmState::InsufficientData, _) => {
             conclude(Done::Ignored, "missing data is no reason to move traffic".to_owned(), true)
         }
-        (AlarmState::Ok, _) if config.fail_back_on_ok => {
+        (AlarmState::Ok, _) if rule.fail_back_on_ok => {
             ChangeDecision::MoveTraffic { direction: Direction::Back, run: None }
         }
         (AlarmState::Ok, _) => conclude(
@@ -115,7 +119,7 @@ mod tests {
         registered: Option<&str>,
         back: bool,
     ) -> ChangeDecision {
-        let config = FailoverRule {
+        let rule = FailoverRule {
             alarm_arn: change.alarm_arn.clone().try_into().unwrap(),
             distribution_arn: None,
             primary_origin: None,
@@ -126,16 +130,11 @@ mod tests {
             reader: None,
             instance_arn: None,
         };
-        let registered = registered.map(|id| RunId(id.to_owned()));
-        let newest = newest.map(Timestamp::from_millis);
-        decide(
-            change,
-            &config,
-            newest,
-            registered.as_ref(),
-            Duration::from_mins(5),
-            Timestamp::from_millis(NOW),
-        )
+        let alarm = AlarmOnRecord {
+            newest: newest.map(Timestamp::from_millis),
+            registered: registered.map(|id| RunId(id.to_owned())),
+        };
+        decide(change, &rule, &alarm, Duration::from_mins(5), Timestamp::from_millis(NOW))
     }
 
     fn done(plan: &ChangeDecision) -> Option<(Done, bool)> {

@@ -9,7 +9,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    AlarmChange, AlarmState, ChangeDecision, Direction, Done, FailoverRule, JournalEntry, decide, run_of,
+    AlarmChange, AlarmOnRecord, AlarmState, ChangeDecision, Direction, Done, FailoverRule, JournalEntry,
+    decide, run_of,
 };
 use crate::{
     CallOutcome, Phase, Run, Timestamp,
@@ -120,88 +121,170 @@ pub struct HandledChange {
     pub duplicate: bool,
 }
 
-/// Handles one change of an alarm, as invocation `by`.
-///
-/// # Errors
-/// See [`HandleError`]: nothing was concluded.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, journal and action become one engine in a later change"
-)]
-pub async fn handle(
-    clock: &impl Clock,
-    journal: &impl Journal,
-    effect: &mut impl FailoverAction,
-    config: &FailoverRule,
-    settings: ChangeLimits,
-    change: &AlarmChange,
-    by: &str,
-) -> Result<HandledChange, HandleError> {
-    let mut entry = new_entry(change, clock.now(), by);
-    match journal.claim(&entry).await? {
-        Claimed::New => {}
-        Claimed::Exists(earlier) if earlier.done.is_some() => {
-            return Ok(HandledChange { entry: *earlier, duplicate: true });
-        }
-        Claimed::Exists(earlier) => {
-            if clock.now() - earlier.claimed_at <= settings.function_timeout {
-                return Err(HandleError::InProgress(earlier.by));
-            }
-            // That invocation is dead. `called_at` tells whether it may have sent the call.
-            let dead = earlier.by.clone();
-            entry = JournalEntry { by: by.to_owned(), claimed_at: clock.now(), ..*earlier };
-            if !journal.take(&entry, &dead).await? {
-                return Err(HandleError::InProgress("of a concurrent delivery".to_owned()));
-            }
-        }
-    }
-    let handled = decide_and_act(clock, journal, effect, config, settings, change, &mut entry).await;
-    if handled.is_err() {
-        release_claim(journal, &entry).await;
-    }
-    handled
+/// The engine of a failover function: handles changes of one alarm.
+#[derive(Debug)]
+pub struct FailoverEngine<'a, C, J> {
+    /// The machine's clock.
+    pub clock: &'a C,
+    /// The journal.
+    pub journal: &'a J,
+    /// What the alarm fails over.
+    pub rule: &'a FailoverRule,
+    /// The time limits of the function.
+    pub limits: ChangeLimits,
 }
 
-/// Decides about a claimed entry, acts, and concludes it.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, journal and action become one engine in a later change"
-)]
-async fn decide_and_act(
-    clock: &impl Clock,
-    journal: &impl Journal,
-    effect: &mut impl FailoverAction,
-    config: &FailoverRule,
-    settings: ChangeLimits,
-    change: &AlarmChange,
-    entry: &mut JournalEntry,
-) -> Result<HandledChange, HandleError> {
-    if entry.outcome == Some(CallOutcome::Done) {
-        // An earlier invocation did everything but conclude the entry.
-        let direction = if entry.state == AlarmState::Alarm { Direction::Over } else { Direction::Back };
-        let why = "AWS accepted the call of an earlier invocation".to_owned();
-        return conclude_and_page(journal, effect, entry, (done(direction), why), clock.now()).await;
-    }
-    let registered = journal.holder(&change.alarm_arn).await?;
-    let newest = journal.newest(&change.alarm_arn).await?;
-    let age = settings.max_event_age;
-    match decide(change, config, newest, registered.as_ref(), age, clock.now()) {
-        // No call is sent any more, but an earlier one may have been: the journal must not deny it.
-        ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {
-            let why = format!("{SENT_BEFORE} ({why})");
-            conclude_and_page(journal, effect, entry, (Done::Failed, why), clock.now()).await
-        }
-        ChangeDecision::Conclude { done, why, remember } => {
-            if remember {
-                journal.remember(entry).await?;
+impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
+    /// Handles one change of the alarm, as invocation `by`.
+    ///
+    /// # Errors
+    /// See [`HandleError`]: nothing was concluded.
+    pub async fn handle(
+        &self,
+        action: &mut impl FailoverAction,
+        change: &AlarmChange,
+        by: &str,
+    ) -> Result<HandledChange, HandleError> {
+        let now = self.clock.now();
+        let mut entry = new_entry(change, now, by);
+        match self.journal.claim(&entry).await? {
+            Claimed::New => {}
+            Claimed::Exists(earlier) if earlier.done.is_some() => {
+                return Ok(HandledChange { entry: *earlier, duplicate: true });
             }
-            conclude(journal, entry, done, why, clock.now()).await
+            Claimed::Exists(earlier) => {
+                if self.clock.now() - earlier.claimed_at <= self.limits.function_timeout {
+                    return Err(HandleError::InProgress(earlier.by));
+                }
+                // That invocation is dead. `called_at` tells whether it may have sent the call.
+                let dead = earlier.by.clone();
+                entry = JournalEntry { by: by.to_owned(), claimed_at: self.clock.now(), ..*earlier };
+                if !self.journal.take(&entry, &dead).await? {
+                    return Err(HandleError::InProgress("of a concurrent delivery".to_owned()));
+                }
+            }
         }
-        ChangeDecision::MoveTraffic { direction, run } => {
-            journal.remember(entry).await?;
-            let result = attempt_move(clock, journal, effect, entry, direction, run.as_ref()).await?;
-            conclude_and_page(journal, effect, entry, result, clock.now()).await
+        let handled = self.decide_and_act(action, change, &mut entry).await;
+        if handled.is_err() {
+            release_claim(self.journal, &entry).await;
         }
+        handled
+    }
+
+    /// Decides about a claimed entry, acts, and concludes it.
+    async fn decide_and_act(
+        &self,
+        action: &mut impl FailoverAction,
+        change: &AlarmChange,
+        entry: &mut JournalEntry,
+    ) -> Result<HandledChange, HandleError> {
+        let Self { clock, journal, .. } = *self;
+        if entry.outcome == Some(CallOutcome::Done) {
+            // An earlier invocation did everything but conclude the entry.
+            let direction = if entry.state == AlarmState::Alarm { Direction::Over } else { Direction::Back };
+            let why = "AWS accepted the call of an earlier invocation".to_owned();
+            return conclude_and_page(journal, action, entry, (done(direction), why), clock.now()).await;
+        }
+        let registered = journal.holder(&change.alarm_arn).await?;
+        let newest = journal.newest(&change.alarm_arn).await?;
+        let alarm = AlarmOnRecord { newest, registered };
+        match decide(change, self.rule, &alarm, self.limits.max_event_age, clock.now()) {
+            // No call is sent any more, but an earlier one may have been: the journal must not deny it.
+            ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {
+                let why = format!("{SENT_BEFORE} ({why})");
+                conclude_and_page(journal, action, entry, (Done::Failed, why), clock.now()).await
+            }
+            ChangeDecision::Conclude { done, why, remember } => {
+                if remember {
+                    journal.remember(entry).await?;
+                }
+                conclude(journal, entry, done, why, clock.now()).await
+            }
+            ChangeDecision::MoveTraffic { direction, run } => {
+                journal.remember(entry).await?;
+                let result = self.attempt_move(action, entry, direction, run.as_ref()).await?;
+                conclude_and_page(journal, action, entry, result, clock.now()).await
+            }
+        }
+    }
+}
+
+impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
+    /// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
+    async fn attempt_move(
+        &self,
+        action: &mut impl FailoverAction,
+        entry: &mut JournalEntry,
+        direction: Direction,
+        run: Option<&RunId>,
+    ) -> Result<(Done, String), HandleError> {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=MAX_CALLS {
+            let looked = action.look(direction).await;
+            if may_have_been_sent(entry) && !action.is_repeatable() {
+                let seen = match looked {
+                    FailoverReadiness::Already(what) => return Ok((done(direction), what)),
+                    FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
+                    FailoverReadiness::Ready => String::new(),
+                    FailoverReadiness::Unfit(why) => format!(" ({why})"),
+                };
+                return Ok((Done::Failed, format!("{SENT_BEFORE}{seen}")));
+            }
+            match looked {
+                FailoverReadiness::Ready => {}
+                // Our earlier call, whose answer was lost, did it.
+                FailoverReadiness::Already(what) if entry.called_at.is_some() => {
+                    return Ok((done(direction), what));
+                }
+                FailoverReadiness::Already(what) => return Ok((Done::Already, what)),
+                FailoverReadiness::Unfit(why) => return Ok(unsent(entry, why)),
+                FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
+            }
+            let before = (entry.called_at, entry.outcome.take());
+            entry.called_at = Some(self.clock.now());
+            let unwanted = match self.journal.write(entry).await {
+                // Read last of all before the call: a run that has begun its rollback must not be failed over any more.
+                Ok(()) => match run {
+                    Some(id) => unwanted_by_run(self.journal, id).await,
+                    None => Ok(None),
+                },
+                Err(error) => Err(error),
+            };
+            if !matches!(unwanted, Ok(None)) {
+                // The call is not sent.
+                (entry.called_at, entry.outcome) = before;
+            }
+            if let Some(why) = unwanted? {
+                return Ok(unsent(entry, why));
+            }
+            let CallResult { outcome, what } = action.call(direction).await;
+            entry.outcome = Some(outcome.clone());
+            match outcome {
+                CallOutcome::Done => {
+                    return Ok((done(direction), what));
+                }
+                CallOutcome::NotExecuted { code, message, again: false } => {
+                    return Ok((Done::Failed, format!("{what} was not executed ({code}): {message}")));
+                }
+                CallOutcome::NotExecuted { code, message, again: true } if attempt == MAX_CALLS => {
+                    return Ok((
+                        Done::Failed,
+                        format!("{what} was not executed in {MAX_CALLS} attempts ({code}): {message}"),
+                    ));
+                }
+                CallOutcome::Unknown { message } if !action.is_repeatable() => {
+                    return Ok((
+                        Done::Failed,
+                        format!("whether {what} was executed is not known: {message}"),
+                    ));
+                }
+                // Another writer changed the resource first, or an answer was lost: look again before the next call.
+                CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. } => {}
+            }
+            self.clock.sleep(pause).await;
+            pause *= 2;
+        }
+        Ok((Done::Failed, "the call was sent several times, and its effect was never observed".to_owned()))
     }
 }
 
@@ -247,7 +330,7 @@ async fn conclude(
 /// Concludes the entry, and pages if the alarm is real, whether it failed over or not. A drill sends its own pages.
 async fn conclude_and_page(
     journal: &impl Journal,
-    effect: &mut impl FailoverAction,
+    action: &mut impl FailoverAction,
     entry: &JournalEntry,
     (done, why): (Done, String),
     now: Timestamp,
@@ -255,93 +338,24 @@ async fn conclude_and_page(
     let text = format!("Alarm {} went to {} at {}. {done}: {why}", entry.alarm_arn, entry.state, entry.at);
     let answer = conclude(journal, entry, done, why, now).await?;
     if entry.run_id.is_none() {
-        effect.page(&text).await;
+        action.page(&text).await;
     }
     Ok(answer)
-}
-
-/// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "clock, journal and action become one engine in a later change"
-)]
-async fn attempt_move(
-    clock: &impl Clock,
-    journal: &impl Journal,
-    effect: &mut impl FailoverAction,
-    entry: &mut JournalEntry,
-    direction: Direction,
-    run: Option<&RunId>,
-) -> Result<(Done, String), HandleError> {
-    let mut pause = FIRST_PAUSE;
-    for attempt in 1..=MAX_CALLS {
-        let looked = effect.look(direction).await;
-        if may_have_been_sent(entry) && !effect.is_repeatable() {
-            let seen = match looked {
-                FailoverReadiness::Already(what) => return Ok((done(direction), what)),
-                FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
-                FailoverReadiness::Ready => String::new(),
-                FailoverReadiness::Unfit(why) => format!(" ({why})"),
-            };
-            return Ok((Done::Failed, format!("{SENT_BEFORE}{seen}")));
-        }
-        match looked {
-            FailoverReadiness::Ready => {}
-            // Our earlier call, whose answer was lost, did it.
-            FailoverReadiness::Already(what) if entry.called_at.is_some() => {
-                return Ok((done(direction), what));
-            }
-            FailoverReadiness::Already(what) => return Ok((Done::Already, what)),
-            FailoverReadiness::Unfit(why) => return Ok((Done::Refused, why)),
-            FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
-        }
-        let before = (entry.called_at, entry.outcome.take());
-        entry.called_at = Some(clock.now());
-        let unwanted = match journal.write(entry).await {
-            // Read last of all before the call: a run that has begun its rollback must not be failed over any more.
-            Ok(()) => match run {
-                Some(id) => unwanted_by_run(journal, id).await,
-                None => Ok(None),
-            },
-            Err(error) => Err(error),
-        };
-        if !matches!(unwanted, Ok(None)) {
-            // The call is not sent.
-            (entry.called_at, entry.outcome) = before;
-        }
-        if let Some(why) = unwanted? {
-            return Ok((Done::Refused, why));
-        }
-        let CallResult { outcome, what } = effect.call(direction).await;
-        entry.outcome = Some(outcome.clone());
-        match outcome {
-            CallOutcome::Done => {
-                return Ok((done(direction), what));
-            }
-            CallOutcome::NotExecuted { code, message, again: false } => {
-                return Ok((Done::Failed, format!("{what} was not executed ({code}): {message}")));
-            }
-            CallOutcome::NotExecuted { code, message, again: true } if attempt == MAX_CALLS => {
-                return Ok((
-                    Done::Failed,
-                    format!("{what} was not executed in {MAX_CALLS} attempts ({code}): {message}"),
-                ));
-            }
-            CallOutcome::Unknown { message } if !effect.is_repeatable() => {
-                return Ok((Done::Failed, format!("whether {what} was executed is not known: {message}")));
-            }
-            // Another writer changed the resource first, or an answer was lost: look again before the next call.
-            CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. } => {}
-        }
-        clock.sleep(pause).await;
-        pause *= 2;
-    }
-    Ok((Done::Failed, "the call was sent several times, and its effect was never observed".to_owned()))
 }
 
 /// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.
 const fn may_have_been_sent(entry: &JournalEntry) -> bool {
     entry.called_at.is_some() && !matches!(entry.outcome, Some(CallOutcome::NotExecuted { .. }))
+}
+
+/// The result if no call is sent any more, and why: refused, unless an earlier one may have been executed, or may still be.
+/// The journal must not deny that one.
+fn unsent(entry: &JournalEntry, why: String) -> (Done, String) {
+    if may_have_been_sent(entry) {
+        (Done::Failed, format!("an earlier call may have been executed; no other is sent ({why})"))
+    } else {
+        (Done::Refused, why)
+    }
 }
 
 const fn done(direction: Direction) -> Done {

@@ -31,7 +31,10 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
         }
     }
     let left = run.undo.iter().any(|step| step.progress.state == StepState::LeftToOperators);
-    let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
+    // Reads of AWS, which are asked for with the probes, may take much longer than these.
+    let answered = observed.answers.iter().map(|(_, answer)| answer.answered).max().unwrap_or(now);
+    let steady =
+        run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, answered));
     if undone && (steady || left) {
         run.times.steady_again.get_or_insert(now);
         run.unwell_since = None;
@@ -54,7 +57,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     if is_overdue(run, now) && run.outcome != Some(Outcome::RollbackFailed) {
         let missing = run
             .streaks_of(ProbeRole::STEADY_STATE)
-            .find(|(streak, rule)| !streak.holds_now(rule, now))
+            .find(|(streak, rule)| !streak.holds_now(rule, answered))
             .map_or_else(
                 || "whether every undo step is still in effect could not be read".to_owned(),
                 |(_, rule)| {

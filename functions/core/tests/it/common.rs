@@ -67,14 +67,13 @@ pub fn invocation(owner: &str) -> Invocation {
         request_id: "r".to_owned(),
         owner: OwnerId(owner.to_owned()),
         ends_at: Duration::from_secs(170),
-        timing: timing(),
         policy: Policy::default(),
     }
 }
 
 /// A run of that request in `checking`.
 pub fn run() -> Run {
-    new_run(&request(), &invocation("starter"), at(0))
+    new_run(&request(), &invocation("starter"), &timing(), at(0))
 }
 
 /// An answer that came in the moment it was asked.

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use firedrill_core::{
-    dispatch::{DispatchError, dispatch},
+    dispatch::DispatchError,
     instance::undo,
     ports::StoreError,
     run::{OwnerId, Phase, RunId},
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{document, injected, invocation, request, run, timing},
-    fakes::{FakeDrill, Machine, World},
+    fakes::{FakeDrills, Machine, World},
 };
 
 /// A run that is held, and its owner.
@@ -59,9 +59,10 @@ fn a_release_sent_to_the_wrong_function_is_never_recorded() {
     let world = World::new();
     let id = held(&world, None);
     let before = world.table.head(&id);
-    let wrong = |_: &_, _: &_| -> Result<FakeDrill, String> { Err("this is the CDN's".to_owned()) };
-    let (machine, document, us) = (Machine::new(&world.time), release(&id), invocation("operator"));
-    let error = world.time.run(dispatch(&machine, &world.table, wrong, &us, &document)).unwrap_err();
+    let machine = Machine::new(&world.time);
+    let drills = FakeDrills { wrong: Some("this is the CDN's"), ..world.drills(&machine) };
+    let (document, us) = (release(&id), invocation("operator"));
+    let error = world.time.run(world.engine(&machine, &drills).dispatch(&us, &document)).unwrap_err();
     assert_eq!(error.to_string(), "this is the CDN's; nothing was touched");
     assert!(world.table.commands.borrow().is_empty(), "the run's owner would apply it");
     assert_eq!(world.table.head(&id), before);

@@ -5,21 +5,24 @@ mod targets;
 mod time;
 
 pub use store::FakeStore;
-pub use targets::{FakeDrill, Targets, UndoOnlyDrill};
+pub use targets::{FakeDrills, Targets};
 pub use time::{Machine, Time};
 
 use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Run,
-    dispatch::{DispatchError, dispatch},
-    ports::StoreError,
+    dispatch::DispatchError,
+    engine::Engine,
+    ports::{NoInjector, StoreError},
     run::{OwnerId, Phase},
-    watchdog::{Tick, TickSummary, tick},
+    watchdog::{Tick, TickSummary},
 };
 use serde_json::Value;
 
 use crate::common::{invocation, timing};
+
+/// What an invocation works with.
+pub type FakeEngine<'a, I> = Engine<'a, Machine, FakeStore, FakeDrills, I>;
 
 /// One account: its time, its table and its targets.
 pub struct World {
@@ -37,19 +40,31 @@ impl World {
     /// Delivers a document to a function of this name, as an invocation of its own.
     pub async fn dispatch(&self, owner: &str, document: &Value) -> Result<Value, DispatchError> {
         let machine = Machine::new(&self.time);
-        let make =
-            |_: &_, _: &_| Ok(FakeDrill { targets: Rc::clone(&self.targets), machine: machine.clone() });
-        Box::pin(dispatch(&machine, &self.table, make, &invocation(owner), document)).await
+        let drills = self.drills(&machine);
+        Box::pin(self.engine(&machine, &drills).dispatch(&invocation(owner), document)).await
     }
 
     /// One tick of the watchdog that may take `lasts`, on a machine whose time of day is off by `off` milliseconds.
     pub async fn tick(&self, owner: &str, lasts: Duration, off: i64) -> Result<TickSummary, StoreError> {
         let machine = Machine { off, ..Machine::new(&self.time) };
-        let make = |_: &Run, _: Option<&_>| {
-            Ok(UndoOnlyDrill(FakeDrill { targets: Rc::clone(&self.targets), machine: machine.clone() }))
-        };
-        let this = Tick { owner: OwnerId(owner.to_owned()), ends_at: lasts, timing: timing() };
-        tick(&machine, &self.table, make, &this).await
+        let drills = self.drills(&machine);
+        let this = Tick { owner: OwnerId(owner.to_owned()), ends_at: lasts };
+        self.watchdog(&machine, &drills).tick(&this).await
+    }
+
+    /// The drills of one invocation.
+    pub fn drills(&self, machine: &Machine) -> FakeDrills {
+        FakeDrills { targets: Rc::clone(&self.targets), machine: machine.clone(), wrong: None }
+    }
+
+    /// What an invocation of the drill function works with.
+    pub fn engine<'a>(&'a self, clock: &'a Machine, drills: &'a FakeDrills) -> FakeEngine<'a, Targets> {
+        Engine { clock, store: &self.table, drills, injector: Some(&self.targets), timing: timing() }
+    }
+
+    /// What a tick of the watchdog works with.
+    pub fn watchdog<'a>(&'a self, clock: &'a Machine, drills: &'a FakeDrills) -> FakeEngine<'a, NoInjector> {
+        Engine { clock, store: &self.table, drills, injector: None, timing: timing() }
     }
 
     /// Ticks of the watchdog, one after the other, until no run is open.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_core::{
     Request, Tristate,
-    instance::{Candidate, Healthy, Membership, NoSelection, Selection, VolumeKey, choose, unfit},
+    instance::{Candidate, Criteria, Healthy, Membership, NoSelection, Selection, VolumeKey, choose, unfit},
     request::{Delivery, Target, parse},
 };
 use serde_json::{Value, json};
@@ -29,8 +29,13 @@ fn request(instances: &Value, blast_radius: &Value) -> Request {
     }
 }
 
+fn criteria<'a>(request: &'a Request, kms_key_arns: &'a [String]) -> Criteria<'a> {
+    let target = request.target.instances().unwrap();
+    Criteria { target, environment: &request.environment, kms_key_arns }
+}
+
 fn is_unfit(candidate: &Candidate, request: &Request, keys: &[String]) -> Option<String> {
-    unfit(candidate, request.target.instances().unwrap(), &request.environment, keys)
+    unfit(candidate, &criteria(request, keys))
 }
 
 fn chosen(
@@ -40,8 +45,7 @@ fn chosen(
     keys: &[String],
     seed: u64,
 ) -> Result<Selection, NoSelection> {
-    let target = request.target.instances().unwrap();
-    choose(candidates, healthy, target, &request.environment, keys, seed)
+    choose(candidates, healthy, &criteria(request, keys), seed)
 }
 
 fn by_tag(blast_radius: &Value) -> Request {

@@ -277,7 +277,7 @@ fn a_run_whose_request_is_lost_is_never_rolled_back_without_its_probes_and_its_p
     let invocation = crate::common::invocation("starter");
     for kind in ["instances", "distribution", "database"] {
         let Ok(Delivery::Start(request)) = parse(&full(kind)) else { panic!("{kind}") };
-        let run = new_run(&request, &invocation, crate::common::at(0));
+        let run = new_run(&request, &invocation, &crate::common::timing(), crate::common::at(0));
         // As it comes back from the record.
         let run: Run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
         let recorded = run.recorded_request();
@@ -287,7 +287,7 @@ fn a_run_whose_request_is_lost_is_never_rolled_back_without_its_probes_and_its_p
         assert!(!recorded.execute, "nothing is ever started with it");
         let names = |run: &Run| run.limits.probes.iter().map(|rule| rule.probe.clone()).collect::<Vec<_>>();
         assert_eq!(
-            names(&new_run(&recorded, &invocation, crate::common::at(0))),
+            names(&new_run(&recorded, &invocation, &crate::common::timing(), crate::common::at(0))),
             names(&run),
             "the same streaks"
         );

@@ -1,20 +1,22 @@
 //! Run loop: how it behaves when the store is slow or does not answer.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, marker::PhantomData, time::Duration};
 
 use crate::common::{at, injected, run};
 use firedrill_core::{
     CallOutcome, Decision, Observation, Phase, Request, Run, StepObservation, Timestamp, Tristate, Verdict,
+    engine::Engine,
     evidence::Evidence,
     instance::undo,
     kill_switch::Switch,
     millis,
     plan::Plan,
     ports::{
-        Begun, Clock, ControlState, Drill, Inject, NeverInjects, OperatorCommand, Saved, Store, StoreError,
+        Begun, Clock, ControlState, Drill, Drills, InjectingCall, NoInjector, OperatorCommand, Saved, Store,
+        StoreError, WrongFunction,
     },
     run::{OwnerId, Page, RunId, Stop},
-    run_loop::{LoopExit, Session, run_loop},
+    run_loop::{LoopExit, Session},
     timing::Timing,
 };
 use futures_util::FutureExt as _;
@@ -120,7 +122,7 @@ impl<'a> Primary<'a> {
     }
 }
 
-impl Drill for &mut Primary<'_> {
+impl Drill for Primary<'_> {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         self.looked = self.clock.0.get();
         self.clock.pass(millis(self.takes));
@@ -150,15 +152,41 @@ impl Drill for &mut Primary<'_> {
     async fn page(&mut self, _: &Run, _: &Page) -> Result<(), String> {
         Ok(())
     }
-}
-
-impl Inject for &mut Primary<'_> {
-    async fn inject(&mut self, _: &Run, _: u32) -> CallOutcome {
+    fn injecting_call(&mut self, _: &Run, _: u32) -> Option<InjectingCall> {
         unreachable!("it is rolled back")
     }
     async fn plan(&mut self, _: &Run) -> Plan {
-        Plan::default()
+        unreachable!("it began")
     }
+    fn dry_runs(&self, _: &Plan) -> Vec<InjectingCall> {
+        unreachable!("it began")
+    }
+}
+
+/// No drill is built here: each test has its own.
+struct NoDrills<'a>(PhantomData<&'a ()>);
+
+impl<'a> Drills for NoDrills<'a> {
+    type Drill = Primary<'a>;
+
+    fn drill(&self, _: &Request) -> Result<Primary<'a>, WrongFunction> {
+        unreachable!("it was built")
+    }
+}
+
+/// Continues this run as the watchdog does, on a clock that only calls and pauses move.
+fn continue_run<'a>(
+    clock: &'a ManualClock,
+    store: &SlowStore<'a>,
+    primary: &mut Primary<'a>,
+    (timing, ends_at): (Timing, Duration),
+    run: Run,
+) -> Option<LoopExit> {
+    let drills = NoDrills(PhantomData);
+    let engine: Engine<'_, _, _, _, NoInjector> =
+        Engine { clock, store, drills: &drills, injector: None, timing };
+    let mut session = Session::new(OwnerId("starter".to_owned()), ends_at);
+    engine.run_loop(primary, &mut session, run).now_or_never()
 }
 
 #[test]
@@ -175,10 +203,7 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
         function_timeout: Duration::from_mins(3),
         heartbeat_fresh: Duration::from_mins(3),
     };
-    let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_secs(40);
-    let mut session =
-        Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
     let mut run = run();
     run.phase = Phase::RollingBack;
     run.verdict = Some(Verdict::Recovered);
@@ -186,7 +211,7 @@ fn traffic_is_never_moved_back_on_an_old_look_at_the_primary() {
     run.undo_mut()[0].moves_traffic = true;
     let store = SlowStore { clock: &clock, first_save_takes: Cell::new(12_000), answers: true };
     let mut primary = Primary::new(&clock);
-    let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    let exit = continue_run(&clock, &store, &mut primary, (timing, ends_at), run);
     assert!(matches!(exit, Some(LoopExit::HandedOver(_))), "{exit:?}");
     assert_eq!(primary.ages, [0], "{:?}: the look before the slow save was used", Decision::Undo(0));
 }
@@ -198,10 +223,7 @@ fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     let clock = ManualClock::default();
     let timing = Timing::DEFAULT;
     clock.pass(millis(timing.renew));
-    let owner = OwnerId("starter".to_owned());
     let ends_at = Duration::from_mins(2);
-    let mut session =
-        Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
     let mut run = run();
     run.phase = Phase::Recovering;
     run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
@@ -209,7 +231,7 @@ fn a_rollback_never_waits_for_a_store_that_does_not_answer() {
     run.stop = Some(Stop { by: "stop condition checkout".to_owned(), reason: "it answered no".to_owned() });
     let mut primary = Primary::new(&clock);
     let store = SlowStore { clock: &clock, first_save_takes: Cell::default(), answers: false };
-    let exit = run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+    let exit = continue_run(&clock, &store, &mut primary, (timing, ends_at), run);
     assert!(matches!(exit, Some(LoopExit::StoreLost(..))), "{exit:?}");
     let at = *primary.asked.first().expect("the undo was never asked for");
     assert!(Duration::from_millis(at) < timing.half_lease(), "asked for after {at} ms");
@@ -222,18 +244,14 @@ fn an_invocation_is_never_ended_before_it_hands_over_because_aws_does_not_answer
     let timing = Timing::DEFAULT;
     for ends_after in 0..120 {
         let clock = ManualClock::default();
-        let owner = OwnerId("starter".to_owned());
         let ends_at = Duration::from_secs(ends_after);
-        let mut session =
-            Session { owner, timing, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None };
         let mut run = run();
         run.phase = Phase::RollingBack;
         run.verdict = Some(Verdict::Recovered);
         run.undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws").into();
         let mut primary = Primary { takes: timing.call_deadline, ..Primary::new(&clock) };
         let store = SlowStore { clock: &clock, first_save_takes: Cell::default(), answers: true };
-        let exit =
-            run_loop(&clock, &store, &mut NeverInjects(&mut primary), &mut session, run).now_or_never();
+        let exit = continue_run(&clock, &store, &mut primary, (timing, ends_at), run);
         assert!(matches!(exit, Some(LoopExit::HandedOver(_))), "{exit:?}");
         let over = clock.elapsed().saturating_sub(ends_at);
         // A second call deadline is kept for the save that hands it over.

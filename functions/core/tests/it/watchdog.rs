@@ -9,6 +9,7 @@ use std::{
 
 use firedrill_core::{
     CallOutcome, Outcome, Run, Verdict,
+    engine::Engine,
     evidence::Evidence,
     instance::undo,
     millis,
@@ -16,13 +17,13 @@ use firedrill_core::{
     request::Mode,
     run::{OwnerId, Phase, RunId, StepState},
     timing::Timing,
-    watchdog::{MAX_CONCURRENT_RUNS, Tick, begin_tick, tick},
+    watchdog::{MAX_CONCURRENT_RUNS, Tick},
 };
 use futures_util::future::{join, join_all};
 
 use crate::{
     common::{at, injected, request, run, timing},
-    fakes::{FakeDrill, Machine, UndoOnlyDrill, World},
+    fakes::{Machine, World},
 };
 
 const TICK_TIME: Duration = Duration::from_secs(280);
@@ -223,13 +224,16 @@ fn the_heartbeat_is_never_kept_waiting_by_a_run() {
         seen.borrow_mut().push(call.to_owned());
         None
     });
-    let round = world.time.run(begin_tick(&Machine::new(&world.time), &world.table)).unwrap();
+    let machine = Machine::new(&world.time);
+    let drills = world.drills(&machine);
+    let watchdog = world.watchdog(&machine, &drills);
+    let round = world.time.run(watchdog.begin_tick()).unwrap();
     assert!(round.has_beaten() && world.table.heartbeat.get().is_some());
     assert_eq!(*calls.borrow(), ["open", "write_heartbeat"], "no run was looked at yet");
     world.table.before_each_call(|_, call| {
         (call == "write_heartbeat").then(|| StoreError::Refused("no".to_owned()))
     });
-    assert!(!world.time.run(begin_tick(&Machine::new(&world.time), &world.table)).unwrap().has_beaten());
+    assert!(!world.time.run(watchdog.begin_tick()).unwrap().has_beaten());
 }
 
 /// What an alarm on the runs that could not be continued evaluates: the lowest and the highest count of each minute in which
@@ -241,12 +245,11 @@ fn failed_by_minute(world: &World, meanwhile: impl Future<Output = ()>) -> BTree
         async move {
             world.time.sleep(Duration::from_mins(number)).await;
             let machine = Machine::new(&world.time);
-            let make = |_: &Run, _: Option<&_>| {
-                Ok(UndoOnlyDrill(FakeDrill { targets: Rc::clone(&world.targets), machine: machine.clone() }))
-            };
+            let drills = world.drills(&machine);
+            let watchdog = Engine { timing: Timing::DEFAULT, ..world.watchdog(&machine, &drills) };
             let owner = OwnerId(format!("tick {number}"));
-            let this = Tick { owner, ends_at: Duration::from_mins(4), timing: Timing::DEFAULT };
-            let ticked = tick(&machine, &world.table, make, &this).await.unwrap();
+            let this = Tick { owner, ends_at: Duration::from_mins(4) };
+            let ticked = watchdog.tick(&this).await.unwrap();
             let mut seen = seen.borrow_mut();
             let count = ticked.failed.len();
             let (lowest, highest) = seen.entry(world.time.now() / 60_000).or_insert((count, count));

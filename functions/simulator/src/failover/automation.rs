@@ -1,51 +1,70 @@
-//! Failover function: the core's own `handle`, on a journal and a resource in memory.
+//! Failover function: the real one, on a journal and AWS in memory.
 
 use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
-    CallOutcome, Run, Timestamp,
+    Run, Timestamp,
     failover::{
-        AlarmChange, CallResult, ChangeLimits, Claimed, Direction, FailoverAction, FailoverReadiness,
-        FailoverRule, Journal, JournalEntry, handle,
+        AlarmChange, ChangeLimits, Claimed, FailoverRule, FailoverTarget, Journal, JournalEntry, parse_rules,
     },
     kind::DrillKind,
     millis,
     ports::StoreError,
+    request::Arn,
     run::RunId,
 };
+use firedrill_drills::failover::{
+    DatabaseFailover, DistributionFailover, FailoverContext, FailoverFunction, Unanswered, WrongRule,
+};
+use serde_json::Value;
 
-use super::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE, Pending, cloud::Place};
+use super::{ALARM, FUNCTION_TIMEOUT, MAX_EVENT_AGE, Pending};
 use crate::{
-    calls::{denied, send},
+    alarm_event::Shape,
+    aws::{SimulatedAws, failovers},
     clock::SimulatedClock,
-    event::Event,
     event_queue::Due,
     fault_kind::FaultKind,
+    requests::TIMING,
     store::{Access, with_store_faults},
     world::World,
 };
 
-struct SimulatedJournal {
-    world: Rc<World>,
-    clock: Rc<SimulatedClock>,
+/// One invocation's connection to the journal.
+pub struct SimulatedJournal {
+    pub(crate) world: Rc<World>,
+    pub(crate) clock: Rc<SimulatedClock>,
 }
 
 impl SimulatedJournal {
-    async fn read<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        with_store_faults(&self.world, &self.clock, Access::Read, work).await
+    async fn read<T>(&self, operation: &str, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        with_store_faults(&self.world, &self.clock, Access::Read, operation, work).await
     }
 
-    async fn change<T>(&self, work: impl FnOnce() -> T) -> Result<T, StoreError> {
-        with_store_faults(&self.world, &self.clock, Access::Write, work).await
+    async fn change<T>(&self, operation: &str, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+        with_store_faults(&self.world, &self.clock, Access::Write, operation, work).await
+    }
+
+    /// Replaces an entry that is not concluded, and that `holder` still works on; whether the journal holds `entry` then.
+    fn replace(&self, entry: &JournalEntry, holder: &str) -> bool {
+        let mut cloud = self.world.cloud.borrow_mut();
+        let Some(existing) = cloud.entry(entry) else { return false };
+        if existing.done.is_none() && existing.by == holder {
+            existing.clone_from(entry);
+        }
+        existing == entry
     }
 }
 
 impl Journal for SimulatedJournal {
     async fn claim(&self, entry: &JournalEntry) -> Result<Claimed, StoreError> {
-        self.change(|| {
+        self.change("journal:claim", || {
             let mut cloud = self.world.cloud.borrow_mut();
-            if let Some(existing) = cloud.entry(entry) {
-                return Claimed::Exists(Box::new(existing.clone()));
+            match cloud.entry(entry) {
+                // The entry of this very call, whose answer was lost.
+                Some(existing) if existing == entry => return Claimed::New,
+                Some(existing) => return Claimed::Exists(Box::new(existing.clone())),
+                None => {}
             }
             cloud.entries.push(entry.clone());
             Claimed::New
@@ -54,123 +73,91 @@ impl Journal for SimulatedJournal {
     }
 
     async fn take(&self, entry: &JournalEntry, from: &str) -> Result<bool, StoreError> {
-        self.change(|| {
-            let mut cloud = self.world.cloud.borrow_mut();
-            match cloud.entry(entry) {
-                Some(existing) if existing.by == from => {
-                    *existing = entry.clone();
-                    true
-                }
-                Some(_) | None => false,
-            }
-        })
-        .await
+        self.change("journal:take", || self.replace(entry, from)).await
     }
 
+    /// What is concluded stays as it is.
     async fn write(&self, entry: &JournalEntry) -> Result<(), StoreError> {
-        self.change(|| {
-            if let Some(existing) = self.world.cloud.borrow_mut().entry(entry) {
-                *existing = entry.clone();
-            }
-        })
-        .await
+        let replaced = self.change("journal:write", || self.replace(entry, &entry.by)).await?;
+        if replaced {
+            return Ok(());
+        }
+        Err(StoreError::Refused(format!("another invocation works on {}, or concluded it", entry.key())))
     }
 
-    async fn newest(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|| self.world.cloud.borrow().newest).await
+    async fn newest(&self, alarm: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.read("journal:newest", || self.world.cloud.borrow().newest.get(alarm).copied()).await
     }
 
     async fn remember(&self, entry: &JournalEntry) -> Result<(), StoreError> {
-        self.change(|| {
-            let newest = &mut self.world.cloud.borrow_mut().newest;
-            *newest = (*newest).max(Some(entry.at));
+        self.change("journal:remember", || {
+            let mut cloud = self.world.cloud.borrow_mut();
+            let newest = cloud.newest.entry(entry.alarm_arn.clone()).or_insert(entry.at);
+            *newest = (*newest).max(entry.at);
         })
         .await
     }
 
-    async fn holder(&self, _: &str) -> Result<Option<RunId>, StoreError> {
-        self.read(|| self.world.cloud.borrow().holder.clone()).await
+    async fn holder(&self, alarm: &str) -> Result<Option<RunId>, StoreError> {
+        self.read("journal:holder", || self.world.cloud.borrow().holders.get(alarm).cloned()).await
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.read(|| self.world.table.borrow().head(id).cloned()).await
+        self.read("journal:run", || self.world.table.borrow().head(id).cloned()).await
     }
 }
 
-struct SimulatedFailover {
+/// A failover function as the parameters of its stack set it up.
+pub(crate) struct Stack {
+    /// Which alarm fails over what.
+    pub rules: String,
+    /// How old a change may be, and after how long an invocation is dead.
+    pub limits: ChangeLimits,
+    /// Where pages are published; none if the stack has no topic.
+    pub topic_arn: Option<Arn>,
+}
+
+/// The failovers that these rules set up.
+fn set_up<F>(
+    rules: &str,
+    make: impl Fn(&FailoverRule, &FailoverTarget) -> Result<F, WrongRule>,
+) -> Vec<(FailoverRule, F)> {
+    let rules = parse_rules(rules).unwrap_or_else(|error| unreachable!("the simulated rules: {error}"));
+    let configured = rules.into_iter().map(|(rule, target)| {
+        let failover = make(&rule, &target);
+        (rule, failover.unwrap_or_else(|error| unreachable!("the simulated rule: {error}")))
+    });
+    configured.collect()
+}
+
+/// One invocation of the failover function with this event, which is about `change`; `by` names the invocation.
+pub(crate) async fn invocation(
     world: Rc<World>,
     clock: Rc<SimulatedClock>,
-    change: AlarmChange,
-    version: u64,
-}
-
-impl SimulatedFailover {
-    async fn send(&self, pending: Pending) -> CallOutcome {
-        if self.world.scenario.failover.function_denied {
-            return denied(&self.world, &self.clock, FaultKind::FailoverFunctionDenied, "AccessDenied").await;
+    stack: &Stack,
+    (event, change): (&Value, &AlarmChange),
+    by: &str,
+) -> Result<Value, Unanswered> {
+    let journal = SimulatedJournal { world: Rc::clone(&world), clock: Rc::clone(&clock) };
+    let context = Rc::new(FailoverContext {
+        cloud: SimulatedAws::new(&world, &clock, by).handling(change.clone()),
+        clock,
+        call_deadline: TIMING.call_deadline,
+        cool_down: world.settings.cool_down,
+        topic_arn: stack.topic_arn.clone(),
+    });
+    let limits = stack.limits;
+    match world.scenario.kind {
+        DrillKind::Database => {
+            let make = |rule: &_, target: &_| DatabaseFailover::new(Rc::clone(&context), rule, target);
+            let failovers = set_up(&stack.rules, make);
+            FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
         }
-        let land = |_| {
-            self.world.refuse_lost_race(&pending)?;
-            let by_run = firedrill_core::failover::run_of(&self.change.reason).is_some();
-            self.world.log(Event::FailedOver { by_run, change: self.change.at });
-            self.world.take_effect(pending);
-            self.world.propagate();
-            Ok(())
-        };
-        send(&self.world, &self.clock, "Throttling", false, land).await
-    }
-}
-
-impl FailoverAction for SimulatedFailover {
-    async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        self.clock.latency().await;
-        if self.world.is_blind() {
-            self.world.note_fault(FaultKind::AwsReadFails);
-            return FailoverReadiness::Unknown("simulated".to_owned());
+        DrillKind::Instance | DrillKind::Cdn => {
+            let make = |_: &_, target: &_| DistributionFailover::new(Rc::clone(&context), target);
+            let failovers = set_up(&stack.rules, make);
+            FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
         }
-        self.version = self.world.cloud.borrow().version;
-        match self.world.scenario.kind {
-            DrillKind::Instance | DrillKind::Cdn => {
-                self.world.distribution().may_move("primary", "standby", &[], direction)
-            }
-            DrillKind::Database => {
-                let cool_down = Duration::from_millis(self.world.scenario.failover.cool_down);
-                self.world.database().may_fail_over(true, None, cool_down, self.world.time())
-            }
-        }
-    }
-
-    async fn call(&mut self, direction: Direction) -> CallResult {
-        let to = if direction == Direction::Over { Place::Standby } else { Place::Primary };
-        let pending = match self.world.scenario.kind {
-            DrillKind::Instance | DrillKind::Cdn => Pending::UpdateDistribution { to, version: self.version },
-            DrillKind::Database => Pending::FailOverCluster { to: None },
-        };
-        CallResult { outcome: self.send(pending).await, what: "simulated".to_owned() }
-    }
-
-    fn is_repeatable(&self) -> bool {
-        self.world.scenario.kind != DrillKind::Database
-    }
-
-    async fn page(&mut self, _: &str) -> bool {
-        true
-    }
-}
-
-fn config(kind: DrillKind) -> FailoverRule {
-    let arn = |text: &str| text.to_owned().try_into().ok();
-    let distribution = kind == DrillKind::Cdn;
-    FailoverRule {
-        alarm_arn: arn(ALARM).unwrap_or_else(|| unreachable!("a constant")),
-        distribution_arn: arn(DISTRIBUTION).filter(|_| distribution),
-        primary_origin: distribution.then(|| "primary".to_owned()),
-        standby_origin: distribution.then(|| "standby".to_owned()),
-        behaviors: Vec::new(),
-        fail_back_on_ok: false,
-        cluster_arn: arn(CLUSTER).filter(|_| !distribution),
-        reader: None,
-        instance_arn: None,
     }
 }
 
@@ -200,22 +187,20 @@ pub(crate) async fn function(
         state: changed.to,
         reason: changed.reason,
     };
-    let journal = SimulatedJournal { world: Rc::clone(&world), clock: Rc::clone(&clock) };
-    let mut action = SimulatedFailover {
-        world: Rc::clone(&world),
-        clock: Rc::clone(&clock),
-        change: alarm_change.clone(),
-        version: 0,
+    let stack = Stack {
+        rules: failovers(world.scenario.kind),
+        limits: ChangeLimits {
+            max_event_age: MAX_EVENT_AGE,
+            function_timeout: FUNCTION_TIMEOUT + Duration::from_secs(1),
+        },
+        topic_arn: None,
     };
-    let settings = ChangeLimits {
-        max_event_age: MAX_EVENT_AGE,
-        function_timeout: FUNCTION_TIMEOUT + Duration::from_secs(1),
-    };
-    let config = config(world.scenario.kind);
     // An invocation that dies is retried, too: the retry is cancelled only by an invocation that ends.
     let retry = Due::Cloud(Pending::DeliverChange { change, attempt: attempt + 1 });
     world.schedule(millis(FUNCTION_TIMEOUT) + 2_000, retry.clone());
-    let handled = handle(&*clock, &journal, &mut action, &config, settings, &alarm_change, &by).await;
+    // Each delivery of a change has another shape than the one before.
+    let event = Shape::ALL[(change + attempt as usize) % Shape::ALL.len()].event(&alarm_change);
+    let handled = invocation(Rc::clone(&world), clock, &stack, (&event, &alarm_change), &by).await;
     if world.event_queue.borrow_mut().cancel(&retry) && handled.is_err() {
         world.schedule(1_000 * (1 << attempt.min(10)), retry);
     }

@@ -1,38 +1,39 @@
 //! Cloud: the true state of the alarm and of the distribution or database that it fails over.
 
-use std::{cell::RefMut, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use firedrill_core::{
-    CallOutcome, Timestamp,
-    failover::{
-        AlarmState, DatabaseMember, DatabaseState, DistributionState, JournalEntry, behavior_origins, run_of,
-    },
+    Timestamp,
+    failover::{AlarmState, JournalEntry, run_of},
     kind::DrillKind,
     run::RunId,
     trigger::HistoryChange,
 };
+use firedrill_drills::ports::{ActionRecord, Reply};
 
-use super::{CLUSTER, DISTRIBUTION, PERIOD, PERIODS};
-use crate::{calls::not_executed, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
+use super::{FUNCTION, PERIOD, PERIODS};
+use crate::{calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
 
-/// An origin of the distribution, or an instance of the cluster.
+/// An origin of the distribution, an instance of the cluster, or a zone of the database instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
+    /// Where the application runs as a rule.
     #[default]
     Primary,
+    /// Where it fails over to.
     Standby,
-    /// A third origin, which an operator set.
+    /// A third one.
     Elsewhere,
 }
 
 impl Place {
     /// The place of this name.
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let all = [Self::Primary, Self::Standby];
         all.into_iter().find(|place| place.name() == name).unwrap_or(Self::Elsewhere)
     }
 
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Primary => "primary",
             Self::Standby => "standby",
@@ -48,16 +49,42 @@ pub(crate) enum Pending {
     SetAlarmState { to: AlarmState, reason: String },
     /// `PutMetricData`: a datapoint of the drill.
     Datapoint,
-    /// `UpdateDistribution`, guarded by the version (`ETag`) that its sender read.
-    UpdateDistribution { to: Place, version: u64 },
-    /// `FailoverDBCluster`.
-    FailOverCluster { to: Option<Place> },
+    /// `UpdateDistribution`: the whole configuration, guarded by the version (`ETag`) that its sender read.
+    UpdateDistribution { config: DistributionConfig, version: u64 },
+    /// `FailoverDBCluster`, or `RebootDBInstance` with failover.
+    FailOverDatabase { to: Option<Place> },
     /// CloudWatch evaluates the alarm.
     EvaluateAlarm,
     /// An operator points the distribution at a third origin.
     OthersUpdate,
     /// A change of the alarm is delivered to the failover function.
     DeliverChange { change: usize, attempt: u32 },
+}
+
+/// A configuration of the distribution, apart from its origins and what never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DistributionConfig {
+    /// The origin of the default behaviour.
+    pub place: Place,
+    /// The origins of the other behaviours, by path pattern; a history has none.
+    pub behaviors: BTreeMap<String, Place>,
+    /// A field that no failover is about.
+    pub comment: String,
+}
+
+/// What a test finds otherwise in the distribution or database. The default is that of every history.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unusual {
+    /// It does not carry the opt-in tag.
+    pub not_opted_in: bool,
+    /// The database's status while it does not fail over.
+    pub status: Option<String>,
+    /// The status of the cluster's readers.
+    pub reader_status: Option<String>,
+    /// The cluster has a second reader.
+    pub second_reader: bool,
+    /// The database is an instance, and not a cluster; whether it is Multi-AZ.
+    pub instance: Option<bool>,
 }
 
 /// The alarm, the distribution and the database of a world.
@@ -68,47 +95,80 @@ pub(crate) struct Cloud {
     /// The result of the last evaluation: a composite alarm changes only when that does.
     last_evaluation: Option<AlarmState>,
     pub datapoints: Vec<i64>,
-    pub place: Place,
+    pub config: DistributionConfig,
     pub edges: Place,
     pub version: u64,
+    pub unusual: Unusual,
     edges_at: i64,
-    deployed_at: i64,
+    pub deployed_at: i64,
     pub writer: Place,
     /// The writer when the drill began; the other instance is its standby.
     pub writer_before: Place,
     outage_until: i64,
-    busy_until: i64,
+    pub busy_until: i64,
     pub last_failover: Option<i64>,
-    pub holder: Option<RunId>,
-    pub newest: Option<Timestamp>,
+    /// The run whose trigger each alarm is, by the alarm's ARN.
+    pub holders: BTreeMap<String, RunId>,
+    /// The newest change that is remembered of each alarm, by its ARN.
+    pub newest: BTreeMap<String, Timestamp>,
     /// The journal: one entry for each change.
     pub entries: Vec<JournalEntry>,
-    distribution: Option<DistributionState>,
-    database: Option<DatabaseState>,
     serving_standby: bool,
+    /// The actions that the alarm started.
+    pub actions: Vec<ActionRecord>,
+    /// The alarm's mute rules.
+    pub mute_rules: Vec<MuteRule>,
+}
+
+/// A mute rule of the alarm. While it is active, a change of the alarm starts no action.
+#[derive(Clone, Debug)]
+pub(crate) struct MuteRule {
+    pub name: String,
+    pub is_active: bool,
 }
 
 impl Cloud {
     pub fn entry(&mut self, of: &JournalEntry) -> Option<&mut JournalEntry> {
-        self.entries.iter_mut().find(|entry| entry.at == of.at && entry.state == of.state)
+        let is_of = |entry: &&mut JournalEntry| {
+            entry.alarm_arn == of.alarm_arn && entry.at == of.at && entry.state == of.state
+        };
+        self.entries.iter_mut().find(is_of)
     }
 }
 
 impl World {
-    /// Refuses an update of the distribution if its version changed since the sender read it.
-    pub fn refuse_lost_race(&self, call: &Pending) -> Result<(), CallOutcome> {
+    /// Refuses an update of the distribution if its version changed since the sender read it, and a failover of the database
+    /// that cannot begin.
+    pub fn refuse(&self, action: &'static str, call: &Pending) -> Reply<()> {
         match call {
             Pending::UpdateDistribution { .. } if self.draws_fault() => {
                 // Another change of the distribution, which does not matter here, came first.
                 self.cloud.borrow_mut().version += 1;
                 self.note_fault(FaultKind::UpdateRaceLost);
-                Err(not_executed("PreconditionFailed", true))
+                Err(refused(action, "PreconditionFailed"))
             }
             Pending::UpdateDistribution { version, .. } if self.cloud.borrow().version != *version => {
                 self.note_fault(FaultKind::UpdateRaceLost);
-                Err(not_executed("PreconditionFailed", true))
+                Err(refused(action, "PreconditionFailed"))
             }
+            Pending::FailOverDatabase { to } => match self.forbids_failover(*to) {
+                Some(code) => Err(refused(action, code)),
+                None => Ok(()),
+            },
             _ => Ok(()),
+        }
+    }
+
+    /// The code with which RDS refuses a failover at this moment (API reference, `FailoverDBCluster`).
+    fn forbids_failover(&self, to: Option<Place>) -> Option<&'static str> {
+        let cloud = self.cloud.borrow();
+        if self.now.get() < cloud.busy_until {
+            return Some("InvalidDBClusterStateFault");
+        }
+        match to {
+            Some(Place::Elsewhere) if !cloud.unusual.second_reader => Some("DBInstanceNotFound"),
+            Some(to) if to == cloud.writer => Some("InvalidDBInstanceState"),
+            Some(_) | None => None,
         }
     }
 
@@ -135,14 +195,15 @@ impl World {
                 self.schedule_evaluations(now);
             }
             Pending::EvaluateAlarm => self.evaluate_alarm(),
-            Pending::UpdateDistribution { to, version } => {
+            Pending::UpdateDistribution { config, version } => {
                 if self.cloud.borrow().version == version {
-                    if self.cloud.borrow().place == Place::Elsewhere {
+                    if self.cloud.borrow().config.place == Place::Elsewhere {
                         self.log(Event::Overwritten);
                     }
                     let mut cloud = self.cloud.borrow_mut();
                     cloud.version += 1;
-                    cloud.place = to;
+                    let to = config.place;
+                    cloud.config = config;
                     let now = self.now.get();
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
@@ -154,12 +215,12 @@ impl World {
                     }
                 }
             }
-            Pending::FailOverCluster { to } => self.fail_over(to),
+            Pending::FailOverDatabase { to } => self.fail_over(to),
             Pending::OthersUpdate => {
                 let mut cloud = self.cloud.borrow_mut();
-                if cloud.place == Place::Standby {
+                if cloud.config.place == Place::Standby {
                     cloud.version += 1;
-                    cloud.place = Place::Elsewhere;
+                    cloud.config.place = Place::Elsewhere;
                     cloud.edges = Place::Elsewhere;
                     drop(cloud);
                     self.note_fault(FaultKind::OthersChangeDistribution);
@@ -169,13 +230,20 @@ impl World {
         }
     }
 
+    /// Somebody else changes a field of the distribution that no failover is about.
+    pub fn others_change_comment(&self) {
+        let mut cloud = self.cloud.borrow_mut();
+        cloud.version += 1;
+        "changed by a person".clone_into(&mut cloud.config.comment);
+    }
+
     fn fail_over(&self, to: Option<Place>) {
         let now = self.now.get();
         let scenario = &self.scenario.failover;
-        let mut cloud = self.cloud.borrow_mut();
-        if now < cloud.busy_until {
+        if self.forbids_failover(to).is_some() {
             return;
         }
+        let mut cloud = self.cloud.borrow_mut();
         if cloud.last_failover.is_some_and(|last| now - last < ms(scenario.drops_within)) {
             drop(cloud);
             self.note_fault(FaultKind::FailoverDropped);
@@ -263,6 +331,12 @@ impl World {
         if to == AlarmState::Alarm {
             self.log(if ours { Event::InPlace } else { Event::RealAlarm });
         }
+        if self.cloud.borrow().mute_rules.iter().any(|rule| rule.is_active) {
+            return;
+        }
+        let started =
+            ActionRecord { at: self.time(), summary: format!("Successfully executed action {FUNCTION}") };
+        self.cloud.borrow_mut().actions.push(started);
         let scenario = &self.scenario.failover;
         let deliver = Due::Cloud(Pending::DeliverChange { change: index, attempt: 0 });
         let delay = || self.rng.borrow_mut().u64(50..scenario.delivery_takes);
@@ -284,8 +358,8 @@ impl World {
         let now = self.now.get();
         {
             let mut cloud = self.cloud.borrow_mut();
-            if now >= cloud.edges_at && cloud.edges != cloud.place {
-                cloud.edges = cloud.place;
+            if now >= cloud.edges_at && cloud.edges != cloud.config.place {
+                cloud.edges = cloud.config.place;
             }
         }
         let standby = self.standby_serves();
@@ -325,54 +399,11 @@ impl World {
         moved && self.cloud_serves()
     }
 
-    /// The distribution, as CloudFront describes it now.
-    pub fn distribution(&self) -> RefMut<'_, DistributionState> {
-        RefMut::map(self.cloud.borrow_mut(), |cloud| {
-            let (deployed, place) = (self.now.get() >= cloud.deployed_at, cloud.place.name());
-            let state = cloud.distribution.get_or_insert_with(|| DistributionState {
-                arn: DISTRIBUTION.to_owned(),
-                enabled: true,
-                origins: ["primary", "standby", "elsewhere"].map(str::to_owned).to_vec(),
-                tags: Some(tags()),
-                ..DistributionState::default()
-            });
-            state.deployed = deployed;
-            if state.origins_by_behavior.values().all(|now| now != place) {
-                state.origins_by_behavior = behavior_origins(&[], place);
-            }
-            state
-        })
-    }
-
-    /// The cluster, as RDS describes it now.
-    pub fn database(&self) -> RefMut<'_, DatabaseState> {
-        RefMut::map(self.cloud.borrow_mut(), |cloud| {
-            let busy = self.now.get() < cloud.busy_until;
-            let member = |place: Place| DatabaseMember {
-                id: place.name().to_owned(),
-                writer: false,
-                status: "available".to_owned(),
-            };
-            let state = cloud.database.get_or_insert_with(|| DatabaseState {
-                arn: CLUSTER.to_owned(),
-                members: vec![member(Place::Primary), member(Place::Standby)],
-                tags: Some(tags()),
-                ..DatabaseState::default()
-            });
-            let writer = cloud.writer.name();
-            state.members.iter_mut().for_each(|member| member.writer = member.id == writer);
-            state.last_failover = cloud.last_failover.map(Timestamp::from_millis);
-            state.status.clear();
-            state.status.push_str(if busy { "failing-over" } else { "available" });
-            state
-        })
-    }
-
     /// Whether everything that the drill moves is where it was before.
     pub fn is_back(&self) -> bool {
         let cloud = self.cloud.borrow();
         let writer = !self.scenario.failover.restore_writer || cloud.writer == cloud.writer_before;
-        cloud.place == Place::Primary && cloud.edges == Place::Primary && writer
+        cloud.config.place == Place::Primary && cloud.edges == Place::Primary && writer
     }
 
     /// Whether the alarm is in ALARM because a run set it.
@@ -381,11 +412,6 @@ impl World {
         let last = cloud.changes.last();
         cloud.alarm == Some(AlarmState::Alarm) && last.is_some_and(|last| run_of(&last.reason).is_some())
     }
-}
-
-fn tags() -> BTreeMap<String, String> {
-    let (key, value) = firedrill_core::request::OPT_IN_TAG;
-    BTreeMap::from([(key.to_owned(), value.to_owned())])
 }
 
 pub(crate) fn ms(span: u64) -> i64 {

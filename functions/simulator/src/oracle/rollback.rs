@@ -1,6 +1,8 @@
 //! Rollback rules: a rollback fails or waits only for a reason in the world, and a failed one notifies operators.
 
-use firedrill_core::{Outcome, Run, kind::DrillKind, millis};
+use std::time::Duration;
+
+use firedrill_core::{Outcome, Run, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
@@ -50,8 +52,8 @@ fn rollback_did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
     let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
     // It looks once more at each step of the undo, and then sends it.
-    let soon = millis(TIMING.aws_poll + 2 * TIMING.poll) + 2 * clocks;
-    let is_ours = began.millis_since(renewed) + soon < millis(TIMING.lease) / 2;
+    let soon = in_ms(TIMING.aws_poll + 2 * TIMING.poll) + 2 * clocks;
+    let is_ours = began.millis_since(renewed) + soon < in_ms(TIMING.lease) / 2;
     let away_for_long = elapsed > from + clocks && to > elapsed + 3 * soon;
     let until = began.plus_millis(soon);
     let mut slow = history.slow.iter();
@@ -74,4 +76,8 @@ fn rollback_did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(
         return Ok(());
     }
     Err(format!("the rollback began at {began}, and waited for the store"))
+}
+
+fn in_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,18 +1,17 @@
 //! Verdict rules: a verdict agrees with what really happened.
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict, kind::DrillKind};
+use firedrill_core::{Outcome, Phase, Run, Timestamp, Verdict, evidence::Evidence, kind::DrillKind};
 
 use crate::{
     event::{Event, Logged},
     failover::PERIODS,
     fault_kind::FaultKind,
     history::History,
-    safety_rules::RUN_WITHIN,
+    scenario::Radius,
 };
 
-/// The request's objective and limit, in milliseconds: the oracle does not trust the run's own copy.
+/// The request's objective, in milliseconds: the oracle does not trust the run's own copy.
 const OBJECTIVE: u64 = 40_000;
-const GIVE_UP_AFTER: u64 = 120_000;
 /// The lag of a probe that is asked every second, in milliseconds.
 const TOLERANCE: u64 = 3_000;
 /// The longest that a slow answer to it takes.
@@ -26,7 +25,7 @@ const MAX_UNSEEN_IN_CALM: u64 = 8_000;
 
 pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
     let Some(verdict) = run.verdict else {
-        return if run.phase == Phase::Finished {
+        return if run.phase == Phase::Finished && run.outcome != Some(Outcome::Planned) {
             Err("finished without a verdict".to_owned())
         } else {
             Ok(())
@@ -39,8 +38,11 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
         return Err(format!("verdict {verdict}, outcome {:?}", run.outcome));
     }
     let fail = |what: &str| Err(format!("verdict {verdict}, but {what}"));
-    if verdict == Verdict::Stopped && !has_reason_to_stop(history) && !is_past_its_deadline(run) {
+    if verdict == Verdict::Stopped && !has_reason_to_stop(history) && !is_past_its_deadline(history, run) {
         return fail("nothing gave it a reason to stop");
+    }
+    if matches!(verdict, Verdict::NotInjected | Verdict::Skipped) && has_to_inject(history) {
+        return fail("nothing kept the run from injecting");
     }
     let (Some(sent), Some(decided)) = (sent(history, run), history.decided) else {
         return match verdict {
@@ -51,10 +53,16 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
             _ => fail("nothing was ever sent"),
         };
     };
+    in_place_no_sooner_than_in_truth(history, run)?;
+    if matches!(verdict, Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered)
+        && !history.evidence.iter().any(shows_effect)
+    {
+        return fail("no evidence on record shows that the failure was in place");
+    }
     let in_place = history.log.iter().any(|logged| logged.what == Event::InPlace)
         || is_indistinguishable_from_real_alarm(history);
     let agrees = |again| {
-        agrees(history, run, verdict, again, in_place, decided)
+        agrees(history, run, again, in_place, decided)
             .map_err(|what| format!("verdict {verdict}, but {what}"))
     };
     // The last looks may have missed what happened right before the decision.
@@ -77,18 +85,14 @@ fn is_indistinguishable_from_real_alarm(history: &History) -> bool {
 }
 
 /// Whether the verdict agrees with when users were served again, in milliseconds since the injection.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one fact that the verdict is held against, computed by the caller"
-)]
 fn agrees(
     history: &History,
     run: &Run,
-    verdict: Verdict,
     again: Option<(u64, Timestamp)>,
     in_place: bool,
     decided: Timestamp,
 ) -> Result<(), String> {
+    let Some(verdict) = run.verdict else { return Ok(()) };
     let took = again.map(|(took, _)| took);
     let calm = history.scenario.is_calm();
     // A probe may be answered late.
@@ -99,6 +103,7 @@ fn agrees(
         DrillKind::Instance | DrillKind::Cdn => TOLERANCE + slow,
     };
     let unseen = if calm { MAX_UNSEEN_IN_CALM } else { MAX_UNSEEN };
+    let give_up_after = history.scenario.give_up_after;
     let agrees = match verdict {
         Verdict::Skipped => return Err("an injecting call was sent".to_owned()),
         Verdict::Recovered | Verdict::ObjectiveMissed | Verdict::NotRecovered if !in_place => {
@@ -112,9 +117,9 @@ fn agrees(
         }
         Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),
         Verdict::ObjectiveMissed => {
-            took.is_some_and(|took| took <= GIVE_UP_AFTER + TOLERANCE && took + late >= OBJECTIVE)
+            took.is_some_and(|took| took <= give_up_after + TOLERANCE && took + late >= OBJECTIVE)
         }
-        Verdict::NotRecovered => took.is_none_or(|took| took + late >= GIVE_UP_AFTER),
+        Verdict::NotRecovered => took.is_none_or(|took| took + late >= give_up_after),
         Verdict::NotInjected | Verdict::Stopped | Verdict::Inconclusive => true,
     };
     if !agrees {
@@ -123,11 +128,40 @@ fn agrees(
     measured(history, run, again.map(|(_, again)| again))
 }
 
+/// Whether this shows what AWS showed of the injection: targets, the alarm, or its automation.
+const fn shows_effect(item: &Evidence) -> bool {
+    matches!(item, Evidence::Targets { .. } | Evidence::Alarm { .. } | Evidence::Failover { .. })
+}
+
+/// In a calm history the failure is not in place by the record before it is in truth.
+fn in_place_no_sooner_than_in_truth(history: &History, run: &Run) -> Result<(), String> {
+    /// CloudWatch's times and ours are taken at different moments of one call.
+    const ONE_CALL: u64 = 500;
+    let truth = history.log.iter().find(|logged| logged.what == Event::InPlace).map(|logged| logged.at);
+    match (run.times.in_place, truth) {
+        (Some(seen), Some(truth)) if history.scenario.is_calm() && seen.at.plus_millis(ONE_CALL) < truth => {
+            Err(format!("in place at {} by the record, at {truth} in truth", seen.at))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether nothing in the world keeps a run from injecting.
+fn has_to_inject(history: &History) -> bool {
+    let scenario = &history.scenario;
+    let has_targets = match (scenario.kind, scenario.fleet.radius) {
+        (DrillKind::Instance, Radius::Percent(percent)) => scenario.fleet.fit * percent as usize >= 100,
+        (DrillKind::Instance, Radius::Count(count)) => scenario.fleet.fit > count as usize,
+        (DrillKind::Cdn | DrillKind::Database, _) => true,
+    };
+    scenario.is_undisturbed() && has_targets
+}
+
 /// Whether the run was past its deadline when it was decided: no invocation continued it for minutes.
-fn is_past_its_deadline(run: &Run) -> bool {
+fn is_past_its_deadline(history: &History, run: &Run) -> bool {
     let decided = run.times.rollback_started_at.or(run.times.finished);
     let took = run.times.started.zip(decided).map(|(started, decided)| decided.millis_since(started));
-    took.is_some_and(|took| took > RUN_WITHIN)
+    took.is_some_and(|took| took > history.scenario.run_within())
 }
 
 /// Whether there may have been a reason to stop the run: a command, a gate, a stop condition or an incident.

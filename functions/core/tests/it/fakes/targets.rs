@@ -9,13 +9,14 @@ use std::{
 };
 
 use firedrill_core::{
-    CallOutcome, Observation, PreparedInjection, ProbeAnswer, Readiness, Run, StepObservation, Tristate,
+    CallOutcome, Observation, PreparedInjection, ProbeAnswer, Readiness, Request, Run, StepObservation,
+    Tristate,
     evidence::Evidence,
     gate::GateAnswer,
     instance::undo,
     millis,
-    plan::Plan,
-    ports::{Clock, Drill, Inject},
+    plan::{Permission, Plan, Proof},
+    ports::{Clock, Drill, Drills, Ids, InjectingCall, Injector, WrongFunction},
     run::{Page, RunId},
 };
 
@@ -99,12 +100,9 @@ impl Targets {
 
 /// The drill of a drill function.
 pub struct FakeDrill {
-    pub targets: Rc<Targets>,
-    pub machine: Machine,
+    targets: Rc<Targets>,
+    machine: Machine,
 }
-
-/// The drill of the watchdog: it cannot inject.
-pub struct UndoOnlyDrill(pub FakeDrill);
 
 impl Drill for FakeDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
@@ -150,30 +148,54 @@ impl Drill for FakeDrill {
         self.targets.paged.borrow_mut().push((run.run_id.clone(), page.cause.clone()));
         Ok(())
     }
-}
 
-impl Inject for FakeDrill {
-    async fn inject(&mut self, run: &Run, _: u32) -> CallOutcome {
+    /// A region is that of a run here, so that the fake knows whose call it is.
+    fn injecting_call(&mut self, run: &Run, _: u32) -> Option<InjectingCall> {
         self.targets.note(&self.targets.injected, run);
-        self.targets.time.sleep(TAKES).await;
-        let takes = millis(self.targets.stop_takes.get());
-        self.targets.down.borrow_mut().insert(run.run_id.clone(), self.targets.time.now() + takes);
-        CallOutcome::Done
+        Some(InjectingCall::StopInstances {
+            region: run.run_id.0.clone(),
+            ids: Ids::one("i-0123456789abcdef0"),
+        })
     }
 
     async fn plan(&mut self, _: &Run) -> Plan {
         Plan::default()
     }
+
+    fn dry_runs(&self, _: &Plan) -> Vec<InjectingCall> {
+        Vec::new()
+    }
 }
 
-impl Drill for UndoOnlyDrill {
-    async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
-        self.0.observe(run).await
+impl Injector for Targets {
+    async fn send(&self, call: &InjectingCall) -> CallOutcome {
+        let InjectingCall::StopInstances { region, .. } = call else { unreachable!("{call:?}") };
+        self.time.sleep(TAKES).await;
+        let takes = millis(self.stop_takes.get());
+        self.down.borrow_mut().insert(RunId(region.clone()), self.time.now() + takes);
+        CallOutcome::Done
     }
-    async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
-        self.0.undo(run, step).await
+
+    async fn permission(&self, call: &InjectingCall) -> Permission {
+        Permission { action: call.action().to_owned(), proof: Proof::NotChecked, detail: None }
     }
-    async fn page(&mut self, run: &Run, page: &Page) -> Result<(), String> {
-        self.0.page(run, page).await
+}
+
+/// The fake drills of one invocation.
+pub struct FakeDrills {
+    pub targets: Rc<Targets>,
+    pub machine: Machine,
+    /// Why no request belongs to this function; none if each does.
+    pub wrong: Option<&'static str>,
+}
+
+impl Drills for FakeDrills {
+    type Drill = FakeDrill;
+
+    fn drill(&self, _: &Request) -> Result<FakeDrill, WrongFunction> {
+        match self.wrong {
+            Some(why) => Err(WrongFunction(why.to_owned())),
+            None => Ok(FakeDrill { targets: Rc::clone(&self.targets), machine: self.machine.clone() }),
+        }
     }
 }

@@ -1,0 +1,151 @@
+//! Target distribution: it fails over from its primary origin to its standby.
+
+use std::rc::Rc;
+
+use firedrill_core::{
+    CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
+    evidence::Evidence,
+    failover::{self, BehaviorOrigins, DEFAULT_BEHAVIOR, Direction, DistributionState, behavior_origins},
+    request::{Arn, OPT_IN_TAG},
+    trigger::{FailoverPath, distribution_step, origins_of_step},
+};
+
+use super::target::{
+    AlarmDrillTarget, FailoverPlan, UnreadableStep, arn_of, check_readiness, not_now, without_a_call,
+};
+use crate::{
+    Failure, NotReady,
+    ports::{Distributions, Reply},
+    procedure::Context,
+    resource_state::{distribution_id, distribution_state, set_origins},
+};
+
+/// A distribution that a drill fails over.
+#[derive(Debug)]
+pub(super) struct Distribution<C, K> {
+    pub context: Rc<Context<C, K>>,
+    pub arn: Arn,
+}
+
+/// The origins before and after the failover, from the run's undo step for the distribution; none if it has none.
+fn recorded_origins(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
+    let step = run.undo.iter().find(|step| step.service == "cloudfront")?;
+    origins_of_step(step).ok()
+}
+
+/// The id of an undo step's distribution, and its origins before and after the failover.
+fn read_step(step: &UndoStep) -> Result<(String, BehaviorOrigins, BehaviorOrigins), UnreadableStep> {
+    let arn = arn_of(step)?;
+    let (before, set) = origins_of_step(step).map_err(UnreadableStep::NoOrigins)?;
+    Ok((distribution_id(&arn)?.to_owned(), before, set))
+}
+
+impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
+    type State = DistributionState;
+
+    fn arn(&self) -> &Arn {
+        &self.arn
+    }
+
+    async fn read(&self, _run: &Run, _now: Timestamp) -> Reply<DistributionState> {
+        let id = distribution_id(&self.arn)
+            .map_err(|error| Failure::not_sent("cloudfront:GetDistribution", error.to_string()))?;
+        distribution_state(&self.context.cloud, id).await.map(|(state, ..)| state)
+    }
+
+    fn prepare(
+        &self,
+        _run: &Run,
+        state: &DistributionState,
+        path: &FailoverPath,
+        _now: Timestamp,
+    ) -> Result<FailoverPlan, NotReady> {
+        let refused = |why: String| Err(NotReady::Refused(why));
+        let undo = match path {
+            // The health check moves DNS names: the distribution is not changed, so nothing of it is undone.
+            FailoverPath::HealthCheck(_) => {
+                let (key, value) = OPT_IN_TAG;
+                match &state.tags {
+                    None => {
+                        return Err(NotReady::Unknown(format!("the tags of {} could not be read", self.arn)));
+                    }
+                    Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Vec::new(),
+                    Some(_) => {
+                        return refused(format!("{} does not carry the opt-in tag {key}={value}", self.arn));
+                    }
+                }
+            }
+            FailoverPath::Function {
+                resource: failover::FailoverTarget::Distribution { primary, standby, behaviors, .. },
+                ..
+            } => {
+                check_readiness(
+                    state.may_move(primary, standby, behaviors, Direction::Over),
+                    "the standby serves now, so there is nothing to fail over from",
+                )?;
+                vec![distribution_step(
+                    &self.arn,
+                    &behavior_origins(behaviors, primary),
+                    &behavior_origins(behaviors, standby),
+                )]
+            }
+            FailoverPath::Function { function, .. } => {
+                return refused(format!("function {} fails over no distribution", function.arn));
+            }
+        };
+        if !state.deployed {
+            return refused(format!(
+                "{} is still being deployed (InProgress): edges may serve either configuration",
+                self.arn
+            ));
+        }
+        Ok(FailoverPlan { undo, database: None })
+    }
+
+    fn describe(&self, run: &Run, state: &DistributionState) -> String {
+        let all = || BehaviorOrigins::from([(DEFAULT_BEHAVIOR.to_owned(), String::new())]);
+        state.describe(&recorded_origins(run).map_or_else(all, |(before, _)| before))
+    }
+
+    fn failed_over(&self, run: &Run, state: &DistributionState) -> Tristate {
+        recorded_origins(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
+    }
+
+    fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {
+        origins_of_step(step).map_or(StepObservation::Unknown, |(before, set)| state.undone(&before, &set))
+    }
+
+    /// Sets the origins of the behaviours in the step back, in the version of a fresh read, and changes nothing else.
+    async fn undo(&self, _run: &Run, step: &UndoStep, _now: Timestamp) -> CallOutcome {
+        let (id, before, set) = match read_step(step) {
+            Ok(recorded) => recorded,
+            Err(error) => return error.into(),
+        };
+        let (state, config, etag) = match distribution_state(&self.context.cloud, &id).await {
+            Ok(read) => read,
+            Err(failure) => return not_now("Unreadable", failure.to_string()),
+        };
+        if let Some(outcome) = without_a_call(state.undone(&before, &set)) {
+            return outcome;
+        }
+        set_origins(&self.context.cloud, config, &etag, &before).await
+    }
+
+    /// None: CloudFront has no API for events.
+    async fn events(&self, _run: &Run, _now: Timestamp) -> Reply<Vec<Evidence>> {
+        Ok(Vec::new())
+    }
+
+    fn call(&self) -> (&'static str, String) {
+        ("cloudfront:UpdateDistribution", home_of_global(self.arn.partition()).to_owned())
+    }
+}
+
+/// The Region of the control planes of global services (CloudFront, Route 53) in this partition.
+fn home_of_global(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}

@@ -1,0 +1,158 @@
+//! Readiness of a drill through an alarm: whether the alarm may be set off, what it leads to, and the undo.
+
+use firedrill_core::{
+    PreparedInjection, ProbeAnswer, Readiness, Run, Tristate, UndoStep,
+    evidence::Evidence,
+    plan::Hop,
+    ports::Clock,
+    request::Mode,
+    run::Trigger,
+    trigger::{FailoverPath, alarm_step, hops, metric_step},
+};
+
+use futures_util::future::join4;
+
+use super::{
+    AlarmDrill, AlarmDrillTarget, Cloud,
+    look::{PRIMARY, primary_found},
+    wiring::Alarm,
+};
+use crate::{NotReady, Preparation, deadline::within};
+
+/// The result of one check, with everything that was found before it ended.
+pub(super) struct Checked {
+    pub prepared: Readiness,
+    pub hops: Vec<Hop>,
+    /// What the alarm starts when it goes to ALARM.
+    pub actions: Vec<String>,
+    /// What the alarm starts when it goes to OK.
+    pub ok_actions: Vec<String>,
+    /// The state of what fails over.
+    pub description: Option<String>,
+    pub primary: Option<ProbeAnswer>,
+}
+
+impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
+    /// Checks readiness, with what was found as evidence.
+    pub(super) async fn preparation(&self, run: &Run) -> Preparation {
+        let found = self.checked(run).await;
+        let (at, mode) = (self.context.clock.now(), self.context.request.mode);
+        let mut findings = Vec::new();
+        if !found.hops.is_empty() {
+            findings.push(Evidence::Wiring { at, hops: found.hops });
+            if mode == Mode::Alarm {
+                findings.push(Evidence::Note { at, text: format!("mode {mode}: {}", mode.exercises()) });
+            }
+        }
+        findings.extend(found.description.map(|description| self.state_found(at, description)));
+        findings.extend(found.primary.as_ref().map(primary_found));
+        Preparation { readiness: found.prepared, findings }
+    }
+
+    /// Checks readiness, within twice the call deadline.
+    pub(super) async fn checked(&self, run: &Run) -> Checked {
+        let mut found = Checked {
+            prepared: Readiness::Unknown("nothing was read yet".to_owned()),
+            hops: Vec::new(),
+            actions: Vec::new(),
+            ok_actions: Vec::new(),
+            description: None,
+            primary: None,
+        };
+        // Several hops are read one after the other, each within a call deadline of its own.
+        let deadline = self.context.settings.timing.call_deadline * 2;
+        let checked = within(&self.context.clock, deadline, self.check(run, &mut found)).await;
+        found.prepared = match checked {
+            Ok(Ok(injection)) => Readiness::Ready(Box::new(injection)),
+            Ok(Err(not_ready)) => not_ready.into(),
+            Err(late) => Readiness::Unknown(late.to_string()),
+        };
+        found
+    }
+
+    async fn check(&self, run: &Run, found: &mut Checked) -> Result<PreparedInjection, NotReady> {
+        let arn = &self.target.alarm_arn;
+        let now = self.context.clock.now();
+        let (alarm, state, holder, primary) = join4(
+            self.read_alarm(),
+            self.resource.read(run, now),
+            self.context.cloud.registered_run(arn.as_str()),
+            self.ask_primary(),
+        )
+        .await;
+        found.description = state.as_ref().ok().map(|state| self.resource.describe(run, state));
+        found.primary = primary;
+        let alarm = alarm?;
+        found.actions.clone_from(&alarm.state.actions);
+        found.ok_actions.clone_from(&alarm.setup.ok_actions);
+        self.check_alarm(&alarm)?;
+        match holder {
+            Ok(Some(id)) if id != run.run_id => {
+                return Err(NotReady::Refused(format!(
+                    "alarm {arn} is held by run {id}, which is still open"
+                )));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                return Err(NotReady::Unknown(format!(
+                    "whether a run holds {arn} could not be read: {error}"
+                )));
+            }
+        }
+        let path = self.path(&alarm.state).await?;
+        found.hops = hops(&alarm.state, Some(&path));
+        let (trigger_step, trigger) = self.trigger(run, &alarm, &path).await?;
+        let state = state.map_err(|failure| self.not_ready(failure))?;
+        let failover_plan = self.resource.prepare(run, &state, &path, now)?;
+        check_primary(&failover_plan.undo, found.primary.as_ref())?;
+        let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();
+        Ok(PreparedInjection { trigger: Some(Trigger { database: failover_plan.database, ..trigger }), undo })
+    }
+
+    /// The trigger, and the undo step that belongs to it.
+    async fn trigger(
+        &self,
+        run: &Run,
+        alarm: &Alarm,
+        path: &FailoverPath,
+    ) -> Result<(UndoStep, Trigger), NotReady> {
+        let (arn, mode) = (&self.target.alarm_arn, self.context.request.mode);
+        let datapoints = match mode {
+            Mode::Metric => Some(self.datapoints(run, &alarm.setup).await?),
+            Mode::Alarm | Mode::Stop => None,
+        };
+        let margin = self.context.settings.timing.margin;
+        let acts_for = path.acts_for(mode, self.target.automation_deadline_seconds, margin);
+        let step = datapoints.as_ref().map_or_else(|| alarm_step(arn), |points| metric_step(arn, points));
+        let trigger = Trigger {
+            alarm_arn: arn.to_string(),
+            automation: path.automation().to_owned(),
+            acts_for: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
+            datapoints,
+            database: None,
+        };
+        Ok((step, trigger))
+    }
+}
+
+/// Checks that the primary's own probe answers yes, where the undo moves traffic back onto the primary. With an
+/// unhealthy primary, or a wrong probe, the run would end up held.
+fn check_primary(undo: &[UndoStep], primary: Option<&ProbeAnswer>) -> Result<(), NotReady> {
+    if !undo.iter().any(|step| step.moves_traffic) {
+        return Ok(());
+    }
+    match primary {
+        Some(answer) if answer.seen == Tristate::Yes => Ok(()),
+        Some(answer) => {
+            let detail = answer.detail.as_deref().unwrap_or("no answer");
+            Err(NotReady::Unknown(format!(
+                "{PRIMARY} is not known to be healthy (`target.primaryProbe`: {detail}): traffic could not be \
+                 moved back onto it"
+            )))
+        }
+        None => Err(NotReady::Refused(
+            "`target.primaryProbe` is missing: traffic is moved back only onto a primary that answers it"
+                .to_owned(),
+        )),
+    }
+}

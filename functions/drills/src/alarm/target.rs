@@ -1,0 +1,142 @@
+//! Target of a drill through an alarm: what a distribution and a database do differently.
+
+use firedrill_core::{
+    CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
+    evidence::Evidence,
+    failover::{DatabaseState, FailoverReadiness},
+    request::{Arn, NotAnArn},
+    trigger::{FailoverPath, UnreadableOrigins},
+};
+use thiserror::Error;
+
+use crate::{NotReady, ports::Reply, resource_state::WrongArn};
+
+/// How a failover is undone.
+#[derive(Debug)]
+pub(super) struct FailoverPlan {
+    /// The undo steps, without that of the trigger.
+    pub undo: Vec<UndoStep>,
+    /// The state of the database before the failover; none if the target is a distribution.
+    pub database: Option<DatabaseState>,
+}
+
+/// A resource that an alarm's automation fails over.
+pub(super) trait AlarmDrillTarget {
+    /// The state of the resource, as AWS describes it.
+    type State;
+
+    /// Its ARN.
+    fn arn(&self) -> &Arn;
+
+    /// Reads its state.
+    fn read(&self, run: &Run, now: Timestamp) -> impl Future<Output = Reply<Self::State>>;
+
+    /// Checks that it may fail over along this path, and plans the undo.
+    ///
+    /// # Errors
+    /// It must not fail over, or whether it may is unknown: why.
+    fn prepare(
+        &self,
+        run: &Run,
+        state: &Self::State,
+        path: &FailoverPath,
+        now: Timestamp,
+    ) -> Result<FailoverPlan, NotReady>;
+
+    /// Its state in a sentence, for the record and for pages.
+    fn describe(&self, run: &Run, state: &Self::State) -> String;
+
+    /// Whether this state shows the run's failover.
+    fn failed_over(&self, run: &Run, state: &Self::State) -> Tristate;
+
+    /// What this state shows of an undo step.
+    fn undone(&self, state: &Self::State, step: &UndoStep, now: Timestamp) -> StepObservation;
+
+    /// Carries an undo step out, if a fresh read shows that it is open.
+    fn undo(&self, run: &Run, step: &UndoStep, now: Timestamp) -> impl Future<Output = CallOutcome>;
+
+    /// The service's events about the resource since the injection.
+    fn events(&self, run: &Run, now: Timestamp) -> impl Future<Output = Reply<Vec<Evidence>>>;
+
+    /// The IAM action of the call that fails it over, and the Region whose control plane executes that call.
+    fn call(&self) -> (&'static str, String);
+}
+
+/// Checks that the resource can fail over; `already` says why one that has failed over is refused.
+///
+/// # Errors
+/// It has failed over already, must not be moved, or could not be read.
+pub(super) fn check_readiness(readiness: FailoverReadiness, already: &str) -> Result<(), NotReady> {
+    match readiness {
+        FailoverReadiness::Ready => Ok(()),
+        FailoverReadiness::Already(what) => Err(NotReady::Refused(format!("{what}: {already}"))),
+        FailoverReadiness::Unfit(why) => Err(NotReady::Refused(why)),
+        FailoverReadiness::Unknown(why) => Err(NotReady::Unknown(why)),
+    }
+}
+
+/// The outcome of a call that was not sent, and may be sent later.
+pub(super) fn not_now(code: &str, message: impl Into<String>) -> CallOutcome {
+    CallOutcome::NotExecuted { code: code.to_owned(), message: message.into(), again: true }
+}
+
+/// The outcome of an undo step that a fresh read shows to need no call now; none if its call is to be sent.
+pub(super) fn without_a_call(observed: StepObservation) -> Option<CallOutcome> {
+    match observed {
+        StepObservation::Open => None,
+        StepObservation::Done => Some(CallOutcome::Done),
+        StepObservation::Busy => {
+            Some(not_now("Busy", "the step is under way, or cannot be done yet; not sent"))
+        }
+        StepObservation::Unknown => Some(not_now("Unknown", "its state could not be read; not sent")),
+        StepObservation::Drifted(both) => Some(CallOutcome::NotExecuted {
+            code: "Drifted".to_owned(),
+            message: format!("somebody else changed it during the run: {both}; not sent"),
+            again: false,
+        }),
+    }
+}
+
+/// Why an undo step, as the run's head holds it, cannot be carried out. Nothing is sent for it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum UnreadableStep {
+    #[error("the undo step names no resource: {0}; not sent")]
+    NoArn(#[source] NotAnArn),
+    #[error("the undo step names a wrong resource: {0}; not sent")]
+    WrongArn(#[from] WrongArn),
+    /// The origins before and after the failover, in a distribution's step.
+    #[error("the undo step holds no origins: {0}; not sent")]
+    NoOrigins(#[source] UnreadableOrigins),
+}
+
+impl From<UnreadableStep> for CallOutcome {
+    fn from(error: UnreadableStep) -> Self {
+        Self::NotExecuted { code: "UnreadableRecord".to_owned(), message: error.to_string(), again: false }
+    }
+}
+
+/// The resource of an undo step: its first one.
+///
+/// # Errors
+/// The step holds no ARN.
+pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, UnreadableStep> {
+    let text = step.resources.first().cloned().unwrap_or_default();
+    Arn::try_from(text).map_err(UnreadableStep::NoArn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_fresh_look_shows_open_is_called() {
+        assert_eq!(without_a_call(StepObservation::Open), None);
+        assert_eq!(without_a_call(StepObservation::Done), Some(CallOutcome::Done));
+        let again = |observed| match without_a_call(observed) {
+            Some(CallOutcome::NotExecuted { again, .. }) => again,
+            other => panic!("{other:?}"),
+        };
+        assert!(again(StepObservation::Busy) && again(StepObservation::Unknown));
+        assert!(!again(StepObservation::Drifted("it is a; the run set b".to_owned())));
+    }
+}

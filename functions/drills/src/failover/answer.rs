@@ -1,0 +1,160 @@
+//! One event: every change in it is handled, whatever comes of the others.
+
+use std::rc::Rc;
+
+use firedrill_core::{
+    failover::{
+        AlarmChange, AlarmState, ChangeLimits, Claimed, Done, FailoverEngine, FailoverRule, HandleError,
+        HandledChange, Journal, JournalEntry, run_of,
+    },
+    ports::Clock,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Failover, FailoverContext,
+    event::{UnreadableChange, changes},
+};
+use crate::ports::Topics;
+
+/// Why an event was not answered, by a stable name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// For alarms and callers.
+    pub name: &'static str,
+    /// What, and what to do.
+    pub text: String,
+}
+
+impl From<HandleError> for Unanswered {
+    fn from(error: HandleError) -> Self {
+        let name = match &error {
+            HandleError::Store(_) => "StoreFailed",
+            HandleError::InProgress(_) => "InProgress",
+            HandleError::NotNow(_) => "NotNow",
+        };
+        Self { name, text: error.to_string() }
+    }
+}
+
+/// A failover function: its journal, its rules, and what it works with.
+#[derive(Debug)]
+pub struct FailoverFunction<J, C, K, F> {
+    /// The record of every change.
+    pub journal: J,
+    /// AWS, the clock and what belongs to them.
+    pub context: Rc<FailoverContext<C, K>>,
+    /// How old a change may be, and after how long an invocation is dead.
+    pub limits: ChangeLimits,
+    /// Which alarm fails over what, and how.
+    pub failovers: Vec<(FailoverRule, F)>,
+}
+
+impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> {
+    /// Handles every change in an event; `by` names the invocation.
+    ///
+    /// # Errors
+    /// A change was not concluded, by a stable name.
+    pub async fn answer(&self, event: &Value, by: &str) -> Result<Value, Unanswered> {
+        let (mut answered, mut failed) = (Vec::new(), Vec::new());
+        for change in changes(event) {
+            let change = match change {
+                Ok(change) => change,
+                Err(error) => {
+                    failed.push(unreadable(&error));
+                    continue;
+                }
+            };
+            match self.handle(&change, by).await {
+                Ok(answer) => answered.push(shown(&answer)),
+                Err(error) => {
+                    let Unanswered { name, text } = &error;
+                    tracing::error!(alarm = change.alarm_arn, at = %change.at, name, "{text}");
+                    failed.push(error);
+                }
+            }
+        }
+        joined(failed).map_or_else(|| Ok(json!({ "changes": answered })), Err)
+    }
+
+    async fn handle(&self, change: &AlarmChange, by: &str) -> Result<HandledChange, Unanswered> {
+        let mut known = self.failovers.iter();
+        let Some((rule, failover)) = known.find(|(rule, _)| rule.alarm_arn.as_str() == change.alarm_arn)
+        else {
+            return Err(self.unknown(change, by).await);
+        };
+        let (clock, journal, limits) = (&self.context.clock, &self.journal, self.limits);
+        let engine = FailoverEngine { clock, journal, rule, limits };
+        Ok(engine.handle(&mut failover.clone(), change, by).await?)
+    }
+
+    /// No rule says what this alarm fails over. A real change is recorded all the same, and operators are paged.
+    async fn unknown(&self, change: &AlarmChange, by: &str) -> Unanswered {
+        let alarm = &change.alarm_arn;
+        let why = format!(
+            "nothing is configured for alarm {alarm}: add {{\"alarmArn\": \"{alarm}\", {}}} to the stack's \
+             parameter {}",
+            F::ENTRY,
+            F::PARAMETER
+        );
+        let now = self.context.clock.now();
+        let entry = JournalEntry {
+            alarm_arn: alarm.clone(),
+            at: change.at,
+            state: change.state,
+            reason: change.reason.chars().take(1_023).collect(),
+            run_id: run_of(&change.reason),
+            received_at: now,
+            by: by.to_owned(),
+            claimed_at: now,
+            called_at: None,
+            outcome: None,
+            done: Some(Done::Refused),
+            why: Some(why.clone()),
+            concluded_at: Some(now),
+        };
+        let is_news = change.state == AlarmState::Alarm && entry.run_id.is_none();
+        match self.journal.claim(&entry).await {
+            // Later deliveries of the same change are no news.
+            Ok(Claimed::New) if is_news => {
+                self.context.tell(&format!("Alarm {alarm} went to ALARM at {}. {why}", change.at)).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                return Unanswered { name: "StoreFailed", text: format!("{error}; and {why}") };
+            }
+        }
+        Unanswered { name: "UnknownAlarm", text: why }
+    }
+}
+
+fn unreadable(error: &UnreadableChange) -> Unanswered {
+    tracing::error!(field = error.field, "{error}");
+    Unanswered { name: "UnreadableEvent", text: error.to_string() }
+}
+
+/// As the answer shows it, and the log.
+fn shown(answer: &HandledChange) -> Value {
+    let HandledChange { entry, duplicate } = answer;
+    let (alarm, why) = (&entry.alarm_arn, entry.why.as_deref().unwrap_or_default());
+    let done = entry.done.map(|done| done.to_string()).unwrap_or_default();
+    match entry.done {
+        Some(Done::Failed) if !duplicate => tracing::error!(alarm, at = %entry.at, done, "{why}"),
+        Some(Done::Refused) if !duplicate => tracing::warn!(alarm, at = %entry.at, done, "{why}"),
+        _ => tracing::info!(alarm, at = %entry.at, done, duplicate, "{why}"),
+    }
+    let mut shown = json!(entry);
+    shown["duplicate"] = json!(duplicate);
+    shown
+}
+
+/// One error for the whole event, by the name of the first; delivered again, what was concluded is answered
+/// from the record.
+fn joined(failed: Vec<Unanswered>) -> Option<Unanswered> {
+    let mut failed = failed.into_iter();
+    let first = failed.next()?;
+    Some(failed.fold(first, |all, next| Unanswered { text: format!("{}; {}", all.text, next.text), ..all }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! CloudWatch: alarms and their history.
+
+use std::collections::BTreeMap;
+
+use firedrill_core::{Timestamp, failover, trigger::Period};
+use serde_json::Number;
+
+use super::{Ids, Next, Page, Reply};
+
+/// The state of an alarm.
+pub use failover::AlarmState;
+
+/// The configuration and state of an alarm, as `DescribeAlarms` shows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmSetup {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its state; none if the answer holds none, or one that this version does not know.
+    pub state: Option<AlarmState>,
+    /// Why it is in this state, in `CloudWatch`'s words.
+    pub reason: String,
+    /// When its state or reason was last written.
+    pub updated: Option<Timestamp>,
+    /// Whether a change of state starts its actions (`ActionsEnabled`); no if the answer does not say.
+    pub actions_enabled: bool,
+    /// The actions that a change to ALARM starts.
+    pub alarm_actions: Vec<String>,
+    /// The actions that a change to OK starts.
+    pub ok_actions: Vec<String>,
+    /// The actions that a change to `INSUFFICIENT_DATA` starts.
+    pub insufficient_data_actions: Vec<String>,
+    /// What it watches.
+    pub kind: Kind,
+}
+
+/// What an alarm watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A metric, or something computed from metrics.
+    Metric(Box<MetricRule>),
+    /// Other alarms.
+    Composite {
+        /// Its rule, such as `ALARM("a") OR ALARM("b")`.
+        rule: String,
+        /// The alarm that suppresses its actions while that one is in ALARM, if it has one. A change to
+        /// ALARM then first waits for it (API reference, `PutCompositeAlarm`, `ActionsSuppressor`).
+        suppressor: Option<String>,
+        /// What suppresses its actions just now: `Alarm`, `WaitPeriod` or `ExtensionPeriod`.
+        suppressed_by: Option<String>,
+    },
+}
+
+/// A metric. The same name with other dimensions is another metric (user guide, *Dimensions*).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metric {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// All of its dimensions.
+    pub dimensions: BTreeMap<String, String>,
+    /// Its unit, such as `Count`. An alarm with a unit does not count datapoints of another unit.
+    pub unit: Option<String>,
+}
+
+/// When a metric alarm goes to ALARM (API reference, `PutMetricAlarm`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricRule {
+    /// The metric. Without names if the alarm is computed from several, or from a query.
+    pub metric: Metric,
+    /// `SampleCount`, `Average`, `Sum`, `Minimum` or `Maximum`.
+    pub statistic: Option<String>,
+    /// Such as `p99`, instead of a statistic.
+    pub extended_statistic: Option<String>,
+    /// The length of a period; none for a query.
+    pub period_seconds: Option<u32>,
+    /// N: the number of periods that are evaluated; none for a query.
+    pub evaluation_periods: Option<u32>,
+    /// M: the number of them that must breach; N if the alarm does not say.
+    pub datapoints_to_alarm: Option<u32>,
+    /// The threshold; none with anomaly detection.
+    pub threshold: Option<Number>,
+    /// Such as `LessThanThreshold`.
+    pub comparison: String,
+    /// `breaching`, `notBreaching`, `ignore` or `missing`, which is what an alarm that does not say does.
+    pub treat_missing_data: String,
+    /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values
+    /// above determine its state.
+    pub special: Vec<Special>,
+}
+
+/// What an alarm evaluates beyond one metric and a fixed threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// `Metrics`: metric math, a Metrics Insights query, or another account's metric.
+    Math,
+    /// `ThresholdMetricId`: anomaly detection.
+    Anomaly,
+    /// `EvaluationCriteria`: a `PromQL` query.
+    Query,
+    /// An `EvaluationWindow` that does not slide: bound to the clock, or of a kind that this version does not know.
+    Window,
+}
+
+/// A change of an alarm's state, from its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateUpdate {
+    /// When, by `CloudWatch`'s clock. Up to a millisecond early: times come as seconds in floating point, and the SDK cuts them
+    /// off to milliseconds (`aws-smithy-cbor`, `Decoder::timestamp`).
+    pub at: Timestamp,
+    /// The state before, if the history says.
+    pub from: Option<AlarmState>,
+    /// The state since.
+    pub to: AlarmState,
+    /// The reason: CloudWatch's, or that of the caller who forced the state. Empty if the history does not say.
+    pub reason: String,
+    /// The summary, a sentence.
+    pub summary: String,
+}
+
+/// An action that an alarm started, or tried to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionRecord {
+    /// When, by `CloudWatch`'s clock.
+    pub at: Timestamp,
+    /// The summary, such as `Successfully executed action arn:…`.
+    pub summary: String,
+}
+
+/// Which statistics are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatisticsOf<'a> {
+    /// The metric. Only values of its unit count, if it has one.
+    pub metric: &'a Metric,
+    /// The length of a period.
+    pub period_seconds: u32,
+    /// The begin of the first period.
+    pub from: Timestamp,
+    /// The end of the last one.
+    pub to: Timestamp,
+}
+
+/// CloudWatch.
+#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
+pub trait Alarms {
+    /// `DescribeAlarms`: those of these, at most 100, that exist, metric and composite ones. Log alarms are not asked for.
+    async fn describe_alarms(&self, region: &str, names: &Ids, page: Next<'_>) -> Reply<Page<AlarmSetup>>;
+
+    /// `DescribeAlarmHistory`, `StateUpdate`: the changes of this alarm since then, in no order. They include a forced
+    /// state that lasted less than a second. CloudWatch keeps them for 30 days (user guide, *Alarms*).
+    async fn alarm_changes(
+        &self,
+        region: &str,
+        name: &str,
+        since: Timestamp,
+        page: Next<'_>,
+    ) -> Reply<Page<StateUpdate>>;
+
+    /// `DescribeAlarmHistory`, `Action`: what this alarm started, or tried to start, since then, in no order.
+    async fn alarm_actions(
+        &self,
+        region: &str,
+        name: &str,
+        since: Timestamp,
+        page: Next<'_>,
+    ) -> Reply<Page<ActionRecord>>;
+
+    /// `ListTagsForResource`: the tags of an alarm.
+    async fn alarm_tags(&self, region: &str, arn: &str) -> Reply<BTreeMap<String, String>>;
+
+    /// `ListAlarmMuteRules`, `ACTIVE`: the names of the rules that keep this alarm's actions from being started just now. Of
+    /// the three statuses of a rule, `ACTIVE` is the one in which it mutes; `SCHEDULED` means that it will do so later,
+    /// `EXPIRED` that it never will again (API reference, `GetAlarmMuteRule`). Between two windows a recurring rule is
+    /// `SCHEDULED`. Muted alarms change their state all the same.
+    async fn active_mute_rules(&self, region: &str, alarm: &str, page: Next<'_>) -> Reply<Page<String>>;
+
+    /// `GetMetricStatistics`: the periods that have values. The answer has no pages: AWS refuses more than 1,440 periods. A
+    /// value that was just published may be missing.
+    async fn statistics(&self, region: &str, of: StatisticsOf<'_>) -> Reply<Vec<Period>>;
+
+    /// `SetAlarmState` to OK, sent once.
+    async fn set_alarm_ok(&self, region: &str, name: &str, reason: &str) -> Reply<()>;
+}

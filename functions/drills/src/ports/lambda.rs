@@ -1,0 +1,30 @@
+//! Lambda's API: the functions behind an alarm.
+
+use std::collections::BTreeMap;
+
+use super::Reply;
+
+/// The configuration of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionConfiguration {
+    /// The timeout of one invocation; none if the answer does not say.
+    pub timeout_seconds: Option<u32>,
+    /// Whether it can be invoked. An idle function is `Inactive`, and its first invocation fails
+    /// (developer guide, *Lambda function states*).
+    pub active: bool,
+    /// Its environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Lambda's API.
+#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
+pub trait Functions {
+    /// `GetFunctionConfiguration` of this function, or of this version or alias of it. An environment that could not be
+    /// decrypted, which Lambda reports inside an answer that is otherwise complete, is a failure (API reference,
+    /// `EnvironmentResponse`).
+    async fn function_configuration(&self, region: &str, arn: &str) -> Reply<FunctionConfiguration>;
+
+    /// `GetFunctionConcurrency`: the reserved concurrency of this function, if it is set. At zero, the function cannot be
+    /// invoked (developer guide, *Reserved concurrency*).
+    async fn reserved_concurrency(&self, region: &str, arn: &str) -> Reply<Option<i32>>;
+}

@@ -1,0 +1,264 @@
+//! Stop conditions: alarms and probes, named in the request, that end a run early.
+
+use std::collections::BTreeMap;
+
+use firedrill_core::{
+    ProbeAnswer, Request, Tristate,
+    gate::GateAnswer,
+    ports::Clock,
+    request::{Arn, Probe, ProbeKind, StopCondition},
+    run::Stop,
+};
+use futures_util::future::{join, join_all};
+
+use crate::{
+    deadline::{ReadError, read_within},
+    ports::{AlarmSetup, AlarmState, Alarms, Ids, Prober, every_page},
+    probe,
+    procedure::Context,
+};
+
+/// The most names that `DescribeAlarms` takes.
+const MAX_NAMES: usize = 100;
+
+/// The stop conditions of one run, with what one invocation has observed of them.
+#[derive(Debug)]
+pub(crate) struct StopConditions {
+    alarms: Vec<Arn>,
+    probes: Vec<Probe>,
+    /// For each probe, how many answers in a row were not a yes.
+    in_a_row: Vec<u32>,
+    /// Whether the run may start, by the latest look.
+    gate: GateAnswer,
+}
+
+/// The observations of one look.
+pub(crate) struct StopLook {
+    alarm: Option<Stop>,
+    answers: Vec<ProbeAnswer>,
+}
+
+impl StopLook {
+    /// A reason not to start a run: an alarm in ALARM, or one answer of a probe that is not a yes.
+    pub(crate) fn against_start(self, stops: &StopConditions) -> Option<Stop> {
+        let Self { alarm, answers } = self;
+        alarm.or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
+    }
+}
+
+impl StopConditions {
+    pub(crate) fn of(request: &Request) -> Self {
+        let conditions = &request.stop_conditions;
+        let alarms: Vec<Arn> = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
+        let probes: Vec<Probe> = conditions.iter().filter_map(StopCondition::probe).cloned().collect();
+        let gate = if alarms.is_empty() && probes.is_empty() {
+            gate(Tristate::Yes, "the request names none")
+        } else {
+            gate(Tristate::Unknown, "they were not read yet")
+        };
+        Self { alarms, in_a_row: vec![0; probes.len()], probes, gate }
+    }
+
+    /// Whether a run may start, by the latest look. One answer that is not a yes keeps it from starting, though it
+    /// takes several to end a run: one may be a lost packet, and then the next look opens the gate.
+    pub(crate) fn gate(&self) -> GateAnswer {
+        self.gate.clone()
+    }
+
+    /// Reads the alarms and asks the probes.
+    pub(crate) async fn look<C: Alarms + Prober, K: Clock>(&self, context: &Context<C, K>) -> StopLook {
+        let asked = join_all(self.probes.iter().map(|probe| ask(context, &probe.check)));
+        let (alarm, answers) = join(raised(context, &self.alarms), asked).await;
+        StopLook { alarm, answers }
+    }
+
+    /// Adds a look to the earlier ones; the first reason to end the run early, if there is one.
+    pub(crate) fn note(&mut self, looked: StopLook) -> Option<Stop> {
+        let Self { probes, in_a_row, .. } = self;
+        let StopLook { alarm, answers } = looked;
+        let mut tripped = None;
+        for ((probe, answer), times) in probes.iter().zip(&answers).zip(in_a_row.iter_mut()) {
+            *times = if answer.seen == Tristate::Yes { 0 } else { *times + 1 };
+            if *times >= probe.count {
+                tripped = tripped.or_else(|| Some(describe(probe, answer, *times)));
+            }
+        }
+        self.gate = match (&alarm, first_bad(probes, &answers, in_a_row)) {
+            (Some(stop), _) => gate_for(Tristate::No, stop),
+            (None, Some(stop)) => gate_for(Tristate::Unknown, &stop),
+            (None, None) => gate(Tristate::Yes, "no stop condition holds"),
+        };
+        alarm.or(tripped)
+    }
+}
+
+fn gate(open: Tristate, why: impl Into<String>) -> GateAnswer {
+    GateAnswer { gate: "stop conditions".to_owned(), open, why: why.into() }
+}
+
+fn gate_for(open: Tristate, stop: &Stop) -> GateAnswer {
+    gate(open, format!("{}: {}", stop.by, stop.reason))
+}
+
+/// The first probe whose answer is not a yes, as a reason to stop.
+fn first_bad(probes: &[Probe], answers: &[ProbeAnswer], in_a_row: &[u32]) -> Option<Stop> {
+    let mut all = probes.iter().zip(answers).zip(in_a_row);
+    all.find(|((_, answer), _)| answer.seen != Tristate::Yes)
+        .map(|((probe, answer), times)| describe(probe, answer, *times))
+}
+
+fn describe(probe: &Probe, answer: &ProbeAnswer, times: u32) -> Stop {
+    let answered = if answer.seen == Tristate::No { "answered no" } else { "could not be asked" };
+    let often = if times > 1 { format!(" {times} times in a row") } else { String::new() };
+    let detail = answer.detail.as_deref().unwrap_or("no answer");
+    Stop { by: format!("stop condition {}", probe.name), reason: format!("it {answered}{often}: {detail}") }
+}
+
+async fn ask<C: Prober, K: Clock>(context: &Context<C, K>, kind: &ProbeKind) -> ProbeAnswer {
+    let (cloud, clock) = (&context.cloud, &context.clock);
+    match kind {
+        ProbeKind::Http(probe) => probe::ask_http(cloud, clock, probe).await,
+        ProbeKind::Tcp(probe) => probe::ask_tcp(cloud, clock, probe).await,
+        // The parser refuses such probes here: a stop condition on AWS's state is an alarm.
+        ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
+            let result = (Tristate::Unknown, "a stop condition asks the application, not AWS".to_owned());
+            probe::answer(result, clock.now(), clock)
+        }
+    }
+}
+
+/// The first alarm that is in ALARM. An alarm that cannot be read, or does not exist, counts as in ALARM.
+async fn raised<C: Alarms, K: Clock>(context: &Context<C, K>, alarms: &[Arn]) -> Option<Stop> {
+    let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
+    for arn in alarms {
+        by_region.entry(arn.region()).or_default().push(arn);
+    }
+    let looks = by_region.into_iter().map(async |(region, arns)| {
+        let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
+        let read = async {
+            let mut found = Vec::new();
+            for names in Ids::chunks(&names, MAX_NAMES) {
+                let page = async |page: crate::ports::Next<'_>| {
+                    context.cloud.describe_alarms(region, &names, page).await
+                };
+                found.extend(every_page(page).await?);
+            }
+            Ok(found)
+        };
+        (arns, read_within(&context.clock, context.settings.timing.call_deadline, read).await)
+    });
+    let looked = join_all(looks).await;
+    looked.iter().find_map(|(arns, alarms)| arns.iter().find_map(|arn| stop(arn, alarms.as_deref())))
+}
+
+fn name(arn: &Arn) -> &str {
+    arn.alarm_name().unwrap_or_default()
+}
+
+fn stop(arn: &Arn, alarms: Result<&[AlarmSetup], &ReadError>) -> Option<Stop> {
+    let reason = match alarms {
+        Ok(alarms) => match alarms.iter().find(|alarm| alarm.arn == arn.as_str()) {
+            Some(alarm) if alarm.state == Some(AlarmState::Alarm) => {
+                format!("it is in ALARM: {}", alarm.reason)
+            }
+            Some(_) => return None,
+            None => "the alarm does not exist".to_owned(),
+        },
+        Err(error) => format!("it cannot be read: {error}"),
+    };
+    Some(Stop { by: format!("stop condition {}", name(arn)), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use firedrill_core::Timestamp;
+
+    use super::*;
+    use crate::{deadline::Late, ports::Kind};
+
+    #[test]
+    fn raised_missing_and_unreadable_alarms_stop_a_run() {
+        let arn = |name: &str| {
+            Arn::try_from(format!("arn:aws:cloudwatch:eu-west-2:000000000000:alarm:{name}")).unwrap()
+        };
+        let alarm = |name: &str, state| AlarmSetup {
+            arn: arn(name).to_string(),
+            name: name.to_owned(),
+            state: Some(state),
+            reason: "threshold crossed".to_owned(),
+            updated: None,
+            actions_enabled: true,
+            alarm_actions: Vec::new(),
+            ok_actions: Vec::new(),
+            insufficient_data_actions: Vec::new(),
+            kind: Kind::Composite { rule: String::new(), suppressor: None, suppressed_by: None },
+        };
+        let alarms = [alarm("calm", AlarmState::Ok), alarm("raised", AlarmState::Alarm)];
+        assert_eq!(stop(&arn("calm"), Ok(&alarms)), None);
+        let raised = stop(&arn("raised"), Ok(&alarms)).unwrap();
+        assert_eq!(
+            (raised.by.as_str(), raised.reason.as_str()),
+            ("stop condition raised", "it is in ALARM: threshold crossed")
+        );
+        assert!(stop(&arn("missing"), Ok(&alarms)).is_some());
+        assert!(stop(&arn("calm"), Err(&ReadError::Late(Late(Duration::from_secs(10))))).is_some());
+    }
+
+    /// The stop conditions of a request that names one probe, which trips after so many answers.
+    fn of_one_probe(count: u32) -> StopConditions {
+        let request = serde_json::from_value(serde_json::json!({
+            "drill": "stop-one", "application": "bookstore", "dependency": "compute", "environment": "staging",
+            "mode": "stop",
+            "target": {"instances": {
+                "region": "eu-west-2", "select": {"tags": {"app": "bookstore"}}, "blastRadius": {"count": 1}
+            }},
+            "steadyState": {"probes": [{"name": "up", "check": { "tcp": {"host": "a.example", "port": 1} }}]},
+            "stopConditions": [
+                {"probe": {"name": "checkout", "check": { "tcp": {"host": "a.example", "port": 1} }, "count": count}}
+            ],
+            "objective": {"rtoSeconds": 60}, "cadence": {"everyDays": 28},
+            "playbook": {"link": "https://example.com/", "version": "1", "owner": "team", "severity": "sev2"}
+        }));
+        StopConditions::of(&request.unwrap())
+    }
+
+    fn looked(seen: Tristate) -> StopLook {
+        let at = Timestamp::from_millis(0);
+        StopLook { alarm: None, answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }] }
+    }
+
+    #[test]
+    fn nothing_begins_before_every_stop_condition_has_answered_well_at_the_latest_look() {
+        let mut stops = of_one_probe(3);
+        assert_eq!(stops.gate().open, Tristate::Unknown, "nobody has looked");
+        for (seen, open) in [
+            (Tristate::No, Tristate::Unknown),
+            (Tristate::Yes, Tristate::Yes),
+            (Tristate::Unknown, Tristate::Unknown),
+            (Tristate::No, Tristate::Unknown),
+        ] {
+            assert_eq!(stops.note(looked(seen)), None, "one answer may be a packet that was lost");
+            assert_eq!(stops.gate().open, open, "after {seen:?}");
+        }
+        let why = stops.gate().why;
+        assert!(why.contains("checkout") && why.contains("answered no 2 times"), "{why}");
+        assert!(stops.note(looked(Tristate::No)).is_some(), "while nothing is injected, too, it trips");
+        let raised = Stop { by: "stop condition errors".to_owned(), reason: "it is in ALARM".to_owned() };
+        stops.note(StopLook { alarm: Some(raised), ..looked(Tristate::Yes) });
+        assert_eq!(stops.gate().open, Tristate::No);
+    }
+
+    #[test]
+    fn a_probe_trips_after_so_many_answers_that_are_not_a_yes_unknown_ones_among_them() {
+        let mut stops = of_one_probe(2);
+        let mut see = |seen| stops.note(looked(seen));
+        assert_eq!(see(Tristate::No), None);
+        assert_eq!(see(Tristate::Yes), None);
+        assert_eq!(see(Tristate::Unknown), None);
+        let tripped = see(Tristate::No).unwrap();
+        assert_eq!(tripped.by, "stop condition checkout");
+        assert!(tripped.reason.contains("2 times"), "{}", tripped.reason);
+    }
+}

@@ -1,0 +1,93 @@
+//! The failover function behind the alarm, as Lambda and the record show it; Route 53.
+
+use firedrill_core::{Timestamp, failover::JournalEntry, kind::DrillKind, ports::StoreError, run::RunId};
+use firedrill_drills::ports::{
+    AlarmRecord, FunctionConfiguration, Functions, HealthCheck, HealthChecks, Next, Page, Reply,
+};
+use serde_json::json;
+
+use super::{SimulatedAws, changed};
+use crate::{
+    calls::refused,
+    failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE},
+    scenario::WrongFunction,
+    store::{Access, with_store_faults},
+};
+
+impl Functions for SimulatedAws {
+    async fn function_configuration(&self, _: &str, arn: &str) -> Reply<FunctionConfiguration> {
+        const ACTION: &str = "lambda:GetFunctionConfiguration";
+        self.read(ACTION, |at| {
+            if arn != FUNCTION {
+                return Err(refused(ACTION, "ResourceNotFoundException"));
+            }
+            let variables = [
+                ("FIREDRILL_FAILOVERS", self.rules()),
+                ("FIREDRILL_MAX_EVENT_AGE_SECONDS", MAX_EVENT_AGE.as_secs().to_string()),
+            ];
+            let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let timeout_seconds = u32::try_from(FUNCTION_TIMEOUT.as_secs()).ok();
+            let function = FunctionConfiguration { timeout_seconds, active: true, environment };
+            Ok(changed(self.world.overrides().function, at, function))
+        })
+        .await
+    }
+
+    async fn reserved_concurrency(&self, _: &str, arn: &str) -> Reply<Option<i32>> {
+        const ACTION: &str = "lambda:GetFunctionConcurrency";
+        let disabled = self.world.scenario.failover.wrong_function == Some(WrongFunction::Disabled);
+        self.read(ACTION, |_| {
+            let is_there = arn == FUNCTION;
+            is_there
+                .then(|| disabled.then_some(0))
+                .ok_or_else(|| refused(ACTION, "ResourceNotFoundException"))
+        })
+        .await
+    }
+}
+
+impl SimulatedAws {
+    fn rules(&self) -> String {
+        let rules = failovers(self.world.scenario.kind);
+        if self.world.scenario.failover.wrong_function == Some(WrongFunction::OfAnother) {
+            return rules
+                .replace(DISTRIBUTION, &format!("{DISTRIBUTION}2"))
+                .replace(CLUSTER, &format!("{CLUSTER}-2"));
+        }
+        rules
+    }
+}
+
+/// The rules of the failover function.
+pub(crate) fn failovers(kind: DrillKind) -> String {
+    let rule = match kind {
+        DrillKind::Database => json!({ "alarmArn": ALARM, "clusterArn": CLUSTER }),
+        DrillKind::Instance | DrillKind::Cdn => json!({
+            "alarmArn": ALARM, "distributionArn": DISTRIBUTION, "primaryOrigin": "primary", "standbyOrigin": "standby"
+        }),
+    };
+    json!([rule]).to_string()
+}
+
+impl HealthChecks for SimulatedAws {
+    async fn list_health_checks(&self, next: Next<'_>) -> Reply<Page<HealthCheck>> {
+        let checks = self.world.overrides().health_checks.map_or_else(Vec::new, |checks| checks());
+        self.read("route53:ListHealthChecks", |_| Ok(self.page(checks, next))).await
+    }
+}
+
+impl AlarmRecord for SimulatedAws {
+    async fn registered_run(&self, alarm: &str) -> Result<Option<RunId>, StoreError> {
+        let holder = || self.world.cloud.borrow().holders.get(alarm).cloned();
+        with_store_faults(&self.world, &self.clock, Access::Read, "record:holder", holder).await
+    }
+
+    async fn entries(&self, alarm: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
+        let entries = || {
+            let cloud = self.world.cloud.borrow();
+            let of_alarm = cloud.entries.iter().filter(|entry| entry.alarm_arn == alarm && entry.at >= since);
+            of_alarm.cloned().collect()
+        };
+        with_store_faults(&self.world, &self.clock, Access::Read, "record:entries", entries).await
+    }
+}

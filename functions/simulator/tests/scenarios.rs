@@ -1,0 +1,12 @@
+//! Scenarios: one history each, in which one thing is not as it should be. The real engine and drills, in virtual time.
+
+mod scenarios {
+    mod alarm;
+    mod instance;
+    mod no_answer;
+    mod operators;
+    mod plan;
+    mod played;
+    mod refusals;
+    mod wiring;
+}

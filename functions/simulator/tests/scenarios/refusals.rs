@@ -1,0 +1,171 @@
+//! Runs that end before anything is touched.
+
+use firedrill_core::{Outcome, kind::DrillKind};
+use firedrill_simulator::{
+    Scenario,
+    scenario::{Radius, WrongFunction},
+};
+use serde_json::json;
+
+use super::played::played;
+
+const KEY: &str = "arn:aws:kms:eu-west-2:123456789012:key/11111111-2222-3333-4444-555555555555";
+
+#[test]
+fn an_instance_that_may_not_be_stopped_never_is() {
+    let reasons = ["firedrill:allowed", "environment", "Spot", "protected", "DisableApiStop"];
+    for (first_unfit, reason) in reasons.into_iter().enumerate() {
+        let refused = played(DrillKind::Instance, |scenario| {
+            scenario.fleet.fit = 0;
+            scenario.fleet.unfit = 1;
+            scenario.fleet.first_unfit = first_unfit;
+        });
+        refused.was_refused(Outcome::NotInjected, reason);
+    }
+}
+
+#[test]
+fn an_instance_that_might_not_start_again_is_never_stopped() {
+    type Change = fn(&mut Scenario);
+    let changes: [(Change, &str); 4] = [
+        (
+            |it| {
+                it.overrides().instance = Some(|it, _| "instance-store".clone_into(&mut it.root_device_type));
+            },
+            "not EBS",
+        ),
+        (|it| it.overrides().instance = Some(|it, _| "stopped".clone_into(&mut it.state)), "not running"),
+        (|it| it.overrides().volume = Some(|it, _| it.key = Some(KEY.to_owned())), "might not start again"),
+        (|it| it.overrides().stop_protection = Some(|it, _| *it = Some(true)), "protected"),
+    ];
+    for (change, reason) in changes {
+        played(DrillKind::Instance, change).was_refused(Outcome::NotInjected, reason);
+    }
+}
+
+#[test]
+fn a_target_that_matches_nothing_is_refused() {
+    let refused = played(DrillKind::Instance, |scenario| scenario.fleet.fit = 0);
+    refused.was_refused(Outcome::NotInjected, "no instance in");
+}
+
+#[test]
+fn a_group_that_is_not_whole_before_the_drill_is_never_drilled() {
+    let refused = played(DrillKind::Instance, |scenario| {
+        scenario.fleet.replaced_after = Some(1_000);
+        scenario.overrides().group = Some(|group, _| "Standby".clone_into(&mut group.members[0].lifecycle));
+    });
+    let why = "Auto Scaling group bookstore is not whole: i-00000000000000000 is Standby";
+    refused.was_refused(Outcome::NotInjected, why);
+}
+
+#[test]
+fn the_only_member_of_a_group_is_never_stopped() {
+    let refused = played(DrillKind::Instance, |scenario| {
+        scenario.fleet.fit = 1;
+        scenario.fleet.replaced_after = Some(1_000);
+    });
+    refused.was_refused(Outcome::NotInjected, "last healthy instance of bookstore");
+}
+
+#[test]
+fn nothing_is_injected_while_a_stop_condition_answers_no_however_many_it_takes_to_end_a_run() {
+    for kind in DrillKind::ALL {
+        let refused = played(kind, |scenario| {
+            scenario.change_request = Some(|request| {
+                let check = json!({ "http": { "url": "http://127.0.0.1:1/checkout", "status": 200 } });
+                request["stopConditions"] =
+                    json!([{ "probe": { "name": "checkout answers", "check": check, "count": 50 } }]);
+            });
+            scenario.overrides().http = Some(|url, reply, _| {
+                if url.path() == "/checkout" {
+                    reply.status = 503;
+                }
+            });
+        });
+        refused.was_refused(Outcome::Skipped, "stop condition checkout answers: it answered no");
+    }
+}
+
+#[test]
+fn a_probe_of_the_metadata_service_never_counts() {
+    let refused = played(DrillKind::Instance, |scenario| scenario.overrides().forbidden_address = true);
+    refused.was_refused(Outcome::Skipped, "is not known");
+    let refused = played(DrillKind::Cdn, |scenario| scenario.overrides().forbidden_address = true);
+    refused
+        .was_refused(Outcome::NotInjected, "169.254.169.254 is a link-local or metadata address: not asked");
+}
+
+#[test]
+fn an_answer_from_a_cache_is_never_taken_for_one_of_now() {
+    let refused = played(DrillKind::Cdn, |scenario| {
+        scenario.overrides().http = Some(|url, reply, _| {
+            if url.path() == "/status" {
+                reply.headers.push(("age".to_owned(), "7".to_owned()));
+            }
+        });
+    });
+    refused.was_refused(Outcome::Skipped, "primary serves");
+    assert!(refused.reason().contains("is not known"), "{}", refused.reason());
+}
+
+#[test]
+fn a_blast_radius_that_rounds_to_nothing_never_stops_one() {
+    let refused = played(DrillKind::Instance, |scenario| scenario.fleet.radius = Radius::Percent(30));
+    refused.was_refused(Outcome::NotInjected, "rounds to no instance");
+}
+
+#[test]
+fn production_is_never_drilled_unless_the_stack_allows_the_application() {
+    for kind in DrillKind::ALL {
+        // An environment that no parameter names, such as `live`, counts as production.
+        let refused = played(kind, |scenario| {
+            scenario.change_request = Some(|request| request["environment"] = json!("live"));
+        });
+        refused.was_refused(Outcome::Skipped, "ProductionApplications");
+    }
+}
+
+#[test]
+fn a_late_delivery_never_runs() {
+    for kind in DrillKind::ALL {
+        played(kind, |scenario| scenario.delivered_late = true).was_refused(Outcome::Skipped, "lateness");
+    }
+}
+
+#[test]
+fn an_application_that_is_not_in_steady_state_is_never_drilled() {
+    for kind in DrillKind::ALL {
+        let refused = played(kind, |scenario| scenario.unhealthy_at_start = true);
+        refused.was_refused(Outcome::Skipped, "steady state did not hold");
+    }
+}
+
+#[test]
+fn nothing_is_injected_while_a_stop_condition_is_tripped() {
+    for kind in DrillKind::ALL {
+        let refused = played(kind, |scenario| scenario.condition_at = Some(0));
+        refused.was_refused(Outcome::Skipped, "stop condition");
+    }
+}
+
+#[test]
+fn nothing_is_injected_while_the_watchdog_is_away() {
+    for kind in DrillKind::ALL {
+        let refused = played(kind, |scenario| {
+            scenario.watchdog.last_heartbeat = None;
+            scenario.watchdog.absent = Some((0, 600_000));
+        });
+        refused.was_refused(Outcome::Skipped, "heartbeat");
+    }
+}
+
+#[test]
+fn a_failover_of_something_else_is_never_taken_for_the_one_that_is_drilled() {
+    for kind in [DrillKind::Cdn, DrillKind::Database] {
+        for wrong in [WrongFunction::OfAnother, WrongFunction::Disabled] {
+            let refused = played(kind, |scenario| scenario.failover.wrong_function = Some(wrong));
+            refused.was_refused(Outcome::NotInjected, "");
+        }
+    }
+}

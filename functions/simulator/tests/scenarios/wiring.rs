@@ -1,0 +1,145 @@
+//! From the alarm to what fails over: what leads elsewhere, or cannot be read, is never assumed.
+
+use firedrill_core::{Outcome, failover::AlarmState, kind::DrillKind};
+use firedrill_drills::ports::{HealthCheck, Kind, MetricRule, Special};
+use firedrill_simulator::Scenario;
+use serde_json::json;
+
+use super::played::{Played, played};
+
+const THROUGH_AN_ALARM: [DrillKind; 2] = [DrillKind::Cdn, DrillKind::Database];
+const TERMINATE: &str = "arn:aws:automate:us-east-1:ec2:terminate";
+
+type Change = fn(&mut Scenario);
+
+fn rule(kind: &mut Kind) -> &mut MetricRule {
+    match kind {
+        Kind::Metric(rule) => rule,
+        Kind::Composite { .. } => panic!("it is a metric alarm"),
+    }
+}
+
+#[test]
+fn an_alarm_that_could_set_nothing_off_is_never_forced() {
+    let changes: [(Change, &str); 5] = [
+        (
+            |it| it.overrides().alarm = Some(|it, _| it.state = Some(AlarmState::InsufficientData)),
+            "is in INSUFFICIENT_DATA, not in OK",
+        ),
+        (
+            |it| it.overrides().alarm = Some(|it, _| it.state = Some(AlarmState::Alarm)),
+            "is in ALARM, not in OK",
+        ),
+        (|it| it.overrides().alarm = Some(|it, _| it.actions_enabled = false), "ActionsEnabled"),
+        (|it| it.overrides().mute_rules = &["night"], "is muted by"),
+        (
+            |it| it.overrides().alarm = Some(|it, _| it.alarm_actions.clear()),
+            "its actions lead to no Lambda function",
+        ),
+    ];
+    for kind in THROUGH_AN_ALARM {
+        for (change, reason) in changes {
+            // A drawn alarm of the stop condition has no actions: only the trigger's has some.
+            played(kind, change).was_refused(Outcome::NotInjected, reason);
+        }
+    }
+}
+
+#[test]
+fn what_did_not_opt_in_or_has_nowhere_to_go_is_never_moved() {
+    let untagged: Change = |it| it.overrides().tags = Some(|tags, _| tags.clear());
+    for kind in THROUGH_AN_ALARM {
+        played(kind, untagged).was_refused(Outcome::NotInjected, "opt-in tag firedrill:allowed=true");
+    }
+    let moved = played(DrillKind::Cdn, |scenario| {
+        scenario.overrides().distribution = Some(|it, _| "standby".clone_into(&mut it.default_origin));
+    });
+    moved.was_refused(Outcome::NotInjected, "there is nothing to fail over from");
+    let alone = played(DrillKind::Database, |scenario| {
+        scenario.overrides().cluster_instance = Some(|it, _| {
+            if it.id == "standby" {
+                "rebooting".clone_into(&mut it.status);
+            }
+        });
+    });
+    alone.was_refused(Outcome::NotInjected, "no available reader");
+}
+
+fn terminates(allowed: bool) -> Played {
+    played(DrillKind::Cdn, |scenario| {
+        scenario.overrides().alarm = Some(|alarm, _| alarm.alarm_actions.push(TERMINATE.to_owned()));
+        if allowed {
+            scenario.change_request = Some(|request| {
+                request["target"]["distribution"]["trigger"]["allowedActions"] = json!([TERMINATE]);
+            });
+        }
+    })
+}
+
+#[test]
+fn a_dangerous_action_is_never_set_off_unless_it_is_allowed_by_name() {
+    terminates(false).was_refused(Outcome::NotInjected, TERMINATE);
+    terminates(true).ended(Outcome::Recovered);
+}
+
+#[test]
+fn a_health_check_alone_is_never_taken_for_moved_by_a_forced_state() {
+    let checked: Change = |scenario| {
+        scenario.overrides().alarm = Some(|alarm, _| alarm.alarm_actions.clear());
+        scenario.overrides().health_checks = Some(|| {
+            let alarm = Some(("bookstore".to_owned(), "us-east-1".to_owned()));
+            vec![HealthCheck { id: "h".to_owned(), kind: "CLOUDWATCH_METRIC".to_owned(), alarm }]
+        });
+    };
+    played(DrillKind::Cdn, checked).was_refused(Outcome::NotInjected, "use mode `metric`");
+    // In mode `metric` it counts as a path, if the request says how long the automation may act.
+    let metric = |deadline: bool| {
+        played(DrillKind::Cdn, |scenario| {
+            checked(scenario);
+            scenario.failover.metric = true;
+            scenario.change_request = Some(if deadline {
+                |request| {
+                    request["execute"] = json!(false);
+                    request["target"]["distribution"]["trigger"]["automationDeadlineSeconds"] = json!(30);
+                }
+            } else {
+                |request| request["execute"] = json!(false)
+            });
+        })
+    };
+    let refused = metric(false).plan().refused.clone().unwrap_or_default();
+    assert!(refused.contains("automationDeadlineSeconds"), "{refused}");
+    assert_eq!(metric(true).plan().refused, None);
+}
+
+#[test]
+fn datapoints_that_could_not_raise_the_alarm_are_never_published() {
+    let changes: [(Change, &str); 3] = [
+        // The application's own datapoints: with them, the maximum is never 0.
+        (
+            |it| {
+                it.overrides().alarm =
+                    Some(|it, _| rule(&mut it.kind).statistic = Some("Maximum".to_owned()));
+            },
+            "does not breach",
+        ),
+        (
+            |it| it.overrides().alarm = Some(|it, _| rule(&mut it.kind).special = vec![Special::Math]),
+            "metric math",
+        ),
+        (
+            |it| {
+                it.overrides().alarm =
+                    Some(|it, _| "AWS/ApplicationELB".clone_into(&mut rule(&mut it.kind).metric.namespace));
+            },
+            "in which only AWS publishes",
+        ),
+    ];
+    for (change, reason) in changes {
+        let refused = played(DrillKind::Cdn, |scenario| {
+            scenario.failover.metric = true;
+            change(scenario);
+        });
+        refused.was_refused(Outcome::NotInjected, reason);
+    }
+}

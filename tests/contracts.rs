@@ -1,0 +1,10 @@
+//! Contracts, on the adapters of the SDK and local AWS: what each port promises. On the simulator, the same suites run in
+//! `functions/simulator/tests/contracts.rs`: what the simulator claims, the wire does, too.
+
+mod contracts {
+    mod fixture;
+    mod ports;
+    mod record;
+    mod subjects;
+    mod template;
+}
