@@ -108,7 +108,7 @@ pub(crate) fn lock_of(run: &Run) -> String {
 }
 
 /// How long one call to a slow table takes, in milliseconds: not so long that its sender stops waiting.
-const SLOW_CALL: u64 = 9_000;
+pub(crate) const SLOW_CALL: u64 = 9_000;
 
 /// One invocation's connection to the table.
 pub struct SimulatedStore {
