@@ -329,6 +329,9 @@ fn scenario(resource: Resource, setup: &Setup) -> Scenario {
     scenario.failover.function_lands_late = true;
     scenario.failover.cool_down = millis(COOL_DOWN);
     scenario.failover.drops_within = millis(COOL_DOWN);
+    if !setup.opted_in {
+        scenario.overrides().tags = Some(|tags, _| tags.clear());
+    }
     scenario
 }
 
@@ -341,7 +344,6 @@ fn furnish(world: &World, resource: Resource, setup: &Setup) {
     cloud.config.behaviors = ["/static/*", "/origins/*"].map(|path| (path.to_owned(), Place::Primary)).into();
     "as it was".clone_into(&mut cloud.config.comment);
     cloud.unusual = Unusual {
-        not_opted_in: !setup.opted_in,
         status: Some(setup.status.to_owned()),
         reader_status: Some(setup.reader_status.to_owned()),
         second_reader: setup.second_reader,

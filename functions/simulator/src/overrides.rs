@@ -60,11 +60,3 @@ pub struct Unread {
     /// It is denied rather than not answered within the call deadline.
     pub denied: bool,
 }
-
-/// Changes this answer, if a test does.
-pub(crate) fn apply<T>(change: Override<T>, elapsed: u64, mut answer: T) -> T {
-    if let Some(change) = change {
-        change(&mut answer, elapsed);
-    }
-    answer
-}

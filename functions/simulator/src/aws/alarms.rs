@@ -110,7 +110,7 @@ impl Alarms for SimulatedAws {
     async fn describe_alarms(&self, _: &str, names: &Ids, next: Next<'_>) -> Reply<Page<AlarmSetup>> {
         self.read("cloudwatch:DescribeAlarms", |at| {
             let found = names.as_slice().iter().filter_map(|asked| match asked.as_str() {
-                asked if asked == name(ALARM) => Some(self.trigger(at)),
+                asked if is_trigger(asked) => Some(self.trigger(at)),
                 asked if asked == name(STOP_ALARM) => Some(self.stop_condition(at)),
                 _ => None,
             });
@@ -201,8 +201,6 @@ impl SimulatedAws {
     /// The tags of the alarm, the distribution or the database: those of what a drill may touch.
     pub(super) fn tags(&self, at: i64) -> BTreeMap<String, String> {
         let opted_in = BTreeMap::from([(OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned())]);
-        let is_out = self.world.cloud.borrow().unusual.not_opted_in;
-        let tags = if is_out { BTreeMap::new() } else { opted_in };
-        changed(self.world.overrides().tags, at, tags)
+        changed(self.world.overrides().tags, at, opted_in)
     }
 }

@@ -75,8 +75,6 @@ pub struct DistributionConfig {
 /// What a test finds otherwise in the distribution or database. The default is that of every history.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unusual {
-    /// It does not carry the opt-in tag.
-    pub not_opted_in: bool,
     /// The database's status while it does not fail over.
     pub status: Option<String>,
     /// The status of the cluster's readers.
