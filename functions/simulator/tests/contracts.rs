@@ -1,5 +1,5 @@
 //! Contracts, on the simulator: what each port promises. On adapter and local AWS, the same suites run in
-//! `tests/contracts.rs` of the workspace.
+//! `tests/local_aws/contracts.rs` of the workspace.
 
 use firedrill_core::kind::DrillKind::{Cdn, Database, Instance};
 use firedrill_simulator::contracts::{self, Stage};

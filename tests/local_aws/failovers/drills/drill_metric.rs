@@ -1,12 +1,21 @@
 //! Mode `metric`: datapoints raise the alarm.
 
+use super::fixture::FIXTURE;
+use crate::trials;
 use firedrill_core::{ClockName, Outcome, failover::Done};
+use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::fixture::{DrillFixture, history, served_as_measured, with_drill_fixture};
-use crate::fixture::{caller_of, calls_of, now, until};
+use crate::failovers::fixture::{caller_of, calls_of, now, until};
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        nothing_is_finished_while_a_datapoint_of_it_can_still_raise_the_alarm,
+    ]
+}
+
 fn nothing_is_finished_while_a_datapoint_of_it_can_still_raise_the_alarm() {
     with_drill_fixture(published);
 }

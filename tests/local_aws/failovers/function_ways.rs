@@ -1,12 +1,14 @@
 //! Shapes of delivery: SNS, Lambda action and EventBridge rule, and one change that arrives by several of them.
 
+use crate::{failovers::fixture::FIXTURE, trials};
+use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 
 use firedrill_core::failover::Done;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::fixture::{Case, Shape, with};
+use crate::failovers::fixture::{Case, Shape, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
@@ -18,7 +20,14 @@ async fn failed_over_once(case: &Case<'_>) {
     assert_eq!(case.origin().await, "standby");
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        one_change_delivered_in_three_shapes_is_never_acted_on_twice,
+        one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_operators_moved_back,
+    ]
+}
+
 fn one_change_delivered_in_three_shapes_is_never_acted_on_twice() {
     with(async |fixture| {
         let case = fixture.case("shapes");
@@ -45,7 +54,6 @@ fn one_change_delivered_in_three_shapes_is_never_acted_on_twice() {
     });
 }
 
-#[test]
 fn one_change_delivered_three_times_at_once_is_never_acted_on_twice_nor_after_operators_moved_back() {
     with(async |fixture| {
         let case = fixture.case("thrice");

@@ -1,5 +1,7 @@
 //! A sample of the sweep (`cargo sweep` does all of it), and what it may never leave out.
 
+use crate::trials;
+use libtest_mimic::Trial;
 use std::{collections::BTreeMap, env, sync::Mutex};
 
 use firedrill_core::kind::DrillKind;
@@ -21,9 +23,11 @@ struct Fixture {
     homes: Mutex<Option<(Vec<Lane>, Binaries)>>,
 }
 
-/// Runs a test with what was found. Whoever comes first looks; the last one to leave takes the homes down.
+/// The one fixture of these tests.
+static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+
+/// Runs a test with what was found. Whoever comes first looks.
 fn with(test: impl AsyncFnOnce(&Fixture)) {
-    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(look, test);
 }
 
@@ -38,7 +42,14 @@ fn points(fixture: &Fixture) -> Vec<Point> {
     fixture.found.iter().flat_map(|(source, ran)| sweep::points_of(*source, ran)).collect()
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        no_call_that_goes_wrong_leaves_the_application_broken,
+        no_call_that_changes_something_is_left_out,
+    ]
+}
+
 fn no_call_that_goes_wrong_leaves_the_application_broken() {
     with(async |fixture| {
         let set = env::var("FIREDRILL_SEED").ok();
@@ -62,7 +73,6 @@ fn no_call_that_goes_wrong_leaves_the_application_broken() {
     });
 }
 
-#[test]
 fn no_call_that_changes_something_is_left_out() {
     with(async |fixture| {
         let points = points(fixture);

@@ -1,7 +1,10 @@
 //! Database drills: a cluster or a Multi-AZ instance fails over.
 
+use super::fixture::FIXTURE;
+use crate::trials;
 use firedrill_core::{Outcome, Timestamp, evidence::Evidence, run::StepState};
 use firedrill_local::{Bookstore, record_reader::Record};
+use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::fixture::{DrillCase, DrillFixture, effects, history, with_drill_fixture};
@@ -55,7 +58,14 @@ async fn nothing_is_left(case: &DrillCase<'_>, record: &Record) {
     assert!(history(record).iter().any(|text| text.contains(&id)), "{:#?}", record.evidence);
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        an_instance_is_never_judged_by_its_zones,
+        a_new_writer_is_never_moved_back_unless_that_is_asked_for,
+    ]
+}
+
 fn an_instance_is_never_judged_by_its_zones() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("multi");
@@ -71,7 +81,6 @@ fn an_instance_is_never_judged_by_its_zones() {
     });
 }
 
-#[test]
 fn a_new_writer_is_never_moved_back_unless_that_is_asked_for() {
     with_drill_fixture(async |fixture| {
         tokio::join!(the_new_one_stays(fixture), the_old_one_is_restored(fixture));

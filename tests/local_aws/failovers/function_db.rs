@@ -1,10 +1,12 @@
 //! Failover of databases: a second call would move the writer back, so it is sent once whatever its outcome.
 
+use crate::{failovers::fixture::FIXTURE, trials};
 use firedrill_core::failover::Done;
 use futures_util::future::join_all;
+use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::fixture::{Case, Shape, until, with};
+use crate::failovers::fixture::{Case, Shape, until, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
@@ -16,7 +18,14 @@ async fn is_whole_with_writer(case: &Case<'_>, writer: &str) {
     .await;
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change,
+        a_call_that_a_dead_invocation_may_have_sent_is_never_sent_again,
+    ]
+}
+
 fn an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change() {
     with(async |fixture| {
         let case = fixture.case("instance");
@@ -37,7 +46,6 @@ fn an_instance_is_never_restarted_without_its_failover_nor_twice_for_one_change(
     });
 }
 
-#[test]
 fn a_call_that_a_dead_invocation_may_have_sent_is_never_sent_again() {
     with(async |fixture| {
         let case = fixture.case("dead");

@@ -22,7 +22,7 @@ use super::template::{
     DATABASES, alarm_arn, alarms_of, cdn_failovers, database_arn, database_failovers, distribution_arn,
     template,
 };
-use crate::fixture::{OperatorApi, binaries, caller_of, calls_of, until};
+use crate::failovers::fixture::{OperatorApi, binaries, caller_of, calls_of, until};
 
 /// Local AWS with a stack of the shipped functions.
 pub struct DrillFixture {
@@ -48,9 +48,11 @@ pub struct DrillCase<'a> {
     pages: &'a str,
 }
 
-/// Runs a test on the shared fixture. The last test that uses it tears it down.
+/// The one fixture of these tests.
+pub static FIXTURE: SharedFixture<DrillFixture> = SharedFixture::new();
+
+/// Runs a test on the shared fixture, which the first one sets up.
 pub fn with_drill_fixture(test: impl AsyncFnOnce(&DrillFixture)) {
-    static FIXTURE: SharedFixture<DrillFixture> = SharedFixture::new();
     FIXTURE.with(DrillFixture::up, test);
 }
 

@@ -58,9 +58,11 @@ pub async fn binaries() -> &'static Binaries {
     BUILT.get_or_init(async || binaries::build().await.unwrap()).await
 }
 
-/// Runs a test on the shared fixture. The last test that uses it tears it down.
+/// The one fixture of these tests.
+pub static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+
+/// Runs a test on the shared fixture, which the first one sets up.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
-    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
 }
 

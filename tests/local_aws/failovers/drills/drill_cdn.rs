@@ -1,7 +1,10 @@
 //! CDN drills: a distribution fails over and back.
 
+use super::fixture::FIXTURE;
+use crate::trials;
 use firedrill_core::{Outcome, evidence::Evidence, run::StepState};
 use firedrill_local::{Bookstore, record_reader::Record};
+use libtest_mimic::Trial;
 
 use super::fixture::{DrillCase, effects, history, served_as_measured, with_drill_fixture};
 
@@ -18,7 +21,13 @@ async fn is_recovered_and_restored(case: &DrillCase<'_>, shop: &Bookstore, recor
     served_as_measured(shop, record);
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        who_served_when_is_never_recorded_otherwise_than_it_was,
+    ]
+}
+
 fn who_served_when_is_never_recorded_otherwise_than_it_was() {
     with_drill_fixture(async |fixture| {
         let case = fixture.case("plain");

@@ -35,9 +35,11 @@ pub struct Fixture {
     dynamodb: aws_sdk_dynamodb::Client,
 }
 
-/// Runs a test on the shared fixture. The last test that uses it tears it down.
+/// The one fixture of these tests.
+pub static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+
+/// Runs a test on the shared fixture, which the first one sets up.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
-    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
 }
 

@@ -1,31 +1,37 @@
 //! `cargo demo`, run as a command: its transcripts, its exit status and what it leaves behind.
 
+use crate::trials;
+use libtest_mimic::Trial;
 use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
 };
 
 use regex_lite::Regex;
 use serde_json::Value;
-
-/// Serialises the tests that read `runs.json`, because every demo that runs to its end writes that file. The test that
-/// interrupts its demo runs beside them: two demos share nothing else.
-static RECORDS: Mutex<()> = Mutex::new(());
+use tempfile::TempDir;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A new folder for one demo: its temporary files go to `tmp` in it, its records to `demo`.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    folder
+}
+
 /// The demo's command, with the environment of a shell that is set up for a production account.
-fn demo(arguments: &[&str], temporary: &Path) -> Command {
+fn demo(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--bin", "firedrill-local", "--", "demo"]).args(arguments);
+    command.args(["run", "--quiet", "--bin", "firedrill-local", "--", "demo", "--output"]);
+    command.arg(folder.join("demo")).args(arguments);
     command
         .current_dir(root())
-        .env("TMPDIR", temporary)
+        .env("TMPDIR", folder.join("tmp"))
         .env("AWS_PROFILE", "hostile-production")
         .env("AWS_ACCESS_KEY_ID", "AKIAHOSTILE")
         .env("AWS_SECRET_ACCESS_KEY", "hostile")
@@ -60,7 +66,7 @@ fn shape(transcript: &str) -> Vec<String> {
         (r"\d+ ms", "N ms"),
         (r"\d+ of \d+ failed", "N of N failed"),
         (r"firedrill-RunsTable-\w+", "firedrill-RunsTable-ID"),
-        (r"written +\S+/target/demo/runs.json", "written  target/demo/runs.json"),
+        (r"written +\S+/runs.json", "written  target/demo/runs.json"),
     ];
     let mut text = transcript.to_owned();
     for (pattern, placeholder) in replacements {
@@ -107,13 +113,13 @@ fn hostile_children(folder: &Path) -> Vec<String> {
 }
 
 /// The records that the demo wrote.
-fn records() -> Vec<Value> {
-    let text = fs::read_to_string(root().join("target/demo/runs.json")).unwrap();
+fn records(folder: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(folder.join("demo/runs.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-fn record() -> Value {
-    let records = records();
+fn record(folder: &Path) -> Value {
+    let records = records(folder);
     assert_eq!(records.len(), 1);
     records.into_iter().next().unwrap()
 }
@@ -138,27 +144,38 @@ fn evidence<'a>(record: &'a Value, kind: &str) -> Vec<&'a Value> {
     record["evidence"].as_array().unwrap().iter().filter(|item| item["kind"] == kind).collect()
 }
 
-#[test]
-fn the_demo_prints_what_its_transcript_shows_and_no_child_sees_the_callers_account() {
-    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let temporary = tempfile::tempdir().unwrap();
-    let mut child = demo(&[], temporary.path()).spawn().unwrap();
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![
+        a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_shown,
+        a_standby_that_is_broken_ends_the_demo_with_a_failure_and_the_instance_running,
+        a_failover_function_that_is_denied_its_call_ends_the_demo_with_a_failure_that_names_the_action,
+        a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word,
+        what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so,
+        an_interrupted_demo_leaves_nothing_behind,
+        a_foreign_endpoint_makes_everything_refuse_to_start,
+    ]
+}
+
+fn a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_shown() {
+    let folder = folder();
+    let mut child = demo(&[], folder.path()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = String::new();
     let mut looked = 0;
     for line in lines.by_ref().map_while(Result::ok) {
         said += &line;
         said.push('\n');
-        let hostile = hostile_children(temporary.path());
+        let hostile = hostile_children(folder.path());
         assert!(hostile.is_empty(), "{hostile:?}");
-        looked += usize::from(processes_of(temporary.path()).len() > 1);
+        looked += usize::from(processes_of(folder.path()).len() > 1);
     }
     let (code, _, errors) = ended(child);
     assert_eq!(code, Some(0), "{said}\n{errors}");
     assert!(looked > 3, "no child was ever seen");
     assert_as_shown(&said, "demo");
 
-    let records = records();
+    let records = records(folder.path());
     let drills: Vec<&Value> = records.iter().map(|record| &record["drill"]).collect();
     assert_eq!(drills, ["instance-blue", "cdn-failover", "database-failover"]);
     for record in &records {
@@ -183,91 +200,87 @@ fn the_demo_prints_what_its_transcript_shows_and_no_child_sees_the_callers_accou
     let serves = |probe: &str| who.iter().any(|item| item["probe"] == probe && item["seen"] == "yes");
     assert!(serves("primary serves") && serves("secondary serves"), "{who:?}");
     assert!(records[1]["times"]["failedBack"]["at"].is_string());
-    nothing_is_left(temporary.path());
+    nothing_is_left(folder.path());
 }
 
-#[test]
 fn a_standby_that_is_broken_ends_the_demo_with_a_failure_and_the_instance_running() {
-    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let temporary = tempfile::tempdir().unwrap();
-    let (code, said, errors) = ended(demo(&["--broken"], temporary.path()).spawn().unwrap());
+    let folder = folder();
+    let (code, said, errors) = ended(demo(&["--broken"], folder.path()).spawn().unwrap());
     assert_eq!(code, Some(1), "{said}\n{errors}");
     let line =
         |start: &str| said.lines().find(|line| line.trim().starts_with(start)).unwrap_or_default().to_owned();
     assert!(line("outcome").contains("not-recovered"), "{said}");
     assert!(line("reason").contains("version answers"), "the reason names the probe: {said}");
     assert!(said.contains("is running"), "{said}");
-    assert_eq!(record()["outcome"], "not-recovered");
-    nothing_is_left(temporary.path());
+    assert_eq!(record(folder.path())["outcome"], "not-recovered");
+    nothing_is_left(folder.path());
 }
 
-#[test]
 fn a_failover_function_that_is_denied_its_call_ends_the_demo_with_a_failure_that_names_the_action() {
-    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for (drill, action) in [("cdn", "cloudfront:UpdateDistribution"), ("db", "rds:FailoverDBCluster")] {
-        let temporary = tempfile::tempdir().unwrap();
-        let (code, said, errors) = ended(demo(&["--broken", drill], temporary.path()).spawn().unwrap());
+    // Both at once: each waits most of the time.
+    let demos = [("cdn", "cloudfront:UpdateDistribution"), ("db", "rds:FailoverDBCluster")];
+    let demos = demos.map(|(drill, action)| {
+        let folder = folder();
+        let child = demo(&["--broken", drill], folder.path()).spawn().unwrap();
+        (folder, child, action)
+    });
+    let ended = demos.map(|(folder, child, action)| (folder, ended(child), action));
+    for (folder, (code, said, errors), action) in ended {
         assert_eq!(code, Some(1), "{said}\n{errors}");
-        let record = record();
+        let record = record(folder.path());
         assert_eq!(record["outcome"], "not-recovered");
         let reason = record["reason"].as_str().unwrap();
         assert!(reason.contains(action) && reason.contains("AccessDenied"), "{reason}");
         assert!(record["times"]["steadyAgain"].is_string(), "everything is as it was");
-        nothing_is_left(temporary.path());
+        nothing_is_left(folder.path());
     }
 }
 
-#[test]
 fn a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word() {
-    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let temporary = tempfile::tempdir().unwrap();
-    let (code, said, errors) = ended(demo(&["--incident"], temporary.path()).spawn().unwrap());
+    let folder = folder();
+    let (code, said, errors) = ended(demo(&["--incident"], folder.path()).spawn().unwrap());
     assert_eq!(code, Some(0), "{said}\n{errors}");
     assert_as_shown(&said, "incident");
-    let record = record();
+    let record = record(folder.path());
     let phases: Vec<&Value> = evidence(&record, "phase").iter().map(|item| &item["to"]).collect();
     let held = phases.iter().position(|phase| *phase == "held").expect("held");
     assert_eq!(phases[held + 1], "rollingBack", "released");
     let told = evidence(&record, "paged");
     assert_eq!(told.len(), 1, "once per cause: {told:?}");
     assert!(told[0]["error"].is_null(), "{told:?}");
-    nothing_is_left(temporary.path());
+    nothing_is_left(folder.path());
 }
 
-#[test]
 fn what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so() {
-    let _one = RECORDS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let temporary = tempfile::tempdir().unwrap();
-    let (code, said, errors) = ended(demo(&["--crash"], temporary.path()).spawn().unwrap());
+    let folder = folder();
+    let (code, said, errors) = ended(demo(&["--crash"], folder.path()).spawn().unwrap());
     assert_eq!(code, Some(0), "{said}\n{errors}");
     assert_as_shown(&said, "crash");
-    let record = record();
+    let record = record(folder.path());
     assert!(record["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{}", record["finishedBy"]);
     assert_ne!(record["starter"], record["finishedBy"]);
     assert_eq!(record["injection"]["calls"].as_array().unwrap().len(), 1, "a successor never injects");
     assert!(record["times"]["steadyAgain"].is_string(), "everything is as it was");
     assert!(!evidence(&record, "continued").is_empty());
-    nothing_is_left(temporary.path());
+    nothing_is_left(folder.path());
 }
 
-#[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
-    let temporary = tempfile::tempdir().unwrap();
-    let mut child = demo(&["instance"], temporary.path()).spawn().unwrap();
+    let folder = folder();
+    let mut child = demo(&["instance"], folder.path()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("StopInstances")), "it never came to the injection");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     lines.for_each(drop);
     assert_eq!(ended(child).0, Some(130));
-    nothing_is_left(temporary.path());
+    nothing_is_left(folder.path());
 }
 
-#[test]
 fn a_foreign_endpoint_makes_everything_refuse_to_start() {
-    let temporary = tempfile::tempdir().unwrap();
+    let folder = folder();
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"] {
-        let mut command = demo(&[], temporary.path());
+        let mut command = demo(&[], folder.path());
         let (code, said, errors) = ended(command.env(name, "https://ec2.example.com").spawn().unwrap());
         assert_eq!(code, Some(1), "{said}");
         assert!(errors.contains(name) && errors.contains("https://ec2.example.com"), "{errors}");
@@ -275,8 +288,9 @@ fn a_foreign_endpoint_makes_everything_refuse_to_start() {
     }
 }
 
-fn nothing_is_left(temporary: &Path) {
-    assert_eq!(processes_of(temporary), Vec::<u32>::new(), "processes are left");
-    let files: Vec<_> = fs::read_dir(temporary).unwrap().flatten().map(|entry| entry.path()).collect();
+fn nothing_is_left(folder: &Path) {
+    assert_eq!(processes_of(folder), Vec::<u32>::new(), "processes are left");
+    let files: Vec<_> =
+        fs::read_dir(folder.join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(files.is_empty(), "left behind: {files:?}");
 }
