@@ -41,6 +41,11 @@ impl SimulatedClock {
         Self { now, world: Rc::clone(world), began, timers: Rc::clone(timers), off, drift }
     }
 
+    /// The same clock, with a wall clock that is off by this much more.
+    pub fn off_by(self, ms: i64) -> Self {
+        Self { off: self.off + ms, ..self }
+    }
+
     pub fn wait(&self, ms: u64) -> impl Future<Output = ()> + use<> {
         let until = self.now.get() + i64::try_from(ms).unwrap_or(i64::MAX / 2);
         Sleep { timers: Rc::clone(&self.timers), now: Rc::clone(&self.now), until, is_set: false }

@@ -16,9 +16,9 @@ mod keys;
 mod load_balancers;
 mod pages;
 mod prober;
-mod stage;
 mod store;
 mod store_control;
+mod subjects;
 mod topics;
 
 use std::{collections::BTreeMap, future::Future};
@@ -36,7 +36,6 @@ pub use journal::journal;
 pub use keys::{KeysSubject, keys};
 pub use load_balancers::{TargetsSubject, load_balancers};
 pub use prober::{ProberSubject, prober};
-pub use stage::Stage;
 pub use store::{StoreSubject, store};
 pub use store_control::{commands, switches};
 pub use topics::{TopicsSubject, topics};

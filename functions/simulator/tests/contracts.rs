@@ -2,7 +2,7 @@
 //! `tests/local_aws/contracts.rs` of the workspace.
 
 use firedrill_core::kind::DrillKind::{Cdn, Database, Instance};
-use firedrill_simulator::contracts::{self, Stage};
+use firedrill_simulator::{Stage, contracts};
 
 #[test]
 fn a_refused_call_never_starts_or_stops_an_instance_and_what_is_missing_is_never_described() {

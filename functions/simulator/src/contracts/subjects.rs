@@ -1,14 +1,6 @@
-//! Stage: a simulated world in which no drill runs. A suite acts in it, on virtual time.
+//! Subjects: the resources of every simulated world, as suites want them, and everything outside of a suite.
 
-use std::{cell::Cell, rc::Rc};
-
-use firedrill_core::{
-    Timestamp,
-    kind::DrillKind,
-    ports::Clock as _,
-    request::Arn,
-    run::{OwnerId, RunId},
-};
+use firedrill_core::{Timestamp, ports::Clock as _, request::Arn, run::RunId};
 
 use super::{
     AlarmsSubject, ClusterSubject, DistributionSubject, FunctionSubject, GroupsSubject, HealthChecksSubject,
@@ -16,107 +8,17 @@ use super::{
     TopicsSubject,
 };
 use crate::{
-    aws::{AWS_KEY, CUSTOMER_KEY, SimulatedAws, watched_metric},
-    clock::SimulatedClock,
-    event_queue::Due,
-    executor::{self, EventSource, Task, Timers},
-    failover::{
-        ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MuteRule, Place, STOP_ALARM,
-        SimulatedJournal,
-    },
+    Stage,
+    aws::{AWS_KEY, CUSTOMER_KEY, watched_metric},
+    failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MuteRule, Place, STOP_ALARM},
     fleet::{GROUP, TARGET_GROUP, id},
-    history::HORIZON,
     requests::request,
-    scenario::{Scenario, WrongFunction},
-    store::SimulatedStore,
-    world::{BEGINS, World},
+    scenario::WrongFunction,
 };
 
 /// How long a moment is, in milliseconds.
 const MOMENT: u64 = 100;
 
-/// A simulated world, as one invocation meets it, and everything outside of it.
-pub struct Stage {
-    world: Rc<World>,
-    clock: Rc<SimulatedClock>,
-}
-
-/// The events of a world in which no function is invoked but the suite.
-struct Scenery {
-    world: Rc<World>,
-    suite: Option<Task>,
-}
-
-impl EventSource for Scenery {
-    fn next(&self) -> i64 {
-        if self.suite.is_some() { self.world.now.get() } else { self.world.event_queue.borrow().next() }
-    }
-
-    fn fire(&mut self) -> Option<Task> {
-        if self.suite.is_some() {
-            return self.suite.take();
-        }
-        let due = self.world.event_queue.borrow_mut().take()?;
-        match due {
-            Due::Fleet(change) => self.world.change_fleet(change),
-            Due::Cloud(pending) => self.world.take_effect(pending),
-            Due::Passes | Due::Delivery | Due::Tick | Due::LateTick | Due::Command(..) => {}
-        }
-        self.world.propagate();
-        None
-    }
-
-    fn killed(&mut self, _: &str) {}
-}
-
-impl Stage {
-    /// Plays a suite in a calm world of this kind, which `change` may change before.
-    ///
-    /// # Panics
-    /// The suite does not come to its end, because it awaits what never happens.
-    pub fn play<F: Future<Output = ()> + 'static>(
-        kind: DrillKind,
-        change: impl FnOnce(&mut Scenario),
-        suite: impl FnOnce(Self) -> F + 'static,
-    ) {
-        let mut scenario = Scenario::calm(kind);
-        change(&mut scenario);
-        let world = World::new(scenario);
-        let timers = Timers::beginning(world.now.get());
-        let clock = Rc::new(SimulatedClock::of_a_machine(&world, &timers));
-        let ended = Rc::new(Cell::new(false));
-        let (stage, end) = (Self { world: Rc::clone(&world), clock }, Rc::clone(&ended));
-        let future = Box::pin(async move {
-            suite(stage).await;
-            end.set(true);
-        });
-        let suite = Task { future, timers, dies_at: i64::MAX, name: "suite".to_owned() };
-        let mut scenery = Scenery { world: Rc::clone(&world), suite: Some(suite) };
-        executor::run(&world.now, BEGINS + HORIZON, &mut scenery);
-        assert!(ended.get(), "the suite awaits what never happens");
-    }
-
-    /// AWS, as this invocation meets it.
-    #[must_use]
-    pub fn aws(&self) -> SimulatedAws {
-        SimulatedAws::new(&self.world, &self.clock, "suite")
-    }
-
-    /// The record of runs.
-    #[must_use]
-    pub fn store(&self) -> SimulatedStore {
-        let (world, clock) = (Rc::clone(&self.world), Rc::clone(&self.clock));
-        SimulatedStore { world, clock, owner: OwnerId("suite".to_owned()) }
-    }
-
-    /// The journal of the failover functions.
-    #[must_use]
-    pub fn journal(&self) -> SimulatedJournal {
-        SimulatedJournal { world: Rc::clone(&self.world), clock: Rc::clone(&self.clock) }
-    }
-}
-
-/// The resources of every simulated world, as subjects.
 impl Stage {
     /// The instances: three that run.
     #[must_use]
