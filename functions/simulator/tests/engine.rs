@@ -5,6 +5,7 @@ mod engine {
     mod common;
     mod control_state;
     mod dispatch;
+    mod flapping;
     mod long;
     mod watchdog;
 }

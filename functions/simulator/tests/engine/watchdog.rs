@@ -165,18 +165,22 @@ fn none_of_a_thousand_open_runs_is_starved_by_others_that_hang() {
             let ticked = at.tick("watchdog", TICK_TIME).await.unwrap();
             let limit = millis(TICK_TIME + TIMING.call_deadline * 4);
             assert!(at.elapsed() < limit, "the tick took {} ms", at.elapsed());
+            let stays_down = || (0..RUNS).filter(|n| !hangs(*n) && !at.is_running(*n)).count();
             // What was started at the end of the tick runs a little later.
             at.wait(Duration::from_secs(3)).await;
-            let down: Vec<usize> = (0..RUNS).filter(|n| !hangs(*n) && !at.is_running(*n)).collect();
-            assert!(down.is_empty(), "{down:?}");
-            let continued = ticked.finished + ticked.handed_over;
-            assert_eq!((continued, ticked.failed.len()), ((RUNS - stuck) as u64, stuck));
+            let down = stays_down();
+            let next = at.tick("next", TICK_TIME).await.unwrap();
             if owner.is_some() {
-                // The last call of the holder that died may still be executed for a while: each tick hands the run over.
-                assert_eq!(ticked.finished, 0);
+                // Holders that died are waited for, so that time may not suffice for the last ones: the next tick continues
+                // them. Their last calls may still be executed for a while: each tick hands the runs over.
+                assert!(down < RUNS / 20, "{down} of them were not reached by the first tick");
+                assert_eq!((ticked.finished, ticked.busy), (0, 0));
+                at.wait(Duration::from_secs(3)).await;
+                assert_eq!(stays_down(), 0, "not reached by two ticks");
             } else {
+                assert_eq!(down, 0, "not reached by the first tick");
+                assert_eq!(ticked.finished + ticked.handed_over, (RUNS - stuck) as u64);
                 // What was restored and not yet verified when its share of the tick was over is finished by the next one.
-                let next = at.tick("next", TICK_TIME).await.unwrap();
                 assert_eq!((next.finished, next.failed.len()), (ticked.handed_over, stuck));
             }
         });
