@@ -41,7 +41,7 @@ async fn answer(function: &FunctionContext, stack: &str, event: LambdaEvent<Valu
     let this = this_tick(function, &event.context, &clock);
     let engine: Engine<'_, _, _, _, NoInjector> = Engine {
         clock: &clock,
-        store: function.cloud.table(),
+        store: &function.cloud.table,
         drills: &FunctionDrills { function, make: kinds::procedure, clock },
         injector: None,
         timing: function.settings.timing,
