@@ -32,7 +32,6 @@ use firedrill_core::{
 use firedrill_drills::{
     Context, Failure, Harness,
     failure::Answer,
-    kinds,
     ports::{Next, Page, Reply, Token, outcome},
 };
 
@@ -293,9 +292,9 @@ impl Drills for ObservedDrills {
     fn drill(&self, request: &Request) -> Result<ObservedDrill, WrongFunction> {
         let (aws, world) = (self.aws.clone(), &self.aws.world);
         let seed = u32::try_from(world.scenario.seed & u64::from(u32::MAX)).unwrap_or_default();
-        let (clock, settings) = (Rc::clone(&aws.clock), Rc::clone(&world.settings));
+        let (clock, settings) = (SimulatedClock::clone(&aws.clock), Rc::clone(&world.settings));
         let context = Rc::new(Context::new(aws.clone(), clock, settings, Rc::new(request.clone()), seed));
-        let procedure = kinds::procedure(Rc::clone(&context));
+        let procedure = firedrill_drills::procedure(Rc::clone(&context));
         let procedure = procedure.map_err(|wrong| WrongFunction(wrong.to_string()))?;
         Ok(ObservedDrill { aws, drill: Harness::new(context, procedure) })
     }
@@ -304,7 +303,7 @@ impl Drills for ObservedDrills {
 /// One of them.
 pub(crate) struct ObservedDrill {
     aws: SimulatedAws,
-    drill: Harness<SimulatedAws, Rc<SimulatedClock>>,
+    drill: Harness<SimulatedAws, SimulatedClock>,
 }
 
 impl Drill for ObservedDrill {
