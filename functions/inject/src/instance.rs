@@ -9,7 +9,7 @@ use firedrill_core::{
 };
 use firedrill_drills::{harness::dry_run, ports::outcome};
 
-use crate::{not_checked, not_ours};
+use crate::not_ours;
 
 const ACTION: &str = "ec2:StopInstances";
 
@@ -37,7 +37,9 @@ impl Injector for InstanceInjector {
     }
 
     async fn permission(&self, call: &InjectingCall) -> Permission {
-        let InjectingCall::StopInstances { region, ids } = call else { return not_checked(call) };
+        let InjectingCall::StopInstances { region, ids } = call else {
+            return Permission::not_checked(call.action(), None);
+        };
         let answer = self.stop(region, ids).dry_run(true).send().await;
         dry_run(ACTION, answer.map(drop).map_err(failure(ACTION)))
     }
