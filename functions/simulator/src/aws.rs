@@ -28,7 +28,7 @@ use firedrill_core::{
 use firedrill_drills::{
     Context, Failure, Harness, Procedure, WrongDrill, alarm,
     failure::Answer,
-    instance, kinds,
+    instance,
     ports::{Next, Page, Reply, Token, outcome},
 };
 
@@ -294,7 +294,7 @@ impl SimulatedAws {
 /// A drill's whole look, as an operation that may fail: it never ends.
 const OBSERVE: &str = "drill:observe";
 
-type DrillContext = Rc<Context<SimulatedAws, Rc<SimulatedClock>>>;
+type DrillContext = Rc<Context<SimulatedAws, SimulatedClock>>;
 
 /// The drills of one invocation: the real ones. What the oracle has to know of their calls is noted on the way.
 pub(crate) struct ObservedDrills {
@@ -306,7 +306,7 @@ pub(crate) struct ObservedDrills {
 impl ObservedDrills {
     /// Of every kind.
     pub fn new(world: &Rc<World>, clock: &Rc<SimulatedClock>, by: &str) -> Self {
-        Self { aws: SimulatedAws::new(world, clock, by), make: kinds::procedure }
+        Self { aws: SimulatedAws::new(world, clock, by), make: firedrill_drills::procedure }
     }
 
     /// Those of the drill function of this kind.
@@ -327,7 +327,7 @@ impl Drills for ObservedDrills {
         let aws = SimulatedAws { looked_at: Rc::default(), ..self.aws.clone() };
         let world = &self.aws.world;
         let seed = u32::try_from(world.scenario.seed & u64::from(u32::MAX)).unwrap_or_default();
-        let (clock, settings) = (Rc::clone(&aws.clock), Rc::clone(&world.settings));
+        let (clock, settings) = (SimulatedClock::clone(&aws.clock), Rc::clone(&world.settings));
         let context = Rc::new(Context::new(aws.clone(), clock, settings, Rc::new(request.clone()), seed));
         let procedure = (self.make)(Rc::clone(&context)).map_err(|wrong| WrongFunction(wrong.to_string()))?;
         Ok(ObservedDrill { aws, drill: Harness::new(context, procedure) })
@@ -337,7 +337,7 @@ impl Drills for ObservedDrills {
 /// One of them.
 pub(crate) struct ObservedDrill {
     aws: SimulatedAws,
-    drill: Harness<SimulatedAws, Rc<SimulatedClock>>,
+    drill: Harness<SimulatedAws, SimulatedClock>,
 }
 
 impl Drill for ObservedDrill {

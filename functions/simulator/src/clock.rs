@@ -15,6 +15,7 @@ const SLOW: u64 = 4_500;
 /// The deadline of the simulated request's probes: the default, in milliseconds.
 const PROBE_DEADLINE: u64 = 2_000;
 
+#[derive(Clone)]
 pub(crate) struct SimulatedClock {
     now: Rc<Cell<i64>>,
     world: Rc<World>,

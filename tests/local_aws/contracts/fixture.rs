@@ -6,9 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudwatch::types::{MuteTargets, Rule, Schedule, StateValue};
 use aws_sdk_dynamodb::types::AttributeValue;
-use firedrill_aws::{
-    client::Connection, clock::SystemClock, cloud::Cloud, dynamodb::RunTable, prober::HttpProber,
-};
+use firedrill_aws::{Cloud, client::Connection, clock::SystemClock, dynamodb::RunTable, prober::HttpProber};
 use firedrill_core::{Timestamp, ports::Clock as _, run::RunId};
 use firedrill_inject::{AlarmInjector, InstanceInjector};
 use firedrill_local::{LocalAws, shared_fixture::SharedFixture};
