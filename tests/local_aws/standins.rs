@@ -33,6 +33,12 @@ fn no_stand_in_behaves_otherwise_than_aws() {
 }
 
 #[test]
+fn what_the_bookstores_agent_sends_is_never_signed_otherwise_than_by_aws() {
+    let check = root().join("infra/local/emulator/selfcheck_agent.py");
+    python(&[check.as_ref(), root().join("infra/bookstore.yaml").as_ref()]);
+}
+
+#[test]
 fn every_request_of_the_repository_fits_the_schema_and_one_with_an_unknown_field_does_not() {
     let program = r#"
 import json, pathlib, sys
