@@ -15,7 +15,7 @@ use crate::{
     evidence::{Evidence, Recorder},
     gate, kill_switch,
     ports::{Clock, ControlState, Drill as _, Drills, Injector, Saved, Store, StoreError},
-    run::{OwnerId, Stop},
+    run::{OwnerId, StepState, Stop},
     time::{MAX_PAUSE, backoff},
     timing::Timing,
 };
@@ -158,11 +158,11 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
     /// Whether the next look can wait for the next tick: the run is held, or its rollback failed and is not on its way to
     /// succeed; nothing was sent whose outcome is not on record; and every page was tried.
     fn is_stuck(&self, run: &Run) -> bool {
-        let failed = run.outcome == Some(Outcome::RollbackFailed);
+        let (failed, now) = (run.outcome == Some(Outcome::RollbackFailed), self.engine.clock.now());
         let is_stuck = match run.phase {
-            Phase::Held => true,
-            Phase::RollingBack => failed,
-            Phase::Verifying => failed && !becomes_steady(run, self.engine.clock.now()),
+            Phase::Held => !moves_soon(run, now),
+            Phase::RollingBack => failed && !moves_soon(run, now),
+            Phase::Verifying => failed && !becomes_steady(run, now) && !is_well_until_settled(run, now),
             Phase::Pending | Phase::Checking | Phase::Injecting | Phase::Recovering | Phase::Finished => {
                 false
             }
@@ -398,12 +398,31 @@ const fn only_waits(run: &Run) -> bool {
     }
 }
 
+/// Whether AWS has just taken an undo step, which shows within moments, or is asked again before another tick would be there.
+fn moves_soon(run: &Run, now: Timestamp) -> bool {
+    run.undo.iter().filter(|step| step.progress.state == StepState::Open).any(|step| {
+        let progress = &step.progress;
+        let pause = match progress.last {
+            Some(CallOutcome::Done) => SOON,
+            Some(CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. }) | None => {
+                backoff(run.limits.retry_pause, progress.attempts)
+            }
+        };
+        pause <= SOON && progress.last_sent.is_some_and(|sent| now < sent + pause)
+    })
+}
+
 /// Whether the probes of the steady state all answer yes, and not for long enough yet: only looks in a row can tell.
 fn becomes_steady(run: &Run, now: Timestamp) -> bool {
     let mut streaks = run.streaks_of(ProbeRole::STEADY_STATE);
     let answers_yes = |last: Timestamp, rule: &StreakRule| now - last <= rule.widest_gap;
     let began = streaks.clone().all(|(streak, rule)| streak.last_yes.is_some_and(|at| answers_yes(at, rule)));
     began && streaks.any(|(streak, rule)| !streak.holds(rule))
+}
+
+/// Whether the application is well again and the run ends as soon as nothing of it can land any more, which is soon.
+fn is_well_until_settled(run: &Run, now: Timestamp) -> bool {
+    run.unwell_since.is_none() && !run.nothing_can_land(now)
 }
 
 /// The pause between two looks.
@@ -469,6 +488,8 @@ fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
     }
 }
 
+/// For how long a tick waits for a run that would otherwise be stuck: as long as it takes until the next tick.
+const SOON: Duration = Duration::from_mins(1);
 /// The first pause before a page is sent again; it doubles, for as long as the run is open.
 const FIRST_PAGE_PAUSE: Duration = Duration::from_secs(5);
 /// How many failures to send one page are recorded as evidence.

@@ -169,10 +169,9 @@ impl Actors {
             let drills = ObservedDrills::new(&world, &clock, &tick.owner.0);
             let engine: Engine<'_, _, _, _, NoInjector> =
                 Engine { clock: &*clock, store: &store, drills: &drills, injector: None, timing: TIMING };
-            let began = world.now.get();
             let _ = engine.tick(&tick).await;
             until.set(world.now.get());
-            world.ticks.borrow_mut().push((began, world.now.get()));
+            world.ticks.borrow_mut().push((now, world.now.get()));
         };
         Task {
             future: Box::pin(future),
