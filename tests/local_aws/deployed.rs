@@ -1,14 +1,26 @@
 //! What the optional parameters of the template make of the stack.
 
 use aws_sdk_cloudwatch::types::StateValue;
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::fixture::{deploy_with, until, with};
+use crate::{
+    fixture::{FIXTURE, deploy_with, until, with},
+    trials,
+};
+
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        a_stack_without_the_options_never_has_a_vpc_or_reserved_concurrency,
+        what_probes_a_private_application_is_never_left_outside_of_its_vpc,
+        a_missing_heartbeat_never_notifies_anyone_before_the_watchdog_is_due,
+    ]
+}
 
 const PROBING: [&str; 4] = ["drill-instance", "drill-cdn", "drill-db", "watchdog"];
 const FAILOVERS: [&str; 2] = ["failover-cdn", "failover-db"];
 
-#[test]
 fn a_stack_without_the_options_never_has_a_vpc_or_reserved_concurrency() {
     with(async |fixture| {
         // Longer than the name of a function may be.
@@ -24,7 +36,6 @@ fn a_stack_without_the_options_never_has_a_vpc_or_reserved_concurrency() {
     });
 }
 
-#[test]
 fn what_probes_a_private_application_is_never_left_outside_of_its_vpc() {
     with(async |fixture| {
         let options = [
@@ -49,7 +60,6 @@ fn what_probes_a_private_application_is_never_left_outside_of_its_vpc() {
 }
 
 /// The alarms by which a silent watchdog is told, each set by hand: they would take minutes.
-#[test]
 fn a_missing_heartbeat_never_notifies_anyone_before_the_watchdog_is_due() {
     with(async |fixture| {
         deploy_with(&fixture.aws, "quiet", &fixture.functions, &[]).await;

@@ -1,5 +1,7 @@
 //! Failures that only the real parts show: a process that is killed, and a table that is missing.
 
+use crate::{fixture::FIXTURE, trials};
+use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::fixture::{DRILL, Fixture, SHORT_LIFE, deploy_with, request, until, with};
@@ -13,7 +15,14 @@ async fn stops_of(fixture: &Fixture, id: &str) -> usize {
     stops.count()
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        what_a_killed_function_stopped_is_started_again_by_the_watchdog,
+        a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched,
+    ]
+}
+
 fn what_a_killed_function_stopped_is_started_again_by_the_watchdog() {
     with(async |fixture| {
         // A separate stack: no other test's processes are killed.
@@ -45,7 +54,6 @@ fn what_a_killed_function_stopped_is_started_again_by_the_watchdog() {
     });
 }
 
-#[test]
 fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
     with(async |fixture| {
         let ids = fixture.launch(1, &[("case", "no-table")]).await;

@@ -33,9 +33,11 @@ pub struct Fixture {
 /// Parameters of a stack whose function is killed, or hands over, in the middle of a run: a short timeout is a short wait.
 pub const SHORT_LIFE: [(&str, &str); 2] = [("FunctionTimeoutSeconds", "75"), ("SettleMs", "90000")];
 
-/// Runs a test on the shared fixture. The last test that uses it tears it down.
+/// The one fixture of these tests.
+pub static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
+
+/// Runs a test on the shared fixture, which the first one sets up.
 pub fn with(test: impl AsyncFnOnce(&Fixture)) {
-    static FIXTURE: SharedFixture<Fixture> = SharedFixture::new();
     FIXTURE.with(Fixture::up, test);
 }
 

@@ -1,10 +1,67 @@
-//! Instance drills and the watchdog on local AWS: the real binaries, under a real Lambda runtime API, deployed with the
-//! template that users deploy, with AWS's real protocols.
+//! Local AWS: what only the wire can show, with the real binaries, the real SDK and the templates that users deploy.
+//!
+//! All of it is one binary, because most tests wait most of the time: they wait beside each other. The longest come first.
 
+mod contracts;
+mod demo;
 mod deployed;
+mod failovers;
 mod failures;
 mod fixture;
-mod long;
 mod runs;
 mod standins;
+mod sweep;
 mod watchdog;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// So many tests at a time, unless the command line says otherwise: each has a process of its own or two, and waits for it.
+const AT_A_TIME: usize = 6;
+
+/// Makes a [`Trial`] of each test function; after `with FIXTURE:`, of those that use a shared fixture.
+macro_rules! trials {
+    ($($test:ident),+ $(,)?) => {
+        vec![$(crate::trial(concat!(module_path!(), "::", stringify!($test)), $test)),+]
+    };
+    (with $fixture:expr; $($test:ident),+ $(,)?) => {
+        vec![$({
+            let user = $fixture.user();
+            crate::trial(concat!(module_path!(), "::", stringify!($test)), move || {
+                let _user = user;
+                $test();
+            })
+        }),+]
+    };
+}
+use trials;
+
+/// A test by this path; it fails if the function panics.
+fn trial(path: &str, test: impl FnOnce() + Send + 'static) -> Trial {
+    let name = path.trim_start_matches(concat!(module_path!(), "::"));
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_A_TIME);
+    let trials: Vec<Trial> = [
+        demo::trials(),
+        failovers::trials(),
+        sweep::trials(),
+        watchdog::trials(),
+        failures::trials(),
+        deployed::trials(),
+        runs::trials(),
+        standins::trials(),
+        contracts::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

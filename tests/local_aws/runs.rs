@@ -1,5 +1,7 @@
 //! Runs: a drill once, a plan, and each way in.
 
+use crate::{fixture::FIXTURE, trials};
+use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 
 use firedrill_local::{
@@ -47,7 +49,16 @@ async fn evidence(fixture: &Fixture, run_id: &str) -> Vec<Value> {
     found
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_knows_it,
+        a_plan_never_changes_anything_but_our_own_table,
+        every_event_of_the_repository_is_answered,
+        what_cannot_be_read_is_one_clear_error_and_leaves_no_record,
+    ]
+}
+
 fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_knows_it() {
     with(async |fixture| {
         let blue = fixture.launch(1, &[("app", "bookstore"), ("color", "blue")]).await;
@@ -103,7 +114,6 @@ fn one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_kno
     });
 }
 
-#[test]
 fn a_plan_never_changes_anything_but_our_own_table() {
     with(async |fixture| {
         let ids = fixture.launch(2, &[("case", "plan")]).await;
@@ -135,7 +145,6 @@ fn a_plan_never_changes_anything_but_our_own_table() {
     });
 }
 
-#[test]
 fn every_event_of_the_repository_is_answered() {
     with(async |fixture| {
         let read = |name: &str| -> Value {
@@ -174,7 +183,6 @@ fn every_event_of_the_repository_is_answered() {
     });
 }
 
-#[test]
 fn what_cannot_be_read_is_one_clear_error_and_leaves_no_record() {
     with(async |fixture| {
         let mut unknown = request("unknown-field", fixture.aws.endpoint());

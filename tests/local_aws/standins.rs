@@ -1,5 +1,7 @@
 //! Stand-ins: the emulator's self-check against AWS's behaviour, and the repository's events against the schema.
 
+use crate::trials;
+use libtest_mimic::Trial;
 use std::{ffi::OsStr, path::PathBuf, process::Command};
 
 use firedrill_local::python;
@@ -27,18 +29,24 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![
+        no_stand_in_behaves_otherwise_than_aws,
+        what_the_bookstores_agent_sends_is_never_signed_otherwise_than_by_aws,
+        every_request_of_the_repository_fits_the_schema_and_one_with_an_unknown_field_does_not,
+    ]
+}
+
 fn no_stand_in_behaves_otherwise_than_aws() {
     python(&[root().join("infra/local/emulator").as_ref(), "selfcheck".as_ref()]);
 }
 
-#[test]
 fn what_the_bookstores_agent_sends_is_never_signed_otherwise_than_by_aws() {
     let check = root().join("infra/local/emulator/selfcheck_agent.py");
     python(&[check.as_ref(), root().join("infra/bookstore.yaml").as_ref()]);
 }
 
-#[test]
 fn every_request_of_the_repository_fits_the_schema_and_one_with_an_unknown_field_does_not() {
     let program = r#"
 import json, pathlib, sys

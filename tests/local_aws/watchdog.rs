@@ -1,10 +1,18 @@
 //! The watchdog of a deployed stack, and the stack's own alarms.
 
+use crate::{fixture::FIXTURE, trials};
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::fixture::{SHORT_LIFE, deploy_with, request, until, with};
 
-#[test]
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    trials![with FIXTURE;
+        a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it,
+    ]
+}
+
 fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it() {
     with(async |fixture| {
         let [timeout, settle] = SHORT_LIFE;

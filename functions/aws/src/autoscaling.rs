@@ -1,33 +1,17 @@
 //! Auto Scaling: groups and their members.
 
-use aws_sdk_autoscaling::Client;
 use firedrill_drills::ports::{AutoScaling, Group, GroupMember, Ids, Membership, Next, Page, Reply};
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
-
-/// Auto Scaling in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct AutoScalingClient {
-    reads: Client,
-}
-
-impl AutoScalingClient {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()) }
-    }
-}
 
 impl AutoScaling for Cloud {
     async fn describe_members(&self, region: &str, ids: &Ids, next: Next<'_>) -> Reply<Page<Membership>> {
-        let call = self.autoscaling.at(region).reads.describe_auto_scaling_instances();
+        let call = self.autoscaling.reads.at(region).describe_auto_scaling_instances();
         let call = call.set_instance_ids(Some(ids.as_slice().to_vec())).set_next_token(token(next));
-        let sent = call.send().await;
-        let answer = sent.map_err(|error| failure("autoscaling:DescribeAutoScalingInstances", &error))?;
+        let answer = call.send().await.map_err(failure("autoscaling:DescribeAutoScalingInstances"))?;
         let members = answer.auto_scaling_instances.unwrap_or_default().into_iter();
         let memberships = members.map(|member| Membership {
             instance: member.instance_id.unwrap_or_default(),
@@ -38,10 +22,10 @@ impl AutoScaling for Cloud {
     }
 
     async fn describe_groups(&self, region: &str, names: &Ids, next: Next<'_>) -> Reply<Page<Group>> {
-        let call = self.autoscaling.at(region).reads.describe_auto_scaling_groups();
+        let call = self.autoscaling.reads.at(region).describe_auto_scaling_groups();
         let call = call.set_auto_scaling_group_names(Some(names.as_slice().to_vec()));
         let sent = call.set_next_token(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("autoscaling:DescribeAutoScalingGroups", &error))?;
+        let answer = sent.map_err(failure("autoscaling:DescribeAutoScalingGroups"))?;
         Ok(page(answer.auto_scaling_groups.unwrap_or_default().into_iter().map(read), answer.next_token))
     }
 }

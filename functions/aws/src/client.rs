@@ -1,15 +1,27 @@
 //! Connection to AWS: one SDK configuration for reads, which may be retried, and one for mutating calls, which may
-//! not.
+//! not. Its clients, and what they answer in the words of `firedrill_drills`: failures and pages.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use firedrill_drills::{
+    Failure,
+    failure::Answer,
+    ports::{Next, Page, Token},
+};
+
+/// The most characters of a message.
+const MAX_MESSAGE: usize = 600;
 
 /// Two configurations of the SDK. Endpoint, credentials and home Region come from the environment.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    reads: SdkConfig,
-    mutating: SdkConfig,
+    /// For calls that the SDK may send again.
+    pub reads: SdkConfig,
+    /// For calls that are sent once.
+    pub mutating: SdkConfig,
 }
 
 impl Connection {
@@ -38,60 +50,19 @@ impl Connection {
         Self { reads, mutating }
     }
 
-    /// The configuration for calls that the SDK may send again.
-    #[must_use]
-    pub const fn reads(&self) -> &SdkConfig {
-        &self.reads
-    }
-
-    /// The configuration for calls that are sent once.
-    #[must_use]
-    pub const fn mutating(&self) -> &SdkConfig {
-        &self.mutating
-    }
-
-    /// The same connection to another Region. An empty name means the home Region.
-    #[must_use]
-    pub fn in_region(&self, region: &str) -> Self {
-        if region.is_empty() {
-            return self.clone();
-        }
-        let in_region =
-            |config: &SdkConfig| config.to_builder().region(Region::new(region.to_owned())).build();
-        Self { reads: in_region(&self.reads), mutating: in_region(&self.mutating) }
-    }
-
-    /// The home Region; empty if there is none.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        self.reads.region().map(AsRef::as_ref).unwrap_or_default()
-    }
-}
-
-/// The clients of one service: those of the function's own Region are built once, those of another when they are needed.
-/// All share the HTTP client of the connection.
-#[derive(Clone, Debug)]
-pub struct Regional<T> {
-    connection: Connection,
-    home: T,
-    build: fn(&Connection) -> T,
-}
-
-impl<T: Clone> Regional<T> {
-    /// Those that `build` makes over a connection to one Region.
-    #[must_use]
-    pub fn new(connection: &Connection, build: fn(&Connection) -> T) -> Self {
-        Self { connection: connection.clone(), home: build(connection), build }
-    }
-
-    /// The clients for this Region.
-    #[must_use]
-    pub fn at(&self, region: &str) -> T {
-        if region == self.connection.region() {
-            self.home.clone()
+    /// The connection to the control planes of global services (CloudFront, Route 53), in the partition of the home Region.
+    /// Requests to them are signed for the Region in which they lie.
+    #[cfg(any(feature = "cloudfront", feature = "route53"))]
+    pub(crate) fn global(&self) -> Self {
+        let home = region_of(&self.reads);
+        let region = if home.starts_with("cn-") {
+            "cn-northwest-1"
+        } else if home.starts_with("us-gov-") {
+            "us-gov-west-1"
         } else {
-            (self.build)(&self.connection.in_region(region))
-        }
+            "us-east-1"
+        };
+        Self { reads: in_region(&self.reads, region), mutating: in_region(&self.mutating, region) }
     }
 }
 
@@ -104,4 +75,98 @@ fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(attempt)
         .operation_timeout(operation)
         .build()
+}
+
+/// The clients of one service, for reads and for mutating calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients<C> {
+    pub reads: Regional<C>,
+    pub mutating: Regional<C>,
+}
+
+impl<C: Clone> Clients<C> {
+    /// Those that `build` makes over this connection.
+    pub fn new(connection: &Connection, build: fn(&SdkConfig) -> C) -> Self {
+        Self {
+            reads: Regional::new(&connection.reads, build),
+            mutating: Regional::new(&connection.mutating, build),
+        }
+    }
+}
+
+/// A client of one service in any Region: that of the function's own Region is built once, that of another when it is
+/// needed. All share the HTTP client of the connection.
+#[derive(Clone, Debug)]
+pub struct Regional<C> {
+    config: SdkConfig,
+    /// The client for the function's own Region.
+    pub(crate) home: C,
+    build: fn(&SdkConfig) -> C,
+}
+
+impl<C: Clone> Regional<C> {
+    /// Those that `build` makes.
+    #[must_use]
+    pub fn new(config: &SdkConfig, build: fn(&SdkConfig) -> C) -> Self {
+        Self { config: config.clone(), home: build(config), build }
+    }
+
+    /// The client for this Region. An empty name means the function's own.
+    #[must_use]
+    pub fn at(&self, region: &str) -> C {
+        if region.is_empty() || region == region_of(&self.config) {
+            return self.home.clone();
+        }
+        (self.build)(&in_region(&self.config, region))
+    }
+}
+
+fn region_of(config: &SdkConfig) -> &str {
+    config.region().map(AsRef::as_ref).unwrap_or_default()
+}
+
+fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
+    config.to_builder().region(Region::new(region.to_owned())).build()
+}
+
+/// The failure that an error of the SDK in this call means. The request's id, if AWS sent one, ends the message. What the
+/// failure proves is decided in `firedrill_drills`.
+pub fn failure<E>(action: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| {
+        let answer = match &error {
+            SdkError::ConstructionFailure(_) => Answer::NotSent,
+            SdkError::ServiceError(answer) => Answer::Error {
+                code: answer.err().code().unwrap_or_default().to_owned(),
+                status: answer.raw().status().as_u16(),
+            },
+            // Not sent, not answered in time, or answered in a form that the SDK cannot read.
+            _ => Answer::None,
+        };
+        let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
+        let text = meta.and_then(|meta| meta.message());
+        let mut message = text.map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned);
+        if let Some((cut, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(cut);
+            message.push('…');
+        }
+        if let Some(id) = meta.and_then(|meta| meta.extra("aws_request_id")) {
+            message.push_str(" (request ");
+            message.push_str(id);
+            message.push(')');
+        }
+        Failure { action, answer, message }
+    }
+}
+
+/// The token of the page to read, as the SDK takes it.
+pub(crate) fn token(page: Next<'_>) -> Option<String> {
+    page.map(|token| token.0.clone())
+}
+
+/// One page, and where the next one begins. AWS answers the last page without a token, or with an empty one.
+pub(crate) fn page<T>(items: impl IntoIterator<Item = T>, next: Option<String>) -> Page<T> {
+    Page { items: items.into_iter().collect(), next: next.filter(|token| !token.is_empty()).map(Token) }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudfront::{
-    Client,
-    types::{CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins},
+use aws_sdk_cloudfront::types::{
+    CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins,
 };
 use firedrill_drills::{
     Failure,
@@ -13,26 +12,11 @@ use firedrill_drills::{
 };
 use thiserror::Error;
 
-use crate::{client::Connection, cloud::Cloud, error::failure};
+use crate::{Cloud, client::failure};
 
 /// The status of a distribution whose configuration all edges have; until then it is `InProgress` (API reference,
 /// `Distribution`).
 const DEPLOYED: &str = "Deployed";
-
-/// CloudFront, which is global: the SDK resolves its one endpoint and signs for the Region of that endpoint
-/// (`us-east-1`), whatever the Region of the connection. With a custom endpoint it signs for the connection's
-/// Region (`aws-sdk-cloudfront`, `config/endpoint.rs`).
-#[derive(Clone, Debug)]
-pub(crate) struct CloudFrontClients {
-    reads: Client,
-    mutating: Client,
-}
-
-impl CloudFrontClients {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
-}
 
 /// The whole configuration of a distribution, to be sent back with a change. A field that this version of the SDK
 /// does not know is lost when it is sent back.
@@ -47,8 +31,8 @@ impl Distributions for Cloud {
 
     async fn get_distribution(&self, id: &str) -> Reply<(Distribution, DistributionSettings)> {
         const ACTION: &str = "cloudfront:GetDistribution";
-        let sent = self.cloudfront.reads.get_distribution().id(id).send().await;
-        let answer = sent.map_err(|error| failure(ACTION, &error))?;
+        let answer =
+            self.cloudfront.reads.home.get_distribution().id(id).send().await.map_err(failure(ACTION))?;
         let etag = answer.e_tag.unwrap_or_default();
         answer.distribution.and_then(|distribution| read(distribution, etag)).ok_or_else(|| Failure {
             action: ACTION,
@@ -58,8 +42,8 @@ impl Distributions for Cloud {
     }
 
     async fn distribution_tags(&self, arn: &str) -> Reply<BTreeMap<String, String>> {
-        let sent = self.cloudfront.reads.list_tags_for_resource().resource(arn).send().await;
-        let answer = sent.map_err(|error| failure("cloudfront:ListTagsForResource", &error))?;
+        let sent = self.cloudfront.reads.home.list_tags_for_resource().resource(arn).send().await;
+        let answer = sent.map_err(failure("cloudfront:ListTagsForResource"))?;
         let tags = answer.tags.and_then(|tags| tags.items).unwrap_or_default();
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect())
     }
@@ -71,9 +55,8 @@ impl Distributions for Cloud {
         let DistributionSettings { id, config } = config;
         let config = with_origins(config, origins)
             .map_err(|error| Failure::not_sent(ACTION, format!("{id}: {error}; not sent")))?;
-        let call = self.cloudfront.mutating.update_distribution().id(id).if_match(etag);
-        let sent = call.distribution_config(config).send().await;
-        sent.map(|_| ()).map_err(|error| failure(ACTION, &error))
+        let call = self.cloudfront.mutating.home.update_distribution().id(id).if_match(etag);
+        call.distribution_config(config).send().await.map(drop).map_err(failure(ACTION))
     }
 }
 

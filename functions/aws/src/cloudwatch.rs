@@ -7,7 +7,6 @@ mod metric;
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::{
-    Client,
     primitives::DateTime,
     types::{AlarmMuteRuleStatus, AlarmType, HistoryItemType, StateValue},
 };
@@ -17,32 +16,17 @@ use firedrill_drills::ports::{
 };
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
-
-/// `CloudWatch` in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct CloudWatchClients {
-    reads: Client,
-    mutating: Client,
-}
-
-impl CloudWatchClients {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
-}
 
 impl Alarms for Cloud {
     async fn describe_alarms(&self, region: &str, names: &Ids, next: Next<'_>) -> Reply<Page<AlarmSetup>> {
-        let call = self.cloudwatch.at(region).reads.describe_alarms();
+        let call = self.cloudwatch.reads.at(region).describe_alarms();
         let call = call.set_alarm_names(Some(names.as_slice().to_vec())).set_next_token(token(next));
         // Composite alarms are listed only if they are asked for.
         let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
-        let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarms", &error))?;
+        let answer = call.send().await.map_err(failure("cloudwatch:DescribeAlarms"))?;
         let metric = answer.metric_alarms.unwrap_or_default().into_iter().map(alarms::metric_alarm);
         let composite = answer.composite_alarms.unwrap_or_default().into_iter().map(alarms::composite_alarm);
         Ok(page(metric.chain(composite), answer.next_token))
@@ -55,8 +39,8 @@ impl Alarms for Cloud {
         since: Timestamp,
         next: Next<'_>,
     ) -> Reply<Page<StateUpdate>> {
-        let clients = self.cloudwatch.at(region);
-        let items = history::items(&clients.reads, name, HistoryItemType::StateUpdate, since, next).await?;
+        let reads = self.cloudwatch.reads.at(region);
+        let items = history::items(&reads, name, HistoryItemType::StateUpdate, since, next).await?;
         Ok(Page { items: items.items.iter().filter_map(history::change).collect(), next: items.next })
     }
 
@@ -67,35 +51,35 @@ impl Alarms for Cloud {
         since: Timestamp,
         next: Next<'_>,
     ) -> Reply<Page<ActionRecord>> {
-        let clients = self.cloudwatch.at(region);
-        let items = history::items(&clients.reads, name, HistoryItemType::Action, since, next).await?;
+        let reads = self.cloudwatch.reads.at(region);
+        let items = history::items(&reads, name, HistoryItemType::Action, since, next).await?;
         Ok(Page { items: items.items.iter().filter_map(history::action).collect(), next: items.next })
     }
 
     async fn alarm_tags(&self, region: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
-        let sent = self.cloudwatch.at(region).reads.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = sent.map_err(|error| failure("cloudwatch:ListTagsForResource", &error))?;
+        let sent = self.cloudwatch.reads.at(region).list_tags_for_resource().resource_arn(arn).send().await;
+        let answer = sent.map_err(failure("cloudwatch:ListTagsForResource"))?;
         let pairs = answer.tags.unwrap_or_default().into_iter();
         Ok(pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
     }
 
     async fn active_mute_rules(&self, region: &str, alarm: &str, next: Next<'_>) -> Reply<Page<String>> {
-        let call = self.cloudwatch.at(region).reads.list_alarm_mute_rules().alarm_name(alarm);
+        let call = self.cloudwatch.reads.at(region).list_alarm_mute_rules().alarm_name(alarm);
         let sent = call.statuses(AlarmMuteRuleStatus::Active).set_next_token(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("cloudwatch:ListAlarmMuteRules", &error))?;
+        let answer = sent.map_err(failure("cloudwatch:ListAlarmMuteRules"))?;
         let rules = answer.alarm_mute_rule_summaries.unwrap_or_default().into_iter();
         let names = rules.map(|rule| alarms::mute_rule_name(rule.alarm_mute_rule_arn.unwrap_or_default()));
         Ok(page(names, answer.next_token))
     }
 
     async fn statistics(&self, region: &str, of: StatisticsOf<'_>) -> Reply<Vec<Period>> {
-        metric::statistics(&self.cloudwatch.at(region).reads, of).await
+        metric::statistics(&self.cloudwatch.reads.at(region), of).await
     }
 
     async fn set_alarm_ok(&self, region: &str, name: &str, reason: &str) -> Reply<()> {
-        let call = self.cloudwatch.at(region).mutating.set_alarm_state().alarm_name(name);
+        let call = self.cloudwatch.mutating.at(region).set_alarm_state().alarm_name(name);
         let sent = call.state_value(StateValue::Ok).state_reason(reason).send().await;
-        sent.map(|_| ()).map_err(|error| failure("cloudwatch:SetAlarmState", &error))
+        sent.map(drop).map_err(failure("cloudwatch:SetAlarmState"))
     }
 }
 

@@ -10,7 +10,7 @@ use firedrill_core::{
 use firedrill_drills::Settings;
 use thiserror::Error;
 
-#[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
+#[cfg(feature = "failover")]
 pub mod failover;
 
 /// The settings of a drill function or the watchdog, as the stack's template sets them.
@@ -90,20 +90,16 @@ impl DrillSettings {
         let variables = Variables(lookup);
         let millis = |name| variables.number(name).map(Duration::from_millis);
         let seconds = |name| variables.number(name).map(Duration::from_secs);
+        let list = |name| variables.text(name).map(|text| split(&text));
         let config = Self {
             table: variables.table()?,
             retention: variables.retention()?,
             drill: Settings {
                 policy: Policy {
-                    production_applications: split(&variables.text("FIREDRILL_PRODUCTION_APPLICATIONS")?),
-                    non_production_environments: split(
-                        &variables.text("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
-                    ),
+                    production_applications: list("FIREDRILL_PRODUCTION_APPLICATIONS")?,
+                    non_production_environments: list("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
                 },
-                kms_key_arns: variables
-                    .get("FIREDRILL_KMS_KEY_ARNS")
-                    .map(|value| split(&value))
-                    .unwrap_or_default(),
+                kms_key_arns: split(&variables.get("FIREDRILL_KMS_KEY_ARNS").unwrap_or_default()),
                 topic_arn: variables.topic()?,
                 cool_down: variables.cool_down()?,
                 timing: Timing {

@@ -39,7 +39,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
+    operation::put_item::PutItemError,
     types::{AttributeValue, Put},
 };
 use firedrill_core::{
@@ -50,7 +50,7 @@ use firedrill_core::{
     run::{RunId, Stop},
 };
 
-use crate::{client::Connection, error::failure};
+use crate::client::{Connection, failure};
 
 /// One item, in the SDK's type.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -70,8 +70,8 @@ impl RunTable {
     #[must_use]
     pub fn new(connection: &Connection, name: &str, retention: Duration, deadline: Duration) -> Self {
         Self {
-            reads: Client::new(connection.reads()),
-            mutating: Client::new(connection.mutating()),
+            reads: Client::new(&connection.reads),
+            mutating: Client::new(&connection.mutating),
             name: name.to_owned(),
             retention,
             deadline,
@@ -134,12 +134,17 @@ impl Store for RunTable {
             .await;
         match sent {
             Ok(_) => Ok(Saved::Saved),
-            Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
                 Ok(Saved::Conflict)
             }
             Err(error) => {
-                let error = StoreError::from(failure("dynamodb:PutItem", &error));
-                Err(error).inspect_err(|error| not_written(&next.run_id, error))
+                let error = StoreError::from(failure("dynamodb:PutItem")(error));
+                not_written(&next.run_id, &error);
+                Err(error)
             }
         }
     }

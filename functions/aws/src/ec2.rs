@@ -2,36 +2,18 @@
 
 mod read;
 
-use aws_sdk_ec2::{
-    Client,
-    types::{Filter, InstanceAttributeName},
-};
+use aws_sdk_ec2::types::{Filter, InstanceAttributeName};
 use firedrill_drills::ports::{
     Ids, Instance, InstanceFilter, InstanceStatus, Instances, Next, Page, Reply, Volume,
 };
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
 
 /// Instances on one page of `DescribeInstances`.
 const PAGE: i32 = 100;
-
-/// EC2 in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct Ec2Clients {
-    reads: Client,
-    mutating: Client,
-}
-
-impl Ec2Clients {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
-}
 
 impl Instances for Cloud {
     async fn describe_instances(
@@ -40,9 +22,9 @@ impl Instances for Cloud {
         filter: &InstanceFilter,
         next: Next<'_>,
     ) -> Reply<Page<Instance>> {
-        let call = self.ec2.at(region).reads.describe_instances().set_filters(Some(filters(filter)));
+        let call = self.ec2.reads.at(region).describe_instances().set_filters(Some(filters(filter)));
         let sent = call.max_results(PAGE).set_next_token(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("ec2:DescribeInstances", &error))?;
+        let answer = sent.map_err(failure("ec2:DescribeInstances"))?;
         let reservations = answer.reservations.unwrap_or_default().into_iter();
         let instances = reservations.flat_map(|reservation| {
             let account = reservation.owner_id.unwrap_or_default();
@@ -53,9 +35,9 @@ impl Instances for Cloud {
     }
 
     async fn describe_volumes(&self, region: &str, ids: &Ids, next: Next<'_>) -> Reply<Page<Volume>> {
-        let call = self.ec2.at(region).reads.describe_volumes().filters(filter_of("volume-id", ids));
+        let call = self.ec2.reads.at(region).describe_volumes().filters(filter_of("volume-id", ids));
         let sent = call.max_results(500).set_next_token(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("ec2:DescribeVolumes", &error))?;
+        let answer = sent.map_err(failure("ec2:DescribeVolumes"))?;
         let volumes = answer.volumes.unwrap_or_default().into_iter().map(|volume| {
             let encrypted = volume.encrypted.unwrap_or_default();
             let key = encrypted.then(|| volume.kms_key_id.unwrap_or_default());
@@ -65,16 +47,16 @@ impl Instances for Cloud {
     }
 
     async fn stop_protection(&self, region: &str, id: &str) -> Reply<Option<bool>> {
-        let call = self.ec2.at(region).reads.describe_instance_attribute().instance_id(id);
+        let call = self.ec2.reads.at(region).describe_instance_attribute().instance_id(id);
         let sent = call.attribute(InstanceAttributeName::DisableApiStop).send().await;
-        let answer = sent.map_err(|error| failure("ec2:DescribeInstanceAttribute", &error))?;
+        let answer = sent.map_err(failure("ec2:DescribeInstanceAttribute"))?;
         Ok(answer.disable_api_stop.and_then(|value| value.value))
     }
 
     async fn instance_status(&self, region: &str, ids: &Ids, next: Next<'_>) -> Reply<Page<InstanceStatus>> {
-        let call = self.ec2.at(region).reads.describe_instance_status().include_all_instances(true);
+        let call = self.ec2.reads.at(region).describe_instance_status().include_all_instances(true);
         let call = call.set_instance_ids(Some(ids.as_slice().to_vec())).set_next_token(token(next));
-        let answer = call.send().await.map_err(|error| failure("ec2:DescribeInstanceStatus", &error))?;
+        let answer = call.send().await.map_err(failure("ec2:DescribeInstanceStatus"))?;
         Ok(page(
             answer.instance_statuses.unwrap_or_default().into_iter().map(read::status),
             answer.next_token,
@@ -82,9 +64,9 @@ impl Instances for Cloud {
     }
 
     async fn start_instances(&self, region: &str, ids: &Ids, dry_run: bool) -> Reply<()> {
-        let call = self.ec2.at(region).mutating.start_instances();
+        let call = self.ec2.mutating.at(region).start_instances();
         let call = call.set_instance_ids(Some(ids.as_slice().to_vec())).set_dry_run(dry_run.then_some(true));
-        call.send().await.map(|_| ()).map_err(|error| failure("ec2:StartInstances", &error))
+        call.send().await.map(drop).map_err(failure("ec2:StartInstances"))
     }
 }
 

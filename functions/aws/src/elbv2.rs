@@ -1,32 +1,16 @@
 //! Elastic Load Balancing: target groups, and the health of their targets.
 
-use aws_sdk_elasticloadbalancingv2::Client;
 use firedrill_drills::ports::{LoadBalancers, Next, Page, Reply, Target, TargetGroup};
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
-
-/// Elastic Load Balancing in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct LoadBalancingClient {
-    reads: Client,
-}
-
-impl LoadBalancingClient {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()) }
-    }
-}
 
 impl LoadBalancers for Cloud {
     async fn describe_target_groups(&self, region: &str, next: Next<'_>) -> Reply<Page<TargetGroup>> {
-        let call = self.balancing.at(region).reads.describe_target_groups().set_marker(token(next));
-        let sent = call.send().await;
-        let answer = sent.map_err(|error| failure("elasticloadbalancing:DescribeTargetGroups", &error))?;
+        let call = self.balancing.reads.at(region).describe_target_groups().set_marker(token(next));
+        let answer = call.send().await.map_err(failure("elasticloadbalancing:DescribeTargetGroups"))?;
         let groups = answer.target_groups.unwrap_or_default().into_iter().map(|group| TargetGroup {
             arn: group.target_group_arn.unwrap_or_default(),
             vpc: group.vpc_id,
@@ -36,9 +20,8 @@ impl LoadBalancers for Cloud {
     }
 
     async fn target_health(&self, region: &str, group: &str) -> Reply<Vec<Target>> {
-        let call = self.balancing.at(region).reads.describe_target_health().target_group_arn(group);
-        let sent = call.send().await;
-        let answer = sent.map_err(|error| failure("elasticloadbalancing:DescribeTargetHealth", &error))?;
+        let call = self.balancing.reads.at(region).describe_target_health().target_group_arn(group);
+        let answer = call.send().await.map_err(failure("elasticloadbalancing:DescribeTargetHealth"))?;
         let described = answer.target_health_descriptions.unwrap_or_default().into_iter();
         let targets = described.filter_map(|one| {
             let state = one.target_health.and_then(|health| health.state);

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "http")]
 mod drill;
-#[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
+#[cfg(feature = "failover")]
 mod failover;
 #[cfg(feature = "watchdog")]
 mod watchdog;
@@ -11,7 +11,7 @@ use std::{fmt, future::Future, process::ExitCode};
 
 #[cfg(feature = "http")]
 pub use drill::{MakeProcedure, serve};
-#[cfg(any(feature = "failover-cdn", feature = "failover-db"))]
+#[cfg(feature = "failover")]
 pub use failover::serve_failover;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,38 +1,23 @@
 //! Lambda's API: reads the configuration of a function behind an alarm.
 
-use aws_sdk_lambda::{
-    Client, operation::get_function_configuration::GetFunctionConfigurationOutput, types::State,
-};
+use aws_sdk_lambda::{operation::get_function_configuration::GetFunctionConfigurationOutput, types::State};
 use firedrill_drills::{
     Failure,
     failure::Answer,
     ports::{FunctionConfiguration, Functions, Reply},
 };
 
-use crate::{client::Connection, cloud::Cloud, error::failure};
-
-/// Lambda's API in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct LambdaClient {
-    reads: Client,
-}
-
-impl LambdaClient {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()) }
-    }
-}
+use crate::{Cloud, client::failure};
 
 impl Functions for Cloud {
     async fn function_configuration(&self, region: &str, arn: &str) -> Reply<FunctionConfiguration> {
-        let sent = self.lambda.at(region).reads.get_function_configuration().function_name(arn).send().await;
-        read(sent.map_err(|error| failure("lambda:GetFunctionConfiguration", &error))?)
+        let sent = self.lambda.reads.at(region).get_function_configuration().function_name(arn).send().await;
+        read(sent.map_err(failure("lambda:GetFunctionConfiguration"))?)
     }
 
     async fn reserved_concurrency(&self, region: &str, arn: &str) -> Reply<Option<i32>> {
-        let call = self.lambda.at(region).reads.get_function_concurrency().function_name(unqualified(arn));
-        let sent = call.send().await;
-        let answer = sent.map_err(|error| failure("lambda:GetFunctionConcurrency", &error))?;
+        let call = self.lambda.reads.at(region).get_function_concurrency().function_name(unqualified(arn));
+        let answer = call.send().await.map_err(failure("lambda:GetFunctionConcurrency"))?;
         Ok(answer.reserved_concurrent_executions)
     }
 }

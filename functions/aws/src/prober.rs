@@ -21,7 +21,7 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use thiserror::Error;
 use tokio::net::TcpStream;
 
-use crate::cloud::Cloud;
+use crate::Cloud;
 
 /// The most redirects that a probe follows.
 const MAX_REDIRECTS: usize = 3;
@@ -138,7 +138,7 @@ impl Prober for HttpProber {
 
     async fn connect(&self, host: &str, port: u16) -> Result<(), NoReply> {
         let addresses = resolve(host, port).await.map_err(|error| failed(error.as_ref()))?;
-        TcpStream::connect(&addresses[..]).await.map(|_| ()).map_err(|error| failed(&error))
+        TcpStream::connect(&addresses[..]).await.map(drop).map_err(|error| failed(&error))
     }
 }
 
@@ -172,7 +172,7 @@ async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, Box<dyn Error
 /// Checks a host that is written as an address, which is never resolved.
 fn check_literal(url: &Url) -> Result<(), Refused> {
     match url.host_str().and_then(address::literal) {
-        Some(host) => address::check(host).map(|_| ()),
+        Some(host) => address::check(host).map(drop),
         None => Ok(()),
     }
 }

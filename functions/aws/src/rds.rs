@@ -3,7 +3,6 @@
 mod read;
 
 use aws_sdk_rds::{
-    Client,
     primitives::DateTime,
     types::{Filter, SourceType},
 };
@@ -13,35 +12,20 @@ use firedrill_drills::ports::{
 };
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
-
-/// RDS in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct RdsClients {
-    reads: Client,
-    mutating: Client,
-}
-
-impl RdsClients {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
-}
 
 impl Databases for Cloud {
     async fn describe_cluster(&self, region: &str, id: &str) -> Reply<Option<DbCluster>> {
-        let call = self.rds.at(region).reads.describe_db_clusters().db_cluster_identifier(id);
-        let answer = call.send().await.map_err(|error| failure("rds:DescribeDBClusters", &error))?;
+        let call = self.rds.reads.at(region).describe_db_clusters().db_cluster_identifier(id);
+        let answer = call.send().await.map_err(failure("rds:DescribeDBClusters"))?;
         Ok(answer.db_clusters.unwrap_or_default().into_iter().next().map(read::cluster))
     }
 
     async fn describe_instance(&self, region: &str, id: &str) -> Reply<Option<DbInstance>> {
-        let call = self.rds.at(region).reads.describe_db_instances().db_instance_identifier(id);
-        let answer = call.send().await.map_err(|error| failure("rds:DescribeDBInstances", &error))?;
+        let call = self.rds.reads.at(region).describe_db_instances().db_instance_identifier(id);
+        let answer = call.send().await.map_err(failure("rds:DescribeDBInstances"))?;
         Ok(answer.db_instances.unwrap_or_default().into_iter().next().map(read::instance))
     }
 
@@ -52,9 +36,8 @@ impl Databases for Cloud {
         next: Next<'_>,
     ) -> Reply<Page<DbInstance>> {
         let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
-        let call = self.rds.at(region).reads.describe_db_instances().filters(filter);
-        let sent = call.set_marker(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("rds:DescribeDBInstances", &error))?;
+        let call = self.rds.reads.at(region).describe_db_instances().filters(filter);
+        let answer = call.set_marker(token(next)).send().await.map_err(failure("rds:DescribeDBInstances"))?;
         Ok(page(answer.db_instances.unwrap_or_default().into_iter().map(read::instance), answer.marker))
     }
 
@@ -64,22 +47,21 @@ impl Databases for Cloud {
             EventSource::Instance => SourceType::DbInstance,
         };
         let (from, to) = seconds(of.since, of.until);
-        let call = self.rds.at(region).reads.describe_events().source_type(kind).source_identifier(of.id);
+        let call = self.rds.reads.at(region).describe_events().source_type(kind).source_identifier(of.id);
         let sent = call.start_time(from).end_time(to).set_marker(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("rds:DescribeEvents", &error))?;
+        let answer = sent.map_err(failure("rds:DescribeEvents"))?;
         Ok(page(answer.events.unwrap_or_default().into_iter().filter_map(read::event), answer.marker))
     }
 
     async fn failover_cluster(&self, region: &str, id: &str, target: Option<&str>) -> Reply<()> {
-        let call = self.rds.at(region).mutating.failover_db_cluster().db_cluster_identifier(id);
+        let call = self.rds.mutating.at(region).failover_db_cluster().db_cluster_identifier(id);
         let sent = call.set_target_db_instance_identifier(target.map(str::to_owned)).send().await;
-        sent.map(|_| ()).map_err(|error| failure("rds:FailoverDBCluster", &error))
+        sent.map(drop).map_err(failure("rds:FailoverDBCluster"))
     }
 
     async fn reboot_with_failover(&self, region: &str, id: &str) -> Reply<()> {
-        let call = self.rds.at(region).mutating.reboot_db_instance().db_instance_identifier(id);
-        let sent = call.force_failover(true).send().await;
-        sent.map(|_| ()).map_err(|error| failure("rds:RebootDBInstance", &error))
+        let call = self.rds.mutating.at(region).reboot_db_instance().db_instance_identifier(id);
+        call.force_failover(true).send().await.map(drop).map_err(failure("rds:RebootDBInstance"))
     }
 }
 

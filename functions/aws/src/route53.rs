@@ -1,31 +1,17 @@
 //! Route 53: health checks.
 
-use aws_sdk_route53::{Client, types::HealthCheck as SdkHealthCheck};
+use aws_sdk_route53::types::HealthCheck as SdkHealthCheck;
 use firedrill_drills::ports::{HealthCheck, HealthChecks, Next, Page, Reply};
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
-
-/// Route 53, which is global, like CloudFront.
-#[derive(Clone, Debug)]
-pub(crate) struct Route53Client {
-    reads: Client,
-}
-
-impl Route53Client {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()) }
-    }
-}
 
 impl HealthChecks for Cloud {
     async fn list_health_checks(&self, next: Next<'_>) -> Reply<Page<HealthCheck>> {
-        let sent = self.route53.reads.list_health_checks().set_marker(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("route53:ListHealthChecks", &error))?;
+        let sent = self.route53.reads.home.list_health_checks().set_marker(token(next)).send().await;
+        let answer = sent.map_err(failure("route53:ListHealthChecks"))?;
         Ok(page(answer.health_checks.into_iter().map(read), answer.next_marker))
     }
 }

@@ -1,45 +1,29 @@
 //! SNS: publishes pages, and lists the subscriptions of a topic.
 
-use aws_sdk_sns::Client;
 use firedrill_core::request::Arn;
 use firedrill_drills::ports::{Next, Page, Reply, Subscription, Topics};
 
 use crate::{
-    client::Connection,
-    cloud::Cloud,
-    error::failure,
-    page::{page, token},
+    Cloud,
+    client::{failure, page, token},
 };
 
 /// The most characters of a subject: fewer than 100 (API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
 
-/// SNS in one Region.
-#[derive(Clone, Debug)]
-pub(crate) struct SnsClients {
-    reads: Client,
-    mutating: Client,
-}
-
-impl SnsClients {
-    pub fn new(connection: &Connection) -> Self {
-        Self { reads: Client::new(connection.reads()), mutating: Client::new(connection.mutating()) }
-    }
-}
-
 impl Topics for Cloud {
     /// The subject is cut and cleaned of line breaks and control characters (API reference, `Publish`), and of characters
     /// outside ASCII, which older versions of that reference forbid.
     async fn publish(&self, topic: &Arn, subject: &str, text: &str) -> Reply<()> {
-        let call = self.sns.at(topic.region()).mutating.publish().topic_arn(topic.as_str());
+        let call = self.sns.mutating.at(topic.region()).publish().topic_arn(topic.as_str());
         let sent = call.set_subject(fitting(subject)).message(text).send().await;
-        sent.map(|_| ()).map_err(|error| failure("sns:Publish", &error))
+        sent.map(drop).map_err(failure("sns:Publish"))
     }
 
     async fn subscriptions(&self, topic: &Arn, next: Next<'_>) -> Reply<Page<Subscription>> {
-        let call = self.sns.at(topic.region()).reads.list_subscriptions_by_topic().topic_arn(topic.as_str());
-        let sent = call.set_next_token(token(next)).send().await;
-        let answer = sent.map_err(|error| failure("sns:ListSubscriptionsByTopic", &error))?;
+        let call = self.sns.reads.at(topic.region()).list_subscriptions_by_topic().topic_arn(topic.as_str());
+        let answer =
+            call.set_next_token(token(next)).send().await.map_err(failure("sns:ListSubscriptionsByTopic"))?;
         let subscriptions = answer.subscriptions.unwrap_or_default().into_iter().map(|one| Subscription {
             protocol: one.protocol.unwrap_or_default(),
             endpoint: one.endpoint.unwrap_or_default(),

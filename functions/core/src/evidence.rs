@@ -22,10 +22,9 @@ const MAX_SEGMENT_MS: u64 = 300_000;
 
 /// One piece of evidence. Moments are ours unless a clock is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Evidence {
     /// Equal answers of one probe in a row.
-    #[serde(rename_all = "camelCase")]
     Probe {
         /// The probe's name.
         probe: String,
@@ -42,7 +41,6 @@ pub enum Evidence {
         detail: Option<String>,
     },
     /// The states of the targets that changed.
-    #[serde(rename_all = "camelCase")]
     Targets {
         /// When they were read.
         at: Timestamp,
@@ -50,7 +48,6 @@ pub enum Evidence {
         states: BTreeMap<String, String>,
     },
     /// How the targets were chosen.
-    #[serde(rename_all = "camelCase")]
     Selection {
         /// When they were chosen.
         at: Timestamp,
@@ -64,7 +61,6 @@ pub enum Evidence {
         excluded: Vec<Excluded>,
     },
     /// The state of a gate, the first time and whenever it changed.
-    #[serde(rename_all = "camelCase")]
     Gate {
         /// When it was read.
         at: Timestamp,
@@ -73,7 +69,6 @@ pub enum Evidence {
         answer: GateAnswer,
     },
     /// A mutating call.
-    #[serde(rename_all = "camelCase")]
     Call {
         /// Just before it was sent; `None` if it never was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +81,6 @@ pub enum Evidence {
         outcome: CallOutcome,
     },
     /// A change of an alarm, from its history.
-    #[serde(rename_all = "camelCase")]
     Alarm {
         /// When it changed, by `clock`.
         at: Timestamp,
@@ -98,7 +92,6 @@ pub enum Evidence {
         summary: String,
     },
     /// The run went from one phase to another.
-    #[serde(rename_all = "camelCase")]
     Phase {
         /// When it changed.
         at: Timestamp,
@@ -110,7 +103,6 @@ pub enum Evidence {
         by: String,
     },
     /// Another invocation than the one that started the run continues it. It never injects.
-    #[serde(rename_all = "camelCase")]
     Continued {
         /// When it began to.
         at: Timestamp,
@@ -125,7 +117,6 @@ pub enum Evidence {
         hops: Vec<Hop>,
     },
     /// What the failover function did about a change of the trigger's alarm, from its journal.
-    #[serde(rename_all = "camelCase")]
     Failover {
         /// When it concluded, by its clock.
         at: Timestamp,
@@ -134,7 +125,6 @@ pub enum Evidence {
     },
     /// What AWS shows of the resource that fails over: a distribution's origins and whether they are
     /// deployed, a database's status and writer. That is configuration: who serves is in the probes' answers.
-    #[serde(rename_all = "camelCase")]
     Effect {
         /// When it was read.
         at: Timestamp,
@@ -144,7 +134,6 @@ pub enum Evidence {
         state: String,
     },
     /// An event that the AWS service published.
-    #[serde(rename_all = "camelCase")]
     Event {
         /// When it happened, by `clock`.
         at: Timestamp,
@@ -186,19 +175,10 @@ pub enum Evidence {
 pub struct Recorder {
     prefix: String,
     next: u64,
-    open: Vec<Option<Segment>>,
+    /// For each probe, its last equal answers in a row, which may become more.
+    open: Vec<Option<Evidence>>,
     gates: BTreeMap<String, Tristate>,
     waiting: Vec<(String, Evidence)>,
-}
-
-/// Equal answers of one probe in a row, not yet an item.
-#[derive(Debug)]
-struct Segment {
-    seen: Tristate,
-    from: Timestamp,
-    to: Timestamp,
-    answers: u64,
-    detail: Option<String>,
 }
 
 impl Recorder {
@@ -230,16 +210,17 @@ impl Recorder {
     /// Adds a probe's answer: equal answers in a row become one item.
     pub fn answer(&mut self, run: &mut Run, index: usize, answer: &ProbeAnswer) {
         let Some(slot) = self.open.get_mut(index) else { return };
-        if let Some(segment) = slot
-            && segment.seen == answer.seen
-            && segment.detail == answer.detail
-            && answer.answered.millis_since(segment.from) < MAX_SEGMENT_MS
+        if let Some(Evidence::Probe { seen, from, to, answers, detail, .. }) = slot
+            && *seen == answer.seen
+            && *detail == answer.detail
+            && answer.answered.millis_since(*from) < MAX_SEGMENT_MS
         {
-            segment.to = answer.answered;
-            segment.answers += 1;
+            *to = answer.answered;
+            *answers += 1;
             return;
         }
-        let new = Segment {
+        let new = Evidence::Probe {
+            probe: run.limits.probes[index].probe.clone(),
             seen: answer.seen,
             from: answer.asked,
             to: answer.answered,
@@ -247,7 +228,7 @@ impl Recorder {
             detail: answer.detail.clone(),
         };
         if let Some(old) = slot.replace(new) {
-            self.close(run, index, old);
+            self.add(&mut run.evidence, old);
         }
     }
 
@@ -262,16 +243,10 @@ impl Recorder {
     /// Turns the answers collected so far into items: at a change of phase, and when an invocation ends.
     pub fn close_all(&mut self, run: &mut Run) {
         for index in 0..self.open.len() {
-            if let Some(segment) = self.open[index].take() {
-                self.close(run, index, segment);
+            if let Some(answers) = self.open[index].take() {
+                self.add(&mut run.evidence, answers);
             }
         }
-    }
-
-    fn close(&mut self, run: &mut Run, index: usize, segment: Segment) {
-        let Segment { seen, from, to, answers, detail } = segment;
-        let probe = run.limits.probes[index].probe.clone();
-        self.add(&mut run.evidence, Evidence::Probe { probe, seen, from, to, answers, detail });
     }
 
     /// The items that wait to be written, with their keys.

@@ -24,7 +24,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallOutcome, Timestamp, request::OPT_IN_TAG, run::RunId};
+use crate::{
+    CallOutcome, Timestamp,
+    request::OPT_IN_TAG,
+    run::{RunId, display_as_stored},
+};
 
 /// What a failover function did about one change of an alarm, when and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,13 +86,29 @@ pub enum Done {
     Failed,
 }
 
-impl std::fmt::Display for Done {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
-}
+display_as_stored!(Done);
 
 impl JournalEntry {
+    /// The entry of a change that invocation `by` received just now.
+    #[must_use]
+    pub fn new(change: &AlarmChange, now: Timestamp, by: &str) -> Self {
+        Self {
+            alarm_arn: change.alarm_arn.clone(),
+            at: change.at,
+            state: change.state,
+            reason: change.reason.chars().take(1_023).collect(),
+            run_id: run_of(&change.reason),
+            received_at: now,
+            by: by.to_owned(),
+            claimed_at: now,
+            called_at: None,
+            outcome: None,
+            done: None,
+            why: None,
+            concluded_at: None,
+        }
+    }
+
     /// Its sort key under its alarm, `change#WHEN#STATE`: a change is identified by its time and state.
     #[must_use]
     pub fn key(&self) -> String {
@@ -104,8 +124,11 @@ impl JournalEntry {
     }
 }
 
-/// Whether the resource carries the opt-in tag: nothing else may be failed over.
-fn check_opt_in(tags: Option<&BTreeMap<String, String>>, arn: &str) -> Result<(), FailoverReadiness> {
+/// Checks that the resource carries the opt-in tag: nothing else may be failed over.
+///
+/// # Errors
+/// It does not, or its tags could not be read.
+pub fn check_opt_in(tags: Option<&BTreeMap<String, String>>, arn: &str) -> Result<(), FailoverReadiness> {
     let (key, value) = OPT_IN_TAG;
     match tags {
         None => Err(FailoverReadiness::Unknown(format!("the tags of {arn} could not be read"))),

@@ -21,7 +21,9 @@ pub struct GateAnswer {
 }
 
 impl GateAnswer {
-    fn new(gate: &str, open: Tristate, why: impl Into<String>) -> Self {
+    /// The state of this gate, and why.
+    #[must_use]
+    pub fn new(gate: &str, open: Tristate, why: impl Into<String>) -> Self {
         Self { gate: gate.to_owned(), open, why: why.into() }
     }
 }
@@ -46,24 +48,15 @@ pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<G
 fn production(request: &Request, policy: &Policy) -> GateAnswer {
     let (environment, application) = (request.environment.as_str(), request.application.as_str());
     let named = |list: &[String], name: &str| list.iter().any(|entry| entry == name);
-    if named(&policy.non_production_environments, environment) {
-        GateAnswer::new("production", Tristate::Yes, format!("`{environment}` is not production"))
+    let (open, why) = if named(&policy.non_production_environments, environment) {
+        (Tristate::Yes, format!("`{environment}` is not production"))
     } else if named(&policy.production_applications, application) {
-        GateAnswer::new(
-            "production",
-            Tristate::Yes,
-            format!("the stack allows `{application}` in production"),
-        )
+        (Tristate::Yes, format!("the stack allows `{application}` in production"))
     } else {
-        GateAnswer::new(
-            "production",
-            Tristate::No,
-            format!(
-                "`{environment}` counts as production and the stack's parameter ProductionApplications does not \
-                 name `{application}`"
-            ),
-        )
-    }
+        let why = "counts as production and the stack's parameter ProductionApplications does not name";
+        (Tristate::No, format!("`{environment}` {why} `{application}`"))
+    };
+    GateAnswer::new("production", open, why)
 }
 
 /// The gate `lateness`: closed if the delivery comes too late, counted from the scheduled time plus the flexible window.

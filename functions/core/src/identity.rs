@@ -6,12 +6,6 @@ use crate::{
 };
 
 impl Request {
-    /// `environment/application/drill`: the drill's key.
-    #[must_use]
-    pub fn drill_key(&self) -> String {
-        format!("{}/{}/{}", self.environment, self.application, self.drill)
-    }
-
     /// The id of the run: the drill's key and the caller's `runId`, else the scheduled time, else the
     /// Lambda request id, which asynchronous retries keep. A plan has an id of its own.
     #[must_use]
@@ -21,7 +15,7 @@ impl Request {
             (None, Some(schedule)) => schedule.scheduled_at.to_string(),
             (None, None) => request_id.to_owned(),
         };
-        let key = self.drill_key();
+        let key = format!("{}/{}/{}", self.environment, self.application, self.drill);
         RunId(if self.execute { format!("{key}/{name}") } else { format!("{key}/plan/{request_id}") })
     }
 

@@ -284,9 +284,7 @@ pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> 
         resources: chosen.to_vec(),
         before: "running".to_owned(),
         set: "stopped".to_owned(),
-        moves_traffic: false,
-        awaited: false,
-        progress: crate::run::Progress::default(),
+        ..UndoStep::default()
     }]
 }
 

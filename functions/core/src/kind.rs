@@ -21,7 +21,7 @@ pub enum DrillKind {
 /// What distinguishes one kind of drill from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindRow {
-    /// The name in files of `events/`, in features of `functions/aws` and on the command line: `instance`.
+    /// The name in files of `events/` and on the command line: `instance`.
     pub name: &'static str,
     /// The package of the function that runs it: `drill-instance`.
     pub package: &'static str,

@@ -105,6 +105,14 @@ pub struct Permission {
     pub detail: Option<String>,
 }
 
+impl Permission {
+    /// One that was not checked, and why not, if that helps.
+    #[must_use]
+    pub fn not_checked(action: &str, why: Option<&str>) -> Self {
+        Self { action: action.to_owned(), proof: Proof::NotChecked, detail: why.map(str::to_owned) }
+    }
+}
+
 /// How a permission was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {

@@ -23,18 +23,6 @@ pub trait Clock {
     fn sleep(&self, span: Duration) -> impl Future<Output = ()>;
 }
 
-impl<C: Clock> Clock for std::rc::Rc<C> {
-    fn now(&self) -> Timestamp {
-        (**self).now()
-    }
-    fn elapsed(&self) -> Duration {
-        (**self).elapsed()
-    }
-    fn sleep(&self, span: Duration) -> impl Future<Output = ()> {
-        (**self).sleep(span)
-    }
-}
-
 /// Why a call to the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {

@@ -97,6 +97,7 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         (true, Some(_), true) if case.confirmed_by_aws() => case.decide(),
         (true, Some(_), true) => decided(
             Verdict::Inconclusive,
+            None,
             "the standby's origin is configured, but without `target.identity` nobody can tell whether it serves"
                 .to_owned(),
         ),
@@ -105,8 +106,8 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
     }
 }
 
-fn decided(verdict: Verdict, reason: String) -> Judgement {
-    Judgement::Decided { verdict, recovered: None, serving_standby: None, impaired: None, reason }
+fn decided(verdict: Verdict, impaired: Option<bool>, reason: String) -> Judgement {
+    Judgement::Decided { verdict, recovered: None, serving_standby: None, impaired, reason }
 }
 
 impl Case<'_> {
@@ -155,13 +156,11 @@ impl Case<'_> {
         let measured = Measured::ours(latest, latest.millis_since(earliest));
         for (limit, name) in [(self.objective, "objective"), (self.give_up, "time to give up")] {
             if combined.cannot_tell(limit) {
-                return decided(
-                    Verdict::Inconclusive,
-                    format!(
-                        "recovery began between {earliest} and {latest}; answers are missing in between, and the \
-                         {name} ({limit}) lies in that gap"
-                    ),
+                let reason = format!(
+                    "recovery began between {earliest} and {latest}; answers are missing in between, and the {name} \
+                     ({limit}) lies in that gap"
                 );
+                return decided(Verdict::Inconclusive, None, reason);
             }
         }
         let what = if self.run.trigger.is_some() { "the standby served" } else { "recovery began" };
@@ -205,13 +204,7 @@ impl Case<'_> {
     /// The verdict, or waiting, once the time to give up has passed and not every streak holds.
     fn after_giving_up(&self, now: Timestamp) -> Judgement {
         let (run, give_up) = (self.run, self.give_up);
-        let not_recovered = |impaired, reason| Judgement::Decided {
-            verdict: Verdict::NotRecovered,
-            recovered: None,
-            serving_standby: None,
-            impaired,
-            reason,
-        };
+        let not_recovered = |impaired, reason| decided(Verdict::NotRecovered, impaired, reason);
         let mut unsure = None;
         let mut patience = run.limits.patience;
         for (streak, rule) in run.streaks_of(ProbeRole::RECOVERY) {
@@ -268,6 +261,6 @@ impl Case<'_> {
                 format!("a streak that began before the time to give up ({give_up}) was never seen to hold")
             }
         };
-        decided(Verdict::Inconclusive, reason)
+        decided(Verdict::Inconclusive, None, reason)
     }
 }

@@ -9,6 +9,7 @@ mod undo;
 
 pub use injection::{Call, CallOutcome, Injection};
 pub use parts::{AnswerCounts, EvidenceCounts, Hold, Limits, Page, Stop, Times};
+pub(crate) use phase::display_as_stored;
 pub use phase::{Outcome, Phase, Status, Verdict};
 pub use recorded::RecordedTarget;
 pub use trigger::{Datapoints, Trigger};
@@ -33,22 +34,12 @@ pub const LAYOUT: u32 = 1;
 #[serde(transparent)]
 pub struct OwnerId(pub String);
 
-impl std::fmt::Display for OwnerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// The identity of a run: `environment/application/drill/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
 
-impl std::fmt::Display for RunId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+display_as_stored!(OwnerId, RunId);
 
 /// How a run was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -220,8 +220,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
         let Engine { clock, store, timing, .. } = *self.engine;
         let (renewed_at, stored) = (self.session.renewed_at, &self.stored);
         let not_sent = |code: &str, message: &str| {
-            let outcome =
-                CallOutcome::NotExecuted { code: code.to_owned(), message: message.to_owned(), again: true };
+            let outcome = CallOutcome::not_sent(code, message, true);
             Some(DecisionResult { decision, sent: None, answered: clock.now(), outcome })
         };
         let is_ours = || clock.elapsed().saturating_sub(renewed_at) < timing.half_lease();
@@ -279,19 +278,15 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
 
     /// Sends the injecting call of this number, once.
     async fn inject(&mut self, run: &Run, number: u32) -> CallOutcome {
-        let not_executed = |code: &str, message: &str| CallOutcome::NotExecuted {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            again: false,
-        };
         let Some(injector) = self.engine.injector else {
             let message = "only the drill function that started the run injects; nothing was sent";
-            return not_executed("NeverInjects", message);
+            return CallOutcome::not_sent("NeverInjects", message, false);
         };
-        match self.drill.injecting_call(run, number) {
-            Some(call) => injector.send(&call).await,
-            None => not_executed("NothingNamed", "the run's head names nothing to inject; not sent"),
-        }
+        let Some(call) = self.drill.injecting_call(run, number) else {
+            let message = "the run's head names nothing to inject; not sent";
+            return CallOutcome::not_sent("NothingNamed", message, false);
+        };
+        injector.send(&call).await
     }
 
     /// Writes the evidence, then the head: no verdict is on record without its evidence.

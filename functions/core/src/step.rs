@@ -186,3 +186,8 @@ fn past_deadline(run: &Run, now: Timestamp) -> Option<String> {
 fn stop_reason(run: &Run) -> Option<String> {
     run.stop.as_ref().map(|stop| format!("stopped by {}: {}", stop.by, stop.reason))
 }
+
+/// The reason to end a run before its verdict: it was asked to stop, something really fails, or it takes too long.
+fn early_end(run: &Run, observed: &Observation, now: Timestamp) -> Option<String> {
+    stop_reason(run).or_else(|| real_incident(run, observed)).or_else(|| past_deadline(run, now))
+}

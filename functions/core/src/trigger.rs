@@ -7,12 +7,12 @@ mod metric;
 mod undo;
 mod wiring;
 
-pub use history::{AlarmHistory, HistoryChange, is_caused_by_run};
+pub use history::{AlarmHistory, StateUpdate, is_caused_by_run};
 pub use metric::{CannotRaise, Comparison, MetricAlarm, Period, Statistic, plan_datapoints};
 pub use undo::{
     UnreadableOrigins, alarm_step, distribution_step, metric_step, origins_of_step, whole_step, writer_step,
 };
 pub use wiring::{
-    AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm,
-    UnknownDeadline, find_path, hops, refuse,
+    AlarmConsumers, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm, UnknownDeadline,
+    find_path, hops, refuse,
 };

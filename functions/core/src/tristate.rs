@@ -18,18 +18,15 @@ pub enum Tristate {
 impl Tristate {
     /// Yes if all are yes; no if any is no; otherwise unknown, also for an empty iterator.
     pub fn all(looks: impl IntoIterator<Item = Self>) -> Self {
-        let mut all = Self::Unknown;
-        let mut first = true;
+        let mut all = None;
         for look in looks {
-            all = match (first, all, look) {
-                (_, _, Self::No) => return Self::No,
-                (true, _, look) => look,
-                (false, Self::Yes, Self::Yes) => Self::Yes,
-                (false, _, _) => Self::Unknown,
-            };
-            first = false;
+            match look {
+                Self::No => return Self::No,
+                Self::Yes => all = all.or(Some(Self::Yes)),
+                Self::Unknown => all = Some(Self::Unknown),
+            }
         }
-        all
+        all.unwrap_or_default()
     }
 }
 

@@ -19,23 +19,18 @@ mod wiring;
 use std::{cell::Cell, rc::Rc};
 
 use firedrill_core::{
-    CallOutcome, Run, Tristate,
+    CallOutcome, Observation, Readiness, Run,
     failover::{JournalEntry, reason_of},
     plan::Plan,
     ports::{Clock, InjectingCall},
-    request::{AlarmTrigger, Arn, Mode, ProbeKind, Target},
+    request::{AlarmTrigger, Arn, Mode, Target},
 };
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
-use self::{
-    database::Database,
-    distribution::Distribution,
-    target::{AlarmDrillTarget, not_now},
-};
+use self::{database::Database, distribution::Distribution, target::AlarmDrillTarget};
 use crate::{
-    Look, Preparation, Procedure, WrongDrill,
+    Procedure, WithFindings, WrongDrill,
     ports::{AlarmRecord, Alarms, Databases, Distributions, Functions, HealthChecks, Prober, Topics},
-    probe::ProbeResult,
     procedure::Context,
 };
 
@@ -104,16 +99,19 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 
     async fn undo_step(&self, run: &Run, step: usize) -> CallOutcome {
         let Some(step) = run.undo.get(step) else {
-            return not_now("NoSuchStep", "the run's head holds no such undo step; not sent");
+            let message = "the run's head holds no such undo step; not sent";
+            return CallOutcome::not_sent("NoSuchStep", message, true);
         };
         if step.awaited {
-            return not_now("Awaited", "this step needs no call: it completes by itself");
+            let message = "this step needs no call: it completes by itself";
+            return CallOutcome::not_sent("Awaited", message, true);
         }
         if step.service == "cloudwatch" {
             return self.set_back(run, step).await;
         }
         if step.moves_traffic && self.window_is_open(run) {
-            return not_now("WindowOpen", "the alarm still counts datapoints of the drill; not sent");
+            let message = "the alarm still counts datapoints of the drill; not sent";
+            return CallOutcome::not_sent("WindowOpen", message, true);
         }
         self.resource.undo(run, step, self.context.clock.now()).await
     }
@@ -140,11 +138,11 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 }
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> Procedure for AlarmDrill<C, K, R> {
-    fn prepare<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Preparation> {
+    fn prepare<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Readiness>> {
         self.preparation(run).boxed_local()
     }
 
-    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Look> {
+    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Observation>> {
         self.look_at_aws(run).boxed_local()
     }
 
@@ -156,19 +154,8 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> Procedure for AlarmDrill<C, K, R> 
         self.set_off(run)
     }
 
-    /// The parser refuses such probes in this kind of request.
-    fn ask_aws<'a>(&'a self, _probe: &'a ProbeKind) -> LocalBoxFuture<'a, ProbeResult> {
-        let detail = "this drill asks the application, not AWS".to_owned();
-        std::future::ready((Tristate::Unknown, detail)).boxed_local()
-    }
-
     fn plan<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Plan> {
         self.plan_run(run).boxed_local()
-    }
-
-    /// None: neither call has one.
-    fn dry_runs(&self, _plan: &Plan) -> Vec<InjectingCall> {
-        Vec::new()
     }
 }
 

@@ -75,36 +75,29 @@ pub enum WrongRule {
     Arn(#[from] WrongArn),
 }
 
-/// Why traffic must not be moved, or may not be moved yet.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-enum CannotMove {
-    #[error("{found} is not the {configured} that is configured")]
-    WrongResource { found: String, configured: Arn },
-    #[error("a database is not failed back by itself")]
-    NoFailback,
-    #[error(transparent)]
-    Unreadable(#[from] ReadError),
+/// What a read that gave no answer says about whether traffic may be moved.
+fn unread(error: &ReadError) -> FailoverReadiness {
+    match error {
+        // What does not exist, or may not be read, cannot be read in a minute either: page now.
+        ReadError::Failed(failure) if matches!(failure.proof(), Proof::Denied | Proof::Refused) => {
+            FailoverReadiness::Unfit(error.to_string())
+        }
+        ReadError::Failed(_) | ReadError::Late(_) => FailoverReadiness::Unknown(error.to_string()),
+    }
 }
 
-impl From<CannotMove> for FailoverReadiness {
-    fn from(error: CannotMove) -> Self {
-        let why = error.to_string();
-        match error {
-            CannotMove::Unreadable(ReadError::Late(_)) => Self::Unknown(why),
-            CannotMove::Unreadable(ReadError::Failed(failure)) => match failure.proof() {
-                // What does not exist, or may not be read, cannot be read in a minute either: page now.
-                Proof::Denied | Proof::Refused => Self::Unfit(why),
-                Proof::Again | Proof::Nothing => Self::Unknown(why),
-            },
-            CannotMove::WrongResource { .. } | CannotMove::NoFailback => Self::Unfit(why),
-        }
+/// Checks that AWS described what is configured.
+fn check_arn(found: &str, configured: &Arn) -> Result<(), FailoverReadiness> {
+    if found == configured.as_str() {
+        return Ok(());
     }
+    Err(FailoverReadiness::Unfit(format!("{found} is not the {configured} that is configured")))
 }
 
 impl<C: Topics, K: Clock> FailoverContext<C, K> {
     /// Reads the state of what fails over, within the deadline.
-    async fn read<T>(&self, read: impl Future<Output = Reply<T>>) -> Result<T, CannotMove> {
-        Ok(read_within(&self.clock, self.call_deadline, read).await?)
+    async fn read<T>(&self, read: impl Future<Output = Reply<T>>) -> Result<T, FailoverReadiness> {
+        read_within(&self.clock, self.call_deadline, read).await.map_err(|error| unread(&error))
     }
 
     /// Logs this text, then sends it as a page; whether it was sent.
@@ -127,7 +120,7 @@ mod tests {
             let answer = Answer::Error { code: code.to_owned(), status };
             let failure =
                 Failure { action: "rds:DescribeDBClusters", answer, message: "said AWS".to_owned() };
-            FailoverReadiness::from(CannotMove::from(ReadError::from(failure)))
+            unread(&ReadError::from(failure))
         };
         assert!(
             matches!(of("AccessDenied", 403), FailoverReadiness::Unfit(why) if why.contains("DescribeDBClusters is denied"))

@@ -15,7 +15,7 @@ use firedrill_core::{
 use futures_util::future::{OptionFuture, join, join_all, join4};
 
 use crate::{
-    Look, Preparation, Procedure, Proof, pager,
+    Procedure, Proof, WithFindings, pager,
     polling::Polling,
     ports::{Alarms, Prober, Reply, Topics},
     probe,
@@ -39,9 +39,9 @@ pub struct Harness<C, K> {
 /// What one observation asked for, before it is noted.
 struct Answers {
     probes: Vec<(usize, ProbeAnswer)>,
-    look: Option<Look>,
+    look: Option<WithFindings<Observation>>,
     stop: Option<StopLook>,
-    preparation: Option<Preparation>,
+    preparation: Option<WithFindings<Readiness>>,
 }
 
 impl<C: Alarms + Prober + Topics, K: Clock> Harness<C, K> {
@@ -99,26 +99,16 @@ impl<C: Alarms + Prober + Topics, K: Clock> Harness<C, K> {
 
     async fn ask_probe(&self, check: &ProbeKind) -> ProbeAnswer {
         let Context { cloud, clock, .. } = &*self.context;
-        match check {
-            ProbeKind::Http(probe) => probe::ask_http(cloud, clock, probe).await,
-            ProbeKind::Tcp(probe) => probe::ask_tcp(cloud, clock, probe).await,
-            ProbeKind::InstancesRunning(_)
-            | ProbeKind::GroupAtStrength(_)
-            | ProbeKind::TargetGroupHealthy(_) => {
-                let asked = clock.now();
-                probe::answer(self.procedure.ask_aws(check).await, asked, clock)
-            }
+        if check.asks_aws() {
+            let asked = clock.now();
+            return probe::answer(self.procedure.ask_aws(check).await, asked, clock);
         }
+        probe::ask(cloud, clock, check).await
     }
 
     /// Keeps what was found; returns the evidence that is not recorded yet.
     fn note(&mut self, findings: Vec<Evidence>) -> Vec<Evidence> {
         findings.into_iter().filter_map(|found| self.recorded.note(found)).collect()
-    }
-
-    /// A mutating call was sent: AWS is read soon.
-    fn call_sent(&mut self) {
-        self.polling.look_soon();
     }
 }
 
@@ -136,16 +126,15 @@ impl<C: Alarms + Prober + Topics, K: Clock> Drill for Harness<C, K> {
             self.recorded.note_identity(answer);
         }
         let mut findings = Vec::new();
-        if let Some(Preparation { readiness, findings: found }) = preparation {
+        if let Some((readiness, found)) = preparation {
             findings.extend(self.note(found));
             self.prepared = Some(readiness);
         }
-        let mut observed = Observation {
-            answers: probes,
-            prepared: self.prepared.clone().filter(|_| run.is_untouched()),
-            stop: stop.and_then(|looked| self.stop_conditions.note(looked)),
-            ..Observation::default()
-        };
+        let (mut observed, found) = look.unwrap_or_default();
+        findings.extend(self.note(found));
+        observed.answers = probes;
+        observed.prepared = self.prepared.clone().filter(|_| run.is_untouched());
+        observed.stop = stop.and_then(|looked| self.stop_conditions.note(looked));
         if matches!(run.phase, Phase::Checking | Phase::Injecting) {
             let Context { request, settings, clock, .. } = &*self.context;
             observed.gates = gate::from_request(request, &settings.policy, clock.now());
@@ -153,15 +142,12 @@ impl<C: Alarms + Prober + Topics, K: Clock> Drill for Harness<C, K> {
         if run.phase == Phase::Checking {
             observed.gates.push(self.stop_conditions.gate());
         }
-        if let Some(mut look) = look {
-            findings.extend(self.note(std::mem::take(&mut look.findings)));
-            look.write_to(&mut observed);
-        }
         (observed, findings)
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
-        self.call_sent();
+        // A mutating call is sent: AWS is read soon.
+        self.polling.look_soon();
         self.procedure.undo(run, step).await
     }
 
@@ -174,7 +160,8 @@ impl<C: Alarms + Prober + Topics, K: Clock> Drill for Harness<C, K> {
     }
 
     fn injecting_call(&mut self, run: &Run, number: u32) -> Option<InjectingCall> {
-        self.call_sent();
+        // A mutating call is sent: AWS is read soon.
+        self.polling.look_soon();
         self.procedure.injecting_call(run, number)
     }
 
@@ -214,35 +201,6 @@ pub fn dry_run(action: &str, reply: Reply<()>) -> Permission {
         Err(failure) => (PermissionProof::NotChecked, Some(failure.to_string())),
     };
     Permission { action: action.to_owned(), proof, detail }
-}
-
-impl Look {
-    fn write_to(self, observed: &mut Observation) {
-        let Self {
-            at,
-            in_place,
-            in_place_at,
-            failed_over,
-            detected,
-            undone,
-            primary,
-            foreign_alarm,
-            automation_report,
-            findings: _,
-        } = self;
-        *observed = Observation {
-            looked: at,
-            in_place,
-            in_place_at,
-            failed_over,
-            detected,
-            undone,
-            primary,
-            foreign_alarm,
-            automation_report,
-            ..std::mem::take(observed)
-        };
-    }
 }
 
 #[cfg(test)]

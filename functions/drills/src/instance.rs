@@ -15,7 +15,7 @@ use std::{
 };
 
 use firedrill_core::{
-    CallOutcome, Run, Timestamp, Tristate,
+    CallOutcome, Observation, Readiness, Run, Timestamp, Tristate,
     instance::Selection,
     plan::Plan,
     ports::{Clock, InjectingCall},
@@ -24,7 +24,7 @@ use firedrill_core::{
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
 use crate::{
-    Look, Preparation, Procedure, WrongDrill,
+    Procedure, WithFindings, WrongDrill,
     ports::{Alarms, AutoScaling, Ids, Instances, Keys, LoadBalancers},
     probe::ProbeResult,
     procedure::Context,
@@ -85,11 +85,11 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
 }
 
 impl<C: Cloud, K: Clock> Procedure for InstanceDrill<C, K> {
-    fn prepare<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Preparation> {
+    fn prepare<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Readiness>> {
         self.preparation().boxed_local()
     }
 
-    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Look> {
+    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Observation>> {
         self.look_at_targets(run).boxed_local()
     }
 

@@ -17,7 +17,6 @@ pub mod failover;
 pub mod failure;
 pub mod harness;
 pub mod instance;
-pub mod kinds;
 mod not_ready;
 mod pager;
 mod polling;
@@ -30,9 +29,31 @@ pub mod settings;
 mod stop_conditions;
 mod wrong_drill;
 
+use std::rc::Rc;
+
+use firedrill_core::{ports::Clock, request::Target};
+
+use crate::ports::{Databases, Distributions};
+
 pub use failure::{Failure, Proof};
 pub use harness::Harness;
 pub use not_ready::NotReady;
-pub use procedure::{Context, Look, Preparation, Procedure};
+pub use procedure::{Context, Procedure, WithFindings};
 pub use settings::Settings;
 pub use wrong_drill::WrongDrill;
+
+/// The procedure of this request, whatever its target is: for whoever carries on any run.
+///
+/// # Errors
+/// The target is not what its kind of drill needs.
+pub fn procedure<C, K>(context: Rc<Context<C, K>>) -> Result<Box<dyn Procedure>, WrongDrill>
+where
+    C: instance::Cloud + alarm::Cloud + Distributions + Databases + 'static,
+    K: Clock + 'static,
+{
+    match context.request.target {
+        Target::Instances(_) => instance::procedure(context),
+        Target::Distribution(_) => alarm::distribution(context),
+        Target::Database(_) => alarm::database(context),
+    }
+}

@@ -3,6 +3,8 @@
 //!
 //! A port translates and decides nothing: reading all pages, and what an error proves, lies above it.
 
+#![expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
+
 mod autoscaling;
 mod cloudfront;
 mod cloudwatch;
@@ -76,6 +78,22 @@ pub async fn every_page<T>(mut read: impl AsyncFnMut(Next<'_>) -> Reply<Page<T>>
         next = page.next;
     }
     Ok(items)
+}
+
+/// Reads every page about these names, at most `most` of them at a time.
+///
+/// # Errors
+/// A page could not be read.
+pub async fn every_chunk<T>(
+    names: &[String],
+    most: usize,
+    mut read: impl AsyncFnMut(&Ids, Next<'_>) -> Reply<Page<T>>,
+) -> Reply<Vec<T>> {
+    let mut found = Vec::new();
+    for names in Ids::chunks(names, most) {
+        found.extend(every_page(async |page: Next<'_>| read(&names, page).await).await?);
+    }
+    Ok(found)
 }
 
 /// The outcome of a mutating call.

@@ -10,7 +10,7 @@ mod identity;
 use firedrill_core::{
     ProbeAnswer, Tristate,
     ports::Clock,
-    request::{HttpProbe, IdentityProbe, TcpProbe},
+    request::{HttpProbe, IdentityProbe, ProbeKind, TcpProbe},
 };
 
 use crate::{
@@ -20,6 +20,19 @@ use crate::{
 
 /// The result of a probe: yes, no or unknown, and the detail that the record holds.
 pub(crate) type ProbeResult = (Tristate, String);
+
+/// Asks a probe of the application. One that asks AWS is not asked here: unknown.
+pub(crate) async fn ask(prober: &impl Prober, clock: &impl Clock, probe: &ProbeKind) -> ProbeAnswer {
+    match probe {
+        ProbeKind::Http(probe) => ask_http(prober, clock, probe).await,
+        ProbeKind::Tcp(probe) => ask_tcp(prober, clock, probe).await,
+        // The parser refuses such probes, but for the steady state of an instance drill.
+        ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
+            let result = (Tristate::Unknown, "only the application is asked here, not AWS".to_owned());
+            answer(result, clock.now(), clock)
+        }
+    }
+}
 
 /// Asks an HTTP probe. No answer by its deadline is a *no*: users would not wait longer.
 pub async fn ask_http(prober: &impl Prober, clock: &impl Clock, probe: &HttpProbe) -> ProbeAnswer {

@@ -3,12 +3,20 @@
 use std::{cell::Cell, rc::Rc};
 
 use firedrill_core::{
-    CallOutcome, Measured, Readiness, Request, Run, StepObservation, Timestamp, Tristate, evidence::Evidence,
-    plan::Plan, ports::InjectingCall, request::ProbeKind,
+    CallOutcome, Observation, Readiness, Request, Run, Tristate,
+    evidence::Evidence,
+    plan::Plan,
+    ports::{Clock, InjectingCall},
+    request::ProbeKind,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
-use crate::{Failure, Proof, Settings, WrongDrill, probe::ProbeResult};
+use crate::{
+    Failure, Proof, Settings, WrongDrill,
+    deadline::{ReadError, read_within},
+    ports::Reply,
+    probe::ProbeResult,
+};
 
 /// What one invocation works with.
 #[derive(Debug)]
@@ -51,48 +59,35 @@ impl<C, K> Context<C, K> {
     }
 }
 
-/// The result of one check of readiness.
-#[derive(Debug)]
-pub struct Preparation {
-    /// Whether the failure could be injected now, and how it would be undone.
-    pub readiness: Readiness,
-    /// What was found, as evidence. The harness records each finding once.
-    pub findings: Vec<Evidence>,
+impl<C, K: Clock> Context<C, K> {
+    /// Awaits a read of this many calls, one after the other and each within a call deadline. Notes a failed one.
+    ///
+    /// # Errors
+    /// A call failed, or the read took too long.
+    pub(crate) async fn read<T>(
+        &self,
+        calls: u32,
+        read: impl Future<Output = Reply<T>>,
+    ) -> Result<T, ReadError> {
+        let read = read_within(&self.clock, self.settings.timing.call_deadline * calls, read).await;
+        if let Err(ReadError::Failed(failure)) = &read {
+            self.note_failure(failure);
+        }
+        read
+    }
 }
 
-/// What one look at AWS showed. What was not asked for is unknown.
-#[derive(Debug, Default)]
-pub struct Look {
-    /// When AWS was read: when the answer came if the failure is in place or unknown, when it was asked for if it is not.
-    pub at: Option<Timestamp>,
-    /// Whether the failure is in place; in modes `alarm` and `metric` also whether it was, because it need not last.
-    pub in_place: Tristate,
-    /// When it was first in place, if AWS tells by its own clock.
-    pub in_place_at: Option<Measured>,
-    /// Whether the trigger has had its effect.
-    pub failed_over: Tristate,
-    /// When the alarm that detects the failure went to ALARM, by CloudWatch's clock.
-    pub detected: Option<Timestamp>,
-    /// The state of each undo step, in the order of the undo.
-    pub undone: Vec<StepObservation>,
-    /// Whether the primary, which traffic would be moved back to, is healthy.
-    pub primary: Tristate,
-    /// Whether the alarm went to ALARM without this run.
-    pub foreign_alarm: Tristate,
-    /// What the failover function's journal says about this run's change.
-    pub automation_report: Option<String>,
-    /// What was found, as evidence. The harness records each finding once.
-    pub findings: Vec<Evidence>,
-}
+/// The answer to one question, with what was found on the way, as evidence. The harness records each finding once.
+pub type WithFindings<T> = (T, Vec<Evidence>);
 
 /// What one kind of drill does by itself. Every method is bounded in time and never fails: what cannot be read is unknown,
 /// and a failed call is a [`CallOutcome`].
 pub trait Procedure {
     /// Checks whether the failure could be injected now, and touches nothing.
-    fn prepare<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Preparation>;
+    fn prepare<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Readiness>>;
 
-    /// Looks at AWS, once something may have been injected.
-    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Look>;
+    /// Looks at AWS, once something may have been injected. The observation is of the state of AWS only.
+    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, WithFindings<Observation>>;
 
     /// Carries out one undo step with at most one call for each of its resources.
     fn undo<'a>(&'a self, run: &'a Run, step: usize) -> LocalBoxFuture<'a, CallOutcome>;
@@ -100,12 +95,17 @@ pub trait Procedure {
     /// The injecting call of this number; none if the head holds nothing to inject.
     fn injecting_call(&self, run: &Run, number: u32) -> Option<InjectingCall>;
 
-    /// Asks a probe that reads AWS's state.
-    fn ask_aws<'a>(&'a self, probe: &'a ProbeKind) -> LocalBoxFuture<'a, ProbeResult>;
+    /// Asks a probe that reads AWS's state. The parser refuses such probes where a drill has none.
+    fn ask_aws<'a>(&'a self, _probe: &'a ProbeKind) -> LocalBoxFuture<'a, ProbeResult> {
+        let detail = "this drill asks the application, not AWS".to_owned();
+        std::future::ready((Tristate::Unknown, detail)).boxed_local()
+    }
 
     /// Plans a run: reads everything that it would need, and changes nothing.
     fn plan<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Plan>;
 
-    /// The injecting calls of a planned run that have a dry run.
-    fn dry_runs(&self, plan: &Plan) -> Vec<InjectingCall>;
+    /// The injecting calls of a planned run that have a dry run; none unless a drill names some.
+    fn dry_runs(&self, _plan: &Plan) -> Vec<InjectingCall> {
+        Vec::new()
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_core::{ProbeAnswer, Timestamp, Tristate, evidence::Evidence, failover::Done};
+use firedrill_core::{ProbeAnswer, Timestamp, Tristate, evidence::Evidence, failover::Done, plan::Excluded};
 
 /// The evidence that this invocation has recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// The state of each target, by its id.
     states: BTreeMap<String, String>,
-    /// The latest choice of targets.
-    selection: Option<Evidence>,
+    /// The latest choice of targets: the seed, how many to choose from, the chosen and the excluded.
+    selection: Option<(u64, usize, Vec<String>, Vec<Excluded>)>,
     /// Changes and actions of alarms: when, and CloudWatch's summary.
     alarms: BTreeSet<(Timestamp, String)>,
     /// The alarm of the latest of them.
@@ -39,10 +39,9 @@ impl Recorded {
                 self.states.extend(states.clone());
                 (!states.is_empty()).then_some(Evidence::Targets { at, states })
             }
-            Evidence::Selection { .. } => {
-                let is_known = self.selection.as_ref().is_some_and(|known| is_same_choice(known, &found));
-                self.selection = Some(found.clone());
-                (!is_known).then_some(found)
+            Evidence::Selection { seed, fitting, ref chosen, ref excluded, .. } => {
+                let choice = Some((seed, fitting, chosen.clone(), excluded.clone()));
+                (std::mem::replace(&mut self.selection, choice.clone()) != choice).then_some(found)
             }
             Evidence::Alarm { at, ref summary, ref alarm, .. } => {
                 self.alarm = Some(alarm.clone());
@@ -94,19 +93,6 @@ impl Recorded {
             lines.push(format!("Alarm {alarm}: {summary} at {at}."));
         }
         lines
-    }
-}
-
-/// Whether two choices of targets differ in nothing but their moment.
-fn is_same_choice(known: &Evidence, found: &Evidence) -> bool {
-    match (known, found) {
-        (
-            Evidence::Selection { seed, fitting, chosen, excluded, .. },
-            Evidence::Selection {
-                seed: new_seed, fitting: new_fitting, chosen: new, excluded: left_out, ..
-            },
-        ) => (seed, fitting, chosen, excluded) == (new_seed, new_fitting, new, left_out),
-        _ => false,
     }
 }
 

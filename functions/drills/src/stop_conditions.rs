@@ -6,14 +6,14 @@ use firedrill_core::{
     ProbeAnswer, Request, Tristate,
     gate::GateAnswer,
     ports::Clock,
-    request::{Arn, Probe, ProbeKind, StopCondition},
+    request::{Arn, Probe, StopCondition},
     run::Stop,
 };
 use futures_util::future::{join, join_all};
 
 use crate::{
     deadline::{ReadError, read_within},
-    ports::{AlarmSetup, AlarmState, Alarms, Ids, Prober, every_page},
+    ports::{AlarmSetup, AlarmState, Alarms, Ids, Next, Prober, every_chunk},
     probe,
     procedure::Context,
 };
@@ -67,7 +67,9 @@ impl StopConditions {
 
     /// Reads the alarms and asks the probes.
     pub(crate) async fn look<C: Alarms + Prober, K: Clock>(&self, context: &Context<C, K>) -> StopLook {
-        let asked = join_all(self.probes.iter().map(|probe| ask(context, &probe.check)));
+        let asked = join_all(
+            self.probes.iter().map(|probe| probe::ask(&context.cloud, &context.clock, &probe.check)),
+        );
         let (alarm, answers) = join(raised(context, &self.alarms), asked).await;
         StopLook { alarm, answers }
     }
@@ -93,7 +95,7 @@ impl StopConditions {
 }
 
 fn gate(open: Tristate, why: impl Into<String>) -> GateAnswer {
-    GateAnswer { gate: "stop conditions".to_owned(), open, why: why.into() }
+    GateAnswer::new("stop conditions", open, why)
 }
 
 fn gate_for(open: Tristate, stop: &Stop) -> GateAnswer {
@@ -114,19 +116,6 @@ fn describe(probe: &Probe, answer: &ProbeAnswer, times: u32) -> Stop {
     Stop { by: format!("stop condition {}", probe.name), reason: format!("it {answered}{often}: {detail}") }
 }
 
-async fn ask<C: Prober, K: Clock>(context: &Context<C, K>, kind: &ProbeKind) -> ProbeAnswer {
-    let (cloud, clock) = (&context.cloud, &context.clock);
-    match kind {
-        ProbeKind::Http(probe) => probe::ask_http(cloud, clock, probe).await,
-        ProbeKind::Tcp(probe) => probe::ask_tcp(cloud, clock, probe).await,
-        // The parser refuses such probes here: a stop condition on AWS's state is an alarm.
-        ProbeKind::InstancesRunning(_) | ProbeKind::GroupAtStrength(_) | ProbeKind::TargetGroupHealthy(_) => {
-            let result = (Tristate::Unknown, "a stop condition asks the application, not AWS".to_owned());
-            probe::answer(result, clock.now(), clock)
-        }
-    }
-}
-
 /// The first alarm that is in ALARM. An alarm that cannot be read, or does not exist, counts as in ALARM.
 async fn raised<C: Alarms, K: Clock>(context: &Context<C, K>, alarms: &[Arn]) -> Option<Stop> {
     let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
@@ -135,16 +124,9 @@ async fn raised<C: Alarms, K: Clock>(context: &Context<C, K>, alarms: &[Arn]) ->
     }
     let looks = by_region.into_iter().map(async |(region, arns)| {
         let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
-        let read = async {
-            let mut found = Vec::new();
-            for names in Ids::chunks(&names, MAX_NAMES) {
-                let page = async |page: crate::ports::Next<'_>| {
-                    context.cloud.describe_alarms(region, &names, page).await
-                };
-                found.extend(every_page(page).await?);
-            }
-            Ok(found)
-        };
+        let read = every_chunk(&names, MAX_NAMES, async |names: &Ids, page: Next<'_>| {
+            context.cloud.describe_alarms(region, names, page).await
+        });
         (arns, read_within(&context.clock, context.settings.timing.call_deadline, read).await)
     });
     let looked = join_all(looks).await;
@@ -192,8 +174,7 @@ mod tests {
             actions_enabled: true,
             alarm_actions: Vec::new(),
             ok_actions: Vec::new(),
-            insufficient_data_actions: Vec::new(),
-            kind: Kind::Composite { rule: String::new(), suppressor: None, suppressed_by: None },
+            kind: Kind::Composite { suppressor: None, suppressed_by: None },
         };
         let alarms = [alarm("calm", AlarmState::Ok), alarm("raised", AlarmState::Alarm)];
         assert_eq!(stop(&arn("calm"), Ok(&alarms)), None);

@@ -5,10 +5,7 @@ use aws_sdk_cloudwatch::{
     primitives::DateTime,
     types::{Dimension, MetricDatum, StandardUnit, StateValue},
 };
-use firedrill_aws::{
-    client::{Connection, Regional},
-    error::failure,
-};
+use firedrill_aws::client::{Connection, Regional, failure};
 use firedrill_core::{
     CallOutcome, Timestamp,
     plan::Permission,
@@ -17,7 +14,7 @@ use firedrill_core::{
 };
 use firedrill_drills::ports::outcome;
 
-use crate::{not_checked, not_ours};
+use crate::not_ours;
 
 /// Sets off alarms, in any Region.
 #[derive(Clone, Debug)]
@@ -27,7 +24,7 @@ impl AlarmInjector {
     /// Over this connection.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
-        Self(Regional::new(connection, |connection| Client::new(connection.mutating())))
+        Self(Regional::new(&connection.mutating, Client::new))
     }
 }
 
@@ -37,12 +34,12 @@ impl Injector for AlarmInjector {
             InjectingCall::SetAlarmState { region, name, reason } => {
                 let request = self.0.at(region).set_alarm_state().alarm_name(name).state_reason(reason);
                 let sent = request.state_value(StateValue::Alarm).send().await;
-                outcome(sent.map(|_| ()).map_err(|error| failure("cloudwatch:SetAlarmState", &error)))
+                outcome(sent.map(drop).map_err(failure("cloudwatch:SetAlarmState")))
             }
             InjectingCall::PutMetricData { region, points, at } => {
                 let request = self.0.at(region).put_metric_data().namespace(&points.namespace);
                 let sent = request.metric_data(datum(points, *at)).send().await;
-                outcome(sent.map(|_| ()).map_err(|error| failure("cloudwatch:PutMetricData", &error)))
+                outcome(sent.map(drop).map_err(failure("cloudwatch:PutMetricData")))
             }
             InjectingCall::StopInstances { .. } => not_ours(call),
         }
@@ -50,7 +47,7 @@ impl Injector for AlarmInjector {
 
     /// Not checked: neither call has a dry run.
     async fn permission(&self, call: &InjectingCall) -> Permission {
-        not_checked(call)
+        Permission::not_checked(call.action(), None)
     }
 }
 

@@ -1,10 +1,7 @@
 //! Stops instances.
 
 use aws_sdk_ec2::{Client, operation::stop_instances::builders::StopInstancesFluentBuilder};
-use firedrill_aws::{
-    client::{Connection, Regional},
-    error::failure,
-};
+use firedrill_aws::client::{Connection, Regional, failure};
 use firedrill_core::{
     CallOutcome,
     plan::Permission,
@@ -12,7 +9,7 @@ use firedrill_core::{
 };
 use firedrill_drills::{harness::dry_run, ports::outcome};
 
-use crate::{not_checked, not_ours};
+use crate::not_ours;
 
 const ACTION: &str = "ec2:StopInstances";
 
@@ -24,7 +21,7 @@ impl InstanceInjector {
     /// Over this connection.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
-        Self(Regional::new(connection, |connection| Client::new(connection.mutating())))
+        Self(Regional::new(&connection.mutating, Client::new))
     }
 
     fn stop(&self, region: &str, ids: &Ids) -> StopInstancesFluentBuilder {
@@ -36,12 +33,14 @@ impl Injector for InstanceInjector {
     async fn send(&self, call: &InjectingCall) -> CallOutcome {
         let InjectingCall::StopInstances { region, ids } = call else { return not_ours(call) };
         let sent = self.stop(region, ids).send().await;
-        outcome(sent.map(|_| ()).map_err(|error| failure(ACTION, &error)))
+        outcome(sent.map(drop).map_err(failure(ACTION)))
     }
 
     async fn permission(&self, call: &InjectingCall) -> Permission {
-        let InjectingCall::StopInstances { region, ids } = call else { return not_checked(call) };
+        let InjectingCall::StopInstances { region, ids } = call else {
+            return Permission::not_checked(call.action(), None);
+        };
         let answer = self.stop(region, ids).dry_run(true).send().await;
-        dry_run(ACTION, answer.map(|_| ()).map_err(|error| failure(ACTION, &error)))
+        dry_run(ACTION, answer.map(drop).map_err(failure(ACTION)))
     }
 }

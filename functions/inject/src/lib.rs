@@ -10,26 +10,13 @@ mod instance;
 
 #[cfg(feature = "alarm")]
 pub use alarm::AlarmInjector;
-use firedrill_core::{
-    CallOutcome,
-    plan::{Permission, Proof},
-    ports::InjectingCall,
-};
+use firedrill_core::{CallOutcome, ports::InjectingCall};
 #[cfg(feature = "instance")]
 pub use instance::InstanceInjector;
 
 /// The outcome of a call that belongs to another function.
 #[cfg(any(feature = "alarm", feature = "instance"))]
 fn not_ours(call: &InjectingCall) -> CallOutcome {
-    CallOutcome::NotExecuted {
-        code: "NotOurs".to_owned(),
-        message: format!("{} is another drill function's call; not sent", call.action()),
-        again: false,
-    }
-}
-
-/// The permission of a call that has no dry run.
-#[cfg(any(feature = "alarm", feature = "instance"))]
-fn not_checked(call: &InjectingCall) -> Permission {
-    Permission { action: call.action().to_owned(), proof: Proof::NotChecked, detail: None }
+    let message = format!("{} is another drill function's call; not sent", call.action());
+    CallOutcome::not_sent("NotOurs", message, false)
 }

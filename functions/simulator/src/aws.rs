@@ -14,11 +14,7 @@ pub(crate) use alarms::watched_metric;
 pub(crate) use functions::failovers;
 pub(crate) use instances::{AWS_KEY, CUSTOMER_KEY};
 
-use std::{
-    cell::{Cell, RefCell},
-    future::pending,
-    rc::Rc,
-};
+use std::{cell::RefCell, future::pending, rc::Rc};
 
 use firedrill_core::{
     CallOutcome, Observation, Request, Run, Verdict,
@@ -30,9 +26,9 @@ use firedrill_core::{
     run::{OwnerId, Page as PageToOperators, RunId},
 };
 use firedrill_drills::{
-    Context, Failure, Harness,
+    Context, Failure, Harness, Procedure, WrongDrill, alarm,
     failure::Answer,
-    kinds,
+    instance,
     ports::{Next, Page, Reply, Token, outcome},
 };
 
@@ -44,7 +40,7 @@ use crate::{
     fault_kind::FaultKind,
     fleet::Change,
     overrides::Override,
-    planned_fault::FaultEffect,
+    planned_fault::{FaultEffect, FaultPoint},
     requests::TIMING,
     world::{BEGINS, World},
 };
@@ -58,8 +54,10 @@ pub struct SimulatedAws {
     pub(crate) by: Rc<str>,
     /// The alarm's change that a failover function handles; none if the invocation is a drill's.
     change: Option<Rc<AlarmChange>>,
+    /// The run that the drill looks at; each drill of the invocation has its own.
     looked_at: Rc<RefCell<Option<LookedAt>>>,
-    injecting: Rc<Cell<u32>>,
+    /// The run whose injecting call comes next, and the number of that call.
+    injecting: Rc<RefCell<Option<(RunId, u32)>>>,
 }
 
 /// What the invocation knows of the run that it looks at.
@@ -101,6 +99,24 @@ impl SimulatedAws {
         Self { change: Some(Rc::new(change)), ..self }
     }
 
+    /// How this operation fails because of its name and of the run that is looked at, if it does.
+    fn operation_fault(&self, operation: &str) -> Option<FaultEffect> {
+        let looked_at = self.looked_at.borrow();
+        self.world.operation_fault(operation, looked_at.as_ref().map(|run| &run.run_id))
+    }
+
+    /// Counts one operation of this kind and name; how it fails by plan, if it does.
+    pub(crate) fn fault(&self, point: FaultPoint, operation: &str) -> Option<FaultEffect> {
+        let looked_at = self.looked_at.borrow();
+        self.world.fault(point, operation, looked_at.as_ref().map(|run| &run.run_id))
+    }
+
+    /// Notes that a step of the undo is sent.
+    fn note_undo(&self) {
+        let run = self.looked_at.borrow().as_ref().map(|run| run.run_id.clone());
+        self.world.note_undo(run, &self.by);
+    }
+
     /// One read. `answer` gets the moment, in milliseconds, whose state it shows.
     async fn read<T>(&self, action: &'static str, answer: impl FnOnce(i64) -> Reply<T>) -> Reply<T> {
         self.clock.latency().await;
@@ -108,7 +124,7 @@ impl SimulatedAws {
         if let Some(unread) = unread.filter(|it| it.action == action && self.world.is_within(Some(it.span))) {
             return Err(self.unread(action, unread.denied).await);
         }
-        if let Some(effect) = self.world.operation_fault(action) {
+        if let Some(effect) = self.operation_fault(action) {
             return Err(failed_read(action, effect).await);
         }
         if let Some(failure) = self.read_failure(action) {
@@ -249,9 +265,8 @@ impl SimulatedAws {
             InjectingCall::StopInstances { ids, .. } => self.world.beyond_blast_radius(ids.as_slice()),
             InjectingCall::SetAlarmState { .. } | InjectingCall::PutMetricData { .. } => None,
         };
-        let run = self.looked_at.borrow().clone();
-        if let Some(LookedAt { run_id, .. }) = run {
-            self.world.note_inject(&run_id, self.injecting.get(), &self.by, beyond);
+        if let Some((run, number)) = &*self.injecting.borrow() {
+            self.world.note_inject(run, *number, &self.by, beyond);
         }
         if self.world.scenario.injection_denied {
             return Err(denied(self, FaultKind::CallDenied, action, "UnauthorizedOperation").await);
@@ -276,14 +291,32 @@ impl SimulatedAws {
     }
 }
 
+/// A drill's whole look, as an operation that may fail: it never ends.
+const OBSERVE: &str = "drill:observe";
+
+type DrillContext = Rc<Context<SimulatedAws, SimulatedClock>>;
+
 /// The drills of one invocation: the real ones. What the oracle has to know of their calls is noted on the way.
 pub(crate) struct ObservedDrills {
     pub aws: SimulatedAws,
+    /// Which of them the function carries out.
+    make: fn(DrillContext) -> Result<Box<dyn Procedure>, WrongDrill>,
 }
 
 impl ObservedDrills {
+    /// Of every kind.
     pub fn new(world: &Rc<World>, clock: &Rc<SimulatedClock>, by: &str) -> Self {
-        Self { aws: SimulatedAws::new(world, clock, by) }
+        Self { aws: SimulatedAws::new(world, clock, by), make: firedrill_drills::procedure }
+    }
+
+    /// Those of the drill function of this kind.
+    pub fn of(self, kind: DrillKind) -> Self {
+        let make = match kind {
+            DrillKind::Instance => instance::procedure,
+            DrillKind::Cdn => alarm::distribution,
+            DrillKind::Database => alarm::database,
+        };
+        Self { make, ..self }
     }
 }
 
@@ -291,12 +324,12 @@ impl Drills for ObservedDrills {
     type Drill = ObservedDrill;
 
     fn drill(&self, request: &Request) -> Result<ObservedDrill, WrongFunction> {
-        let (aws, world) = (self.aws.clone(), &self.aws.world);
+        let aws = SimulatedAws { looked_at: Rc::default(), ..self.aws.clone() };
+        let world = &self.aws.world;
         let seed = u32::try_from(world.scenario.seed & u64::from(u32::MAX)).unwrap_or_default();
-        let (clock, settings) = (Rc::clone(&aws.clock), Rc::clone(&world.settings));
+        let (clock, settings) = (SimulatedClock::clone(&aws.clock), Rc::clone(&world.settings));
         let context = Rc::new(Context::new(aws.clone(), clock, settings, Rc::new(request.clone()), seed));
-        let procedure = kinds::procedure(Rc::clone(&context));
-        let procedure = procedure.map_err(|wrong| WrongFunction(wrong.to_string()))?;
+        let procedure = (self.make)(Rc::clone(&context)).map_err(|wrong| WrongFunction(wrong.to_string()))?;
         Ok(ObservedDrill { aws, drill: Harness::new(context, procedure) })
     }
 }
@@ -304,19 +337,22 @@ impl Drills for ObservedDrills {
 /// One of them.
 pub(crate) struct ObservedDrill {
     aws: SimulatedAws,
-    drill: Harness<SimulatedAws, Rc<SimulatedClock>>,
+    drill: Harness<SimulatedAws, SimulatedClock>,
 }
 
 impl Drill for ObservedDrill {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         *self.aws.looked_at.borrow_mut() = Some(LookedAt::of(run));
+        if self.aws.operation_fault(OBSERVE).is_some() {
+            pending::<()>().await;
+        }
         self.drill.observe(run).await
     }
 
     async fn undo(&mut self, run: &Run, step: usize) -> CallOutcome {
         // Starting an instance moves no traffic: an invocation that looks first and finds nothing to start has rolled back.
         if self.aws.world.scenario.kind == DrillKind::Instance {
-            self.aws.world.note_undo(&self.aws.by);
+            self.aws.note_undo();
         }
         self.drill.undo(run, step).await
     }
@@ -326,7 +362,7 @@ impl Drill for ObservedDrill {
     }
 
     fn injecting_call(&mut self, run: &Run, number: u32) -> Option<InjectingCall> {
-        self.aws.injecting.set(number);
+        self.aws.injecting.replace(Some((run.run_id.clone(), number)));
         self.drill.injecting_call(run, number)
     }
 

@@ -64,7 +64,7 @@ pub(crate) async fn send(
         Err(Failure { action, answer: Answer::None, message: "simulated".to_owned() })
     };
     clock.latency().await;
-    match world.fault(FaultPoint::Call, action) {
+    match aws.fault(FaultPoint::Call, action) {
         Some(FaultEffect::Unknown) | None => {}
         Some(FaultEffect::OthersFirst) => world.others_change_comment(),
         Some(effect) => return fails_by_plan(aws, action, throttled, effect, land).await,

@@ -15,6 +15,7 @@ const SLOW: u64 = 4_500;
 /// The deadline of the simulated request's probes: the default, in milliseconds.
 const PROBE_DEADLINE: u64 = 2_000;
 
+#[derive(Clone)]
 pub(crate) struct SimulatedClock {
     now: Rc<Cell<i64>>,
     world: Rc<World>,
@@ -39,6 +40,11 @@ impl SimulatedClock {
         }
         let (now, began) = (Rc::clone(&world.now), world.now.get());
         Self { now, world: Rc::clone(world), began, timers: Rc::clone(timers), off, drift }
+    }
+
+    /// The same clock, with a wall clock that is off by this much more.
+    pub fn off_by(self, ms: i64) -> Self {
+        Self { off: self.off + ms, ..self }
     }
 
     pub fn wait(&self, ms: u64) -> impl Future<Output = ()> + use<> {

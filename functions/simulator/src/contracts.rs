@@ -1,7 +1,7 @@
 //! Contracts: what each port promises, as one suite for each, whatever stands behind the port.
 //!
 //! A suite is run twice: on the simulator (`tests/contracts.rs` of this crate), and on the adapter with local AWS
-//! (`tests/contracts.rs` of the workspace). What the simulator claims, the wire does, too. A suite is told what the set-up
+//! (`tests/local_aws/contracts.rs` of the workspace). What the simulator claims, the wire does, too. A suite is told what the set-up
 //! made (its subject), and gets by [`Outside`] what no port can do. It panics where a promise is broken.
 
 mod alarms;
@@ -16,9 +16,9 @@ mod keys;
 mod load_balancers;
 mod pages;
 mod prober;
-mod stage;
 mod store;
 mod store_control;
+mod subjects;
 mod topics;
 
 use std::{collections::BTreeMap, future::Future};
@@ -36,7 +36,6 @@ pub use journal::journal;
 pub use keys::{KeysSubject, keys};
 pub use load_balancers::{TargetsSubject, load_balancers};
 pub use prober::{ProberSubject, prober};
-pub use stage::Stage;
 pub use store::{StoreSubject, store};
 pub use store_control::{commands, switches};
 pub use topics::{TopicsSubject, topics};

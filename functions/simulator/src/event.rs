@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use firedrill_core::Timestamp;
+use firedrill_core::{Timestamp, run::RunId};
 
 /// Something that took effect, or was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum Event {
     InPlace,
     /// The alarm changed to ALARM, and not because of the drill.
     RealAlarm,
-    /// A step of the undo that moves something was sent; whether the primary was healthy then.
-    UndoSent { by: String, primary_healthy: bool },
+    /// A step of the undo that moves something was sent: for which run, and whether the primary was healthy then.
+    UndoSent { run: Option<RunId>, by: String, primary_healthy: bool },
     /// The injection was undone: targets started, the alarm set to OK.
     Undone,
     /// Traffic, or the writer, was moved back.
@@ -69,7 +69,7 @@ impl fmt::Display for Event {
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
             Self::RealAlarm => f.write_str("the alarm changes to ALARM, and not because of the drill"),
-            Self::UndoSent { by, primary_healthy } => {
+            Self::UndoSent { by, primary_healthy, .. } => {
                 write!(f, "{by} sends a step of the undo")?;
                 f.write_str(if *primary_healthy { "" } else { ", while the primary is unhealthy" })
             }

@@ -22,6 +22,8 @@ use serde_json::{Map, Value, json};
 pub use lambda::{Attempt, Delivery, FUNCTION_LIVES, RETRIED_AFTER};
 pub use log::LogLine;
 
+pub use crate::planned_fault::ALWAYS;
+
 use crate::{
     alarm_event::Shape,
     calls::SentCall,
@@ -38,8 +40,6 @@ use lambda::Lambda;
 pub const MAX_EVENT_AGE: Duration = Duration::from_mins(5);
 /// How long a database is not failed over again: the template's default.
 pub const COOL_DOWN: Duration = Duration::from_mins(10);
-/// Every call of an operation.
-pub const ALWAYS: u32 = u32::MAX;
 /// How long after its timeout an invocation is certainly dead, as the function's settings have it.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -141,7 +141,7 @@ impl FailoverCase {
 
     /// The same, after this many calls that end as they should.
     pub fn fault_after(&mut self, skip: u32, operation: &'static str, times: u32, effect: FaultEffect) {
-        let fault = OperationFault { operation, skip, times, effect };
+        let fault = OperationFault { operation, run: None, skip, times, effect };
         self.world.operation_faults.borrow_mut().push(fault);
     }
 
@@ -213,9 +213,7 @@ impl FailoverCase {
         };
         let run_id = RunId(id.to_owned());
         let run = Run { run_id, phase, ..new_run(&request, &invocation, &TIMING, self.world.time()) };
-        let mut table = self.world.table.borrow_mut();
-        table.heads.retain(|head| head.run_id != run.run_id);
-        table.heads.push(run);
+        self.world.table.borrow_mut().put(&run, None);
     }
 
     /// Registers the alarm as held by this run, or by none.

@@ -231,6 +231,20 @@ impl World {
         (different.len() != ids.len()).then(|| "the call names an instance twice".to_owned())
     }
 
+    /// The instance is stopped, as a run that was left behind stopped it.
+    pub fn leave_stopped(&self, index: usize) {
+        let mut fleet = self.fleet.borrow_mut();
+        fleet.targets.push(index);
+        fleet.set(index, State::Stopped, self.now.get());
+        drop(fleet);
+        self.note_fleet();
+        self.propagate();
+    }
+
+    pub fn is_running(&self, index: usize) -> bool {
+        self.fleet.borrow().instances[index].state == State::Running
+    }
+
     /// Makes these the targets of the drill.
     pub fn set_targets(&self, ids: &[String]) -> Vec<usize> {
         let targets: Vec<usize> = ids.iter().map(|id| index(id)).collect();

@@ -3,6 +3,8 @@
 //! One seed is one history: the drill kind, the faults, which invocations die when, what operators command. The code
 //! under test is production's own: the core's engine, every drill and every failover function of `firedrill_drills`. The
 //! [`oracle`] reads the world's log afterwards and shares no code with them.
+//!
+//! On a [`Stage`], a test acts itself: it invokes functions, leaves runs behind, and lets one operation fail.
 
 mod actors;
 mod alarm_event;
@@ -26,6 +28,7 @@ mod planned_fault;
 mod requests;
 mod safety_rules;
 pub mod scenario;
+pub mod stage;
 mod statistics;
 mod store;
 mod world;
@@ -38,6 +41,7 @@ pub use failover_case::FailoverCase;
 pub use fault_kind::{FaultKind, FaultOccurrences};
 pub use history::{History, play};
 pub use operators::{PlannedCommand, Scope};
-pub use planned_fault::{FaultEffect, FaultPoint, PlannedFault};
+pub use planned_fault::{ALWAYS, FaultEffect, FaultPoint, PlannedFault};
 pub use scenario::Scenario;
+pub use stage::Stage;
 pub use statistics::Statistics;

@@ -3,7 +3,12 @@
 
 use std::cell::Cell;
 
+use firedrill_core::run::RunId;
+
 use crate::world::World;
+
+/// Every operation of a name.
+pub const ALWAYS: u32 = u32::MAX;
 
 /// A kind of operation that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +84,27 @@ pub struct PlannedFault {
 }
 
 /// Some calls of one operation fail in one way: `times` of them, after `skip` that do not. Tests of the failover functions
-/// plan these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// and of the engine plan these.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OperationFault {
-    /// The IAM action, such as `rds:FailoverDBCluster`, or a method of the journal, such as `journal:write`.
+    /// The IAM action, such as `rds:FailoverDBCluster`; a method of the journal or of the record, such as `journal:write` or
+    /// `store:save`; or `drill:observe`, the whole look of a drill. Without a colon: all that begin with this word.
     pub operation: &'static str,
+    /// The run for which a drill does it; whichever, if none.
+    pub run: Option<RunId>,
     pub skip: u32,
     pub times: u32,
     pub effect: FaultEffect,
+}
+
+impl OperationFault {
+    /// Whether it is about this operation, which is done for this run.
+    fn meets(&self, operation: &str, run: Option<&RunId>) -> bool {
+        let is_named = operation
+            .strip_prefix(self.operation)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        is_named && self.run.as_ref().is_none_or(|only| Some(only) == run)
+    }
 }
 
 /// How many operations of each kind there were, and since when the planned fault lasts.
@@ -97,15 +115,15 @@ pub(crate) struct PointCounts {
 }
 
 impl World {
-    /// Counts one operation of this kind and name; how it fails by plan, if it does.
-    pub fn fault(&self, point: FaultPoint, operation: &str) -> Option<FaultEffect> {
-        self.operation_fault(operation).or(self.fault_at(point))
+    /// Counts one operation of this kind and name, which is done for this run; how it fails by plan, if it does.
+    pub fn fault(&self, point: FaultPoint, operation: &str, run: Option<&RunId>) -> Option<FaultEffect> {
+        self.operation_fault(operation, run).or(self.fault_at(point))
     }
 
-    /// How a call of this operation fails because of its name, if it does.
-    pub fn operation_fault(&self, operation: &str) -> Option<FaultEffect> {
+    /// How this operation fails because of its name and of the run that it is done for, if it does.
+    pub fn operation_fault(&self, operation: &str, run: Option<&RunId>) -> Option<FaultEffect> {
         let mut faults = self.operation_faults.borrow_mut();
-        let fault = faults.iter_mut().find(|fault| fault.operation == operation && fault.times > 0)?;
+        let fault = faults.iter_mut().find(|fault| fault.times > 0 && fault.meets(operation, run))?;
         if fault.skip > 0 {
             fault.skip -= 1;
             return None;

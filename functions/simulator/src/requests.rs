@@ -21,7 +21,8 @@ use crate::{
 /// The timing of the simulated stack: production's.
 pub const TIMING: Timing = Timing::DEFAULT;
 
-fn document(scenario: &Scenario) -> Value {
+/// The document that starts a history's run.
+pub(crate) fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
     let probe = |path: &str| json!({ "http": { "url": format!("http://127.0.0.1:1/{path}") } });
     let failover = &scenario.failover;

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct SimulatedTable {
     pub heads: Vec<Run>,
-    requests: BTreeMap<RunId, Request>,
+    pub requests: BTreeMap<RunId, Request>,
     /// The run that holds the lock of each application, by environment and application.
     pub locks: BTreeMap<String, RunId>,
     pub finishes: u32,
@@ -35,7 +35,7 @@ pub(crate) struct SimulatedTable {
     pub index: BTreeMap<RunId, (i64, Option<i64>)>,
     /// The last renewal of the lease before the store became unavailable.
     pub renewed_at: Option<i64>,
-    commands: BTreeMap<RunId, RunCommands>,
+    pub commands: BTreeMap<RunId, RunCommands>,
     pub stop_requested_at: Option<i64>,
     /// The last stop of each application: when it was written, and the time that it states.
     pub application_stops: BTreeMap<String, (i64, Timestamp, Stop)>,
@@ -57,6 +57,17 @@ impl SimulatedTable {
 
     fn head_mut(&mut self, id: &RunId) -> Option<&mut Run> {
         self.heads.iter_mut().find(|head| head.run_id == *id)
+    }
+
+    /// Puts a head on record as an earlier invocation left it, long ago, and its request.
+    pub fn put(&mut self, run: &Run, request: Option<&Request>) {
+        self.locks.insert(lock_of(run), run.run_id.clone());
+        self.index.insert(run.run_id.clone(), (i64::MIN, None));
+        self.requests.extend(request.map(|request| (run.run_id.clone(), request.clone())));
+        match self.head_mut(&run.run_id) {
+            Some(head) => head.clone_from(run),
+            None => self.heads.push(run.clone()),
+        }
     }
 
     pub fn write_heartbeat(&mut self, written: i64, at: Timestamp) {
@@ -139,7 +150,11 @@ pub(crate) async fn with_store_faults<T>(
     };
     clock.latency().await;
     let point = if access == Access::Read { FaultPoint::Read } else { FaultPoint::Write };
-    match world.fault(point, operation) {
+    match world.fault(point, operation, None) {
+        Some(FaultEffect::Denied) => {
+            world.note_fault(FaultKind::StoreFailsBefore);
+            return Err(StoreError::Refused("simulated".to_owned()));
+        }
         Some(FaultEffect::DiesBefore) => return pending().await,
         Some(FaultEffect::DiesAfter) => {
             work();
@@ -181,15 +196,24 @@ pub(crate) async fn with_store_faults<T>(
 }
 
 impl SimulatedStore {
-    async fn read<T>(&self, work: impl FnOnce(&SimulatedTable) -> T) -> Result<T, StoreError> {
-        self.call(Access::Read, || work(&self.world.table.borrow())).await
+    async fn read<T>(
+        &self,
+        method: &'static str,
+        work: impl FnOnce(&SimulatedTable) -> T,
+    ) -> Result<T, StoreError> {
+        self.call(Access::Read, method, || work(&self.world.table.borrow())).await
     }
 
-    async fn write<T>(&self, work: impl FnOnce(&World) -> T) -> Result<T, StoreError> {
-        self.call(Access::Write, || work(&self.world)).await
+    async fn write<T>(&self, method: &'static str, work: impl FnOnce(&World) -> T) -> Result<T, StoreError> {
+        self.call(Access::Write, method, || work(&self.world)).await
     }
 
-    async fn call<T>(&self, access: Access, work: impl FnOnce() -> T) -> Result<T, StoreError> {
+    async fn call<T>(
+        &self,
+        access: Access,
+        method: &'static str,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, StoreError> {
         let began_it = self.world.table.borrow().began_by.as_ref() == Some(&self.owner.0);
         let done = if began_it && self.world.is_within(self.world.scenario.owner_cut_off) {
             self.world.note_fault_once(FaultKind::OwnerCutOffFromStore);
@@ -202,7 +226,7 @@ impl SimulatedStore {
                 self.world.note_fault(FaultKind::StoreSlow);
                 self.clock.wait(SLOW_CALL).await;
             }
-            with_store_faults(&self.world, &self.clock, access, "store", work).await
+            with_store_faults(&self.world, &self.clock, access, method, work).await
         };
         if done.is_err() {
             self.world.reset_missed_stop(&self.owner);
@@ -315,7 +339,7 @@ impl World {
         }
     }
 
-    fn note_command(&self, id: &RunId, command: &OperatorCommand) -> u64 {
+    pub fn note_command(&self, id: &RunId, command: &OperatorCommand) -> u64 {
         let mut table = self.table.borrow_mut();
         let commands = table.commands.entry(id.clone()).or_default();
         commands.number += 1;
@@ -342,7 +366,15 @@ impl World {
         number
     }
 
-    fn note_switch(&self, switch: &Switch, engaged: bool) -> Option<Switch> {
+    /// An operator stops every run of this application that had begun by then.
+    pub fn note_application_stop(&self, application: &str, stop: &Stop, at: Timestamp) {
+        let stopped = (self.now.get(), at, stop.clone());
+        self.table.borrow_mut().application_stops.insert(application.to_owned(), stopped);
+        self.note_fault(FaultKind::ApplicationStopped);
+        self.log(Event::StopRequested);
+    }
+
+    pub fn note_switch(&self, switch: &Switch, engaged: bool) -> Option<Switch> {
         let mut table = self.table.borrow_mut();
         let before = table.switches.iter().position(|(_, existing)| existing.scope == switch.scope);
         let before = before.map(|index| table.switches.remove(index));
@@ -393,29 +425,29 @@ impl World {
 
 impl Store for SimulatedStore {
     async fn begin(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, request, &self.owner, true)).await?
+        self.write("store:begin", |world| world.create(run, request, &self.owner, true)).await?
     }
 
     async fn record(&self, run: &Run, request: &Request) -> Result<Begun, StoreError> {
-        self.write(|world| world.create(run, request, &self.owner, false)).await?
+        self.write("store:record", |world| world.create(run, request, &self.owner, false)).await?
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.read(|table| table.load(id)).await?
+        self.read("store:load", |table| table.load(id)).await?
     }
 
     async fn request(&self, id: &RunId) -> Result<Option<Request>, StoreError> {
         let lost_at = self.world.overrides().request_lost_at;
         let is_lost = lost_at.is_some_and(|at| self.world.elapsed() >= at);
-        self.read(|table| table.requests.get(id).filter(|_| !is_lost).cloned()).await
+        self.read("store:request", |table| table.requests.get(id).filter(|_| !is_lost).cloned()).await
     }
 
     async fn save(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.write(|world| world.save_head(next, expected)).await?
+        self.write("store:save", |world| world.save_head(next, expected)).await?
     }
 
     async fn finish(&self, next: &Run, expected: u64) -> Result<Saved, StoreError> {
-        self.write(|world| {
+        self.write("store:finish", |world| {
             let saved = world.replace_head(next, expected);
             if saved == Saved::Saved {
                 assert_eq!(next.phase, Phase::Finished);
@@ -432,15 +464,15 @@ impl Store for SimulatedStore {
 
     async fn append(&self, id: &RunId, items: &[(String, Evidence)]) -> Result<(), StoreError> {
         let keyed = items.iter().map(|(key, evidence)| ((id.clone(), key.clone()), evidence.clone()));
-        self.write(|world| world.table.borrow_mut().evidence.extend(keyed)).await
+        self.write("store:append", |world| world.table.borrow_mut().evidence.extend(keyed)).await
     }
 
     async fn control_state(&self, run: &Run) -> Result<ControlState, StoreError> {
-        self.read(|_| self.world.control_state(run)).await
+        self.read("store:control_state", |_| self.world.control_state(run)).await
     }
 
     async fn record_command(&self, id: &RunId, command: &OperatorCommand) -> Result<u64, StoreError> {
-        self.write(|world| world.note_command(id, command)).await
+        self.write("store:record_command", |world| world.note_command(id, command)).await
     }
 
     async fn stop_application(
@@ -449,22 +481,16 @@ impl Store for SimulatedStore {
         stop: &Stop,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(|world| {
-            let stopped = (world.now.get(), at, stop.clone());
-            world.table.borrow_mut().application_stops.insert(application.to_owned(), stopped);
-            world.note_fault(FaultKind::ApplicationStopped);
-            world.log(Event::StopRequested);
-        })
-        .await
+        self.write("store:stop_application", |world| world.note_application_stop(application, stop, at)).await
     }
 
     async fn switch(&self, switch: &Switch, engaged: bool) -> Result<Option<Switch>, StoreError> {
-        self.write(|world| world.note_switch(switch, engaged)).await
+        self.write("store:switch", |world| world.note_switch(switch, engaged)).await
     }
 
     /// The index lags: it may miss a run that just began, and name one that is finished.
     async fn open(&self) -> Result<Vec<RunId>, StoreError> {
-        self.read(|table| {
+        self.read("store:open", |table| {
             let lag = self.world.rng.borrow_mut().i64(0..5_000);
             let now = self.world.now.get();
             if !table.open_at(now - lag).eq(table.open_at(now)) {
@@ -476,10 +502,13 @@ impl Store for SimulatedStore {
     }
 
     async fn write_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.write(|world| world.table.borrow_mut().write_heartbeat(world.now.get(), at)).await
+        self.write("store:write_heartbeat", |world| {
+            world.table.borrow_mut().write_heartbeat(world.now.get(), at)
+        })
+        .await
     }
 
     async fn list(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
-        self.read(|table| table.list(drill_key, most)).await
+        self.read("store:list", |table| table.list(drill_key, most)).await
     }
 }

@@ -238,9 +238,9 @@ impl World {
         }
     }
 
-    /// Logs that a step of the undo is sent.
-    pub fn note_undo(&self, by: &str) {
-        self.log(Event::UndoSent { by: by.to_owned(), primary_healthy: self.is_primary_healthy() });
+    /// Logs that a step of the undo of this run is sent.
+    pub fn note_undo(&self, run: Option<RunId>, by: &str) {
+        self.log(Event::UndoSent { run, by: by.to_owned(), primary_healthy: self.is_primary_healthy() });
     }
 
     /// The lease was taken. What its former holder decided without saving it is lost.

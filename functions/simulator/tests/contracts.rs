@@ -1,8 +1,8 @@
 //! Contracts, on the simulator: what each port promises. On adapter and local AWS, the same suites run in
-//! `tests/contracts.rs` of the workspace.
+//! `tests/local_aws/contracts.rs` of the workspace.
 
 use firedrill_core::kind::DrillKind::{Cdn, Database, Instance};
-use firedrill_simulator::contracts::{self, Stage};
+use firedrill_simulator::{Stage, contracts};
 
 #[test]
 fn a_refused_call_never_starts_or_stops_an_instance_and_what_is_missing_is_never_described() {

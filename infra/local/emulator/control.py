@@ -4,7 +4,7 @@ import json
 import re
 from urllib.parse import parse_qs
 
-from . import databases, distributions, instances, transitions
+from . import databases, distributions, instances, packages, transitions
 from .deliveries import deliveries, messages
 
 
@@ -47,6 +47,12 @@ def _route(gateway, method: str, path: str, query: str, body: bytes):
             return databases.listed()
         case "POST", _ if one_database:
             return databases.patch(one_database[1], json.loads(body))
+        case "GET", "/_local/resources":
+            return {
+                "instances": instances.listed(), "distributions": distributions.listed(), "databases": databases.listed(),
+            }  # fmt: skip
+        case "POST", "/_local/packages":
+            return packages.put(**json.loads(body))
         case "GET", "/_local/deliveries":
             return deliveries.since(since)
         case "POST", "/_local/deliveries":

@@ -5,11 +5,10 @@ template is deployed unchanged.
 """
 
 import hashlib
-import io
 import json
 import sys
 import time
-import zipfile
+import urllib.request
 from pathlib import Path
 
 from .environment import is_loopback, isolate_client
@@ -50,9 +49,7 @@ def deploy(endpoint: str, stack: str, template: Path, code: dict, parameters: di
     if code:
         s3 = session.client("s3", endpoint_url=endpoint, config=config)
         s3.create_bucket(Bucket=BUCKET, **({} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}))
-        package(parsed, code, s3)
-    else:
-        package(parsed, code, None)
+    package(parsed, code, endpoint)
     cloudformation = session.client("cloudformation", endpoint_url=endpoint, config=config)
     return put_stack(cloudformation, stack, parsed, parameters)
 
@@ -88,8 +85,8 @@ def read_template(path: Path) -> dict:
         raise Failed(f"{path}: {error}") from error
 
 
-def package(template: dict, code: dict[str, str], s3) -> None:
-    """Uploads each function's binary and puts its location into the template."""
+def package(template: dict, code: dict[str, str], endpoint: str) -> None:
+    """Puts each function's binary into the bucket, and its location into the template."""
     functions = {
         name: resource["Properties"]
         for name, resource in template.get("Resources", {}).items()
@@ -101,23 +98,14 @@ def package(template: dict, code: dict[str, str], s3) -> None:
         raise Failed(f"--code for {', '.join(unknown)}, which the template does not have")
     for name, properties in functions.items():
         try:
-            binary = Path(code[name]).read_bytes()
+            with open(code[name], "rb") as binary:
+                key = f"{name}/{hashlib.file_digest(binary, 'sha256').hexdigest()}"
+            wanted = {"bucket": BUCKET, "key": key, "binary": str(Path(code[name]).resolve())}
+            local = urllib.request.Request(f"{endpoint}/_local/packages", json.dumps(wanted).encode(), method="POST")
+            urllib.request.urlopen(local).close()
         except OSError as error:
             raise Failed(f"{name}: {error}") from error
-        key = f"{name}/{hashlib.sha256(binary).hexdigest()}"
-        s3.put_object(Bucket=BUCKET, Key=key, Body=zipped(binary))
         properties["CodeUri"] = {"Bucket": BUCKET, "Key": key}
-
-
-def zipped(binary: bytes) -> bytes:
-    """A zip with an executable `bootstrap`; not compressed, since it stays on this machine."""
-    entry = zipfile.ZipInfo("bootstrap", date_time=(2000, 1, 1, 0, 0, 0))
-    entry.external_attr = 0o100755 << 16
-    entry.create_system = 3  # Unix, or the mode does not count
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(entry, binary)
-    return target.getvalue()
 
 
 def put_stack(cloudformation, stack: str, template: dict, parameters: dict[str, str]) -> dict[str, str]:

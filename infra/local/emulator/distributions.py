@@ -5,6 +5,7 @@ that CloudFront fills in, accepts a cache behaviour without an origin, and has a
 not exist. Stands in for the deployment to the edges.
 """
 
+import functools
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, tostring
 
@@ -161,15 +162,20 @@ def listed() -> list[dict]:
         {
             "id": dist["Id"], "arn": dist["ARN"], "status": dist["Status"], "domain": dist["DomainName"],
             "configured": _routing(dist["config_xml"]), "serving": _routing(_edges[dist["Id"]].serving),
-            "origins": {
-                origin.findtext("Id"): origin.findtext("DomainName")
-                for origin in _parsed(dist["config_xml"]).findall("Origins/Items/Origin")
-            },
+            "origins": _origins(dist["config_xml"]),
         }
         for dist in list(cloudfront._distributions._data.values())
     ]  # fmt: skip
 
 
+# The bookstore asks twenty times a second, and the answer changes twice in a drill.
+@functools.lru_cache(maxsize=128)
+def _origins(config_xml: str) -> dict:
+    items = _parsed(config_xml).findall("Origins/Items/Origin")
+    return {origin.findtext("Id"): origin.findtext("DomainName") for origin in items}
+
+
+@functools.lru_cache(maxsize=128)
 def _routing(config_xml: str | None) -> dict | None:
     if config_xml is None:
         return None

@@ -7,6 +7,7 @@ use std::{
     process::Stdio,
 };
 
+use firedrill_core::kind::DrillKind;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -17,6 +18,7 @@ use crate::{
     LocalError,
     child::{Group, is_for_aws},
     paths,
+    stack::function_id,
 };
 
 /// One message of cargo's about an artifact.
@@ -31,32 +33,28 @@ struct Target {
     name: String,
 }
 
-/// Every function: its package, and its logical id in `infra/template.yaml`.
-pub const ALL: [(&str, &str); 6] = [
-    ("drill-instance", "DrillInstanceFunction"),
-    ("drill-cdn", "DrillCdnFunction"),
-    ("drill-db", "DrillDbFunction"),
-    ("watchdog", "WatchdogFunction"),
-    ("failover-cdn", "FailoverCdnFunction"),
-    ("failover-db", "FailoverDbFunction"),
-];
+/// The package of every function: those of each kind of drill, and the watchdog.
+fn packages() -> Vec<&'static str> {
+    let rows = DrillKind::ALL.map(DrillKind::row);
+    let drills = rows.iter().map(|row| row.package);
+    drills.chain(rows.iter().filter_map(|row| row.failover_package)).chain(["watchdog"]).collect()
+}
 
 /// The path of each function's binary, by logical id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Binaries(BTreeMap<&'static str, PathBuf>);
+pub struct Binaries(BTreeMap<String, PathBuf>);
 
 impl Binaries {
     /// Logical id and path of each binary, as [`LocalAws::deploy`](crate::LocalAws::deploy) takes them.
     #[must_use]
-    pub fn codes(&self) -> Vec<(&'static str, &Path)> {
-        self.0.iter().map(|(id, path)| (*id, path.as_path())).collect()
+    pub fn codes(&self) -> Vec<(&str, &Path)> {
+        self.0.iter().map(|(id, path)| (id.as_str(), path.as_path())).collect()
     }
 
-    /// The path of a package's binary; none if the package is not in [`ALL`], or was not built.
+    /// The path of a package's binary; none if the package is no function.
     #[must_use]
     pub fn of(&self, package: &str) -> Option<&Path> {
-        let (_, id) = ALL.iter().find(|(name, _)| *name == package)?;
-        self.0.get(id).map(PathBuf::as_path)
+        self.0.get(&function_id(package)).map(PathBuf::as_path)
     }
 }
 
@@ -71,7 +69,8 @@ pub async fn build() -> Result<Binaries, LocalError> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.arg("build");
-    for (package, _) in ALL {
+    let packages = packages();
+    for package in &packages {
         command.args(["--bin", package]);
     }
     command.args(["--message-format", "json-render-diagnostics"]);
@@ -91,9 +90,9 @@ pub async fn build() -> Result<Binaries, LocalError> {
         let mut lines = BufReader::new(stdout).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             if let Ok(Message { executable: Some(path), target: Some(target) }) = serde_json::from_str(&line)
-                && let Some((_, id)) = ALL.iter().find(|(package, _)| *package == target.name)
+                && packages.contains(&target.name.as_str())
             {
-                binaries.0.insert(id, path);
+                binaries.0.insert(function_id(&target.name), path);
             }
         }
     }
@@ -101,8 +100,8 @@ pub async fn build() -> Result<Binaries, LocalError> {
     if !status.is_ok_and(|status| status.success()) {
         return Err(failed("of the functions"));
     }
-    match ALL.iter().find(|(_, id)| !binaries.0.contains_key(id)) {
-        Some((package, _)) => Err(failed(&format!("--bin {package}"))),
+    match packages.iter().find(|package| binaries.of(package).is_none()) {
+        Some(package) => Err(failed(&format!("--bin {package}"))),
         None => Ok(binaries),
     }
 }

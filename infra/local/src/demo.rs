@@ -1,6 +1,6 @@
 //! `cargo demo`: a newcomer sees drills from their schedules to their records.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
 
 use firedrill_core::{Outcome, Phase, kind::DrillKind};
 use indicatif::ProgressBar;
@@ -19,7 +19,7 @@ use crate::{
     timeline::{Timeline, is_watchdog},
 };
 
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// From the last deployment: the schedule's lead, and as long again for a busy machine.
 const STARTS_WITHIN: Duration = Duration::from_mins(5);
 /// A run takes about a minute, one whose function died more than two; a busy machine takes longer.
@@ -41,6 +41,8 @@ pub struct DemoOptions {
     pub keep: bool,
     /// What goes wrong, if anything.
     pub trouble: Option<Trouble>,
+    /// The folder into which the records are written.
+    pub output: PathBuf,
 }
 
 /// What goes wrong in a demo.
@@ -101,7 +103,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
         }
         records.push(record);
     }
-    let file = records::write(&records)?;
+    let file = records::write(&options.output, &records)?;
     screen.say(&format!("  {}  {}", marked("written", Mark::Faint, screen.colors), file.display()));
     if let (true, Some((&drill, record))) = (options.keep, options.drills.iter().zip(&records).next_back()) {
         screen.say("");

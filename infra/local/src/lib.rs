@@ -7,7 +7,7 @@
 //! - [`bookstore`]: the practice application, an HTTP server that logs when it really failed.
 //! - [`stack`]: the emulator, the three templates deployed on it, and the bookstore.
 //! - [`record_reader`]: the reader of a run's record in the table.
-//! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `target/demo/runs.json` holds it.
+//! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `runs.json` holds it.
 //! - [`shared_fixture`]: a runtime and a fixture that all tests of one process share.
 //! - [`demo`]: what `cargo demo` does; [`sweep`]: what `cargo sweep` does.
 //!

@@ -1,6 +1,6 @@
 //! `cargo demo` and `cargo sweep`. What it does is in the library; here it is started, and ended by a signal.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{
     Parser, Subcommand,
@@ -10,6 +10,7 @@ use firedrill_core::kind::DrillKind;
 use firedrill_local::{
     LocalError,
     demo::{self, DemoOptions, Trouble},
+    records,
     stack::LocalDrill,
     sweep::{self, Point, SweepOptions},
 };
@@ -44,6 +45,9 @@ enum Command {
         /// Let the drill's function die right after it stopped the instance.
         #[arg(long, conflicts_with_all = ["broken", "incident"])]
         crash: bool,
+        /// The folder into which the records are written, as `runs.json`; `demo` in cargo's target folder by default.
+        #[arg(long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
     },
     /// Disturbs the real functions on emulated AWS at every call of theirs that matters, and prints a table. Succeeds if
     /// after each the application is as before, the record whole, and nothing injected twice.
@@ -78,11 +82,12 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (drill, keep, trouble) = match Arguments::parse().command {
-        Command::Demo { drill, keep, broken, incident, crash } => {
+    let (drill, trouble, keep, output) = match Arguments::parse().command {
+        Command::Demo { drill, keep, broken, incident, crash, output } => {
             let troubles =
                 [(broken, Trouble::Broken), (incident, Trouble::Incident), (crash, Trouble::Crash)];
-            (drill, keep, troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble)))
+            let trouble = troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble));
+            (drill, trouble, keep, output.unwrap_or_else(records::default_folder))
         }
         Command::Sweep { drill, point, sample, seed, lanes } => {
             let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
@@ -100,7 +105,7 @@ async fn main() -> ExitCode {
         (None, Some(Trouble::Broken | Trouble::Crash)) => vec![DrillKind::Instance],
         (None, None) => DrillKind::ALL.to_vec(),
     };
-    ended(demo::run(DemoOptions { drills, keep, trouble })).await
+    ended(demo::run(DemoOptions { drills, keep, trouble, output })).await
 }
 
 /// Waits for its end, or for a signal to end it: it is dropped then, and takes everything down as it goes.

@@ -1,16 +1,20 @@
-//! Records file `target/demo/runs.json`: the records of a demo's runs, as the table holds them.
+//! Records file `runs.json`: the records of a demo's runs, as the table holds them.
 
-use std::{fs, io::Write as _, path::PathBuf};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use firedrill_core::report::report;
 use serde_json::{Value, json};
 
 use crate::{LocalError, paths, record_reader::Record};
 
-/// The path of the file.
+/// The folder of what a demo writes, unless another is named.
 #[must_use]
-pub fn file() -> PathBuf {
-    paths::target().join("demo/runs.json")
+pub fn default_folder() -> PathBuf {
+    paths::target().join("demo")
 }
 
 /// One record: the head's fields, the targets and times that [`report`] computes from them (milliseconds, null if
@@ -32,17 +36,16 @@ pub fn json(record: &Record) -> Value {
     value
 }
 
-/// Writes these records and returns the path. The file is replaced atomically: a reader finds the old or the new.
+/// Writes these records into a folder and returns the path of the file, `runs.json`. The file is replaced atomically: a reader finds the old or the new.
 ///
 /// # Errors
 /// The folder or the file cannot be written.
-pub fn write(records: &[Record]) -> Result<PathBuf, LocalError> {
-    let path = file();
-    let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-    fs::create_dir_all(&folder).map_err(LocalError::file("cannot create", &folder))?;
+pub fn write(folder: &Path, records: &[Record]) -> Result<PathBuf, LocalError> {
+    let path = folder.join("runs.json");
+    fs::create_dir_all(folder).map_err(LocalError::file("cannot create", folder))?;
     let failed = || LocalError::file("cannot write", &path);
     let text = serde_json::to_string_pretty(&records.iter().map(json).collect::<Vec<_>>());
-    let mut new = tempfile::NamedTempFile::new_in(&folder).map_err(failed())?;
+    let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
     new.write_all(text.unwrap_or_default().as_bytes())
         .and_then(|()| new.write_all(b"\n"))
         .map_err(failed())?;

@@ -84,6 +84,12 @@ pub fn logical_id(package: &str) -> String {
     package.split('-').map(capital).collect()
 }
 
+/// The logical id of a function in `infra/template.yaml`: `DrillInstanceFunction` for `drill-instance`.
+#[must_use]
+pub(crate) fn function_id(package: &str) -> String {
+    logical_id(package) + "Function"
+}
+
 /// The key by which the emulator's call log and its faults know a function of the stack `firedrill`.
 #[must_use]
 pub fn caller_key(package: &str) -> String {
@@ -91,7 +97,7 @@ pub fn caller_key(package: &str) -> String {
 }
 
 fn function_output(drill: DrillKind) -> String {
-    format!("{}FunctionArn", logical_id(drill.row().package))
+    function_id(drill.row().package) + "Arn"
 }
 
 /// An image that the emulator knows.

@@ -33,13 +33,11 @@ pub(super) fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
             unit: alarm.unit.map(|unit| unit.as_str().to_owned()),
         },
         statistic: alarm.statistic.map(|statistic| statistic.as_str().to_owned()),
-        extended_statistic: alarm.extended_statistic,
         period_seconds: count(alarm.period),
         evaluation_periods: count(alarm.evaluation_periods),
         datapoints_to_alarm: count(alarm.datapoints_to_alarm.or(alarm.evaluation_periods)),
         threshold: alarm.threshold.and_then(Number::from_f64),
         comparison: alarm.comparison_operator.map(|how| how.as_str().to_owned()).unwrap_or_default(),
-        treat_missing_data: alarm.treat_missing_data.unwrap_or_else(|| "missing".to_owned()),
         special: special.into_iter().filter_map(|(it_is, special)| it_is.then_some(special)).collect(),
     };
     AlarmSetup {
@@ -51,7 +49,6 @@ pub(super) fn metric_alarm(alarm: MetricAlarm) -> AlarmSetup {
         actions_enabled: alarm.actions_enabled.unwrap_or_default(),
         alarm_actions: alarm.alarm_actions.unwrap_or_default(),
         ok_actions: alarm.ok_actions.unwrap_or_default(),
-        insufficient_data_actions: alarm.insufficient_data_actions.unwrap_or_default(),
         kind: Kind::Metric(Box::new(rule)),
     }
 }
@@ -66,9 +63,7 @@ pub(super) fn composite_alarm(alarm: CompositeAlarm) -> AlarmSetup {
         actions_enabled: alarm.actions_enabled.unwrap_or_default(),
         alarm_actions: alarm.alarm_actions.unwrap_or_default(),
         ok_actions: alarm.ok_actions.unwrap_or_default(),
-        insufficient_data_actions: alarm.insufficient_data_actions.unwrap_or_default(),
         kind: Kind::Composite {
-            rule: alarm.alarm_rule.unwrap_or_default(),
             suppressor: alarm.actions_suppressor,
             suppressed_by: alarm.actions_suppressed_by.map(|by| by.as_str().to_owned()),
         },
@@ -111,7 +106,6 @@ mod tests {
     fn what_an_alarm_leaves_out_is_what_cloudwatch_does_by_default() {
         let rule = rule(plain().build());
         assert_eq!((rule.evaluation_periods, rule.datapoints_to_alarm), (Some(2), Some(2)));
-        assert_eq!(rule.treat_missing_data, "missing");
         assert_eq!(rule.threshold.map(|threshold| threshold.to_string()).as_deref(), Some("0.1"));
         assert_eq!(rule.metric.dimensions.get("Host").map(String::as_str), Some("primary"));
         assert_eq!(rule.metric.unit.as_deref(), Some("None"));

@@ -9,10 +9,7 @@ use firedrill_drills::ports::{ActionRecord, Next, Page, Reply, StateUpdate};
 use serde_json::Value;
 
 use super::{moment, state, time};
-use crate::{
-    error::failure,
-    page::{page, token},
-};
+use crate::client::{failure, page, token};
 
 /// One page of an alarm's history.
 pub(super) async fn items(
@@ -26,7 +23,7 @@ pub(super) async fn items(
     // Without types, the answer holds metric alarms only.
     let call = call.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
     let call = call.start_date(time(since)).scan_by(ScanBy::TimestampAscending).set_next_token(token(next));
-    let answer = call.send().await.map_err(|error| failure("cloudwatch:DescribeAlarmHistory", &error))?;
+    let answer = call.send().await.map_err(failure("cloudwatch:DescribeAlarmHistory"))?;
     Ok(page(answer.alarm_history_items.unwrap_or_default(), answer.next_token))
 }
 

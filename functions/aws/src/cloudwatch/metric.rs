@@ -10,7 +10,7 @@ use firedrill_core::{Timestamp, trigger::Period};
 use firedrill_drills::ports::{Metric, Reply, StatisticsOf};
 
 use super::{moment, time};
-use crate::error::failure;
+use crate::client::failure;
 
 /// The periods that have values, oldest first.
 pub(super) async fn statistics(reads: &Client, of: StatisticsOf<'_>) -> Reply<Vec<Period>> {
@@ -20,7 +20,7 @@ pub(super) async fn statistics(reads: &Client, of: StatisticsOf<'_>) -> Reply<Ve
     let call = call.period(i32::try_from(period_seconds).unwrap_or(i32::MAX));
     let statistics = [Statistic::SampleCount, Statistic::Sum, Statistic::Minimum, Statistic::Maximum];
     let call = call.set_statistics(Some(statistics.to_vec())).start_time(time(from)).end_time(time(to));
-    let answer = call.send().await.map_err(|error| failure("cloudwatch:GetMetricStatistics", &error))?;
+    let answer = call.send().await.map_err(failure("cloudwatch:GetMetricStatistics"))?;
     Ok(periods(&answer.datapoints.unwrap_or_default()))
 }
 

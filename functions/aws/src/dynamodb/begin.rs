@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
@@ -16,7 +15,7 @@ use firedrill_core::{
 use super::{RunTable, finish, item};
 use firedrill_drills::{Proof, failure::Answer};
 
-use crate::error::failure;
+use crate::client::failure;
 
 const ACTION: &str = "dynamodb:TransactWriteItems";
 /// The number of tries: two invocations that begin at once may cancel each other's transaction.
@@ -47,21 +46,18 @@ impl RunTable {
             }
             let sent = self.reads.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
             let Err(error) = sent else { return Ok(Transacted::Done) };
-            match &error {
-                SdkError::ServiceError(answer) => match answer.err() {
-                    TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                        let reasons = cancelled.cancellation_reasons();
-                        if (0..reasons.len()).any(|part| failed(reasons, part)) {
-                            return Ok(Transacted::Cancelled(reasons.to_vec()));
-                        }
-                        conflict = cancelled_for(reasons)?;
+            match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let reasons = cancelled.cancellation_reasons();
+                    if (0..reasons.len()).any(|part| failed(reasons, part)) {
+                        return Ok(Transacted::Cancelled(reasons.to_vec()));
                     }
-                    TransactWriteItemsError::TransactionInProgressException(_) => {
-                        "another transaction with the same token is in progress".clone_into(&mut conflict);
-                    }
-                    _ => return Err(failure(ACTION, &error).into()),
-                },
-                _ => return Err(failure(ACTION, &error).into()),
+                    conflict = cancelled_for(reasons)?;
+                }
+                Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                    "another transaction with the same token is in progress".clone_into(&mut conflict);
+                }
+                _ => return Err(failure(ACTION)(error).into()),
             }
         }
         Err(StoreError::Unknown(format!("{ACTION}: {conflict}, {MAX_TRIES} times")))

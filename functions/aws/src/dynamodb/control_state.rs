@@ -11,7 +11,7 @@ use firedrill_core::{
 };
 
 use super::{Item, RunTable, item, journal::Put};
-use crate::{clock::SystemClock, error::failure};
+use crate::{client::failure, clock::SystemClock};
 
 const READ: &str = "dynamodb:BatchGetItem";
 const HEARTBEAT: (&str, &str) = ("watchdog", "heartbeat");
@@ -48,8 +48,8 @@ impl RunTable {
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let keys = keys.map_err(|error| StoreError::Refused(error.to_string()))?;
         let asked = HashMap::from([(self.name.clone(), keys)]);
-        let sent = self.reads.batch_get_item().set_request_items(Some(asked)).send().await;
-        let answer = sent.map_err(|error| StoreError::from(failure(READ, &error)))?;
+        let answer =
+            self.reads.batch_get_item().set_request_items(Some(asked)).send().await.map_err(failure(READ))?;
         if answer.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
             return Err(StoreError::Unknown(format!("{READ}: not every item was read")));
         }
@@ -92,7 +92,7 @@ impl RunTable {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        let answer = sent.map_err(|error| StoreError::from(failure("dynamodb:UpdateItem", &error)))?;
+        let answer = sent.map_err(failure("dynamodb:UpdateItem"))?;
         Ok(run_commands_of(answer.attributes.unwrap_or_default(), id)?.number)
     }
 
@@ -151,7 +151,7 @@ impl RunTable {
     pub(super) async fn disengage(&self, scope: &Scope) -> Result<(), StoreError> {
         let key = item::keys(switch_pk(scope), "switch");
         let sent = self.reads.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
-        sent.map(|_| ()).map_err(|error| failure("dynamodb:DeleteItem", &error).into())
+        Ok(sent.map(drop).map_err(failure("dynamodb:DeleteItem"))?)
     }
 
     pub(super) async fn put_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
@@ -163,7 +163,7 @@ impl RunTable {
     /// Writes an item over any earlier one. Sent twice, it writes the same.
     async fn put_whole(&self, item: Item) -> Result<(), StoreError> {
         let sent = self.reads.put_item().table_name(&self.name).set_item(Some(item)).send().await;
-        sent.map(|_| ()).map_err(|error| failure("dynamodb:PutItem", &error).into())
+        Ok(sent.map(drop).map_err(failure("dynamodb:PutItem"))?)
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use firedrill_core::{evidence::Evidence, ports::StoreError, run::RunId};
 
 use super::{RunTable, item};
-use crate::error::failure;
+use crate::client::failure;
 
 /// The most items that one `BatchWriteItem` takes.
 const BATCH: usize = 25;
@@ -40,7 +40,7 @@ impl RunTable {
             }
             let batch = HashMap::from([(self.name.clone(), requests)]);
             let sent = self.reads.batch_write_item().set_request_items(Some(batch)).send().await;
-            let answer = sent.map_err(|error| failure("dynamodb:BatchWriteItem", &error))?;
+            let answer = sent.map_err(failure("dynamodb:BatchWriteItem"))?;
             requests =
                 answer.unprocessed_items.and_then(|mut left| left.remove(&self.name)).unwrap_or_default();
             if requests.is_empty() {

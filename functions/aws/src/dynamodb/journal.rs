@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
     operation::put_item::PutItemError,
     types::{AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure},
 };
@@ -21,7 +20,7 @@ use super::{
 };
 use firedrill_drills::{Failure, ports::AlarmRecord};
 
-use crate::error::failure;
+use crate::client::failure;
 
 const ACTION: &str = "dynamodb:PutItem";
 
@@ -82,15 +81,12 @@ impl RunTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match call.send().await {
             Ok(_) => Ok(Put::Done),
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                match answer.into_err() {
-                    PutItemError::ConditionalCheckFailedException(error) => Ok(Put::Found(error.item)),
-                    _ => Ok(Put::Found(None)),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(unmet)) => {
+                    Ok(Put::Found(unmet.item.clone()))
                 }
-            }
-            Err(error) => Err(failure(ACTION, &error)),
+                _ => Err(failure(ACTION)(error)),
+            },
         }
     }
 
@@ -222,7 +218,7 @@ impl Journal for RunTable {
 }
 
 /// The record of alarms, as drills read it.
-impl AlarmRecord for crate::cloud::Cloud {
+impl AlarmRecord for crate::Cloud {
     async fn registered_run(&self, alarm: &str) -> Result<Option<RunId>, StoreError> {
         self.table.holder(alarm).await
     }

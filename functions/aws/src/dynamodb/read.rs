@@ -1,10 +1,10 @@
 //! Reads of the record: heads, requests, locks, journals and lists of runs.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use firedrill_core::{Request, Run, Timestamp, failover::JournalEntry, ports::StoreError, run::RunId};
 
 use super::{Item, RunTable, item};
-use crate::error::failure;
+use crate::client::failure;
 
 /// The run that an item names.
 pub(super) fn run_id(item: &mut Item) -> Option<RunId> {
@@ -25,7 +25,7 @@ impl RunTable {
             .consistent_read(true)
             .send()
             .await;
-        sent.map(|answer| answer.item).map_err(|error| failure("dynamodb:GetItem", &error).into())
+        Ok(sent.map_err(failure("dynamodb:GetItem"))?.item)
     }
 
     pub(super) async fn load_run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
@@ -59,7 +59,7 @@ impl RunTable {
     }
 
     async fn list_journal(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
-        let mut pages = self
+        let query = self
             .reads
             .query()
             .table_name(&self.name)
@@ -67,44 +67,27 @@ impl RunTable {
             .expression_attribute_values(":pk", item::text(item::alarm_pk(alarm_arn)))
             .expression_attribute_values(":since", item::text(format!("change#{since}")))
             .expression_attribute_values(":last", item::text("change#~"))
-            .consistent_read(true)
-            .into_paginator()
-            .send();
-        let mut journal = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
-            for found in page.items.unwrap_or_default() {
-                journal.push(item::entry_of(found)?);
-            }
-        }
-        Ok(journal)
+            .consistent_read(true);
+        every_item(query).await?.into_iter().map(item::entry_of).collect()
     }
 
     /// The open runs, oldest first. A hint: the index may lag behind the heads.
     pub(super) async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
-        let mut pages = self
+        let query = self
             .reads
             .query()
             .table_name(&self.name)
             .index_name("open")
             .key_condition_expression("#open = :open")
             .expression_attribute_names("#open", "open")
-            .expression_attribute_values(":open", item::text("1"))
-            .into_paginator()
-            .send();
-        let mut runs = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
-            let ids = page.items.unwrap_or_default().into_iter().filter_map(|found| item::id_of(&found));
-            runs.extend(ids);
-        }
-        Ok(runs)
+            .expression_attribute_values(":open", item::text("1"));
+        Ok(every_item(query).await?.iter().filter_map(item::id_of).collect())
     }
 
     pub(super) async fn list_runs(&self, drill_key: &str, most: u32) -> Result<Vec<Run>, StoreError> {
         let most = most as usize;
         let mut runs = Vec::new();
-        let mut pages = self
+        let mut found = self
             .reads
             .query()
             .table_name(&self.name)
@@ -115,22 +98,25 @@ impl RunTable {
             .scan_index_forward(false)
             .limit(i32::try_from(most.clamp(1, 1_000)).unwrap_or(100))
             .into_paginator()
+            .items()
             .send();
         while runs.len() < most {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| StoreError::from(failure("dynamodb:Query", &error)))?;
-            for found in page.items.unwrap_or_default() {
-                match item::run(found) {
-                    Ok(run) if runs.len() < most => runs.push(run),
-                    Ok(_) => {}
-                    // A later version wrote it, and only that version can read it.
-                    Err(error @ StoreError::UnknownLayout { .. }) => {
-                        tracing::warn!(%error, "a run is left out of the list");
-                    }
-                    Err(error) => return Err(error),
+            let Some(item) = found.next().await else { break };
+            match item::run(item.map_err(failure("dynamodb:Query"))?) {
+                Ok(run) => runs.push(run),
+                // A later version wrote it, and only that version can read it.
+                Err(error @ StoreError::UnknownLayout { .. }) => {
+                    tracing::warn!(%error, "a run is left out of the list");
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(runs)
     }
+}
+
+/// Every item that a query finds, on all pages.
+async fn every_item(query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+    let found: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
+    Ok(found.map_err(failure("dynamodb:Query"))?)
 }

@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use super::{Failed, owner};
 use crate::{
+    Cloud,
     client::Connection,
     clock::{self, SystemClock},
-    cloud::Cloud,
     config::{ConfigError, DrillSettings, reserve},
     dynamodb::RunTable,
     prober::HttpProber,
@@ -93,7 +93,7 @@ async fn answer(
     let invocation = invocation(&function.settings, &context, &clock);
     let engine = Engine {
         clock: &clock,
-        store: function.cloud.table(),
+        store: &function.cloud.table,
         drills: &FunctionDrills { function, make, clock },
         injector: Some(injector),
         timing: function.settings.timing,

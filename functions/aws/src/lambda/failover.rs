@@ -11,9 +11,9 @@ use super::{Failed, owner};
 #[cfg(feature = "http")]
 use crate::prober::HttpProber;
 use crate::{
+    Cloud,
     client::Connection,
     clock::SystemClock,
-    cloud::Cloud,
     config::failover::{FailoverSettings, FailoverSettingsError},
     dynamodb::RunTable,
 };

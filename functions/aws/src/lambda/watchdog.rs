@@ -9,7 +9,6 @@ use firedrill_core::{
     timing::Timing,
     watchdog::{Tick, TickSummary},
 };
-use firedrill_drills::kinds;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -41,8 +40,8 @@ async fn answer(function: &FunctionContext, stack: &str, event: LambdaEvent<Valu
     let this = this_tick(function, &event.context, &clock);
     let engine: Engine<'_, _, _, _, NoInjector> = Engine {
         clock: &clock,
-        store: function.cloud.table(),
-        drills: &FunctionDrills { function, make: kinds::procedure, clock },
+        store: &function.cloud.table,
+        drills: &FunctionDrills { function, make: firedrill_drills::procedure, clock },
         injector: None,
         timing: function.settings.timing,
     };

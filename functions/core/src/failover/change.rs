@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, run::RunId};
+use crate::{
+    Timestamp,
+    run::{RunId, display_as_stored},
+};
 
 /// The state of an alarm, as CloudWatch names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,11 +19,7 @@ pub enum AlarmState {
     InsufficientData,
 }
 
-impl std::fmt::Display for AlarmState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
-}
+display_as_stored!(AlarmState);
 
 /// One change of one alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]

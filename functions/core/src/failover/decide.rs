@@ -64,11 +64,8 @@ pub fn decide(
     // CloudWatch resets a forced state within seconds, without the run's id, and that OK may overtake the ALARM. If it were
     // remembered, the ALARM would look old.
     if let (AlarmState::Ok, Some(run)) = (change.state, registered) {
-        return conclude(
-            Done::Ignored,
-            format!("the alarm is run {run}'s, which fails back by itself"),
-            false,
-        );
+        let why = format!("the alarm is run {run}'s, which fails back by itself");
+        return conclude(Done::Ignored, why, false);
     }
     if let Some(newest) = alarm.newest.filter(|newest| *newest > change.at) {
         return conclude(Done::Ignored, format!("the alarm changed again at {newest}"), false);
@@ -80,11 +77,10 @@ pub fn decide(
         (AlarmState::Ok, _) if rule.fail_back_on_ok => {
             ChangeDecision::MoveTraffic { direction: Direction::Back, run: None }
         }
-        (AlarmState::Ok, _) => conclude(
-            Done::Ignored,
-            "failing back after a real alarm is for people to decide".to_owned(),
-            true,
-        ),
+        (AlarmState::Ok, _) => {
+            let why = "failing back after a real alarm is for people to decide".to_owned();
+            conclude(Done::Ignored, why, true)
+        }
         (AlarmState::Alarm, None) => ChangeDecision::MoveTraffic { direction: Direction::Over, run: None },
         (AlarmState::Alarm, Some(run)) if registered == Some(&run) => {
             ChangeDecision::MoveTraffic { direction: Direction::Over, run: Some(run) }

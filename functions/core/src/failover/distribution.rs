@@ -100,15 +100,8 @@ impl DistributionState {
             now(behavior) != Some(origin) && now(behavior) != set.get(behavior)
         };
         if before.iter().any(drifted) {
-            let now: BehaviorOrigins = before
-                .keys()
-                .map(|behavior| (behavior.clone(), now(behavior).cloned().unwrap_or_default()))
-                .collect();
-            return StepObservation::Drifted(format!(
-                "it is now {}; the run set {}",
-                describe(&now),
-                describe(set)
-            ));
+            let (now, set) = (describe(&self.now_of(before)), describe(set));
+            return StepObservation::Drifted(format!("it is now {now}; the run set {set}"));
         }
         match (before.iter().all(|(behavior, origin)| now(behavior) == Some(origin)), self.deployed) {
             (true, true) => StepObservation::Done,
@@ -126,22 +119,20 @@ impl DistributionState {
     /// For the record: `default -> primary, Deployed`.
     #[must_use]
     pub fn describe(&self, of: &BehaviorOrigins) -> String {
-        let now: BehaviorOrigins = of
-            .keys()
-            .map(|behavior| {
-                (behavior.clone(), self.origins_by_behavior.get(behavior).cloned().unwrap_or_default())
-            })
-            .collect();
-        format!("{}, {}", describe(&now), if self.deployed { "Deployed" } else { "InProgress" })
+        let deployed = if self.deployed { "Deployed" } else { "InProgress" };
+        format!("{}, {deployed}", describe(&self.now_of(of)))
+    }
+
+    /// Where these behaviours point now.
+    fn now_of(&self, behaviors: &BehaviorOrigins) -> BehaviorOrigins {
+        let now = |behavior: &String| self.origins_by_behavior.get(behavior).cloned().unwrap_or_default();
+        behaviors.keys().map(|behavior| (behavior.clone(), now(behavior))).collect()
     }
 }
 
 fn describe(origins_by_behavior: &BehaviorOrigins) -> String {
-    origins_by_behavior
-        .iter()
-        .map(|(behavior, origin)| format!("{behavior} -> {origin}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let pairs = origins_by_behavior.iter().map(|(behavior, origin)| format!("{behavior} -> {origin}"));
+    pairs.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{
     AlarmChange, AlarmOnRecord, AlarmState, ChangeDecision, Direction, Done, FailoverRule, JournalEntry,
-    decide, run_of,
+    decide,
 };
 use crate::{
     CallOutcome, Phase, Run, Timestamp,
@@ -146,7 +146,7 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
         by: &str,
     ) -> Result<HandledChange, HandleError> {
         let now = self.clock.now();
-        let mut entry = new_entry(change, now, by);
+        let mut entry = JournalEntry::new(change, now, by);
         match self.journal.claim(&entry).await? {
             Claimed::New => {}
             Claimed::Exists(earlier) if earlier.done.is_some() => {
@@ -183,7 +183,7 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
             // An earlier invocation did everything but conclude the entry.
             let direction = if entry.state == AlarmState::Alarm { Direction::Over } else { Direction::Back };
             let why = "AWS accepted the call of an earlier invocation".to_owned();
-            return conclude_and_page(journal, action, entry, (done(direction), why), clock.now()).await;
+            return self.conclude_and_page(action, entry, (done(direction), why)).await;
         }
         let registered = journal.holder(&change.alarm_arn).await?;
         let newest = journal.newest(&change.alarm_arn).await?;
@@ -192,24 +192,50 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
             // No call is sent any more, but an earlier one may have been: the journal must not deny it.
             ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {
                 let why = format!("{SENT_BEFORE} ({why})");
-                conclude_and_page(journal, action, entry, (Done::Failed, why), clock.now()).await
+                self.conclude_and_page(action, entry, (Done::Failed, why)).await
             }
             ChangeDecision::Conclude { done, why, remember } => {
                 if remember {
                     journal.remember(entry).await?;
                 }
-                conclude(journal, entry, done, why, clock.now()).await
+                self.conclude(entry, (done, why)).await
             }
             ChangeDecision::MoveTraffic { direction, run } => {
                 journal.remember(entry).await?;
                 let result = self.attempt_move(action, entry, direction, run.as_ref()).await?;
-                conclude_and_page(journal, action, entry, result, clock.now()).await
+                self.conclude_and_page(action, entry, result).await
             }
         }
     }
-}
 
-impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
+    /// Writes what was done, and why, into the entry.
+    async fn conclude(
+        &self,
+        entry: &JournalEntry,
+        (done, why): (Done, String),
+    ) -> Result<HandledChange, HandleError> {
+        let concluded_at = Some(self.clock.now());
+        let entry = JournalEntry { done: Some(done), why: Some(why), concluded_at, ..entry.clone() };
+        self.journal.write(&entry).await?;
+        Ok(HandledChange { entry, duplicate: false })
+    }
+
+    /// Concludes the entry, and pages if the alarm is real, whether it failed over or not. A drill sends its own pages.
+    async fn conclude_and_page(
+        &self,
+        action: &mut impl FailoverAction,
+        entry: &JournalEntry,
+        (done, why): (Done, String),
+    ) -> Result<HandledChange, HandleError> {
+        let text =
+            format!("Alarm {} went to {} at {}. {done}: {why}", entry.alarm_arn, entry.state, entry.at);
+        let answer = self.conclude(entry, (done, why)).await?;
+        if entry.run_id.is_none() {
+            action.page(&text).await;
+        }
+        Ok(answer)
+    }
+
     /// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
     async fn attempt_move(
         &self,
@@ -260,23 +286,17 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
             let CallResult { outcome, what } = action.call(direction).await;
             entry.outcome = Some(outcome.clone());
             match outcome {
-                CallOutcome::Done => {
-                    return Ok((done(direction), what));
-                }
+                CallOutcome::Done => return Ok((done(direction), what)),
                 CallOutcome::NotExecuted { code, message, again: false } => {
                     return Ok((Done::Failed, format!("{what} was not executed ({code}): {message}")));
                 }
                 CallOutcome::NotExecuted { code, message, again: true } if attempt == MAX_CALLS => {
-                    return Ok((
-                        Done::Failed,
-                        format!("{what} was not executed in {MAX_CALLS} attempts ({code}): {message}"),
-                    ));
+                    let why = format!("{what} was not executed in {MAX_CALLS} attempts ({code}): {message}");
+                    return Ok((Done::Failed, why));
                 }
                 CallOutcome::Unknown { message } if !action.is_repeatable() => {
-                    return Ok((
-                        Done::Failed,
-                        format!("whether {what} was executed is not known: {message}"),
-                    ));
+                    let why = format!("whether {what} was executed is not known: {message}");
+                    return Ok((Done::Failed, why));
                 }
                 // Another writer changed the resource first, or an answer was lost: look again before the next call.
                 CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. } => {}
@@ -293,54 +313,6 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
 async fn release_claim(journal: &impl Journal, entry: &JournalEntry) {
     let free = JournalEntry { claimed_at: Timestamp::from_millis(0), ..entry.clone() };
     let _ = journal.write(&free).await;
-}
-
-/// The entry of a change that was received just now.
-fn new_entry(change: &AlarmChange, now: Timestamp, by: &str) -> JournalEntry {
-    JournalEntry {
-        alarm_arn: change.alarm_arn.clone(),
-        at: change.at,
-        state: change.state,
-        reason: change.reason.chars().take(1_023).collect(),
-        run_id: run_of(&change.reason),
-        received_at: now,
-        claimed_at: now,
-        by: by.to_owned(),
-        called_at: None,
-        outcome: None,
-        done: None,
-        why: None,
-        concluded_at: None,
-    }
-}
-
-/// Writes what was done, and why, into the entry.
-async fn conclude(
-    journal: &impl Journal,
-    entry: &JournalEntry,
-    done: Done,
-    why: String,
-    now: Timestamp,
-) -> Result<HandledChange, HandleError> {
-    let entry = JournalEntry { done: Some(done), why: Some(why), concluded_at: Some(now), ..entry.clone() };
-    journal.write(&entry).await?;
-    Ok(HandledChange { entry, duplicate: false })
-}
-
-/// Concludes the entry, and pages if the alarm is real, whether it failed over or not. A drill sends its own pages.
-async fn conclude_and_page(
-    journal: &impl Journal,
-    action: &mut impl FailoverAction,
-    entry: &JournalEntry,
-    (done, why): (Done, String),
-    now: Timestamp,
-) -> Result<HandledChange, HandleError> {
-    let text = format!("Alarm {} went to {} at {}. {done}: {why}", entry.alarm_arn, entry.state, entry.at);
-    let answer = conclude(journal, entry, done, why, now).await?;
-    if entry.run_id.is_none() {
-        action.page(&text).await;
-    }
-    Ok(answer)
 }
 
 /// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.

@@ -29,6 +29,14 @@ pub enum CallOutcome {
     },
 }
 
+impl CallOutcome {
+    /// The outcome of a call that was not sent; `again` says whether it may be later.
+    #[must_use]
+    pub fn not_sent(code: &str, message: impl Into<String>, again: bool) -> Self {
+        Self::NotExecuted { code: code.to_owned(), message: message.into(), again }
+    }
+}
+
 /// One injecting call, saved as part of the intent before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +57,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// The call of this number, decided now and not sent yet.
+    #[must_use]
+    pub const fn intended(number: u32, now: Timestamp) -> Self {
+        Self { number, intended: now, sent: None, answered: None, outcome: None }
+    }
+
     /// Whether the call may have had an effect: it is not proven not to have been executed.
     #[must_use]
     pub fn may_have_executed(&self) -> bool {

@@ -94,9 +94,11 @@ macro_rules! display_as_stored {
     ($($kind:ty),*) => {$(
         impl std::fmt::Display for $kind {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.serialize(f)
+                serde::Serialize::serialize(self, f)
             }
         }
     )*};
 }
+pub(crate) use display_as_stored;
+
 display_as_stored!(Phase, Status, Verdict, Outcome);

@@ -6,7 +6,7 @@ use super::CallOutcome;
 use crate::Timestamp;
 
 /// One step of the undo, in the terms of the AWS service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UndoStep {
     /// The AWS service, such as `ec2`.

@@ -61,7 +61,7 @@ fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decis
     let injection = Injection {
         owner: run.starter.clone(),
         deadline: now + run.limits.inject_within,
-        calls: vec![Call { number: 1, intended: now, sent: None, answered: None, outcome: None }],
+        calls: vec![Call::intended(1, now)],
         last_absent: None,
         unobserved: false,
     };

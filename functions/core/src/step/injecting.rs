@@ -1,6 +1,6 @@
 //! Phase `injecting`: the intent is on record, the failure is injected and looked for until its deadline.
 
-use super::{finish_untouched, past_deadline, real_incident, record_detection, roll_back, stop_reason};
+use super::{early_end, finish_untouched, past_deadline, record_detection, roll_back, stop_reason};
 use crate::{
     Decision, Measured, Observation, PreparedInjection, ProbeRole, Readiness, Run, Timestamp, Tristate,
     gate::closed,
@@ -33,10 +33,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     // The clock starts just before the call is sent. If that moment was lost with its invocation, the time of the intent is
     // used, which is earlier: measured times are then too long, never too short.
     run.times.injected.get_or_insert(Measured::ours(began, 0));
-    if let Some(reason) = stop_reason(run) {
-        return roll_back(run, Verdict::Stopped, reason, now);
-    }
-    if let Some(reason) = real_incident(run, observed).or_else(|| past_deadline(run, now)) {
+    if let Some(reason) = early_end(run, observed, now) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     if observed.in_place == Tristate::Yes && !is_caused_by_datapoints(run, observed) {
@@ -107,7 +104,7 @@ fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
     if let Some(reason) = closed(&observed.gates) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
-    injection.calls.push(Call { number, intended: now, sent: None, answered: None, outcome: None });
+    injection.calls.push(Call::intended(number, now));
     Decision::Inject(number)
 }
 
@@ -141,9 +138,9 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     else {
         return Decision::Wait;
     };
+    let not_executed = format!("the injecting call was not executed ({code}): {message}");
     if !again || has_successor || number >= MAX_CALLS || now > injection.deadline {
-        let reason = format!("the injecting call was not executed ({code}): {message}");
-        return finish_untouched(run, Verdict::NotInjected, reason, now);
+        return finish_untouched(run, Verdict::NotInjected, not_executed, now);
     }
     let pause = backoff(first_pause, number);
     if now < sent.unwrap_or(intended) + pause {
@@ -157,27 +154,17 @@ fn retry_injection(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     match &observed.prepared {
         Some(Readiness::Ready(ready)) if is_unchanged(run, ready) => {}
         Some(Readiness::Ready(_)) => {
-            let reason = format!(
-                "the injecting call was not executed ({code}): {message}; its target has changed since"
-            );
+            let reason = format!("{not_executed}; its target has changed since");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Refused(why)) => {
-            let reason = format!(
-                "the injecting call was not executed ({code}): {message}; it is not sent again: {why}"
-            );
+            let reason = format!("{not_executed}; it is not sent again: {why}");
             return finish_untouched(run, Verdict::NotInjected, reason, now);
         }
         Some(Readiness::Unknown(_)) | None => return Decision::Wait,
     }
     let steady = run.streaks_of(ProbeRole::STEADY_STATE).all(|(streak, rule)| streak.holds_now(rule, now));
     let Some(injection) = run.injection_mut().filter(|_| steady) else { return Decision::Wait };
-    injection.calls.push(Call {
-        number: number + 1,
-        intended: now,
-        sent: None,
-        answered: None,
-        outcome: None,
-    });
+    injection.calls.push(Call::intended(number + 1, now));
     Decision::Inject(number + 1)
 }

@@ -1,6 +1,6 @@
 //! Phase `recovering`: the failure is in place, and the application should recover by itself.
 
-use super::{past_deadline, real_incident, record_detection, roll_back, stop_reason};
+use super::{early_end, record_detection, roll_back};
 use crate::{
     Decision, Observation, Run, Timestamp, Tristate,
     recovery::{Judgement, judge},
@@ -9,10 +9,7 @@ use crate::{
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     record_detection(run, observed);
-    if let Some(reason) = stop_reason(run) {
-        return roll_back(run, Verdict::Stopped, reason, now);
-    }
-    if let Some(reason) = real_incident(run, observed).or_else(|| past_deadline(run, now)) {
+    if let Some(reason) = early_end(run, observed, now) {
         return roll_back(run, Verdict::Stopped, reason, now);
     }
     // A recovery after somebody else ended the failure proves nothing about the application.

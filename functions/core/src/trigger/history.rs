@@ -9,22 +9,27 @@ use crate::{
     run::{RunId, by_cloudwatch},
 };
 
-/// One change of the trigger's alarm, from its history.
+/// A change of an alarm's state, from its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryChange {
-    /// When it changed, by CloudWatch's clock.
+pub struct StateUpdate {
+    /// When, by CloudWatch's clock. Up to a millisecond early: times come as seconds in floating point, and the SDK cuts them
+    /// off to milliseconds (`aws-smithy-cbor`, `Decoder::timestamp`).
     pub at: Timestamp,
-    /// The state it changed to.
+    /// The state before, if the history says.
+    pub from: Option<AlarmState>,
+    /// The state since.
     pub to: AlarmState,
-    /// The reason that CloudWatch, or the caller of `SetAlarmState`, gave.
+    /// The reason: CloudWatch's, or that of the caller who forced the state. Empty if the history does not say.
     pub reason: String,
+    /// The summary, a sentence.
+    pub summary: String,
 }
 
 /// The trigger's alarm, as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlarmHistory {
     /// Its changes since shortly before the injection, oldest first; `None` if they could not be read.
-    pub changes: Option<Vec<HistoryChange>>,
+    pub changes: Option<Vec<StateUpdate>>,
     /// Its state now; `None` if it could not be read.
     pub state: Option<AlarmState>,
 }
@@ -47,12 +52,12 @@ pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early: 
 
 impl AlarmHistory {
     /// Whether this run caused the change, allowing for a CloudWatch clock a little behind ours.
-    fn is_ours(run: &Run, change: &HistoryChange) -> bool {
+    fn is_ours(run: &Run, change: &StateUpdate) -> bool {
         is_caused_by_run(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency)
     }
 
     /// The changes to ALARM.
-    fn raised(&self) -> impl Iterator<Item = &HistoryChange> + Clone {
+    fn raised(&self) -> impl Iterator<Item = &StateUpdate> + Clone {
         self.changes.iter().flatten().filter(|change| change.to == AlarmState::Alarm)
     }
 

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{request::MetricValue, run::Datapoints};
@@ -39,7 +40,7 @@ pub struct MetricAlarm {
 }
 
 /// How a period's datapoints become one value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum Statistic {
     Average,
@@ -50,7 +51,7 @@ pub enum Statistic {
 }
 
 /// When a value breaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the names are CloudWatch's")]
 pub enum Comparison {
     GreaterThanThreshold,

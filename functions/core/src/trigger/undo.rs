@@ -2,12 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{
-    UndoStep,
-    failover::BehaviorOrigins,
-    request::Arn,
-    run::{Datapoints, Progress},
-};
+use crate::{UndoStep, failover::BehaviorOrigins, request::Arn, run::Datapoints};
 
 fn step(arn: &Arn, service: &str, action: &str, before: String, set: String) -> UndoStep {
     UndoStep {
@@ -19,9 +14,7 @@ fn step(arn: &Arn, service: &str, action: &str, before: String, set: String) -> 
         resources: vec![arn.to_string()],
         before,
         set,
-        moves_traffic: false,
-        awaited: false,
-        progress: Progress::default(),
+        ..UndoStep::default()
     }
 }
 

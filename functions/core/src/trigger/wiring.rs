@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     Tristate,
-    failover::{AlarmState, FailoverRule, FailoverTarget, WrongRules, parse_rules},
+    failover::{AlarmState, FailoverRule, FailoverTarget, parse_rules},
     plan::Hop,
     request::{Arn, Mode, OPT_IN_TAG, Seconds},
 };
@@ -16,8 +16,6 @@ use crate::{
 pub struct TriggerAlarm {
     /// Its ARN.
     pub arn: Arn,
-    /// Metric or composite.
-    pub kind: AlarmKind,
     /// Its state; `None` if this version does not know it.
     pub state: Option<AlarmState>,
     /// Why it is in that state, as CloudWatch says.
@@ -30,15 +28,6 @@ pub struct TriggerAlarm {
     pub actions: Vec<String>,
     /// The alarm mute rules that suppress its actions now; `None` if they could not be read.
     pub muted_by: Option<Vec<String>>,
-}
-
-/// The kind of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlarmKind {
-    /// It watches a metric.
-    Metric,
-    /// It combines other alarms. It does not reset by itself after `SetAlarmState`.
-    Composite,
 }
 
 /// What an action of an alarm leads to.
@@ -162,7 +151,7 @@ pub fn find_path(
                         resource,
                     });
                 }
-                Err(why) => reasons.push(why.to_string()),
+                Err(why) => reasons.push(why),
             },
         }
     }
@@ -189,41 +178,23 @@ fn leads_to(
     function: &FailoverFunction,
     alarm: &Arn,
     resource: &Arn,
-) -> Result<(FailoverRule, FailoverTarget), NotThisFunction> {
+) -> Result<(FailoverRule, FailoverTarget), String> {
     let FailoverFunction { arn, failovers, can_start, .. } = function;
-    let arn = || arn.clone();
-    let failovers = failovers.as_deref().ok_or_else(|| NotThisFunction::NoFailoverFunction(arn()))?;
-    let rules = parse_rules(failovers)
-        .map_err(|source| NotThisFunction::WrongRules { function: arn(), source: Box::new(source) })?;
+    let Some(failovers) = failovers else {
+        return Err(format!("{arn} is no failover function (it has no FIREDRILL_FAILOVERS)"));
+    };
+    let rules = parse_rules(failovers).map_err(|wrong| format!("{arn}: {wrong}"))?;
     let Some((rule, target)) = rules.into_iter().find(|(rule, _)| rule.alarm_arn == *alarm) else {
-        return Err(NotThisFunction::NoRule(arn()));
+        return Err(format!("{arn} has no entry for this alarm in FIREDRILL_FAILOVERS"));
     };
     if target.arn() != resource {
-        let (found, wanted) = (target.arn().clone(), resource.clone());
-        return Err(NotThisFunction::AnotherResource { function: arn(), found, wanted });
+        return Err(format!("{arn} fails over {}, not {resource}", target.arn()));
     }
     match can_start {
         Tristate::Yes => Ok((rule, target)),
-        Tristate::No => Err(NotThisFunction::CannotStart(arn())),
-        Tristate::Unknown => Err(NotThisFunction::StartUnknown(arn())),
+        Tristate::No => Err(format!("{arn} cannot be started: it is not active, or its concurrency is 0")),
+        Tristate::Unknown => Err(format!("whether {arn} can be started could not be read")),
     }
-}
-
-/// Why a function that the alarm starts is not the one that fails this resource over.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-enum NotThisFunction {
-    #[error("{0} is no failover function (it has no FIREDRILL_FAILOVERS)")]
-    NoFailoverFunction(String),
-    #[error("{function}: {source}")]
-    WrongRules { function: String, source: Box<WrongRules> },
-    #[error("{0} has no entry for this alarm in FIREDRILL_FAILOVERS")]
-    NoRule(String),
-    #[error("{function} fails over {found}, not {wanted}")]
-    AnotherResource { function: String, found: Arn, wanted: Arn },
-    #[error("{0} cannot be started: it is not active, or its concurrency is 0")]
-    CannotStart(String),
-    #[error("whether {0} can be started could not be read")]
-    StartUnknown(String),
 }
 
 /// No path leads from an alarm to the failover of a resource.
@@ -293,7 +264,7 @@ impl FailoverPath {
 
 /// The hops of the path, as they were read.
 #[must_use]
-pub fn hops(alarm: &TriggerAlarm, path: Option<&FailoverPath>) -> Vec<Hop> {
+pub fn hops(alarm: &TriggerAlarm, path: &FailoverPath) -> Vec<Hop> {
     let alarm_arn = alarm.arn.to_string();
     let hop = |from: &str, to: &str, detail: String| Hop {
         from: from.to_owned(),
@@ -302,11 +273,10 @@ pub fn hops(alarm: &TriggerAlarm, path: Option<&FailoverPath>) -> Vec<Hop> {
         detail,
     };
     match path {
-        None => Vec::new(),
-        Some(FailoverPath::HealthCheck(id)) => {
+        FailoverPath::HealthCheck(id) => {
             vec![hop(&alarm_arn, id, "a Route 53 health check watches its metric".to_owned())]
         }
-        Some(FailoverPath::Function { function, resource, .. }) => {
+        FailoverPath::Function { function, resource, .. } => {
             let mut hops = Vec::new();
             match &function.topic {
                 Some(topic) => {
@@ -345,7 +315,6 @@ mod tests {
     fn alarm() -> TriggerAlarm {
         TriggerAlarm {
             arn: arn("arn:aws:cloudwatch:us-east-1:1:alarm:cdn"),
-            kind: AlarmKind::Metric,
             state: Some(AlarmState::Ok),
             reason: "fine".to_owned(),
             tags: BTreeMap::from([(OPT_IN_TAG.0.to_owned(), OPT_IN_TAG.1.to_owned())]),

@@ -13,7 +13,7 @@ use firedrill_core::{
 use serde_json::{Value, json};
 
 /// When every run here begins, in milliseconds since the Unix epoch.
-pub const BEGINS: i64 = 1_795_428_000_000;
+const BEGINS: i64 = 1_795_428_000_000;
 
 /// A moment, in milliseconds after the beginning.
 pub fn at(ms: i64) -> Timestamp {
@@ -21,7 +21,7 @@ pub fn at(ms: i64) -> Timestamp {
 }
 
 /// A request: objective 30 s, give up after 90 s, one probe that needs 3 answers over 2 s.
-pub fn document() -> Value {
+fn document() -> Value {
     json!({
         "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "execute": true, "mode": "stop",
@@ -40,7 +40,7 @@ pub fn document() -> Value {
 }
 
 /// The same request, parsed.
-pub fn request() -> Request {
+fn request() -> Request {
     let Ok(Delivery::Start(request)) = parse(&document()) else { panic!("the request is refused") };
     *request
 }

@@ -1,15 +1,10 @@
-//! Tests of the core through its public interface, on fakes of its ports.
+//! Tests of the core's pure functions, and of the run loop by itself, through its public interface.
 
 mod common;
-mod control_state;
-mod dispatch;
 mod evidence;
-mod fakes;
 mod instances;
-mod long;
 mod record;
 mod recovery;
 mod requests;
 mod run_loop;
 mod steps;
-mod watchdog;

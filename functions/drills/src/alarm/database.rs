@@ -10,9 +10,7 @@ use firedrill_core::{
     trigger::{FailoverPath, whole_step, writer_step},
 };
 
-use super::target::{
-    AlarmDrillTarget, FailoverPlan, UnreadableStep, arn_of, check_readiness, not_now, without_a_call,
-};
+use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, check_readiness, unreadable, without_a_call};
 use crate::{
     NotReady,
     ports::{Databases, Reply, outcome},
@@ -43,12 +41,6 @@ impl<C: Databases, K> Database<C, K> {
         self.context.settings.cool_down
     }
 
-    async fn state(&self, run: &Run, now: Timestamp) -> Reply<DatabaseState> {
-        let since_injection = run.injection_began().map_or(Duration::ZERO, |began| now - began);
-        let look_back = self.cool_down().max(since_injection);
-        database_state(&self.context.cloud, self.arn.region(), &self.identifier, look_back, now).await
-    }
-
     /// Checks that the cool-down and a second failover fit into `restoreWithinSeconds`, where the writer is restored.
     fn check_time_to_restore(&self, run: &Run) -> Result<(), NotReady> {
         let (needed, within) =
@@ -71,7 +63,9 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
     }
 
     async fn read(&self, run: &Run, now: Timestamp) -> Reply<DatabaseState> {
-        self.state(run, now).await
+        let since_injection = run.injection_began().map_or(Duration::ZERO, |began| now - began);
+        let look_back = self.cool_down().max(since_injection);
+        database_state(&self.context.cloud, self.arn.region(), &self.identifier, look_back, now).await
     }
 
     fn prepare(
@@ -127,15 +121,16 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
     /// Fails the cluster over a second time, to its original writer, if a fresh read shows that this is possible and
     /// needed.
     async fn undo(&self, run: &Run, step: &UndoStep, now: Timestamp) -> CallOutcome {
-        let recorded =
-            arn_of(step).and_then(|arn| resource_state::Database::of(&arn).map_err(UnreadableStep::from));
-        let database = match recorded {
-            Ok(database) => database,
-            Err(error) => return error.into(),
+        let known = |arn: Arn| {
+            resource_state::Database::of(&arn).map_err(|error| unreadable("names a wrong resource", error))
         };
-        let state = match self.state(run, now).await {
+        let database = match arn_of(step).and_then(known) {
+            Ok(database) => database,
+            Err(unreadable) => return unreadable,
+        };
+        let state = match self.read(run, now).await {
             Ok(state) => state,
-            Err(failure) => return not_now("Unreadable", failure.to_string()),
+            Err(failure) => return CallOutcome::not_sent("Unreadable", failure.to_string(), true),
         };
         if let Some(outcome) = without_a_call(self.undone(&state, step, now)) {
             return outcome;

@@ -5,14 +5,14 @@ use std::rc::Rc;
 use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
-    failover::{self, BehaviorOrigins, DEFAULT_BEHAVIOR, Direction, DistributionState, behavior_origins},
-    request::{Arn, OPT_IN_TAG},
+    failover::{
+        self, BehaviorOrigins, DEFAULT_BEHAVIOR, Direction, DistributionState, behavior_origins, check_opt_in,
+    },
+    request::Arn,
     trigger::{FailoverPath, distribution_step, origins_of_step},
 };
 
-use super::target::{
-    AlarmDrillTarget, FailoverPlan, UnreadableStep, arn_of, check_readiness, not_now, without_a_call,
-};
+use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, check_readiness, unreadable, without_a_call};
 use crate::{
     Failure, NotReady,
     ports::{Distributions, Reply},
@@ -34,10 +34,11 @@ fn recorded_origins(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
 }
 
 /// The id of an undo step's distribution, and its origins before and after the failover.
-fn read_step(step: &UndoStep) -> Result<(String, BehaviorOrigins, BehaviorOrigins), UnreadableStep> {
+fn read_step(step: &UndoStep) -> Result<(String, BehaviorOrigins, BehaviorOrigins), CallOutcome> {
     let arn = arn_of(step)?;
-    let (before, set) = origins_of_step(step).map_err(UnreadableStep::NoOrigins)?;
-    Ok((distribution_id(&arn)?.to_owned(), before, set))
+    let (before, set) = origins_of_step(step).map_err(|error| unreadable("holds no origins", error))?;
+    let id = distribution_id(&arn).map_err(|error| unreadable("names a wrong resource", error))?;
+    Ok((id.to_owned(), before, set))
 }
 
 impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
@@ -64,16 +65,10 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
         let undo = match path {
             // The health check moves DNS names: the distribution is not changed, so nothing of it is undone.
             FailoverPath::HealthCheck(_) => {
-                let (key, value) = OPT_IN_TAG;
-                match &state.tags {
-                    None => {
-                        return Err(NotReady::Unknown(format!("the tags of {} could not be read", self.arn)));
-                    }
-                    Some(tags) if tags.get(key).map(String::as_str) == Some(value) => Vec::new(),
-                    Some(_) => {
-                        return refused(format!("{} does not carry the opt-in tag {key}={value}", self.arn));
-                    }
+                if let Err(readiness) = check_opt_in(state.tags.as_ref(), self.arn.as_str()) {
+                    check_readiness(readiness, "")?;
                 }
+                Vec::new()
             }
             FailoverPath::Function {
                 resource: failover::FailoverTarget::Distribution { primary, standby, behaviors, .. },
@@ -119,11 +114,11 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
     async fn undo(&self, _run: &Run, step: &UndoStep, _now: Timestamp) -> CallOutcome {
         let (id, before, set) = match read_step(step) {
             Ok(recorded) => recorded,
-            Err(error) => return error.into(),
+            Err(unreadable) => return unreadable,
         };
         let (state, config, etag) = match distribution_state(&self.context.cloud, &id).await {
             Ok(read) => read,
-            Err(failure) => return not_now("Unreadable", failure.to_string()),
+            Err(failure) => return CallOutcome::not_sent("Unreadable", failure.to_string(), true),
         };
         if let Some(outcome) = without_a_call(state.undone(&before, &set)) {
             return outcome;

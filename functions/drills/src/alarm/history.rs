@@ -1,14 +1,9 @@
 //! State and history of the trigger's alarm. Only the history shows a forced state, which may last a second.
 
 use firedrill_core::{
-    ClockName, Phase, Run, Timestamp,
-    evidence::Evidence,
-    failover::run_of,
-    ports::Clock,
-    run::RunId,
-    trigger::{self, AlarmHistory},
+    ClockName, Phase, Run, Timestamp, evidence::Evidence, failover::run_of, ports::Clock, run::RunId,
+    trigger::AlarmHistory,
 };
-
 use futures_util::future::join;
 
 use super::{AlarmDrill, AlarmDrillTarget, Cloud};
@@ -18,8 +13,6 @@ use crate::ports::{ActionRecord, AlarmSetup, AlarmState, Ids, Next, Reply, State
 #[derive(Default)]
 pub(super) struct AlarmLook {
     pub history: AlarmHistory,
-    /// The same changes, with CloudWatch's reasons and summaries.
-    listed: Vec<StateUpdate>,
     /// The actions that the alarm started, or tried to start.
     actions: Vec<ActionRecord>,
 }
@@ -49,12 +42,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         };
         let (setup, (actions, changes)) = join(self.bounded("the alarm", self.alarm_setup()), history).await;
         let now = setup.flatten().and_then(|setup| setup.state);
-        let read = |listed: &Vec<StateUpdate>| listed.iter().map(change).collect();
-        AlarmLook {
-            history: AlarmHistory { changes: changes.as_ref().map(read), state: now },
-            listed: changes.unwrap_or_default(),
-            actions,
-        }
+        AlarmLook { history: AlarmHistory { changes, state: now }, actions }
     }
 
     /// The alarm's actions. Read until the failover function's journal has a concluded entry, which tells more.
@@ -101,23 +89,19 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             alarm: self.target.alarm_arn.to_string(),
             summary,
         };
-        let of_this_run = alarm_look.listed.iter().filter(|change| belongs(change, &run.run_id, began));
+        let listed = alarm_look.history.changes.as_deref().unwrap_or_default();
+        let of_this_run = listed.iter().filter(|change| belongs(change, &run.run_id, began));
         let mut found: Vec<Evidence> = of_this_run.map(|change| item(change.at, summary(change))).collect();
         // Actions while the alarm was in ALARM because of the run; those of its return to OK are no part of the
         // failover.
-        let raised =
-            alarm_look.listed.iter().find(|change| change.at >= began && change.to == AlarmState::Alarm);
-        let back = raised.and_then(|raised| alarm_look.listed.iter().find(|change| change.at > raised.at));
+        let raised = listed.iter().find(|change| change.at >= began && change.to == AlarmState::Alarm);
+        let back = raised.and_then(|raised| listed.iter().find(|change| change.at > raised.at));
         let of_this_rise =
             |action: &&ActionRecord| action.at >= began && back.is_none_or(|back| action.at < back.at);
         let actions = alarm_look.actions.iter().filter(of_this_rise);
         found.extend(actions.map(|action| item(action.at, action.summary.clone())));
         found
     }
-}
-
-fn change(of: &StateUpdate) -> trigger::HistoryChange {
-    trigger::HistoryChange { at: of.at, to: of.to, reason: of.reason.clone() }
 }
 
 /// Whether this change is of the run's time: it names the run, whatever the clocks say, or came after the injection.

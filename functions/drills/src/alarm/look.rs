@@ -1,27 +1,20 @@
 //! One look at AWS: the alarm, what fails over, the failover function's journal, and the primary.
 
 use firedrill_core::{
-    Measured, ProbeAnswer, Run, StepObservation, Timestamp, Tristate,
-    evidence::Evidence,
-    ports::Clock,
-    request::{Mode, ProbeKind},
+    Measured, Observation, ProbeAnswer, Run, StepObservation, Timestamp, Tristate, evidence::Evidence,
+    ports::Clock, request::Mode,
 };
 use futures_util::future::join5;
 
 use super::{AlarmDrill, AlarmDrillTarget, Cloud, journal};
-use crate::{
-    Look,
-    deadline::{ReadError, read_within},
-    ports::Reply,
-    probe,
-};
+use crate::{WithFindings, deadline::ReadError, ports::Reply, probe};
 
 /// The name, in the record, of the probe that asks the primary itself.
 pub(super) const PRIMARY: &str = "the primary itself";
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     /// Reads everything at once.
-    pub(super) async fn look_at_aws(&self, run: &Run) -> Look {
+    pub(super) async fn look_at_aws(&self, run: &Run) -> WithFindings<Observation> {
         let asked = self.context.clock.now();
         let (alarm, state, journal, events, primary) = join5(
             self.look_at_alarm(run),
@@ -50,8 +43,8 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         findings.extend(events.unwrap_or_default());
         findings.extend(state.map(|state| self.state_found(asked, self.resource.describe(run, state))));
         findings.extend(primary.as_ref().map(primary_found));
-        Look {
-            at: Some(if is_not_yet(run, failed_over, &in_place, &undone) { asked } else { answered }),
+        let look = Observation {
+            looked: Some(if is_not_yet(run, failed_over, &in_place, &undone) { asked } else { answered }),
             in_place: in_place.0,
             in_place_at: in_place.1,
             failed_over,
@@ -62,8 +55,9 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
                 .as_deref()
                 .and_then(|journal| journal::report(run, journal).or_else(|| alarm.failed_action())),
             undone,
-            findings,
-        }
+            ..Observation::default()
+        };
+        (look, findings)
     }
 
     /// The state of what fails over, as evidence.
@@ -73,32 +67,17 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 
     /// Awaits a read until the call deadline; logs why it gave nothing.
     pub(super) async fn bounded<T>(&self, what: &str, read: impl Future<Output = Reply<T>>) -> Option<T> {
-        let error =
-            match read_within(&self.context.clock, self.context.settings.timing.call_deadline, read).await {
-                Ok(read) => return Some(read),
-                Err(error) => error,
-            };
-        if let ReadError::Failed(failure) = &error {
-            self.context.note_failure(failure);
-        }
-        tracing::warn!(drill = %self.context.request.drill, %error, "{what} cannot be read");
-        None
+        let read = self.context.read(1, read).await;
+        let warn = |error: &ReadError| {
+            tracing::warn!(drill = %self.context.request.drill, %error, "{what} cannot be read");
+        };
+        read.inspect_err(warn).ok()
     }
 
     /// Whether the primary is healthy, to which the undo moves traffic back; none without a probe of it.
     pub(super) async fn ask_primary(&self) -> Option<ProbeAnswer> {
-        let (cloud, clock) = (&self.context.cloud, &self.context.clock);
-        Some(match self.context.request.target.primary_probe()? {
-            ProbeKind::Http(probe) => probe::ask_http(cloud, clock, probe).await,
-            ProbeKind::Tcp(probe) => probe::ask_tcp(cloud, clock, probe).await,
-            // The parser refuses such probes in this kind of request.
-            ProbeKind::InstancesRunning(_)
-            | ProbeKind::GroupAtStrength(_)
-            | ProbeKind::TargetGroupHealthy(_) => {
-                let result = (Tristate::Unknown, "this drill asks the application, not AWS".to_owned());
-                probe::answer(result, clock.now(), clock)
-            }
-        })
+        let probe = self.context.request.target.primary_probe()?;
+        Some(probe::ask(&self.context.cloud, &self.context.clock, probe).await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use firedrill_core::{
     Readiness, Run, UndoStep,
-    plan::{Excluded, Permission, Plan, PlannedProbe, PlannedStep, Proof},
+    plan::{Excluded, Permission, Plan, PlannedProbe, PlannedStep},
     ports::Clock,
     request::Mode,
 };
@@ -11,13 +11,14 @@ use super::{AlarmDrill, AlarmDrillTarget, Cloud, look::PRIMARY, prepare::Checked
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     pub(super) async fn plan_run(&self, run: &Run) -> Plan {
-        let Checked { prepared, hops, actions, ok_actions, primary, .. } = self.checked(run).await;
+        let (readiness, found) = self.checked(run).await;
+        let Checked { hops, actions, ok_actions, primary, .. } = found;
         let primary = primary.map(|answer| PlannedProbe {
             probe: PRIMARY.to_owned(),
             seen: answer.seen,
             detail: answer.detail,
         });
-        let (refused, undo, automation) = match prepared {
+        let (refused, undo, automation) = match readiness {
             Readiness::Ready(injection) => {
                 (None, injection.undo, injection.trigger.map(|trigger| trigger.automation))
             }
@@ -91,9 +92,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         if self.context.settings.topic_arn.is_some() {
             needed.push("sns:Publish".to_owned());
         }
-        let not_checked =
-            |action| Permission { action, proof: Proof::NotChecked, detail: Some(why.to_owned()) };
-        needed.into_iter().map(not_checked).collect()
+        needed.iter().map(|action| Permission::not_checked(action, Some(why))).collect()
     }
 }
 

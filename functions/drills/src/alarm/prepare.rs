@@ -17,11 +17,11 @@ use super::{
     look::{PRIMARY, primary_found},
     wiring::Alarm,
 };
-use crate::{NotReady, Preparation, deadline::within};
+use crate::{NotReady, WithFindings, deadline::within};
 
-/// The result of one check, with everything that was found before it ended.
+/// Everything that one check found before it ended.
+#[derive(Default)]
 pub(super) struct Checked {
-    pub prepared: Readiness,
     pub hops: Vec<Hop>,
     /// What the alarm starts when it goes to ALARM.
     pub actions: Vec<String>,
@@ -34,8 +34,8 @@ pub(super) struct Checked {
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     /// Checks readiness, with what was found as evidence.
-    pub(super) async fn preparation(&self, run: &Run) -> Preparation {
-        let found = self.checked(run).await;
+    pub(super) async fn preparation(&self, run: &Run) -> WithFindings<Readiness> {
+        let (readiness, found) = self.checked(run).await;
         let (at, mode) = (self.context.clock.now(), self.context.request.mode);
         let mut findings = Vec::new();
         if !found.hops.is_empty() {
@@ -46,28 +46,21 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         }
         findings.extend(found.description.map(|description| self.state_found(at, description)));
         findings.extend(found.primary.as_ref().map(primary_found));
-        Preparation { readiness: found.prepared, findings }
+        (readiness, findings)
     }
 
     /// Checks readiness, within twice the call deadline.
-    pub(super) async fn checked(&self, run: &Run) -> Checked {
-        let mut found = Checked {
-            prepared: Readiness::Unknown("nothing was read yet".to_owned()),
-            hops: Vec::new(),
-            actions: Vec::new(),
-            ok_actions: Vec::new(),
-            description: None,
-            primary: None,
-        };
+    pub(super) async fn checked(&self, run: &Run) -> (Readiness, Checked) {
+        let mut found = Checked::default();
         // Several hops are read one after the other, each within a call deadline of its own.
         let deadline = self.context.settings.timing.call_deadline * 2;
         let checked = within(&self.context.clock, deadline, self.check(run, &mut found)).await;
-        found.prepared = match checked {
+        let readiness = match checked {
             Ok(Ok(injection)) => Readiness::Ready(Box::new(injection)),
             Ok(Err(not_ready)) => not_ready.into(),
             Err(late) => Readiness::Unknown(late.to_string()),
         };
-        found
+        (readiness, found)
     }
 
     async fn check(&self, run: &Run, found: &mut Checked) -> Result<PreparedInjection, NotReady> {
@@ -100,7 +93,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             }
         }
         let path = self.path(&alarm.state).await?;
-        found.hops = hops(&alarm.state, Some(&path));
+        found.hops = hops(&alarm.state, &path);
         let (trigger_step, trigger) = self.trigger(run, &alarm, &path).await?;
         let state = state.map_err(|failure| self.not_ready(failure))?;
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;

@@ -13,7 +13,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     pub(super) async fn set_back(&self, run: &Run, step: &UndoStep) -> CallOutcome {
         let alarm = match target::arn_of(step) {
             Ok(arn) => arn,
-            Err(error) => return error.into(),
+            Err(unreadable) => return unreadable,
         };
         let alarm_look = self.look_at_alarm(run).await;
         if let Some(outcome) = target::without_a_call(alarm_look.history.set_back(run)) {

@@ -1,15 +1,16 @@
 //! Target of a drill through an alarm: what a distribution and a database do differently.
 
+use std::fmt::Display;
+
 use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{DatabaseState, FailoverReadiness},
-    request::{Arn, NotAnArn},
-    trigger::{FailoverPath, UnreadableOrigins},
+    request::Arn,
+    trigger::FailoverPath,
 };
-use thiserror::Error;
 
-use crate::{NotReady, ports::Reply, resource_state::WrongArn};
+use crate::{NotReady, ports::Reply};
 
 /// How a failover is undone.
 #[derive(Debug)]
@@ -75,53 +76,34 @@ pub(super) fn check_readiness(readiness: FailoverReadiness, already: &str) -> Re
     }
 }
 
-/// The outcome of a call that was not sent, and may be sent later.
-pub(super) fn not_now(code: &str, message: impl Into<String>) -> CallOutcome {
-    CallOutcome::NotExecuted { code: code.to_owned(), message: message.into(), again: true }
-}
-
 /// The outcome of an undo step that a fresh read shows to need no call now; none if its call is to be sent.
 pub(super) fn without_a_call(observed: StepObservation) -> Option<CallOutcome> {
-    match observed {
-        StepObservation::Open => None,
-        StepObservation::Done => Some(CallOutcome::Done),
+    let (code, message, again) = match observed {
+        StepObservation::Open => return None,
+        StepObservation::Done => return Some(CallOutcome::Done),
         StepObservation::Busy => {
-            Some(not_now("Busy", "the step is under way, or cannot be done yet; not sent"))
+            ("Busy", "the step is under way, or cannot be done yet; not sent".to_owned(), true)
         }
-        StepObservation::Unknown => Some(not_now("Unknown", "its state could not be read; not sent")),
-        StepObservation::Drifted(both) => Some(CallOutcome::NotExecuted {
-            code: "Drifted".to_owned(),
-            message: format!("somebody else changed it during the run: {both}; not sent"),
-            again: false,
-        }),
-    }
+        StepObservation::Unknown => ("Unknown", "its state could not be read; not sent".to_owned(), true),
+        StepObservation::Drifted(both) => {
+            ("Drifted", format!("somebody else changed it during the run: {both}; not sent"), false)
+        }
+    };
+    Some(CallOutcome::not_sent(code, message, again))
 }
 
-/// Why an undo step, as the run's head holds it, cannot be carried out. Nothing is sent for it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum UnreadableStep {
-    #[error("the undo step names no resource: {0}; not sent")]
-    NoArn(#[source] NotAnArn),
-    #[error("the undo step names a wrong resource: {0}; not sent")]
-    WrongArn(#[from] WrongArn),
-    /// The origins before and after the failover, in a distribution's step.
-    #[error("the undo step holds no origins: {0}; not sent")]
-    NoOrigins(#[source] UnreadableOrigins),
-}
-
-impl From<UnreadableStep> for CallOutcome {
-    fn from(error: UnreadableStep) -> Self {
-        Self::NotExecuted { code: "UnreadableRecord".to_owned(), message: error.to_string(), again: false }
-    }
+/// The outcome of an undo step that cannot be carried out as the run's head holds it: what is wrong with it, and why.
+pub(super) fn unreadable(what: &str, why: impl Display) -> CallOutcome {
+    CallOutcome::not_sent("UnreadableRecord", format!("the undo step {what}: {why}; not sent"), false)
 }
 
 /// The resource of an undo step: its first one.
 ///
 /// # Errors
 /// The step holds no ARN.
-pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, UnreadableStep> {
+pub(super) fn arn_of(step: &UndoStep) -> Result<Arn, CallOutcome> {
     let text = step.resources.first().cloned().unwrap_or_default();
-    Arn::try_from(text).map_err(UnreadableStep::NoArn)
+    Arn::try_from(text).map_err(|error| unreadable("names no resource", error))
 }
 
 #[cfg(test)]

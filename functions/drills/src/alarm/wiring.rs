@@ -5,8 +5,7 @@ use firedrill_core::{
     ports::Clock,
     request::Arn,
     trigger::{
-        AlarmConsumers, AlarmKind, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm, find_path,
-        refuse,
+        AlarmConsumers, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm, find_path, refuse,
     },
 };
 use futures_util::future::{join, join_all, join3};
@@ -59,11 +58,6 @@ struct Found {
 }
 
 impl Found {
-    /// A read failed.
-    fn unread(failure: &Failure) -> Self {
-        Self { consumers: vec![Consumer::Unreadable(failure.to_string())], is_incomplete: true }
-    }
-
     /// Everything was read, and no consumer can act: why.
     fn none(why: String) -> Self {
         Self { consumers: vec![Consumer::Unreadable(why)], is_incomplete: false }
@@ -94,18 +88,11 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             Ok(rules) => (Some(rules), None),
             Err(failure) => (None, Some(failure)),
         };
-        let kind = match &setup.kind {
-            Kind::Metric(_) => AlarmKind::Metric,
-            Kind::Composite { suppressor, suppressed_by, .. } => {
-                if let (Some(by), Some(how)) = (suppressor, suppressed_by) {
-                    muted_by.get_or_insert_default().push(format!("its suppressor {by} ({how})"));
-                }
-                AlarmKind::Composite
-            }
-        };
+        if let Kind::Composite { suppressor: Some(by), suppressed_by: Some(how) } = &setup.kind {
+            muted_by.get_or_insert_default().push(format!("its suppressor {by} ({how})"));
+        }
         let state = TriggerAlarm {
             arn: arn.clone(),
-            kind,
             state: setup.state,
             reason: setup.reason.clone(),
             tags,
@@ -185,10 +172,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         let page = async |page: Next<'_>| self.context.cloud.subscriptions(topic, page).await;
         let subscriptions = match every_page(page).await {
             Ok(subscriptions) => subscriptions,
-            Err(failure) => {
-                self.context.note_failure(&failure);
-                return Found::unread(&failure);
-            }
+            Err(failure) => return self.unread(&failure),
         };
         let functions = subscriptions.into_iter().filter(|one| one.protocol == "lambda");
         Found::all(
@@ -211,10 +195,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             Err(failure) if failure.code() == "ResourceNotFoundException" => {
                 return Found::none(format!("function {arn} does not exist"));
             }
-            Err(failure) => {
-                self.context.note_failure(&failure);
-                return Found::unread(&failure);
-            }
+            Err(failure) => return self.unread(&failure),
         };
         let Some(timeout) = configuration.timeout_seconds else {
             return Found::none(format!("Lambda's answer holds no timeout of {arn}"));
@@ -225,8 +206,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             Ok(Some(0)) => Tristate::No,
             Ok(_) => Tristate::Yes,
             Err(failure) => {
-                self.context.note_failure(&failure);
-                found = Found::unread(&failure);
+                found = self.unread(&failure);
                 Tristate::Unknown
             }
         };
@@ -241,6 +221,12 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             can_start,
         }));
         found
+    }
+
+    /// Notes a failed read, behind which there may be consumers.
+    fn unread(&self, failure: &Failure) -> Found {
+        self.context.note_failure(failure);
+        Found { consumers: vec![Consumer::Unreadable(failure.to_string())], is_incomplete: true }
     }
 
     /// Notes a failed read; returns why the drill is not ready.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use firedrill_core::{
     failover::{
         AlarmChange, AlarmState, ChangeLimits, Claimed, Done, FailoverEngine, FailoverRule, HandleError,
-        HandledChange, Journal, JournalEntry, run_of,
+        HandledChange, Journal, JournalEntry,
     },
     ports::Clock,
 };
@@ -99,19 +99,10 @@ impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> 
         );
         let now = self.context.clock.now();
         let entry = JournalEntry {
-            alarm_arn: alarm.clone(),
-            at: change.at,
-            state: change.state,
-            reason: change.reason.chars().take(1_023).collect(),
-            run_id: run_of(&change.reason),
-            received_at: now,
-            by: by.to_owned(),
-            claimed_at: now,
-            called_at: None,
-            outcome: None,
             done: Some(Done::Refused),
             why: Some(why.clone()),
             concluded_at: Some(now),
+            ..JournalEntry::new(change, now, by)
         };
         let is_news = change.state == AlarmState::Alarm && entry.run_id.is_none();
         match self.journal.claim(&entry).await {

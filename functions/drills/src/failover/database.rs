@@ -8,14 +8,14 @@ use firedrill_core::{
     request::Arn,
 };
 
-use super::{CannotMove, Failover, FailoverContext, WrongRule};
+use super::{Failover, FailoverContext, WrongRule, check_arn};
 use crate::{
     ports::{Databases, Topics, outcome},
     resource_state::{Database, database_state},
 };
 
 /// Fails a database over, and never back: that would be a second failover, which an operator decides on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DatabaseFailover<C, K> {
     context: Rc<FailoverContext<C, K>>,
     arn: Arn,
@@ -23,20 +23,9 @@ pub struct DatabaseFailover<C, K> {
     reader: Option<String>,
 }
 
-impl<C: Databases + Topics, K: Clock> Failover for DatabaseFailover<C, K> {
+impl<C: Databases + Topics + Clone, K: Clock + Clone> Failover for DatabaseFailover<C, K> {
     const PARAMETER: &'static str = "DatabaseFailovers";
     const ENTRY: &'static str = r#""clusterArn": "…" (or "instanceArn": "…")"#;
-}
-
-impl<C, K> Clone for DatabaseFailover<C, K> {
-    fn clone(&self) -> Self {
-        Self {
-            context: Rc::clone(&self.context),
-            arn: self.arn.clone(),
-            database: self.database.clone(),
-            reader: self.reader.clone(),
-        }
-    }
 }
 
 impl<C: Databases + Topics, K: Clock> DatabaseFailover<C, K> {
@@ -66,24 +55,22 @@ impl<C: Databases + Topics, K: Clock> DatabaseFailover<C, K> {
         Ok(Self { context, arn: arn.clone(), database, reader })
     }
 
-    async fn readiness(&self, direction: Direction) -> Result<FailoverReadiness, CannotMove> {
+    async fn readiness(&self, direction: Direction) -> Result<FailoverReadiness, FailoverReadiness> {
         if direction == Direction::Back {
-            return Err(CannotMove::NoFailback);
+            return Err(FailoverReadiness::Unfit("a database is not failed back by itself".to_owned()));
         }
         let FailoverContext { cloud, clock, cool_down, .. } = &*self.context;
         let now = clock.now();
         let read = database_state(cloud, self.arn.region(), &self.database, *cool_down, now);
         let state = self.context.read(read).await?;
-        if state.arn != self.arn.as_str() {
-            return Err(CannotMove::WrongResource { found: state.arn, configured: self.arn.clone() });
-        }
+        check_arn(&state.arn, &self.arn)?;
         Ok(state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), *cool_down, now))
     }
 }
 
 impl<C: Databases + Topics, K: Clock> FailoverAction for DatabaseFailover<C, K> {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        self.readiness(direction).await.unwrap_or_else(FailoverReadiness::from)
+        self.readiness(direction).await.unwrap_or_else(|unread| unread)
     }
 
     async fn call(&mut self, _: Direction) -> CallResult {

@@ -9,14 +9,14 @@ use firedrill_core::{
     request::Arn,
 };
 
-use super::{CannotMove, Failover, FailoverContext, WrongRule};
+use super::{Failover, FailoverContext, WrongRule, check_arn};
 use crate::{
     ports::{Distributions, Topics},
     resource_state::{distribution_id, distribution_state, set_origins},
 };
 
 /// Sets a distribution's origins to its standby, or back to its primary.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DistributionFailover<C: Distributions, K> {
     context: Rc<FailoverContext<C, K>>,
     arn: Arn,
@@ -28,24 +28,11 @@ pub struct DistributionFailover<C: Distributions, K> {
     last_read: Option<(C::Config, String)>,
 }
 
-impl<C: Distributions + Topics, K: Clock> Failover for DistributionFailover<C, K> {
+impl<C: Distributions<Config: Clone> + Topics + Clone, K: Clock + Clone> Failover
+    for DistributionFailover<C, K>
+{
     const PARAMETER: &'static str = "CdnFailovers";
     const ENTRY: &'static str = r#""distributionArn": "…", "primaryOrigin": "…", "standbyOrigin": "…""#;
-}
-
-/// A copy knows of no look: it reads anew before it calls.
-impl<C: Distributions, K> Clone for DistributionFailover<C, K> {
-    fn clone(&self) -> Self {
-        Self {
-            context: Rc::clone(&self.context),
-            arn: self.arn.clone(),
-            id: self.id.clone(),
-            primary: self.primary.clone(),
-            standby: self.standby.clone(),
-            behaviors: self.behaviors.clone(),
-            last_read: None,
-        }
-    }
 }
 
 impl<C: Distributions + Topics, K: Clock> DistributionFailover<C, K> {
@@ -76,13 +63,11 @@ impl<C: Distributions + Topics, K: Clock> DistributionFailover<C, K> {
         }
     }
 
-    async fn readiness(&mut self, direction: Direction) -> Result<FailoverReadiness, CannotMove> {
+    async fn readiness(&mut self, direction: Direction) -> Result<FailoverReadiness, FailoverReadiness> {
         self.last_read = None;
         let read = distribution_state(&self.context.cloud, &self.id);
         let (state, config, etag) = self.context.read(read).await?;
-        if state.arn != self.arn.as_str() {
-            return Err(CannotMove::WrongResource { found: state.arn, configured: self.arn.clone() });
-        }
+        check_arn(&state.arn, &self.arn)?;
         self.last_read = Some((config, etag));
         Ok(state.may_move(&self.primary, &self.standby, &self.behaviors, direction))
     }
@@ -90,20 +75,17 @@ impl<C: Distributions + Topics, K: Clock> DistributionFailover<C, K> {
 
 impl<C: Distributions + Topics, K: Clock> FailoverAction for DistributionFailover<C, K> {
     async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        self.readiness(direction).await.unwrap_or_else(FailoverReadiness::from)
+        self.readiness(direction).await.unwrap_or_else(|unread| unread)
     }
 
     async fn call(&mut self, direction: Direction) -> CallResult {
         let (from, to) = self.origins(direction);
         let what = format!("cloudfront:UpdateDistribution of {}: {from} to {to}", self.id);
         let to = behavior_origins(&self.behaviors, to);
+        let message = "the distribution was not read since the last call; not sent";
         let outcome = match self.last_read.take() {
             Some((config, etag)) => set_origins(&self.context.cloud, config, &etag, &to).await,
-            None => CallOutcome::NotExecuted {
-                code: "NotLooked".to_owned(),
-                message: "the distribution was not read since the last call; not sent".to_owned(),
-                again: true,
-            },
+            None => CallOutcome::not_sent("NotLooked", message, true),
         };
         CallResult { outcome, what }
     }

@@ -17,7 +17,10 @@ use futures_util::{
 use super::{Cloud, InstanceDrill};
 use crate::{
     Failure, Proof,
-    ports::{Group, Ids, Instance, InstanceFilter, KeyManager, Next, Reply, Tags, Target, every_page},
+    ports::{
+        self, Group, Ids, Instance, InstanceFilter, KeyManager, Next, Reply, Tags, Target, every_chunk,
+        every_page,
+    },
 };
 
 /// The number of calls that may be under way at once.
@@ -90,37 +93,31 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
 
     /// Those of these Auto Scaling groups that exist.
     pub(super) async fn groups_named(&self, names: &[String]) -> Reply<Vec<Group>> {
-        let mut found = Vec::new();
-        for names in Ids::chunks(names, MAX_NAMES) {
-            let page =
-                async |page: Next<'_>| self.context.cloud.describe_groups(self.region(), &names, page).await;
-            found.extend(every_page(page).await?);
-        }
-        Ok(found)
+        every_chunk(names, MAX_NAMES, async |names: &Ids, page: Next<'_>| {
+            self.context.cloud.describe_groups(self.region(), names, page).await
+        })
+        .await
     }
 
     /// The Auto Scaling group of each of these instances that is in one, by instance id.
     async fn memberships(&self, ids: &[String]) -> Reply<BTreeMap<String, Membership>> {
-        let mut found = BTreeMap::new();
-        for ids in Ids::chunks(ids, MAX_NAMES) {
-            let page =
-                async |page: Next<'_>| self.context.cloud.describe_members(self.region(), &ids, page).await;
-            found.extend(every_page(page).await?.into_iter().map(|member| {
-                (member.instance, Membership { group: member.group, lifecycle: member.lifecycle })
-            }));
-        }
-        Ok(found)
+        let found = every_chunk(ids, MAX_NAMES, async |ids: &Ids, page: Next<'_>| {
+            self.context.cloud.describe_members(self.region(), ids, page).await
+        });
+        let members = found.await?.into_iter();
+        let membership =
+            |of: ports::Membership| (of.instance, Membership { group: of.group, lifecycle: of.lifecycle });
+        Ok(members.map(membership).collect())
     }
 
     /// The keys of these instances' volumes.
     async fn keys(&self, found: &[Instance]) -> Reply<VolumeKeys> {
         let volumes: Vec<String> = found.iter().flat_map(|instance| instance.volumes.clone()).collect();
-        let mut by_volume = BTreeMap::new();
-        for ids in Ids::chunks(&volumes, MAX_FILTER_VALUES) {
-            let page =
-                async |page: Next<'_>| self.context.cloud.describe_volumes(self.region(), &ids, page).await;
-            by_volume.extend(every_page(page).await?.into_iter().map(|volume| (volume.id, volume.key)));
-        }
+        let found = every_chunk(&volumes, MAX_FILTER_VALUES, async |ids: &Ids, page: Next<'_>| {
+            self.context.cloud.describe_volumes(self.region(), ids, page).await
+        });
+        let by_volume: BTreeMap<_, _> =
+            found.await?.into_iter().map(|volume| (volume.id, volume.key)).collect();
         let granted = &self.context.settings.kms_key_arns;
         let arns: BTreeSet<&String> =
             by_volume.values().flatten().filter(|arn| !granted.contains(arn)).collect();

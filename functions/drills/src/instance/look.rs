@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::{
-    ClockName, Phase, Run, StepObservation, Timestamp, Tristate, evidence::Evidence, ports::Clock,
-    request::InstanceSelector,
+    ClockName, Observation, Phase, Run, StepObservation, Timestamp, Tristate, evidence::Evidence,
+    ports::Clock, request::InstanceSelector,
 };
 use futures_util::future::join;
 
 use super::{Cloud, InstanceDrill};
 use crate::{
-    Failure, Look,
+    WithFindings,
     deadline::{ReadError, read_within},
-    ports::{AlarmState, Ids, Instance, Next, Reply, StateUpdate, every_page},
+    ports::{AlarmState, Ids, Instance, Next, Reply, StateUpdate, every_chunk, every_page},
 };
 
 /// The most ids that `DescribeInstanceStatus` takes.
@@ -20,39 +20,35 @@ const MAX_STATUS_IDS: usize = 100;
 
 impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     /// Looks at the targets, and at the alarm that should detect the failure.
-    pub(super) async fn look_at_targets(&self, run: &Run) -> Look {
-        let (mut look, detection) = join(self.targets(run), self.detection(run)).await;
-        look.findings.extend(detection);
+    pub(super) async fn look_at_targets(&self, run: &Run) -> WithFindings<Observation> {
+        let ((mut look, mut findings), detection) = join(self.targets(run), self.detection(run)).await;
+        findings.extend(detection);
         look.detected = self.detected.get();
         // Starting an instance moves no traffic, so these two hold nothing back.
         look.primary = Tristate::Yes;
         look.foreign_alarm = Tristate::No;
-        look
+        (look, findings)
     }
 
-    async fn targets(&self, run: &Run) -> Look {
+    async fn targets(&self, run: &Run) -> WithFindings<Observation> {
         let clock = &self.context.clock;
         let asked = clock.now();
-        let read = self.read_targets(run, asked);
-        match read_within(clock, self.context.settings.timing.call_deadline, read).await {
-            Ok(mut look) => {
+        match self.context.read(1, self.read_targets(run, asked)).await {
+            Ok((mut look, findings)) => {
                 if look.in_place != Tristate::No {
-                    look.at = Some(clock.now());
+                    look.looked = Some(clock.now());
                 }
-                look
+                (look, findings)
             }
             Err(error) => {
                 tracing::warn!(runId = %run.run_id, %error, "the targets' state cannot be read");
-                if let ReadError::Failed(failure) = &error {
-                    self.context.note_failure(failure);
-                }
                 let undone = vec![StepObservation::Unknown; run.undo.len()];
-                Look { at: Some(asked), undone, ..Look::default() }
+                (Observation { looked: Some(asked), undone, ..Observation::default() }, Vec::new())
             }
         }
     }
 
-    async fn read_targets(&self, run: &Run, at: Timestamp) -> Result<Look, Failure> {
+    async fn read_targets(&self, run: &Run, at: Timestamp) -> Reply<WithFindings<Observation>> {
         let ids: Vec<String> = run.undo.iter().flat_map(|step| step.resources.clone()).collect();
         let found = self.by_ids(&ids).await?;
         let states = states(&ids, &found);
@@ -68,9 +64,9 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
         for step in run.undo.iter() {
             undone.push(self.undone(&step.resources, &states, &groups).await);
         }
-        let in_place = in_place(&states);
-        let findings = vec![Evidence::Targets { at, states }];
-        Ok(Look { at: Some(at), in_place, undone, findings, ..Look::default() })
+        let look =
+            Observation { looked: Some(at), in_place: in_place(&states), undone, ..Observation::default() };
+        Ok((look, vec![Evidence::Targets { at, states }]))
     }
 
     async fn undone(
@@ -95,14 +91,11 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
 
     /// Whether both status checks of each of these running instances pass.
     async fn pass_their_checks(&self, ids: &[String]) -> Reply<bool> {
-        let mut passing = BTreeSet::new();
-        for ids in Ids::chunks(ids, MAX_STATUS_IDS) {
-            let page =
-                async |page: Next<'_>| self.context.cloud.instance_status(self.region(), &ids, page).await;
-            let ok =
-                every_page(page).await?.into_iter().filter(|it| it.instance == "ok" && it.system == "ok");
-            passing.extend(ok.map(|it| it.id));
-        }
+        let found = every_chunk(ids, MAX_STATUS_IDS, async |ids: &Ids, page: Next<'_>| {
+            self.context.cloud.instance_status(self.region(), ids, page).await
+        });
+        let ok = found.await?.into_iter().filter(|it| it.instance == "ok" && it.system == "ok");
+        let passing: BTreeSet<String> = ok.map(|it| it.id).collect();
         Ok(ids.iter().all(|id| passing.contains(id)))
     }
 

@@ -2,7 +2,7 @@
 
 use firedrill_core::{
     instance::{Candidate, NoSelection},
-    plan::{Permission, Plan, PlannedStep, Proof},
+    plan::{Permission, Plan, PlannedStep},
     ports::Clock,
 };
 
@@ -61,16 +61,12 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
         let mut chosen = candidates.iter().filter(|candidate| targets.contains(&candidate.id));
         if chosen.any(|candidate| candidate.keys.iter().any(|key| granted.contains(&key.arn))) {
             let why = "AWS has no dry run that shows whether the key's policy lets EC2 start the instance";
-            permissions.push(not_checked("kms:CreateGrant", Some(why)));
+            permissions.push(Permission::not_checked("kms:CreateGrant", Some(why)));
         }
         if self.context.request.detection.is_some() {
-            permissions.push(not_checked("cloudwatch:DescribeAlarmHistory", None));
+            permissions.push(Permission::not_checked("cloudwatch:DescribeAlarmHistory", None));
         }
-        permissions.push(not_checked("ec2:DescribeInstanceStatus", None));
+        permissions.push(Permission::not_checked("ec2:DescribeInstanceStatus", None));
         permissions
     }
-}
-
-fn not_checked(action: &str, why: Option<&str>) -> Permission {
-    Permission { action: action.to_owned(), proof: Proof::NotChecked, detail: why.map(str::to_owned) }
 }

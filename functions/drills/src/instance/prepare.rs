@@ -11,11 +11,7 @@ use firedrill_core::{
 };
 
 use super::{Cloud, InstanceDrill};
-use crate::{
-    NotReady, Preparation,
-    deadline::{ReadError, read_within},
-    ports::Reply,
-};
+use crate::{NotReady, WithFindings, ports::Reply};
 
 /// The number of excluded instances that the record names.
 const MAX_EXCLUDED: usize = 250;
@@ -33,12 +29,12 @@ pub(super) struct Resolved {
 
 impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     /// Checks readiness at each look: an instance may have changed since the baseline began.
-    pub(super) async fn preparation(&self) -> Preparation {
+    pub(super) async fn preparation(&self) -> WithFindings<Readiness> {
         let Resolved { chosen, candidates, undo, groups, lacks } = match self.resolve().await {
             Ok(resolved) => resolved,
             Err(not_ready) => {
                 self.groups.borrow_mut().clear();
-                return Preparation { readiness: not_ready.into(), findings: Vec::new() };
+                return (not_ready.into(), Vec::new());
             }
         };
         let (readiness, selection) = match (chosen, lacks) {
@@ -60,7 +56,7 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
         let Selection { seed, fitting, ref chosen, .. } = selection;
         let (at, chosen) = (self.context.clock.now(), chosen.clone());
         *self.latest.borrow_mut() = Some(selection);
-        Preparation { readiness, findings: vec![Evidence::Selection { at, seed, fitting, chosen, excluded }] }
+        (readiness, vec![Evidence::Selection { at, seed, fitting, chosen, excluded }])
     }
 
     /// Reads the candidates and chooses the targets, within twice the call deadline.
@@ -68,14 +64,7 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     /// # Errors
     /// The candidates could not be read.
     pub(super) async fn resolve(&self) -> Result<Resolved, NotReady> {
-        // Several calls one after the other, each within a call deadline of its own.
-        let deadline = self.context.settings.timing.call_deadline * 2;
-        read_within(&self.context.clock, deadline, self.resolved()).await.map_err(|error| {
-            if let ReadError::Failed(failure) = &error {
-                self.context.note_failure(failure);
-            }
-            error.into()
-        })
+        Ok(self.context.read(2, self.resolved()).await?)
     }
 
     /// What an instance must meet to be stopped.

@@ -3,11 +3,7 @@
 use firedrill_core::{Tristate, ports::Clock, request::ProbeKind};
 
 use super::{Cloud, InstanceDrill};
-use crate::{
-    deadline::{ReadError, read_within},
-    ports::Reply,
-    probe::ProbeResult,
-};
+use crate::{deadline::ReadError, ports::Reply, probe::ProbeResult};
 
 impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     /// What AWS shows. A read that fails says nothing about the application: unknown.
@@ -22,11 +18,10 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
                 }
             }
         };
-        match read_within(&self.context.clock, self.context.settings.timing.call_deadline, read).await {
+        match self.context.read(1, read).await {
             Ok(result) => result,
             // Without the message, which holds the request's id: equal answers become one item of evidence.
             Err(ReadError::Failed(failure)) => {
-                self.context.note_failure(&failure);
                 let code = if failure.code().is_empty() { "no answer" } else { failure.code() };
                 (Tristate::Unknown, format!("{}: {code}", failure.action))
             }

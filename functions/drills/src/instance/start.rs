@@ -17,18 +17,15 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
             Ok(Startable::Start(stopped)) => stopped,
             Ok(Startable::AlreadyRunning) => return CallOutcome::Done,
             Ok(Startable::StillStopping(stopping)) => {
-                return not_now("StillStopping", format!("still stopping: {}", stopping.join(", ")));
+                let message = format!("still stopping: {}", stopping.join(", "));
+                return CallOutcome::not_sent("StillStopping", message, true);
             }
             // To start a running instance changes nothing, so the call need not wait for a read.
             Err(_) => ids.to_vec(),
         };
         let Some(all) = Ids::new(stopped.clone()) else {
             // EC2's reads take an empty list for *all instances*.
-            return CallOutcome::NotExecuted {
-                code: "NothingNamed".to_owned(),
-                message: "no instance was named; not sent".to_owned(),
-                again: false,
-            };
+            return CallOutcome::not_sent("NothingNamed", "no instance was named; not sent", false);
         };
         let of_all = outcome(self.context.cloud.start_instances(self.region(), &all, false).await);
         if of_all == CallOutcome::Done || stopped.len() < 2 {
@@ -40,7 +37,8 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
                 let one = Ids::one(id.clone());
                 outcome(self.context.cloud.start_instances(self.region(), &one, false).await)
             } else {
-                not_now("NoTimeLeft", "the calls for the others took too long; not sent".to_owned())
+                let message = "the calls for the others took too long; not sent";
+                CallOutcome::not_sent("NoTimeLeft", message, true)
             };
             (id, outcome)
         });
@@ -93,10 +91,6 @@ fn of_each(of_all: CallOutcome, each: Vec<(String, CallOutcome)>) -> CallOutcome
         .filter(|outcome| *outcome != CallOutcome::Done)
         .partition(|outcome| matches!(outcome, CallOutcome::Unknown { .. }));
     lost.into_iter().chain(answered).next().unwrap_or(CallOutcome::Done)
-}
-
-fn not_now(code: &str, message: String) -> CallOutcome {
-    CallOutcome::NotExecuted { code: code.to_owned(), message, again: true }
 }
 
 #[cfg(test)]

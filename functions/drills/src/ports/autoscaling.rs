@@ -38,7 +38,6 @@ pub struct Membership {
 }
 
 /// Auto Scaling.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait AutoScaling {
     /// `DescribeAutoScalingInstances`: the groups of those of these, at most 50, that are in one.
     async fn describe_members(&self, region: &str, ids: &Ids, page: Next<'_>) -> Reply<Page<Membership>>;

@@ -27,7 +27,6 @@ pub struct Distribution {
 pub type Origins = BTreeMap<Option<String>, String>;
 
 /// CloudFront.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Distributions {
     /// The whole configuration of a distribution, to be sent back with a change.
     type Config;

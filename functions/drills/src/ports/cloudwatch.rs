@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use firedrill_core::{Timestamp, failover, trigger::Period};
+use firedrill_core::{Timestamp, trigger::Period};
+pub use firedrill_core::{failover::AlarmState, trigger::StateUpdate};
 use serde_json::Number;
 
 use super::{Ids, Next, Page, Reply};
-
-/// The state of an alarm.
-pub use failover::AlarmState;
 
 /// The configuration and state of an alarm, as `DescribeAlarms` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +27,6 @@ pub struct AlarmSetup {
     pub alarm_actions: Vec<String>,
     /// The actions that a change to OK starts.
     pub ok_actions: Vec<String>,
-    /// The actions that a change to `INSUFFICIENT_DATA` starts.
-    pub insufficient_data_actions: Vec<String>,
     /// What it watches.
     pub kind: Kind,
 }
@@ -42,8 +38,6 @@ pub enum Kind {
     Metric(Box<MetricRule>),
     /// Other alarms.
     Composite {
-        /// Its rule, such as `ALARM("a") OR ALARM("b")`.
-        rule: String,
         /// The alarm that suppresses its actions while that one is in ALARM, if it has one. A change to
         /// ALARM then first waits for it (API reference, `PutCompositeAlarm`, `ActionsSuppressor`).
         suppressor: Option<String>,
@@ -70,10 +64,8 @@ pub struct Metric {
 pub struct MetricRule {
     /// The metric. Without names if the alarm is computed from several, or from a query.
     pub metric: Metric,
-    /// `SampleCount`, `Average`, `Sum`, `Minimum` or `Maximum`.
+    /// `SampleCount`, `Average`, `Sum`, `Minimum` or `Maximum`; none for a percentile and the like.
     pub statistic: Option<String>,
-    /// Such as `p99`, instead of a statistic.
-    pub extended_statistic: Option<String>,
     /// The length of a period; none for a query.
     pub period_seconds: Option<u32>,
     /// N: the number of periods that are evaluated; none for a query.
@@ -84,8 +76,6 @@ pub struct MetricRule {
     pub threshold: Option<Number>,
     /// Such as `LessThanThreshold`.
     pub comparison: String,
-    /// `breaching`, `notBreaching`, `ignore` or `missing`, which is what an alarm that does not say does.
-    pub treat_missing_data: String,
     /// What the alarm evaluates beyond one metric against a fixed threshold in sliding periods. Empty if the values
     /// above determine its state.
     pub special: Vec<Special>,
@@ -102,22 +92,6 @@ pub enum Special {
     Query,
     /// An `EvaluationWindow` that does not slide: bound to the clock, or of a kind that this version does not know.
     Window,
-}
-
-/// A change of an alarm's state, from its history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateUpdate {
-    /// When, by `CloudWatch`'s clock. Up to a millisecond early: times come as seconds in floating point, and the SDK cuts them
-    /// off to milliseconds (`aws-smithy-cbor`, `Decoder::timestamp`).
-    pub at: Timestamp,
-    /// The state before, if the history says.
-    pub from: Option<AlarmState>,
-    /// The state since.
-    pub to: AlarmState,
-    /// The reason: CloudWatch's, or that of the caller who forced the state. Empty if the history does not say.
-    pub reason: String,
-    /// The summary, a sentence.
-    pub summary: String,
 }
 
 /// An action that an alarm started, or tried to start.
@@ -143,7 +117,6 @@ pub struct StatisticsOf<'a> {
 }
 
 /// CloudWatch.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Alarms {
     /// `DescribeAlarms`: those of these, at most 100, that exist, metric and composite ones. Log alarms are not asked for.
     async fn describe_alarms(&self, region: &str, names: &Ids, page: Next<'_>) -> Reply<Page<AlarmSetup>>;

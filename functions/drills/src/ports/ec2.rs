@@ -88,7 +88,6 @@ pub struct InstanceStatus {
 }
 
 /// EC2.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Instances {
     /// `DescribeInstances`. Eventually consistent, in no order.
     async fn describe_instances(

@@ -39,7 +39,6 @@ impl Target {
 }
 
 /// Elastic Load Balancing.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait LoadBalancers {
     /// `DescribeTargetGroups`: those of the Region.
     async fn describe_target_groups(&self, region: &str, page: Next<'_>) -> Reply<Page<TargetGroup>>;

@@ -39,7 +39,6 @@ pub enum NoReply {
 }
 
 /// Asks the application, over a connection of its own for each answer, as a new user would.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Prober {
     /// Sends a GET request, and follows at most three redirects. Reads the body only `with_body`, at most 64 KiB of it.
     async fn get(&self, url: &Url, with_body: bool) -> Result<HttpReply, NoReply>;

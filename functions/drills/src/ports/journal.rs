@@ -3,7 +3,6 @@
 use firedrill_core::{Timestamp, failover::JournalEntry, ports::StoreError, run::RunId};
 
 /// The record of alarms.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait AlarmRecord {
     /// The open run that has registered this alarm as its trigger.
     async fn registered_run(&self, alarm: &str) -> Result<Option<RunId>, StoreError>;

@@ -12,7 +12,6 @@ pub enum KeyManager {
 }
 
 /// KMS.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Keys {
     /// `DescribeKey`: who manages this key; none if the answer does not say.
     async fn key_manager(&self, region: &str, arn: &str) -> Reply<Option<KeyManager>>;

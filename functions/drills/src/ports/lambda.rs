@@ -17,7 +17,6 @@ pub struct FunctionConfiguration {
 }
 
 /// Lambda's API.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Functions {
     /// `GetFunctionConfiguration` of this function, or of this version or alias of it. An environment that could not be
     /// decrypted, which Lambda reports inside an answer that is otherwise complete, is a failure (API reference,

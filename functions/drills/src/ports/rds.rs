@@ -83,7 +83,6 @@ pub struct DbEvent {
 }
 
 /// RDS.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Databases {
     /// `DescribeDBClusters` of this one; none if the answer holds none.
     async fn describe_cluster(&self, region: &str, id: &str) -> Reply<Option<DbCluster>>;

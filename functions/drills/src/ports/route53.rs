@@ -14,7 +14,6 @@ pub struct HealthCheck {
 }
 
 /// Route 53.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait HealthChecks {
     /// `ListHealthChecks`: those of the account. The API has no filter.
     async fn list_health_checks(&self, page: Next<'_>) -> Reply<Page<HealthCheck>>;

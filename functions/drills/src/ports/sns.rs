@@ -17,7 +17,6 @@ pub struct Subscription {
 }
 
 /// SNS.
-#[expect(async_fn_in_trait, reason = "a function runs on one thread: no future is sent to another")]
 pub trait Topics {
     /// `Publish`, sent once. The subject is cut to what SNS accepts.
     async fn publish(&self, topic: &Arn, subject: &str, text: &str) -> Reply<()>;

@@ -23,13 +23,11 @@ impl SimulatedAws {
         let rule = || MetricRule {
             metric: watched_metric(),
             statistic: Some("Minimum".to_owned()),
-            extended_statistic: None,
             period_seconds: u32::try_from(PERIOD / 1_000).ok(),
             evaluation_periods: u32::try_from(PERIODS).ok(),
             datapoints_to_alarm: u32::try_from(PERIODS).ok(),
             threshold: Some(1.into()),
             comparison: "LessThanThreshold".to_owned(),
-            treat_missing_data: "notBreaching".to_owned(),
             special: Vec::new(),
         };
         let alarm = AlarmSetup {
@@ -41,10 +39,8 @@ impl SimulatedAws {
             actions_enabled: !scenario.targets_refused,
             alarm_actions: vec![FUNCTION.to_owned()],
             ok_actions: vec![FUNCTION.to_owned()],
-            insufficient_data_actions: Vec::new(),
             kind: if scenario.failover.composite {
-                let rule = format!("ALARM(\"{}\")", name(STOP_ALARM));
-                Kind::Composite { rule, suppressor: None, suppressed_by: None }
+                Kind::Composite { suppressor: None, suppressed_by: None }
             } else {
                 Kind::Metric(Box::new(rule()))
             },
@@ -85,8 +81,7 @@ impl SimulatedAws {
             actions_enabled: true,
             alarm_actions: Vec::new(),
             ok_actions: Vec::new(),
-            insufficient_data_actions: Vec::new(),
-            kind: Kind::Composite { rule: String::new(), suppressor: None, suppressed_by: None },
+            kind: Kind::Composite { suppressor: None, suppressed_by: None },
         }
     }
 }
@@ -132,14 +127,7 @@ impl Alarms for SimulatedAws {
                 .changes
                 .iter()
                 .filter(|change| is_trigger(name) && change.at >= since && change.at.as_millis() <= at);
-            let update = shown.map(|change| StateUpdate {
-                at: change.at,
-                from: None,
-                to: change.to,
-                reason: change.reason.clone(),
-                summary: String::new(),
-            });
-            Ok(self.page(update.collect(), next))
+            Ok(self.page(shown.cloned().collect(), next))
         })
         .await
     }

@@ -60,7 +60,7 @@ impl Topics for SimulatedAws {
         if !self.has_topic(topic) {
             return Err(self.refuse(ACTION, "NotFound").await);
         }
-        if self.world.overrides().pages_denied || self.world.operation_fault(ACTION).is_some() {
+        if self.world.overrides().pages_denied || self.operation_fault(ACTION).is_some() {
             return Err(refused(ACTION, "AuthorizationError"));
         }
         if operators::page(&self.world, &self.clock).await {

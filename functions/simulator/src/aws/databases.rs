@@ -128,7 +128,7 @@ impl Databases for SimulatedAws {
             return Err(self.refuse(ACTION, "DBClusterNotFoundFault").await);
         }
         if self.change.is_none() {
-            self.world.note_undo(&self.by);
+            self.note_undo();
         }
         self.refusal(ACTION, "AccessDenied").await?;
         self.change_cloud(ACTION, Pending::FailOverDatabase { to: target.map(Place::named) }).await

@@ -77,7 +77,7 @@ impl Distributions for SimulatedAws {
             return Err(self.refuse(ACTION, "InvalidIfMatchVersion").await);
         };
         if self.change.is_none() {
-            self.world.note_undo(&self.by);
+            self.note_undo();
             if self.world.scenario.failover.others_win_the_race {
                 self.world.take_effect(Pending::OthersUpdate);
             }

@@ -60,11 +60,12 @@ impl SimulatedAws {
 
 /// The rules of the failover function.
 pub(crate) fn failovers(kind: DrillKind) -> String {
-    let rule = match kind {
-        DrillKind::Database => json!({ "alarmArn": ALARM, "clusterArn": CLUSTER }),
-        DrillKind::Instance | DrillKind::Cdn => json!({
+    let rule = if kind == DrillKind::Database {
+        json!({ "alarmArn": ALARM, "clusterArn": CLUSTER })
+    } else {
+        json!({
             "alarmArn": ALARM, "distributionArn": DISTRIBUTION, "primaryOrigin": "primary", "standbyOrigin": "standby"
-        }),
+        })
     };
     json!([rule]).to_string()
 }

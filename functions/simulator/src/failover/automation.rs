@@ -141,24 +141,20 @@ pub(crate) async fn invocation(
     let journal = SimulatedJournal { world: Rc::clone(&world), clock: Rc::clone(&clock) };
     let context = Rc::new(FailoverContext {
         cloud: SimulatedAws::new(&world, &clock, by).handling(change.clone()),
-        clock,
+        clock: SimulatedClock::clone(&clock),
         call_deadline: TIMING.call_deadline,
         cool_down: world.settings.cool_down,
         topic_arn: stack.topic_arn.clone(),
     });
     let limits = stack.limits;
-    match world.scenario.kind {
-        DrillKind::Database => {
-            let make = |rule: &_, target: &_| DatabaseFailover::new(Rc::clone(&context), rule, target);
-            let failovers = set_up(&stack.rules, make);
-            FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
-        }
-        DrillKind::Instance | DrillKind::Cdn => {
-            let make = |_: &_, target: &_| DistributionFailover::new(Rc::clone(&context), target);
-            let failovers = set_up(&stack.rules, make);
-            FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
-        }
+    if world.scenario.kind == DrillKind::Database {
+        let make = |rule: &_, target: &_| DatabaseFailover::new(Rc::clone(&context), rule, target);
+        let failovers = set_up(&stack.rules, make);
+        return FailoverFunction { journal, context, limits, failovers }.answer(event, by).await;
     }
+    let make = |_: &_, target: &_| DistributionFailover::new(Rc::clone(&context), target);
+    let failovers = set_up(&stack.rules, make);
+    FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
 }
 
 /// One invocation of the failover function for one delivery, which is delivered again later if the invocation fails.

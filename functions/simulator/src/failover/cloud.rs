@@ -7,7 +7,7 @@ use firedrill_core::{
     failover::{AlarmState, JournalEntry, run_of},
     kind::DrillKind,
     run::RunId,
-    trigger::HistoryChange,
+    trigger::StateUpdate,
 };
 use firedrill_drills::ports::{ActionRecord, Reply};
 
@@ -89,7 +89,7 @@ pub(crate) struct Unusual {
 #[derive(Debug, Default)]
 pub(crate) struct Cloud {
     pub alarm: Option<AlarmState>,
-    pub changes: Vec<HistoryChange>,
+    pub changes: Vec<StateUpdate>,
     /// The result of the last evaluation: a composite alarm changes only when that does.
     last_evaluation: Option<AlarmState>,
     pub datapoints: Vec<i64>,
@@ -323,7 +323,7 @@ impl World {
                 self.note_fault(FaultKind::AlarmFallsBackWithinASecond);
                 cloud = self.cloud.borrow_mut();
             }
-            cloud.changes.push(HistoryChange { at, to, reason });
+            cloud.changes.push(StateUpdate { at, from: None, to, reason, summary: String::new() });
             cloud.changes.len() - 1
         };
         if to == AlarmState::Alarm {
@@ -376,11 +376,11 @@ impl World {
             return false;
         }
         let cloud = self.cloud.borrow();
-        let by = match self.scenario.kind {
-            DrillKind::Instance | DrillKind::Cdn => cloud.edges,
-            DrillKind::Database if self.now.get() < cloud.outage_until => return false,
-            DrillKind::Database => cloud.writer,
-        };
+        let of_a_database = self.scenario.kind == DrillKind::Database;
+        if of_a_database && self.now.get() < cloud.outage_until {
+            return false;
+        }
+        let by = if of_a_database { cloud.writer } else { cloud.edges };
         match by {
             Place::Primary => self.is_primary_healthy(),
             Place::Standby => !self.scenario.failover.standby_broken,
@@ -390,9 +390,10 @@ impl World {
 
     /// Whether the standby serves them.
     fn standby_serves(&self) -> bool {
-        let moved = match self.scenario.kind {
-            DrillKind::Instance | DrillKind::Cdn => self.cloud.borrow().edges == Place::Standby,
-            DrillKind::Database => self.cloud.borrow().writer != self.cloud.borrow().writer_before,
+        let moved = if self.scenario.kind == DrillKind::Database {
+            self.cloud.borrow().writer != self.cloud.borrow().writer_before
+        } else {
+            self.cloud.borrow().edges == Place::Standby
         };
         moved && self.cloud_serves()
     }

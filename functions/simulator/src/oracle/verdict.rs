@@ -97,10 +97,11 @@ fn agrees(
     let calm = history.scenario.is_calm();
     // A probe may be answered late.
     let slow = if history.occurrences.times(FaultKind::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
-    let late = match history.scenario.kind {
-        DrillKind::Database if calm => RDS_REPORTS_WITHIN_IN_CALM,
-        DrillKind::Database => RDS_REPORTS_WITHIN,
-        DrillKind::Instance | DrillKind::Cdn => TOLERANCE + slow,
+    let of_a_database = history.scenario.kind == DrillKind::Database;
+    let late = match (of_a_database, calm) {
+        (true, true) => RDS_REPORTS_WITHIN_IN_CALM,
+        (true, false) => RDS_REPORTS_WITHIN,
+        (false, _) => TOLERANCE + slow,
     };
     let unseen = if calm { MAX_UNSEEN_IN_CALM } else { MAX_UNSEEN };
     let give_up_after = history.scenario.give_up_after;
@@ -149,10 +150,11 @@ fn in_place_no_sooner_than_in_truth(history: &History, run: &Run) -> Result<(), 
 /// Whether nothing in the world keeps a run from injecting.
 fn has_to_inject(history: &History) -> bool {
     let scenario = &history.scenario;
-    let has_targets = match (scenario.kind, scenario.fleet.radius) {
-        (DrillKind::Instance, Radius::Percent(percent)) => scenario.fleet.fit * percent as usize >= 100,
-        (DrillKind::Instance, Radius::Count(count)) => scenario.fleet.fit > count as usize,
-        (DrillKind::Cdn | DrillKind::Database, _) => true,
+    let of_instances = scenario.kind == DrillKind::Instance;
+    let has_targets = match scenario.fleet.radius {
+        _ if !of_instances => true,
+        Radius::Percent(percent) => scenario.fleet.fit * percent as usize >= 100,
+        Radius::Count(count) => scenario.fleet.fit > count as usize,
     };
     scenario.is_undisturbed() && has_targets
 }
@@ -217,9 +219,10 @@ fn just_before(history: &History, decided: Timestamp) -> Option<Timestamp> {
 /// was after the injection.
 fn recovered(history: &History, sent: Timestamp, seen: Timestamp) -> Option<(u64, Timestamp)> {
     let again = served_again(history, sent, seen)?;
-    let again = match history.scenario.kind {
-        DrillKind::Instance => again,
-        DrillKind::Cdn | DrillKind::Database => standby_serving_since(history, seen)?.max(again),
+    let again = if history.scenario.kind == DrillKind::Instance {
+        again
+    } else {
+        standby_serving_since(history, seen)?.max(again)
     };
     Some((again.millis_since(sent), again))
 }

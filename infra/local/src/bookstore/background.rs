@@ -3,7 +3,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use reqwest::Method;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{
@@ -19,24 +19,27 @@ use crate::{
 /// The interval at which it publishes its metrics.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
+/// What the emulator says of all resources, in one answer: one moment.
+#[derive(Deserialize)]
+struct Resources {
+    instances: Vec<Instance>,
+    distributions: Vec<Distribution>,
+    databases: Databases,
+}
+
 /// Polls instances, distributions and databases, without end.
 pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>, pause: Duration) {
     let began = Since::now();
     let mut ticks = every(pause);
     loop {
         ticks.tick().await;
-        let (instances, distributions, databases) = tokio::join!(
-            fetch::<Vec<Instance>>(requests, "instances"),
-            fetch::<Vec<Distribution>>(requests, "distributions"),
-            fetch::<Databases>(requests, "databases"),
-        );
+        let found = resources(requests).await;
         let mut shop = lock(shop);
-        shop.update_servers(instances.map(|found| Servers::of(&found)), began.elapsed());
-        if let Some(found) = distributions {
-            shop.update_cdn(&found);
-        }
-        if let Some(found) = databases {
-            shop.update_databases(&found);
+        let servers = found.as_ref().map(|found| Servers::of(&found.instances));
+        shop.update_servers(servers, began.elapsed());
+        if let Some(found) = found {
+            shop.update_cdn(&found.distributions);
+            shop.update_databases(&found.databases);
         }
     }
 }
@@ -54,10 +57,9 @@ pub(super) async fn publish(requests: &Requests, shop: &Mutex<Shop>) {
     }
 }
 
-/// What the emulator answers under `/_local/`; none if it does not answer or does not know the path, which then
-/// changes nothing.
-async fn fetch<T: DeserializeOwned>(requests: &Requests, path: &str) -> Option<T> {
-    let found = requests.local(Method::GET, path, None).await.ok()?;
+/// All resources; none if the emulator does not answer, which then changes nothing.
+async fn resources(requests: &Requests) -> Option<Resources> {
+    let found = requests.local(Method::GET, "resources", None).await.ok()?;
     serde_json::from_value(found).ok()
 }
 
