@@ -245,7 +245,8 @@ mod silence {
     #[test]
     fn a_first_deployment_never_tells_that_the_watchdog_is_silent() {
         for story in stories(HOURS, HOURS) {
-            assert_eq!(told(&story), [0; 0], "{} and {} late", story.tick_delay, story.beat_delay);
+            let told = told(&story);
+            assert!(told.is_empty(), "{} and {} late: {told:?}", story.tick_delay, story.beat_delay);
         }
     }
 

@@ -233,13 +233,18 @@ fn failed(error: &(dyn Error + 'static)) -> NoReply {
         if let Some(known) = known {
             return NoReply::Failed(known.to_owned());
         }
-        // An `io::Error` leaves the error that it holds out of the chain.
-        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+        if let Some(error) = tls_error(error) {
             return failed_handshake(error);
         }
     }
     let root = chain().last().map(ToString::to_string).unwrap_or_default();
     NoReply::Failed(format!("failed: {root}"))
+}
+
+/// The error of TLS that this one holds. An `io::Error` leaves it out of the chain, and the connector puts one into another.
+fn tls_error(error: &io::Error) -> Option<&TlsError> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls_error(inner.downcast_ref()?))
 }
 
 /// What a failed handshake means. rustls says by how many seconds a certificate has expired, in another text each time.
