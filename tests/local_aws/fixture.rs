@@ -156,9 +156,10 @@ pub async fn deploy_with(
     aws: &LocalAws,
     stack: &str,
     functions: &Binaries,
-    others: &[(&'static str, &'static str)],
+    others: &[(&str, &str)],
 ) -> BTreeMap<String, String> {
     let parameters = [
+        ("NamePrefix", stack),
         ("NonProductionEnvironments", "test"),
         ("ProductionApplications", "allowed-in-production"),
         ("PollMs", "250"),
@@ -173,12 +174,13 @@ pub async fn deploy_with(
         ("HeartbeatFreshSeconds", "86400"),
     ];
     let all: BTreeMap<_, _> = LOCAL.iter().chain(&parameters).chain(others).copied().collect();
+    let prefix = all["NamePrefix"];
     let parameters: Vec<_> = all.into_iter().collect();
     let outputs = aws
         .deploy(stack, &root().join("infra/template.yaml"), &functions.codes(), &parameters)
         .await
         .unwrap();
-    aws.watch(stack).await.unwrap();
+    aws.watch(prefix).await.unwrap();
     outputs
 }
 

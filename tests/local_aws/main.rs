@@ -4,6 +4,7 @@
 
 mod contracts;
 mod demo;
+mod deployed;
 mod failovers;
 mod failures;
 mod fixture;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         sweep::trials(),
         demo::trials(),
         failovers::trials(),
+        deployed::trials(),
         runs::trials(),
         standins::trials(),
         contracts::trials(),

@@ -33,12 +33,18 @@ fn root() -> PathBuf {
 pub fn trials() -> Vec<Trial> {
     trials![
         no_stand_in_behaves_otherwise_than_aws,
+        what_the_bookstores_agent_sends_is_never_signed_otherwise_than_by_aws,
         every_request_of_the_repository_fits_the_schema_and_one_with_an_unknown_field_does_not,
     ]
 }
 
 fn no_stand_in_behaves_otherwise_than_aws() {
     python(&[root().join("infra/local/emulator").as_ref(), "selfcheck".as_ref()]);
+}
+
+fn what_the_bookstores_agent_sends_is_never_signed_otherwise_than_by_aws() {
+    let check = root().join("infra/local/emulator/selfcheck_agent.py");
+    python(&[check.as_ref(), root().join("infra/bookstore.yaml").as_ref()]);
 }
 
 fn every_request_of_the_repository_fits_the_schema_and_one_with_an_unknown_field_does_not() {

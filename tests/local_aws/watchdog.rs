@@ -2,7 +2,7 @@
 
 use crate::{fixture::FIXTURE, trials};
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::{SHORT_LIFE, deploy_with, request, until, with};
 
@@ -57,5 +57,20 @@ fn a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdo
         assert!(ended["finishedBy"].as_str().unwrap().starts_with("watchdog/"), "{ended:#}");
         assert_eq!(fixture.states(&blue).await, ["running"]);
         until(async || is("OK").await).await;
+        // And says so, in CloudWatch's words.
+        until(async || {
+            let told = fixture.aws.messages().await.unwrap();
+            let over = told.iter().find_map(|message| {
+                let said: Value = serde_json::from_str(&message.message).ok()?;
+                let is_over = said["AlarmName"] == "watched-rollback-failed" && said["NewStateValue"] == "OK";
+                is_over.then_some((said, &message.topic))
+            });
+            let (said, topic) = over?;
+            assert!(topic.contains(":watched-PagesTopic"), "{topic}");
+            assert_eq!(said["OldStateValue"], "ALARM", "{said}");
+            assert!(said["AlarmArn"].as_str().unwrap().ends_with(":alarm:watched-rollback-failed"), "{said}");
+            Some(())
+        })
+        .await;
     });
 }

@@ -1,6 +1,7 @@
 //! Consistency checks of the repository: schema, events, templates, roles, layout, words.
 
 mod build;
+mod deployed;
 mod events;
 mod layout;
 mod pages;

@@ -120,17 +120,30 @@ fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
     let alarms: Vec<&str> = template
         .lines()
         .zip(template.lines().skip(1))
-        .filter(|(_, kind)| kind.trim() == "Type: AWS::CloudWatch::Alarm")
+        .filter(|(_, kind)| kind.trim().starts_with("Type: AWS::CloudWatch::"))
         .filter_map(|(name, _)| name.trim().strip_suffix(':'))
         .collect();
-    assert_eq!(alarms.len(), 5, "{alarms:?}");
-    let topics = "[!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]]\n";
+    assert_eq!(alarms.len(), 7, "{alarms:?}");
+    let topic = "!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]";
+    let over = resource(&template, "AlarmsOverRule");
+    assert!(over.contains(&format!("Arn: {topic}\n")), "{over}");
+    for changes in ["previousState: {value: [ALARM]}", "state: {value: [OK]}"] {
+        assert!(over.contains(&format!("          {changes}\n")), "{changes}: {over}");
+    }
+    let silent = resource(&template, "WatchdogSilentAlarm");
     for name in alarms {
         let alarm = resource(&template, name);
-        assert!(alarm.contains(&format!("AlarmActions: {topics}")), "{name}: {alarm}");
+        // One of two that tell only together.
+        if silent.contains(&format!("ALARM(\"${{{name}}}\")")) {
+            assert!(!alarm.contains("Actions:"), "{name}: {alarm}");
+            continue;
+        }
+        assert!(alarm.contains(&format!("AlarmActions: [{topic}]\n")), "{name}: {alarm}");
         // A message stays in the dead-letter queue until an operator has looked at it: that alarm needs no end.
-        let ends = name == "DeadLetterAlarm" || alarm.contains(&format!("OKActions: {topics}"));
-        assert!(ends, "{name} never says that it is over: {alarm}");
+        let ends = name == "DeadLetterAlarm" || over.contains(&format!("- !GetAtt {name}.Arn\n"));
+        assert!(ends, "{name} never says that it is over");
+        // It would also tell of the first OK of an alarm that has just been made.
+        assert!(!alarm.contains("OKActions"), "{name}: {alarm}");
     }
     // CloudWatch may publish there: no KMS key stands in its way, and the topic's policy allows it.
     let topic = resource(&template, "PagesTopic");
@@ -139,6 +152,7 @@ fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
     for part in ["Topics: [!Ref PagesTopic]", "Service: cloudwatch.amazonaws.com", "Action: sns:Publish"] {
         assert!(policy.contains(part), "{part}: {policy}");
     }
+    assert!(policy.contains("aws:SourceArn: !GetAtt AlarmsOverRule.Arn"), "{policy}");
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn the_watchdogs_alarms_ask_for_what_it_publishes_and_for_no_lowest_count() {
     let template = read("infra/template.yaml");
     let published = read("functions/aws/src/lambda/watchdog.rs");
     for (name, metric, fields) in [
-        ("WatchdogSilentAlarm", "heartbeats", &["Statistic: Sum", "EvaluationPeriods: 3"][..]),
+        ("HeartbeatMissingAlarm", "heartbeats", &["Statistic: Sum", "EvaluationPeriods: 3"][..]),
         ("RollbackFailedAlarm", "rollbackFailedRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
         ("HeldRunsAlarm", "heldRuns", &["Statistic: Maximum", "EvaluationPeriods: 1"]),
         // The numbers with which the core's test of this alarm counts.

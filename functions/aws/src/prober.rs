@@ -1,16 +1,23 @@
 //! Prober: asks the application over HTTP and TCP, each time over a connection of its own, as a new user would.
 
-use std::{error::Error, io, net::SocketAddr, sync::Arc};
+use std::{
+    error::Error,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use firedrill_drills::{
     ports::{HttpReply, NoReply, Prober},
     probe::address::{self, Refused},
 };
 use reqwest::{
-    Client, Response, Url,
+    Certificate, Client, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::{Attempt, Policy},
 };
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use thiserror::Error;
 use tokio::net::TcpStream;
 
@@ -20,6 +27,28 @@ use crate::Cloud;
 const MAX_REDIRECTS: usize = 3;
 /// The most bytes of a body that a probe reads.
 const MAX_BYTES: usize = 64 * 1024;
+
+/// The variable that names a file of certificates in PEM form: authorities that probes trust besides the system's.
+const CA_FILE: &str = "FIREDRILL_PROBE_CA_FILE";
+
+/// Why no probe can be sent.
+#[derive(Debug, Error)]
+pub enum ProberError {
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] reqwest::Error),
+    /// The file of certificates cannot be read.
+    #[error("{CA_FILE} names `{path}`, which cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file holds no certificate.
+    #[error("{CA_FILE} names `{0}`, which holds no certificate in PEM form")]
+    NoCertificate(PathBuf),
+}
 
 /// The probe's host name has no address.
 #[derive(Debug, Error)]
@@ -33,12 +62,38 @@ pub struct HttpProber {
 }
 
 impl HttpProber {
-    /// The one prober of a function. Reads the root certificates.
+    /// The one prober of a function, which trusts the system's authorities and those of the file that the variable
+    /// `FIREDRILL_PROBE_CA_FILE` names, if it is set.
+    ///
+    /// # Errors
+    /// See [`HttpProber::trusting`].
+    pub fn from_env() -> Result<Self, ProberError> {
+        let file = std::env::var_os(CA_FILE).filter(|file| !file.is_empty());
+        file.map_or_else(Self::new, |file| Self::trusting(Path::new(&file)))
+    }
+
+    /// A prober that trusts the system's authorities. Reads their certificates.
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    pub fn new() -> Result<Self, ProberError> {
+        Self::with(Vec::new())
+    }
+
+    /// A prober that trusts the authorities of this file in PEM form as well.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or the file holds no certificates.
+    pub fn trusting(file: &Path) -> Result<Self, ProberError> {
+        let path = || file.to_owned();
+        let pem = fs::read(file).map_err(|source| ProberError::Unreadable { path: path(), source })?;
+        let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if authorities.is_empty() { Err(ProberError::NoCertificate(path())) } else { Self::with(authorities) }
+    }
+
+    fn with(authorities: Vec<Certificate>) -> Result<Self, ProberError> {
         let http = Client::builder()
+            .tls_certs_merge(authorities)
             .no_proxy()
             .redirect(Policy::custom(redirect))
             .dns_resolver(Arc::new(Resolver))
@@ -178,9 +233,42 @@ fn failed(error: &(dyn Error + 'static)) -> NoReply {
         if let Some(known) = known {
             return NoReply::Failed(known.to_owned());
         }
+        if let Some(error) = tls_error(error) {
+            return failed_handshake(error);
+        }
     }
     let root = chain().last().map(ToString::to_string).unwrap_or_default();
     NoReply::Failed(format!("failed: {root}"))
+}
+
+/// The error of TLS that this one holds. An `io::Error` leaves it out of the chain, and the connector puts one into another.
+fn tls_error(error: &io::Error) -> Option<&TlsError> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls_error(inner.downcast_ref()?))
+}
+
+/// What a failed handshake means. rustls says by how many seconds a certificate has expired, in another text each time.
+fn failed_handshake(error: &TlsError) -> NoReply {
+    use CertificateError as Wrong;
+    let what = match error {
+        // Users' browsers may speak it: that a probe does not is our fault.
+        TlsError::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            return NoReply::Ours(
+                "the server does not speak HTTP/1.1, and a probe speaks nothing else".to_owned(),
+            );
+        }
+        TlsError::InvalidCertificate(wrong) => match wrong {
+            Wrong::Expired | Wrong::ExpiredContext { .. } => "the certificate has expired",
+            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "the certificate is not valid yet",
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+                "the certificate is for another name"
+            }
+            Wrong::UnknownIssuer => "the certificate's authority is not trusted",
+            _ => "the certificate is not accepted",
+        },
+        other => return NoReply::Failed(format!("failed: {other}")),
+    };
+    NoReply::Failed(what.to_owned())
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use crate::{
 
 /// The most evidence items of a run. Further ones are counted, not kept.
 pub const MAX_ITEMS: u64 = 5_000;
-/// The number of items, of all kinds, at which further probe answers are only counted: a flapping probe must not displace
-/// calls, phases and pages.
+/// The number of items, of all kinds, at which further probe answers and changes of owner are only counted: a flapping
+/// probe, or a run that is held for days, must not displace calls, phases and pages.
 const MAX_ITEMS_WITH_PROBES: u64 = 3_500;
 /// The longest span of equal answers in one item, in milliseconds.
 const MAX_SEGMENT_MS: u64 = 300_000;
@@ -196,9 +196,9 @@ impl Recorder {
 
     /// Adds one item, or counts it if there are too many.
     pub fn add(&mut self, counts: &mut EvidenceCounts, item: Evidence) {
-        let is_probe = matches!(item, Evidence::Probe { .. });
-        // Counted over the whole run: a probe may flap in each of a hundred ticks.
-        if counts.written >= if is_probe { MAX_ITEMS_WITH_PROBES } else { MAX_ITEMS } {
+        // Counted over the whole run: a probe may flap in each of a hundred ticks, and each tick is another owner.
+        let of_each_tick = matches!(item, Evidence::Probe { .. } | Evidence::Continued { .. });
+        if counts.written >= if of_each_tick { MAX_ITEMS_WITH_PROBES } else { MAX_ITEMS } {
             counts.cut += 1;
             return;
         }
@@ -258,5 +258,24 @@ impl Recorder {
     /// Forgets the waiting items, which were written.
     pub fn written(&mut self) {
         self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each minute a tick of the watchdog is another owner.
+    #[test]
+    fn a_run_that_is_held_for_weeks_never_loses_the_calls_that_end_it() {
+        let (mut counts, at) = (EvidenceCounts::default(), Timestamp::from_millis(0));
+        let (prefix, open, gates, waiting) = (String::new(), Vec::new(), BTreeMap::new(), Vec::new());
+        let mut recorder = Recorder { prefix, next: 0, open, gates, waiting };
+        for tick in 0..20_000 {
+            recorder.add(&mut counts, Evidence::Continued { at, by: format!("tick {tick}") });
+        }
+        let kept = recorder.waiting().len();
+        recorder.add(&mut counts, Evidence::Note { at, text: "released".to_owned() });
+        assert_eq!(recorder.waiting().len(), kept + 1, "{counts:?}");
     }
 }

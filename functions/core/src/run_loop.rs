@@ -9,12 +9,13 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use crate::{
-    CallOutcome, Decision, DecisionResult, Observation, Phase, Run, Timestamp,
+    CallOutcome, Decision, DecisionResult, Observation, Outcome, Phase, ProbeRole, Run, StreakRule,
+    Timestamp,
     engine::Engine,
     evidence::{Evidence, Recorder},
     gate, kill_switch,
     ports::{Clock, ControlState, Drill as _, Drills, Injector, Saved, Store, StoreError},
-    run::{OwnerId, Stop},
+    run::{OwnerId, StepState, Stop},
     time::{MAX_PAUSE, backoff},
     timing::Timing,
 };
@@ -30,6 +31,9 @@ pub struct Session {
     pub renewed_at: Duration,
     /// Whether to hand over as soon as the run only waits: the watchdog then uses the slot for another run.
     pub yields: bool,
+    /// Whether to hand over as soon as only an operator or AWS can bring the run further: the watchdog looks at such a run
+    /// once in each tick, and does not run without pause for as long as that takes.
+    pub leaves_what_is_stuck: bool,
     /// Why the run must end early, known before the first look: an owner that cannot read the request cannot read its
     /// stop conditions, and what cannot be read stops a run.
     pub stop: Option<Stop>,
@@ -39,7 +43,8 @@ impl Session {
     /// The session of this owner, before it has a lease.
     #[must_use]
     pub const fn new(owner: OwnerId, ends_at: Duration) -> Self {
-        Self { owner, ends_at, renewed_at: Duration::ZERO, yields: false, stop: None }
+        let (yields, leaves_what_is_stuck) = (false, false);
+        Self { owner, ends_at, renewed_at: Duration::ZERO, yields, leaves_what_is_stuck, stop: None }
     }
 }
 
@@ -130,6 +135,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
                     }
                 }
             }
+            let stays = run.phase == next.phase;
             run = next;
             if run.phase == Phase::Finished {
                 break;
@@ -139,13 +145,30 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
                 self.carry_out(&mut run, decision, looked).await;
             }
             self.send_pages(&mut run).await;
-            if self.session.yields && only_waits(&run) {
+            let leaves = self.session.leaves_what_is_stuck && stays && self.is_stuck(&run);
+            if leaves || self.session.yields && only_waits(&run) {
                 return self.hand_over(run).await;
             }
             let pause = pause_after(&run, &timing).saturating_sub(clock.elapsed().saturating_sub(looked));
             clock.sleep(pause).await;
         }
         LoopExit::Finished(Box::new(run))
+    }
+
+    /// Whether the next look can wait for the next tick: the run is held, or its rollback failed and is not on its way to
+    /// succeed; nothing was sent whose outcome is not on record; and every page was tried.
+    fn is_stuck(&self, run: &Run) -> bool {
+        let (failed, now) = (run.outcome == Some(Outcome::RollbackFailed), self.engine.clock.now());
+        let is_stuck = match run.phase {
+            Phase::Held => !moves_soon(run, now),
+            Phase::RollingBack => failed && !moves_soon(run, now),
+            Phase::Verifying => failed && !becomes_steady(run, now) && !is_well_until_settled(run, now),
+            Phase::Pending | Phase::Checking | Phase::Injecting | Phase::Recovering | Phase::Finished => {
+                false
+            }
+        };
+        let told = run.pages.iter().all(|page| page.sent || page.last_tried.is_some());
+        is_stuck && told && self.results.is_empty() && !self.stored.fails
     }
 
     /// Adds the control state to the observation: the gates kept in the record, and the operator commands recorded since the
@@ -370,6 +393,33 @@ const fn only_waits(run: &Run) -> bool {
     }
 }
 
+/// Whether AWS has just taken an undo step, which shows within moments, or is asked again before another tick would be there.
+fn moves_soon(run: &Run, now: Timestamp) -> bool {
+    run.undo.iter().filter(|step| step.progress.state == StepState::Open).any(|step| {
+        let progress = &step.progress;
+        let pause = match progress.last {
+            Some(CallOutcome::Done) => SOON,
+            Some(CallOutcome::NotExecuted { .. } | CallOutcome::Unknown { .. }) | None => {
+                backoff(run.limits.retry_pause, progress.attempts)
+            }
+        };
+        pause <= SOON && progress.last_sent.is_some_and(|sent| now < sent + pause)
+    })
+}
+
+/// Whether the probes of the steady state all answer yes, and not for long enough yet: only looks in a row can tell.
+fn becomes_steady(run: &Run, now: Timestamp) -> bool {
+    let mut streaks = run.streaks_of(ProbeRole::STEADY_STATE);
+    let answers_yes = |last: Timestamp, rule: &StreakRule| now - last <= rule.widest_gap;
+    let began = streaks.clone().all(|(streak, rule)| streak.last_yes.is_some_and(|at| answers_yes(at, rule)));
+    began && streaks.any(|(streak, rule)| !streak.holds(rule))
+}
+
+/// Whether the application is well again and the run ends as soon as nothing of it can land any more, which is soon.
+fn is_well_until_settled(run: &Run, now: Timestamp) -> bool {
+    run.unwell_since.is_none() && !run.nothing_can_land(now)
+}
+
 /// The pause between two looks.
 fn pause_after(run: &Run, timing: &Timing) -> Duration {
     if only_waits(run) { timing.aws_poll } else { timing.poll }
@@ -433,6 +483,8 @@ fn note_rollback_saved(run: &mut Run, stored: &mut Stored, now: Timestamp) {
     }
 }
 
+/// For how long a tick waits for a run that would otherwise be stuck: as long as it takes until the next tick.
+const SOON: Duration = Duration::from_mins(1);
 /// The first pause before a page is sent again; it doubles, for as long as the run is open.
 const FIRST_PAGE_PAUSE: Duration = Duration::from_secs(5);
 /// How many failures to send one page are recorded as evidence.

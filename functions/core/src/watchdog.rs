@@ -41,7 +41,8 @@ pub struct TickSummary {
     pub open: u64,
     /// Of `open`: finished by this tick.
     pub finished: u64,
-    /// Of `open`: continued for a while, or until they only waited, and left to the next tick.
+    /// Of `open`: continued for a while, or looked at once because they are held or their rollback failed, and left to the
+    /// next tick.
     pub handed_over: u64,
     /// Of `open`: owned by another invocation.
     pub busy: u64,
@@ -193,7 +194,11 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
             ));
         }
         let ends_at = tick.ends_at.min(clock.elapsed() + slot.slice);
-        let session = Session { yields: slot.contended, ..Session::new(tick.owner.clone(), ends_at) };
+        let session = Session {
+            yields: slot.contended,
+            leaves_what_is_stuck: true,
+            ..Session::new(tick.owner.clone(), ends_at)
+        };
         // Time for the calls that are still on their way when the slice ends, and for handing over.
         let grace = self.timing.call_deadline * 3;
         let work = AssertUnwindSafe(self.continue_run(session, run.clone())).catch_unwind();

@@ -171,6 +171,7 @@ impl Actors {
                 Engine { clock: &*clock, store: &store, drills: &drills, injector: None, timing: TIMING };
             let _ = engine.tick(&tick).await;
             until.set(world.now.get());
+            world.ticks.borrow_mut().push((now, world.now.get()));
         };
         Task {
             future: Box::pin(future),

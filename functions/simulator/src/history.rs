@@ -39,6 +39,8 @@ pub struct History {
     pub heads: usize,
     /// The evidence on record, oldest first.
     pub evidence: Vec<Evidence>,
+    /// When each tick of the watchdog began and ended, but for those that died.
+    pub ticks: Vec<(Timestamp, Timestamp)>,
     /// How often a run was finished in the store.
     pub finishes: u32,
     /// Whether the application's lock is held at the end.
@@ -112,6 +114,7 @@ pub(crate) fn collect(world: &World) -> History {
         renewed: table.renewed_at.map(Timestamp::from_millis),
         heads: table.heads.len(),
         evidence: std::mem::take(&mut table.evidence).into_values().collect(),
+        ticks: world.ticks.take().into_iter().map(moments).collect(),
         finishes: table.finishes,
         locked: !table.locks.is_empty(),
         run: table.heads.pop(),
@@ -125,6 +128,10 @@ pub(crate) fn collect(world: &World) -> History {
         counted: world.points.counted.get(),
         failing_since: world.points.since.get().map(Timestamp::from_millis),
     }
+}
+
+fn moments((began, ended): (i64, i64)) -> (Timestamp, Timestamp) {
+    (Timestamp::from_millis(began), Timestamp::from_millis(ended))
 }
 
 impl History {

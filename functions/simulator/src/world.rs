@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub calls: RefCell<Vec<SentCall>>,
     /// The text of every page that reached the operators.
     pub pages: RefCell<Vec<String>>,
+    /// When each tick of the watchdog began and ended.
+    pub ticks: RefCell<Vec<(i64, i64)>>,
     /// When each slow answer began.
     pub slow_at: RefCell<Vec<i64>>,
     /// Whether users are served now.
@@ -78,6 +80,7 @@ impl World {
             operation_faults: RefCell::default(),
             calls: RefCell::default(),
             pages: RefCell::default(),
+            ticks: RefCell::default(),
             slow_at: RefCell::default(),
             serving: Cell::new(!scenario.unhealthy_at_start),
             last_undecided_look: Cell::new(None),

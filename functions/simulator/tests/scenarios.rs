@@ -8,5 +8,6 @@ mod scenarios {
     mod plan;
     mod played;
     mod refusals;
+    mod stuck;
     mod wiring;
 }

@@ -1,6 +1,6 @@
 """CloudFormation properties that ministack ignores, applied after it has created a resource.
 
-A schedule's time zone and dates, a table's recovery, expiry and index states, a function's reserved concurrency.
+A schedule's time zone and dates, a table's recovery, expiry and index states, a function's reserved concurrency and VPC.
 """
 
 import functools
@@ -50,6 +50,7 @@ def _table_kept(props: dict, name: str) -> None:
 def _function_kept(props: dict, name: str) -> None:
     reserved = props.get("ReservedConcurrentExecutions")
     lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
+    lambda_svc._functions[name]["config"]["VpcConfig"] = lambda_svc._vpc_config_with_id(props.get("VpcConfig"))
 
 
 def enabled(value) -> bool:

@@ -286,18 +286,34 @@ impl LocalAws {
         Ok(Invoked { payload, failed })
     }
 
-    /// Invokes the watchdog of a stack once and returns its answer. Without the heartbeat that it writes, nothing is
+    /// Invokes the watchdog of a stack, by the stack's `NamePrefix`, once and returns its answer. Without the heartbeat that it writes, nothing is
     /// injected.
     ///
     /// # Errors
     /// The watchdog could not be invoked, or failed.
-    pub async fn watch(&self, stack: &str) -> Result<Value, LocalError> {
-        let function = format!("{stack}-watchdog");
+    pub async fn watch(&self, prefix: &str) -> Result<Value, LocalError> {
+        let function = format!("{prefix}-watchdog");
         let Invoked { payload, failed } = self.invoke(&function, &json!({})).await?;
         if failed {
             return Err(LocalError::Answer { what: function, why: payload.to_string() });
         }
         Ok(payload)
+    }
+
+    /// A function's configuration as it was deployed (`GetFunctionConfiguration`).
+    ///
+    /// # Errors
+    /// There is no such function, or the emulator does not answer.
+    pub async fn function_configuration(&self, function: &str) -> Result<Value, LocalError> {
+        self.requests.function(function).await
+    }
+
+    /// How many concurrent executions are reserved for a function; none if it shares those of the account.
+    ///
+    /// # Errors
+    /// There is no such function, or the emulator does not answer.
+    pub async fn reserved_concurrency(&self, function: &str) -> Result<Option<u64>, LocalError> {
+        self.requests.reserved_concurrency(function).await
     }
 
     /// The output of a function so far; empty if it never ran.

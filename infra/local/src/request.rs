@@ -61,6 +61,14 @@ impl Requests {
         answer(format!("GetFunctionConfiguration of {name}"), self.signed(Method::GET, &path, "lambda")).await
     }
 
+    /// How many concurrent executions are reserved for a function.
+    pub(crate) async fn reserved_concurrency(&self, name: &str) -> Result<Option<u64>, LocalError> {
+        let path = format!("2019-09-30/functions/{name}/concurrency");
+        let what = format!("GetFunctionConcurrency of {name}");
+        let answer = answer(what, self.signed(Method::GET, &path, "lambda")).await?;
+        Ok(answer["ReservedConcurrentExecutions"].as_u64())
+    }
+
     /// A schedule as it was deployed.
     pub(crate) async fn schedule(&self, name: &str) -> Result<Value, LocalError> {
         let request = self.signed(Method::GET, &format!("schedules/{name}"), "scheduler");

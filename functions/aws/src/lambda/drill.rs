@@ -74,7 +74,7 @@ pub(super) async fn set_up<T>(
         DrillSettings::from_env().map_err(Failed::wrong_configuration)?;
     let connection = Connection::load(drill.timing.call_deadline).await;
     let table = RunTable::new(&connection, &table, retention, drill.timing.call_deadline);
-    let prober = HttpProber::new()
+    let prober = HttpProber::from_env()
         .map_err(|error| Failed::wrong_configuration(format_args!("probes cannot be sent: {error}")))?;
     let function =
         FunctionContext { settings: Rc::new(drill), cloud: Cloud::new(&connection, table, prober) };

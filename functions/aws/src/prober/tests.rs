@@ -9,6 +9,8 @@ use tokio::{
 use super::*;
 use crate::clock::SystemClock;
 
+mod tls;
+
 /// A server on this machine that gives every connection the same answer.
 async fn serving(answer: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

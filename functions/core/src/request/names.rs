@@ -10,11 +10,14 @@ use thiserror::Error;
 /// dimensions, so nothing else is taken. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,39}$"))]
+#[schemars(extend("pattern" = Name::PATTERN))]
 #[schemars(with = "String")]
 pub struct Name(Arc<str>);
 
 impl Name {
+    /// What a name looks like, as a regular expression: for the schema and for the templates' parameters.
+    pub const PATTERN: &str = "^[a-z][a-z0-9-]{0,39}$";
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -60,6 +60,12 @@ impl Played {
         Some(at.millis_since(self.0.log.first()?.at))
     }
 
+    /// The watchdog's ticks: when each began, in milliseconds since the first thing that happened, and how long it took.
+    pub fn ticks(&self) -> Vec<(u64, u64)> {
+        let first = self.0.log.first().expect("nothing happened").at;
+        self.0.ticks.iter().map(|(from, to)| (from.millis_since(first), to.millis_since(*from))).collect()
+    }
+
     /// The evidence on record.
     pub fn evidence(&self) -> &[Evidence] {
         &self.0.evidence

@@ -77,6 +77,7 @@ impl DrillFixture {
         let (cdn, databases) = (cdn_failovers(&distributions), database_failovers());
         let (cdn_topic, database_topic) = (alarms_of("cdn"), alarms_of("db"));
         let parameters = [
+            ("NamePrefix", STACK),
             ("NonProductionEnvironments", "test"),
             ("PollMs", "250"),
             ("AwsPollMs", "500"),
