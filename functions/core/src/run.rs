@@ -4,6 +4,7 @@ mod injection;
 mod parts;
 mod phase;
 mod recorded;
+mod size;
 mod trigger;
 mod undo;
 
@@ -11,6 +12,7 @@ pub use injection::{Call, CallOutcome, Injection};
 pub use parts::{AnswerCounts, EvidenceCounts, Hold, Limits, Page, Stop, Times};
 pub use phase::{Outcome, Phase, Status, Verdict};
 pub use recorded::RecordedTarget;
+pub use size::MAX_HEAD_BYTES;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
@@ -47,6 +49,14 @@ pub struct RunId(pub String);
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl RunId {
+    /// The application that the id names; none if this is no id that a request was given.
+    #[must_use]
+    pub fn application(&self) -> Option<&str> {
+        self.0.split('/').nth(1)
     }
 }
 

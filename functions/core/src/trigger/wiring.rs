@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     Tristate,
-    failover::{AlarmState, FailoverRule, FailoverTarget, WrongRules, parse_rules},
+    failover::{AlarmState, FailoverRule, FailoverTarget, NoRules, WrongEntry, parse_rules},
     plan::Hop,
     request::{Arn, Mode, OPT_IN_TAG, Seconds},
 };
@@ -193,11 +193,16 @@ fn leads_to(
     let FailoverFunction { arn, failovers, can_start, .. } = function;
     let arn = || arn.clone();
     let failovers = failovers.as_deref().ok_or_else(|| NotThisFunction::NoFailoverFunction(arn()))?;
-    let rules = parse_rules(failovers)
-        .map_err(|source| NotThisFunction::WrongRules { function: arn(), source: Box::new(source) })?;
-    let Some((rule, target)) = rules.into_iter().find(|(rule, _)| rule.alarm_arn == *alarm) else {
-        return Err(NotThisFunction::NoRule(arn()));
+    let mut parsed =
+        parse_rules(failovers).map_err(|source| NotThisFunction::NoRules { function: arn(), source })?;
+    let Some(found) = parsed.rules.iter().position(|(rule, _)| rule.alarm_arn == *alarm) else {
+        let wrong = parsed.wrong_for(alarm.as_str()).cloned();
+        return Err(wrong.map_or_else(
+            || NotThisFunction::NoRule(arn()),
+            |source| NotThisFunction::WrongEntry { function: arn(), source: Box::new(source) },
+        ));
     };
+    let (rule, target) = parsed.rules.swap_remove(found);
     if target.arn() != resource {
         let (found, wanted) = (target.arn().clone(), resource.clone());
         return Err(NotThisFunction::AnotherResource { function: arn(), found, wanted });
@@ -215,7 +220,9 @@ enum NotThisFunction {
     #[error("{0} is no failover function (it has no FIREDRILL_FAILOVERS)")]
     NoFailoverFunction(String),
     #[error("{function}: {source}")]
-    WrongRules { function: String, source: Box<WrongRules> },
+    NoRules { function: String, source: NoRules },
+    #[error("{function}: {source}")]
+    WrongEntry { function: String, source: Box<WrongEntry> },
     #[error("{0} has no entry for this alarm in FIREDRILL_FAILOVERS")]
     NoRule(String),
     #[error("{function} fails over {found}, not {wanted}")]

@@ -1,8 +1,10 @@
 //! Tests of the core through its public interface, on fakes of its ports.
 
+mod commands;
 mod common;
 mod control_state;
 mod dispatch;
+mod documents;
 mod evidence;
 mod fakes;
 mod instances;
