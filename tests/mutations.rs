@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 50] = [
+const MUTATIONS: [Mutation; 54] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -54,6 +54,12 @@ const MUTATIONS: [Mutation; 50] = [
     mutation("unreadable-switch-not-engaged", "instance", "and continued, though it had to stop"),
     mutation("stale-heartbeat-accepted", "instance", "injected although the watchdog was absent"),
     mutation("blast-radius-ignored", "instance", "and the blast radius allows"),
+    // What operators say, and what they configure.
+    mutation("application-stop-by-the-clock-alone", "instance", "and continued, though it had to stop")
+        .at(3_581),
+    mutation("account-switch-disengaged-unnamed", "instance", "was disengaged, and no command named it"),
+    mutation("head-outgrows-the-table", "cdn", "and the table takes no larger ones").at(808),
+    mutation("one-bad-entry-disables-all", "cdn", "nothing kept the run from injecting").at(823),
     // What is observed.
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
     mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),

@@ -14,6 +14,7 @@ pub use drill::{MakeProcedure, serve};
 #[cfg(feature = "failover")]
 pub use failover::serve_failover;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 #[cfg(feature = "watchdog")]
@@ -53,9 +54,9 @@ fn owner(context: &Context) -> String {
 
 /// Serves invocations until Lambda ends the process. A function with wrong settings fails every invocation, with what
 /// is wrong.
-fn run<H>(
+fn run<H, E: DeserializeOwned>(
     set_up: impl Future<Output = Result<H, Failed>>,
-    answer: &impl AsyncFn(&H, LambdaEvent<Value>) -> Result<Value, Failed>,
+    answer: &impl AsyncFn(&H, LambdaEvent<E>) -> Result<Value, Failed>,
 ) -> ExitCode {
     tracing_subscriber::fmt()
         .json()
@@ -76,7 +77,7 @@ fn run<H>(
             tracing::error!(errorType = failed.name, error = failed.text, "every invocation will fail");
         }
         let function = &function;
-        let served = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let served = lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| {
             let function = function.as_ref().map_err(Failed::clone)?;
             answer(function, event).await
         }));

@@ -25,7 +25,7 @@ use crate::{
         WrongFunction,
     },
     report::report,
-    request::{Delivery, ParseError, Problem, Release, SwitchOrder, parse},
+    request::{Delivery, ParseError, Problem, Release, SwitchOrder, WrittenDocument, parse, parse_written},
     run::{OwnerId, RunId},
     run_loop::{LoopExit, Session},
 };
@@ -71,6 +71,17 @@ pub enum DispatchError {
     /// The run is neither held nor did its rollback fail, so it needs no operator.
     #[error("run `{0}` is neither held nor did its rollback fail: there is nothing to release")]
     NothingToRelease(String),
+    /// The stop of an application is on record, but not for one of its open runs.
+    #[error(
+        "{error}; the stop is on record for the application, but it could not be recorded for run `{run_id}`, which may \
+         miss it: send it again"
+    )]
+    StopNotRecorded {
+        /// The run.
+        run_id: RunId,
+        /// Why not.
+        error: StoreError,
+    },
     /// The request belongs to another drill function: why, and which one.
     #[error("{0}; nothing was touched")]
     WrongFunction(#[from] WrongFunction),
@@ -95,7 +106,7 @@ impl DispatchError {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Parse(error) => error.name(),
-            Self::Store(_) => "StoreFailed",
+            Self::Store(_) | Self::StopNotRecorded { .. } => "StoreFailed",
             Self::StoreLost { .. } => "StoreLost",
             Self::NoSuchRun(_) => "NoSuchRun",
             Self::NothingToRelease(_) => "NothingToRelease",
@@ -118,6 +129,18 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
     /// See [`DispatchError`].
     pub async fn dispatch(&self, invocation: &Invocation, document: &Value) -> Result<Value, DispatchError> {
         self.dispatch_delivery(invocation, parse(document)?).await
+    }
+
+    /// Answers one delivery as it was written: what stands in it twice is refused, and not overwritten.
+    ///
+    /// # Errors
+    /// See [`DispatchError`].
+    pub async fn dispatch_written(
+        &self,
+        invocation: &Invocation,
+        document: &WrittenDocument,
+    ) -> Result<Value, DispatchError> {
+        self.dispatch_delivery(invocation, parse_written(document)?).await
     }
 
     /// Answers a delivery that was parsed already.
@@ -146,7 +169,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
             }
             Delivery::Release(release) => self.release(invocation, release).await,
             Delivery::Stop(order) => self.stop(order).await,
-            Delivery::KillSwitch(order) => self.switch(&order).await,
+            Delivery::KillSwitch(order) => self.switch(order).await,
         }
     }
 
@@ -156,6 +179,10 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
         let now = clock.now();
         let mut run = new_run(request, invocation, &self.timing, now);
         let mut drill = self.drills.drill(request)?;
+        if let Some(what) = run.outgrows() {
+            let problem = Problem { field: "steadyState.probes".to_owned(), what };
+            return Err(ParseError::Invalid(vec![problem]).into());
+        }
         if !request.execute {
             return self.plan(&mut drill, invocation, request, run).await;
         }
@@ -198,6 +225,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
         run.verdict = Some(Verdict::Skipped);
         run.reason = Some(reason);
         close(&mut run, Outcome::Skipped, now);
+        run.fit();
         match self.store.record(&run, request).await? {
             Begun::Exists(head) => Ok(answer(&report(&head))),
             Begun::Begun | Begun::Locked(_) => Ok(answer(&report(&run))),
@@ -214,10 +242,13 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
     ) -> Result<Value, DispatchError> {
         let Self { clock, store, .. } = *self;
         let mut plan = drill.plan(&run).await;
+        let planned = Run { undo: plan.undo.clone().into(), ..run.clone() };
+        plan.refused = plan.refused.or_else(|| planned.outgrows());
         plan.permissions.splice(0..0, self.permissions(&drill.dry_runs(&plan)).await);
         let now = clock.now();
         plan.gates = gate::from_request(request, &invocation.policy, now);
         plan.gates.push(gate::lateness(request, now));
+        plan.notes.extend(request.window_notes(now));
         plan.gates.extend(gate::recorded(&store.control_state(&run).await, &self.timing, now));
         run.reason = Some(if plan.could_run() {
             "a run could start: every gate is open, every probe answers yes, and no permission is denied"
@@ -228,6 +259,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
             })
         });
         close(&mut run, Outcome::Planned, now);
+        run.fit();
         run.evidence.written = 1;
         store.record(&run, request).await?;
         let item = Evidence::Plan { at: now, plan: Box::new(plan.clone()) };
@@ -294,10 +326,10 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
     }
 
     /// Engages or disengages a kill switch, and answers which one is engaged then.
-    async fn switch(&self, order: &SwitchOrder) -> Result<Value, DispatchError> {
-        let SwitchOrder { engage, switch } = order;
+    async fn switch(&self, order: SwitchOrder) -> Result<Value, DispatchError> {
+        let SwitchOrder { engage, switch, notes } = order;
         if let Some(until) = switch.until
-            && *engage
+            && engage
             && !switch.is_engaged(self.clock.now())
         {
             let field = "killSwitch.until".to_owned();
@@ -307,14 +339,15 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
             );
             return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
         }
-        let engaged = self.store.switch(switch, *engage).await?;
-        let Switch { scope, by, until, .. } = engaged.as_ref().unwrap_or(switch);
+        let engaged = self.store.switch(&switch, engage).await?;
+        let Switch { scope, by, until, .. } = engaged.as_ref().unwrap_or(&switch);
         let mut answer = json!({ "killSwitch": scope.to_string(), "engaged": engaged.is_some(), "until": until, "by": by });
-        if let Some(earlier) = engaged.as_ref().filter(|engaged| *engaged != switch) {
+        if let Some(earlier) = engaged.as_ref().filter(|engaged| **engaged != switch) {
             answer["note"] =
                 json!("this kill switch was already engaged, for at least as long: it stays as it was");
             answer["reason"] = json!(earlier.reason);
         }
+        note(&mut answer, notes);
         Ok(answer)
     }
 }
@@ -334,6 +367,13 @@ fn answer_exit(exit: LoopExit) -> Result<Value, DispatchError> {
             let Run { run_id, phase, .. } = *run;
             Err(DispatchError::StoreLost { run_id, phase, error })
         }
+    }
+}
+
+/// Says in an answer what of the command was not read, or is recorded otherwise than it was sent.
+fn note(answer: &mut Value, notes: Vec<String>) {
+    if !notes.is_empty() {
+        answer["notes"] = json!(notes);
     }
 }
 

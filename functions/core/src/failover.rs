@@ -18,7 +18,7 @@ pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverEngine, FailoverReadiness, HandleError,
     HandledChange, Journal,
 };
-pub use rule::{FailoverRule, FailoverTarget, WrongRule, WrongRules, parse_rules};
+pub use rule::{FailoverRule, FailoverRules, FailoverTarget, NoRules, WrongEntry, WrongRule, parse_rules};
 
 use std::collections::BTreeMap;
 

@@ -14,6 +14,7 @@
 //! - [`dispatch`]: what an invocation does with one delivery.
 //! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
 //! - [`failover`]: the decisions of the failover functions, and their journal.
+//! - [`text`]: texts of callers and of AWS, cut before they are quoted or recorded.
 //! - [`kind`]: the one table of drill kinds.
 //! - [`ports`]: the traits behind which AWS, the record and the clock are.
 
@@ -37,6 +38,7 @@ pub mod run;
 pub mod run_loop;
 pub mod step;
 mod streak;
+pub mod text;
 mod time;
 pub mod timing;
 pub mod trigger;

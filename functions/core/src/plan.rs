@@ -31,6 +31,9 @@ pub struct Plan {
     pub undo: Vec<UndoStep>,
     /// The permissions that it needs.
     pub permissions: Vec<Permission>,
+    /// What somebody should know who reads it, and what keeps no run from starting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Plan {

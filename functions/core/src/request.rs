@@ -5,6 +5,9 @@
 //! read strictly and checked ([`parse`]), while one that was taken before is only read ([`read_leniently`]), so
 //! that a bound or field that changed since never keeps a run from being rolled back.
 
+mod bounds;
+mod command;
+mod document;
 mod names;
 mod parse;
 mod probe;
@@ -14,11 +17,10 @@ mod target;
 mod validate;
 mod window;
 
+pub use command::{KillSwitchCommand, Release, StopCommand, StopOrder, StopWhat, SwitchOrder};
+pub use document::WrittenDocument;
 pub use names::{Arn, Name, NotAName, NotAnArn};
-pub use parse::{
-    Delivery, Document, KillSwitchCommand, ParseError, Problem, Release, StopCommand, StopOrder, StopWhat,
-    SwitchOrder, parse,
-};
+pub use parse::{Delivery, Document, ParseError, Problem, parse, parse_written};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};
@@ -73,9 +75,9 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(length(max = 10), dive)]
     pub stop_conditions: Vec<StopCondition>,
-    /// When the drill may run; at any time by default.
+    /// When the drill may run; at any time by default. At most 50 windows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[garde(dive)]
+    #[garde(length(max = 50), dive)]
     pub windows: Vec<Window>,
     /// How often the drill must pass.
     #[garde(dive)]
@@ -114,6 +116,23 @@ impl Request {
             },
             Seconds::duration,
         )
+    }
+}
+
+impl Request {
+    /// What somebody should know about the windows: the days of the coming year on which one of them does not open.
+    pub(crate) fn window_notes(&self, now: crate::Timestamp) -> Vec<String> {
+        let windows = self.windows.iter().enumerate();
+        let noted = windows.flat_map(|(index, window)| {
+            let days = window.never_opens_on(now).into_iter();
+            days.map(move |day| {
+                format!(
+                    "`windows[{index}]` ({} to {}, {}) never opens on {day}: the clocks are put forward over it",
+                    window.from, window.to, window.time_zone
+                )
+            })
+        });
+        noted.collect()
     }
 }
 
@@ -288,13 +307,13 @@ pub struct Playbook {
     /// The URL at which it is kept.
     pub link: url::Url,
     /// Which version of it this drill exercises; 1 to 200 characters.
-    #[garde(length(min = 1, max = 200))]
+    #[garde(length(chars, min = 1, max = 200))]
     pub version: String,
     /// The team that owns it; 1 to 200 characters.
-    #[garde(length(min = 1, max = 200))]
+    #[garde(length(chars, min = 1, max = 200))]
     pub owner: String,
     /// The severity that the real failure would have, in the team's own scale; 1 to 200 characters.
-    #[garde(length(min = 1, max = 200))]
+    #[garde(length(chars, min = 1, max = 200))]
     pub severity: String,
 }
 

@@ -4,6 +4,7 @@ mod injection;
 mod parts;
 mod phase;
 mod recorded;
+mod size;
 mod trigger;
 mod undo;
 
@@ -12,6 +13,7 @@ pub use parts::{AnswerCounts, EvidenceCounts, Hold, Limits, Page, Stop, Times};
 pub(crate) use phase::display_as_stored;
 pub use phase::{Outcome, Phase, Status, Verdict};
 pub use recorded::RecordedTarget;
+pub use size::MAX_HEAD_BYTES;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
@@ -40,6 +42,14 @@ pub struct OwnerId(pub String);
 pub struct RunId(pub String);
 
 display_as_stored!(OwnerId, RunId);
+
+impl RunId {
+    /// The application that the id names; none if this is no id that a request was given.
+    #[must_use]
+    pub fn application(&self) -> Option<&str> {
+        self.0.split('/').nth(1)
+    }
+}
 
 /// How a run was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

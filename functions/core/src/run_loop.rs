@@ -296,6 +296,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
         let began = clock.elapsed();
         stored.dirty = true;
         next.version = stored.version + 1;
+        next.fit();
         if !recorder.waiting().is_empty() {
             store.append(&next.run_id, recorder.waiting()).await?;
             recorder.written();

@@ -12,6 +12,7 @@ mod verifying;
 use crate::{
     Decision, DecisionResult, Measured, Observation, Run, Timestamp, Tristate,
     run::{Outcome, Phase, Verdict},
+    text::is_cut_of,
 };
 
 /// Decides what follows from an observation: the next head of the run, and what the loop does after saving it.
@@ -101,8 +102,10 @@ fn record_commands(run: &mut Run, observed: &Observation) {
 
 /// Records the effect of the trigger: when AWS first showed it, and what the failover function reports.
 fn record_effect(run: &mut Run, observed: &Observation) {
-    if observed.automation_report.is_some() {
-        run.automation_report.clone_from(&observed.automation_report);
+    if let Some(report) = &observed.automation_report
+        && !run.automation_report.as_ref().is_some_and(|recorded| is_cut_of(recorded, report))
+    {
+        run.automation_report = Some(report.clone());
     }
     let (Some(at), Some(began), None) = (observed.looked, run.injection_began(), run.times.failed_over)
     else {

@@ -18,7 +18,7 @@ use firedrill_core::{
 };
 use thiserror::Error;
 
-pub use answer::{FailoverFunction, Unanswered};
+pub use answer::{FailoverFunction, Unanswered, set_up};
 pub use database::DatabaseFailover;
 pub use distribution::DistributionFailover;
 

@@ -9,10 +9,12 @@ use firedrill_core::{
     engine::Engine,
     millis,
     ports::NoInjector,
-    request::Delivery,
+    request::{Delivery, parse},
     run::OwnerId,
     watchdog,
 };
+
+use serde_json::Value;
 
 use crate::{
     aws::ObservedDrills,
@@ -101,7 +103,7 @@ impl Actors {
         &mut self,
         what: &str,
         delivery: Delivery,
-        ended: impl FnOnce(&World, Option<&DispatchError>) + 'static,
+        ended: impl FnOnce(&World, &Result<Value, DispatchError>) + 'static,
     ) -> Task {
         let percent = self.world.scenario.deaths;
         let deaths = Deaths { percent, within: 150_000, fault: FaultKind::InvocationDies };
@@ -113,6 +115,9 @@ impl Actors {
             policy: policy(),
         };
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
+        if matches!(&delivery, Delivery::Stop(_)) {
+            clock.set_behind(self.world.scenario.stops_by_a_clock_behind);
+        }
         let future = async move {
             let drills = ObservedDrills::new(&world, &clock, &invocation.owner.0);
             let engine = Engine {
@@ -123,7 +128,7 @@ impl Actors {
                 timing: TIMING,
             };
             let answered = engine.dispatch_delivery(&invocation, delivery).await;
-            ended(&world, answered.err().as_ref());
+            ended(&world, &answered);
         };
         Task {
             future: Box::pin(future),
@@ -138,13 +143,19 @@ impl Actors {
         if times > MAX_REPEATS {
             return None;
         }
+        // Refused at once: the operator reads why, and sends nothing again.
+        let delivery = parse(&order.document(&self.world)).ok()?;
         let again = Due::Command(order, times + 1);
         self.world.schedule(REPEAT_AFTER, again.clone());
-        Some(self.invoke("operator's call", order.delivery(&self.world), move |world, error| {
+        Some(self.invoke("operator's call", delivery, move |world, answered| {
+            let is_release = matches!(order, PlannedCommand::Release { .. });
             // An operator who is told that there is nothing to release tries again, as long as the run is open.
-            let waits = matches!(error, Some(DispatchError::NothingToRelease(_))) && !world.is_over();
-            if error.is_none() || !waits && matches!(order, PlannedCommand::Release { .. }) {
+            let waits = matches!(answered, Err(DispatchError::NothingToRelease(_))) && !world.is_over();
+            if answered.is_ok() || !waits && is_release {
                 world.event_queue.borrow_mut().cancel(&again);
+            }
+            if let Ok(answer) = answered {
+                world.note_answer(order, answer);
             }
         }))
     }

@@ -22,7 +22,7 @@ pub(crate) struct SimulatedClock {
     began: i64,
     timers: Rc<Timers>,
     /// The skew of this machine's wall clock, in milliseconds.
-    off: i64,
+    off: Cell<i64>,
     /// Its drift, in microseconds per second.
     drift: i64,
 }
@@ -39,7 +39,15 @@ impl SimulatedClock {
             world.note_fault(FaultKind::ClockSkewed);
         }
         let (now, began) = (Rc::clone(&world.now), world.now.get());
-        Self { now, world: Rc::clone(world), began, timers: Rc::clone(timers), off, drift }
+        Self { now, world: Rc::clone(world), began, timers: Rc::clone(timers), off: Cell::new(off), drift }
+    }
+
+    /// This machine's wall clock is behind by so many milliseconds more.
+    pub fn set_behind(&self, ms: u64) {
+        if ms > 0 {
+            self.world.note_fault(FaultKind::ClockSkewed);
+        }
+        self.off.set(self.off.get().saturating_sub_unsigned(ms));
     }
 
     /// The same clock, with a wall clock that is off by this much more.
@@ -76,7 +84,7 @@ impl SimulatedClock {
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
         let gained = (self.now.get() - self.began) * self.drift / 1_000_000;
-        Timestamp::from_millis(self.now.get() + self.off + gained)
+        Timestamp::from_millis(self.now.get() + self.off.get() + gained)
     }
     fn elapsed(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.now.get() - self.began).unwrap_or(0))

@@ -50,6 +50,8 @@ pub enum Event {
     ConditionTripped,
     /// The owner of the run looked twice after a stop that it could have read, and did not stop.
     MissedStop { owner: String },
+    /// The head was saved, and takes so many bytes: more than a head may.
+    HeadTooLarge { bytes: usize },
     /// An invocation took the lease of the run.
     LeaseTaken { by: String },
     /// An invocation was killed.
@@ -86,6 +88,7 @@ impl fmt::Display for Event {
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
             Self::Overwritten => f.write_str("the drill overwrites what an operator set"),
             Self::RollbackRecorded => f.write_str("the run is saved as rolling back"),
+            Self::HeadTooLarge { bytes } => write!(f, "a head of {bytes} bytes is saved"),
             Self::Finished { back: true, .. } => f.write_str("the run is finished"),
             Self::Finished { back: false, .. } => {
                 f.write_str("the run is finished, and not everything is back")

@@ -65,6 +65,8 @@ pub struct Setup {
     pub second_reader: bool,
     /// The rule's `reader`.
     pub reader: Option<&'static str>,
+    /// The function's configuration: entries before the rule.
+    pub other_entries: Vec<Value>,
     /// The database instance: whether it is Multi-AZ.
     pub multi_az: bool,
     /// The primary really fails during this span, in milliseconds, and CloudWatch evaluates the alarm.
@@ -83,6 +85,7 @@ impl Default for Setup {
             reader_status: "available",
             second_reader: false,
             reader: None,
+            other_entries: Vec::new(),
             multi_az: true,
             primary_unhealthy: None,
         }
@@ -123,7 +126,7 @@ impl FailoverCase {
         let world = World::new(scenario(resource, &setup));
         furnish(&world, resource, &setup);
         let stack = Stack {
-            rules: json!([rule(resource, &setup)]).to_string(),
+            rules: json!([&setup.other_entries[..], &[rule(resource, &setup)]].concat()).to_string(),
             limits: ChangeLimits { max_event_age: MAX_EVENT_AGE, function_timeout: FUNCTION_LIVES + MARGIN },
             topic_arn: world.settings.topic_arn.clone(),
         };

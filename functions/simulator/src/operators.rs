@@ -1,10 +1,7 @@
 //! Operators: the commands that they send and the pages that they answer, the same for every drill kind.
 
-use firedrill_core::{
-    kill_switch::{self, Switch},
-    request::{Delivery, Release, StopOrder, StopWhat, SwitchOrder},
-    run::Stop,
-};
+use firedrill_core::kill_switch;
+use serde_json::{Value, json};
 
 use crate::{clock::SimulatedClock, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
 
@@ -27,13 +24,25 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn stored(self) -> kill_switch::Scope {
+    /// As the record has it.
+    pub(crate) fn stored(self) -> kill_switch::Scope {
         match self {
             Self::Account => kill_switch::Scope::Account,
             Self::Application => kill_switch::Scope::Application(APPLICATION.to_owned()),
             Self::Drill => kill_switch::Scope::Drill(DRILL.to_owned()),
             Self::AnotherDrill => kill_switch::Scope::Drill("test/bookstore/another".to_owned()),
         }
+    }
+
+    /// The command, with what names this scope.
+    fn named(self, mut command: Value) -> Value {
+        let (field, name) = match self.stored() {
+            kill_switch::Scope::Account => ("account", json!(true)),
+            kill_switch::Scope::Application(name) => ("application", json!(name)),
+            kill_switch::Scope::Drill(key) => ("drill", json!(key)),
+        };
+        command[field] = name;
+        command
     }
 }
 
@@ -56,6 +65,8 @@ pub enum PlannedCommand {
         /// Its scope.
         scope: Scope,
     },
+    /// Disengage a kill switch without a word about which one, as a script does whose variable is empty.
+    DisengageUnnamed,
     /// Release a run that is held or whose rollback failed.
     Release {
         /// True: continue the rollback. False: leave the remaining steps to operators.
@@ -64,30 +75,24 @@ pub enum PlannedCommand {
 }
 
 impl PlannedCommand {
-    /// The payload that an invocation of the drill function receives.
-    pub(crate) fn delivery(self, world: &World) -> Delivery {
-        let (by, reason) = ("operator".to_owned(), "simulated".to_owned());
-        match self {
-            Self::Stop => stop(StopWhat::Run(RUN.to_owned()), by, reason),
-            Self::StopApplication => stop(StopWhat::Application(APPLICATION.to_owned()), by, reason),
+    /// The document that the operator sends to the drill function.
+    pub(crate) fn document(self, world: &World) -> Value {
+        let (word, mut fields) = match self {
+            Self::Stop => ("stop", json!({ "runId": RUN })),
+            Self::StopApplication => ("stop", json!({ "application": APPLICATION })),
             Self::Engage { scope, lasts } => {
                 let until = lasts.map(|lasts| world.time().plus_millis(lasts));
-                let switch = Switch { scope: scope.stored(), by, reason, until };
-                Delivery::KillSwitch(SwitchOrder { engage: true, switch })
+                ("killSwitch", scope.named(json!({ "engage": true, "until": until })))
             }
-            Self::Disengage { scope } => {
-                let switch = Switch { scope: scope.stored(), by, reason, until: None };
-                Delivery::KillSwitch(SwitchOrder { engage: false, switch })
-            }
-            Self::Release { fail_back } => {
-                Delivery::Release(Release { run_id: RUN.to_owned(), by, reason, fail_back, given_at: None })
-            }
-        }
+            Self::Disengage { scope } => ("killSwitch", scope.named(json!({ "engage": false }))),
+            Self::DisengageUnnamed => ("killSwitch", json!({ "engage": false, "application": null })),
+            Self::Release { fail_back } => ("release", json!({ "runId": RUN, "failBack": fail_back })),
+        };
+        let long = world.scenario.long_texts;
+        fields["by"] = if long { json!("🔥".repeat(500)) } else { json!("operator") };
+        fields["reason"] = if long { json!("故障演练".repeat(125)) } else { json!("simulated") };
+        json!({ word: fields })
     }
-}
-
-fn stop(what: StopWhat, by: String, reason: String) -> Delivery {
-    Delivery::Stop(StopOrder { what, stop: Stop { by, reason } })
 }
 
 /// How many pages fail in one history, at most.

@@ -10,6 +10,7 @@ use crate::{
     failover::{FUNCTION_TIMEOUT, MAX_EVENT_AGE, PERIODS},
     fault_kind::FaultKind,
     history::History,
+    operators::PlannedCommand,
     scenario::WrongFunction,
     world::BEGINS,
 };
@@ -32,6 +33,8 @@ pub fn check(history: &History) -> Result<(), String> {
     injections(history)?;
     only_the_lease_holder_acts(history)?;
     no_stop_is_missed(history)?;
+    no_switch_is_taken_away_unasked(history)?;
+    no_head_outgrows_the_table(history)?;
     nothing_lands_after_the_end(history)?;
     no_traffic_moves_onto_unhealthy_primary(history)?;
     nothing_moves_back_past_a_real_alarm(history)?;
@@ -171,6 +174,30 @@ fn no_stop_is_missed(history: &History) -> Result<(), String> {
     history.log.iter().try_for_each(|logged| match &logged.what {
         Event::MissedStop { owner } => {
             Err(format!("{owner} looked twice and continued, though it had to stop"))
+        }
+        _ => Ok(()),
+    })
+}
+
+fn no_head_outgrows_the_table(history: &History) -> Result<(), String> {
+    history.log.iter().try_for_each(|logged| match &logged.what {
+        Event::HeadTooLarge { bytes } => {
+            Err(format!("a head took {bytes} bytes, and the table takes no larger ones"))
+        }
+        _ => Ok(()),
+    })
+}
+
+/// A kill switch is disengaged only by a command that names it.
+fn no_switch_is_taken_away_unasked(history: &History) -> Result<(), String> {
+    let asked = |what: &str| {
+        history.scenario.commands.iter().any(|(_, command)| {
+            matches!(command, PlannedCommand::Disengage { scope } if scope.stored().to_string() == what)
+        })
+    };
+    history.log.iter().try_for_each(|logged| match &logged.what {
+        Event::Switched { what, engaged: false } if !asked(what) => {
+            Err(format!("the kill switch of {what} was disengaged, and no command named it"))
         }
         _ => Ok(()),
     })

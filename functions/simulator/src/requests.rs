@@ -82,6 +82,17 @@ pub(crate) fn document(scenario: &Scenario) -> Value {
     if let Some(span) = scenario.gate_closed {
         document["windows"] = windows(span);
     }
+    if scenario.long_texts {
+        document["playbook"]["link"] = json!(format!("https://example.com/{}", "p".repeat(2_000)));
+        for field in ["version", "owner", "severity"] {
+            document["playbook"][field] = json!("故".repeat(200));
+        }
+        if scenario.kind != DrillKind::Instance {
+            let actions = vec![format!("arn:aws:automate:eu-west-2:{}", "x".repeat(1_000)); 3];
+            let target = if scenario.kind == DrillKind::Cdn { "distribution" } else { "database" };
+            document["target"][target]["trigger"]["allowedActions"] = json!(actions);
+        }
+    }
     if let Some(change) = scenario.change_request {
         change(&mut document);
     }
@@ -124,7 +135,7 @@ pub(crate) fn policy() -> Policy {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Key = (DrillKind, bool, bool, bool, bool, Radius, Option<Span>, u64);
+    type Key = (DrillKind, bool, bool, bool, bool, bool, Radius, Option<Span>, u64);
     type Known = BTreeMap<Key, Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
     let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
@@ -134,6 +145,7 @@ pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
         metric,
         no_identity_probe,
         restore_writer,
+        scenario.long_texts,
         scenario.fleet.radius,
         scenario.gate_closed,
         scenario.give_up_after,

@@ -5,12 +5,13 @@ use firedrill_core::{
     millis,
     run::{OwnerId, RunId},
 };
+use serde_json::Value;
 
 use crate::{
     aws::LookedAt,
     event::Event,
     fault_kind::FaultKind,
-    operators::{APPLICATION, DRILL},
+    operators::{APPLICATION, DRILL, PlannedCommand, RUN},
     requests::TIMING,
     store::SimulatedTable,
     world::{BEGINS, World},
@@ -33,7 +34,8 @@ impl SimulatedTable {
     /// Since when a stop of the run is recorded: an operator's stop or a kill switch.
     fn stop_recorded_since(&self, now: i64) -> Option<i64> {
         let application = self.application_stops.get(APPLICATION).map(|(at, ..)| *at);
-        let application = application.filter(|at| self.began_at.is_some_and(|began| *at >= began));
+        let application = application
+            .filter(|at| !self.stop_is_dated_wrong && self.began_at.is_some_and(|began| *at >= began));
         let switched = self.switches.iter().filter(|(_, switch)| is_engaged(switch, now));
         let switched = switched.map(|(since, _)| *since);
         self.stop_requested_at.into_iter().chain(application).chain(switched).min()
@@ -41,6 +43,15 @@ impl SimulatedTable {
 }
 
 impl World {
+    /// Notes what the drill function answered to a command: a run that the answer names must stop, whatever the clocks show.
+    pub fn note_answer(&self, order: PlannedCommand, answer: &Value) {
+        let stops = matches!(order, PlannedCommand::Stop | PlannedCommand::StopApplication);
+        let runs = answer["runs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if stops && runs.iter().any(|run| run["runId"] == RUN) {
+            self.table.borrow_mut().stop_requested_at.get_or_insert(self.now.get());
+        }
+    }
+
     /// Since when the run must stop: by a stop, a kill switch, one that cannot be read, or the run's own deadline.
     fn stop_requested_since(&self) -> Option<i64> {
         let recorded = self.table.borrow().stop_recorded_since(self.now.get());

@@ -41,6 +41,8 @@ pub struct Scenario {
     pub fault_rate: u32,
     /// Clocks of machines differ by up to this, in milliseconds, either way.
     pub clocks_differ: i64,
+    /// The clock of the machine that takes an operator's stop is behind by this much more: further than the parameters allow for.
+    pub stops_by_a_clock_behind: u64,
     /// No random fault occurs after this moment.
     pub calm_at: u64,
     /// Chance in a hundred that an invocation dies within its first minutes.
@@ -83,6 +85,8 @@ pub struct Scenario {
     pub blind: Option<Span>,
     /// An operator who was paged releases the run this long after the page.
     pub release_after: Option<u64>,
+    /// The request is as long as requests may be, and operators send commands as long as commands may be.
+    pub long_texts: bool,
     /// How many items AWS answers on one page.
     pub page_size: usize,
     /// The one deliberate fault of the conformance suite.
@@ -166,7 +170,12 @@ impl Scenario {
         // What was added later draws from a generator of its own: a seed keeps its other circumstances.
         let mut added = Draw(Rng::with_seed(seed ^ 0x0DD5_10ED));
         let store_slow = added.span(100, 0..150_000, 30_000..200_000);
-        let failover = Failover { others_win_the_race: added.chance(30), ..Failover::draw(seed) };
+        let others_win_the_race = added.chance(30);
+        let clock_behind = added.moment(250, 11_000..90_000).unwrap_or(0);
+        let unnamed = added.moment(40, 0..150_000);
+        let wrong_entry = added.chance(50);
+        let long_texts = added.chance(60);
+        let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
@@ -177,7 +186,8 @@ impl Scenario {
         let closes =
             draw.span(40, 0..2, 1..7).map(|(from, to)| (20_000 + 60_000 * from, 20_000 + 60_000 * to));
         let deaths = if draw.chance(400) { draw.0.u32(0..100) } else { 0 };
-        let commands = commands(&mut draw);
+        let mut commands = commands(&mut draw);
+        commands.extend(unnamed.map(|at| (at, PlannedCommand::DisengageUnnamed)));
         Self {
             seed,
             kind,
@@ -189,6 +199,7 @@ impl Scenario {
             seamless: draw.chance(80),
             fault_rate: if calm { 0 } else { draw.0.u32(0..100) },
             clocks_differ: if calm { 0 } else { draw.0.i64(0..2_000) },
+            stops_by_a_clock_behind: clock_behind,
             calm_at: 400_000,
             deaths,
             working_time: if draw.chance(300) { draw.0.u64(20_000..200_000) } else { 840_000 },
@@ -210,6 +221,7 @@ impl Scenario {
             store_hangs: draw.chance(500),
             store_slow: store_slow.filter(|_| !calm),
             owner_cut_off: draw.span(60, 0..120_000, 60_000..300_000).filter(|_| !calm),
+            long_texts,
             page_size: draw.0.usize(1..5),
             fault: None,
             change_request: None,
@@ -252,6 +264,7 @@ impl Scenario {
                 no_identity_probe: false,
                 changed_by_others_at: None,
                 others_win_the_race: false,
+                wrong_entry: false,
                 restore_writer: false,
                 cool_down: 10_000,
                 drops_within: 10_000,
@@ -267,6 +280,7 @@ impl Scenario {
             seamless: false,
             fault_rate: 0,
             clocks_differ: 0,
+            stops_by_a_clock_behind: 0,
             calm_at: 0,
             deaths: 0,
             working_time: 840_000,
@@ -288,6 +302,7 @@ impl Scenario {
             owner_cut_off: None,
             blind: None,
             release_after: None,
+            long_texts: false,
             page_size: 2,
             fault: None,
             change_request: None,
@@ -454,6 +469,8 @@ pub struct Failover {
     pub changed_by_others_at: Option<u64>,
     /// An operator does that between the read and the update of the first undo of the distribution.
     pub others_win_the_race: bool,
+    /// The function's configuration also holds an entry that is wrong, for another alarm.
+    pub wrong_entry: bool,
     /// The request asks for the original writer to be restored.
     pub restore_writer: bool,
     /// The code under test requests no second failover within this after the first.
@@ -501,6 +518,7 @@ impl Failover {
             no_identity_probe,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             others_win_the_race: false,
+            wrong_entry: false,
             restore_writer: restore,
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },

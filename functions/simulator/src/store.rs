@@ -39,6 +39,9 @@ pub(crate) struct SimulatedTable {
     pub stop_requested_at: Option<i64>,
     /// The last stop of each application: when it was written, and the time that it states.
     pub application_stops: BTreeMap<String, (i64, Timestamp, Stop)>,
+    /// Whether the clock by which that time was stated is further off than the parameters allow for: then the run hears the
+    /// stop only because it is said to the run itself.
+    pub stop_is_dated_wrong: bool,
     pub switches: Vec<(i64, Switch)>,
     /// The watchdog's heartbeats: when each was written, and the time that it states.
     pub heartbeats: Vec<(i64, Timestamp)>,
@@ -117,6 +120,9 @@ impl SimulatedTable {
 pub(crate) fn lock_of(run: &Run) -> String {
     format!("{}/{}", run.environment, run.application)
 }
+
+/// The most bytes of a head, as the design of the record has it.
+const MAX_HEAD: usize = 16 * 1_024;
 
 /// How long one call to a slow table takes, in milliseconds: not so long that its sender stops waiting.
 pub(crate) const SLOW_CALL: u64 = 9_000;
@@ -259,6 +265,13 @@ impl World {
 
     /// Replaces the head if it has version `expected`.
     fn replace_head(&self, next: &Run, expected: u64) -> Saved {
+        // Measured only where it may be large: every save of every history is many.
+        if self.scenario.long_texts {
+            let bytes = serde_json::to_vec(next).map_or(usize::MAX, |json| json.len());
+            if bytes > MAX_HEAD {
+                self.log(Event::HeadTooLarge { bytes });
+            }
+        }
         let mut table = self.table.borrow_mut();
         let Some(head) = table.head_mut(&next.run_id).filter(|head| head.version == expected) else {
             return Saved::Conflict;
@@ -369,7 +382,10 @@ impl World {
     /// An operator stops every run of this application that had begun by then.
     pub fn note_application_stop(&self, application: &str, stop: &Stop, at: Timestamp) {
         let stopped = (self.now.get(), at, stop.clone());
-        self.table.borrow_mut().application_stops.insert(application.to_owned(), stopped);
+        let mut table = self.table.borrow_mut();
+        table.application_stops.insert(application.to_owned(), stopped);
+        table.stop_is_dated_wrong = self.scenario.stops_by_a_clock_behind > 0;
+        drop(table);
         self.note_fault(FaultKind::ApplicationStopped);
         self.log(Event::StopRequested);
     }

@@ -4,6 +4,7 @@
 mod functions {
     mod alarm;
     mod check;
+    mod configuration;
     mod database;
     mod distribution;
     mod order;

@@ -5,6 +5,7 @@ mod scenarios {
     mod instance;
     mod no_answer;
     mod operators;
+    mod people;
     mod plan;
     mod played;
     mod refusals;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    failover::{self, FailoverRule, FailoverTarget, WrongRules, parse_rules},
+    failover::{self, FailoverRules, NoRules, parse_rules},
     request::Arn,
 };
-use firedrill_drills::failover::WrongRule;
 use thiserror::Error;
 
 use super::{ConfigError, Variables};
@@ -33,8 +32,8 @@ pub struct FailoverSettings {
     pub topic_arn: Option<Arn>,
     /// The shortest time between two failovers of one database: RDS may silently drop one that comes sooner.
     pub cool_down: Duration,
-    /// Which alarm fails over what.
-    pub failovers: Vec<(FailoverRule, FailoverTarget)>,
+    /// Which alarm fails over what, and the entries that cannot be used: they take nothing from the others.
+    pub failovers: FailoverRules,
 }
 
 /// Why a failover function's settings cannot be used. The function answers every event with this and moves no
@@ -55,12 +54,9 @@ pub enum FailoverSettingsError {
         /// The deadline of one call.
         call_deadline: Duration,
     },
-    /// `FIREDRILL_FAILOVERS` cannot be read: where, and why.
+    /// `FIREDRILL_FAILOVERS` is no list of entries.
     #[error(transparent)]
-    Failovers(#[from] WrongRules),
-    /// An entry of `FIREDRILL_FAILOVERS` configures something that this function cannot fail over.
-    #[error("FIREDRILL_FAILOVERS: {0}")]
-    Rule(#[from] WrongRule),
+    Failovers(#[from] NoRules),
 }
 
 impl FailoverSettings {
@@ -95,8 +91,7 @@ impl FailoverSettings {
             },
             topic_arn: variables.topic()?,
             cool_down: variables.cool_down()?,
-            failovers: parse_rules(&variables.text("FIREDRILL_FAILOVERS")?)
-                .map_err(FailoverSettingsError::Failovers)?,
+            failovers: parse_rules(&variables.text("FIREDRILL_FAILOVERS")?)?,
         })
     }
 }
@@ -141,12 +136,22 @@ mod tests {
         assert_eq!(settings.handling.max_event_age, Duration::from_mins(5));
         assert_eq!(settings.handling.function_timeout, Duration::from_secs(70), "the timeout and a margin");
         assert_eq!(settings.cool_down, Duration::from_mins(10));
-        assert_eq!((settings.topic_arn, settings.failovers.len()), (None, 1));
+        assert_eq!((settings.topic_arn, settings.failovers.rules.len()), (None, 1));
         for name in whole().keys() {
             let mut environment = whole();
             environment.remove(name);
             assert!(read(&environment).unwrap_err().to_string().contains(name));
         }
+    }
+
+    #[test]
+    fn one_bad_entry_never_keeps_the_function_from_its_others() {
+        let mut environment = whole();
+        let good = r#"{"alarmArn": "arn:aws:cloudwatch:us-east-1:1:alarm:CDN is down", "instanceArn": "arn:aws:rds:us-east-1:1:db:d"}"#;
+        let entries = format!(r#"[{{"alarmArn": "a", "typo": 1}}, {good}]"#);
+        environment.insert("FIREDRILL_FAILOVERS", entries.leak());
+        let settings = read(&environment).unwrap();
+        assert_eq!((settings.failovers.rules.len(), settings.failovers.wrong.len()), (1, 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use firedrill_core::{
     dispatch::Invocation,
     engine::Engine,
     ports::{Clock, Drills, Injector, WrongFunction},
+    request::WrittenDocument,
     run::OwnerId,
     timing::Timing,
 };
@@ -86,7 +87,7 @@ async fn answer(
     function: &FunctionContext,
     make: MakeProcedure,
     injector: &impl Injector,
-    event: LambdaEvent<Value>,
+    event: LambdaEvent<WrittenDocument>,
 ) -> Result<Value, Failed> {
     let clock = SystemClock::start();
     let (document, context) = event.into_parts();
@@ -99,7 +100,7 @@ async fn answer(
         timing: function.settings.timing,
     };
     // Boxed: the future of a whole run is large, and would be moved.
-    let answered = Box::pin(engine.dispatch(&invocation, &document)).await;
+    let answered = Box::pin(engine.dispatch_written(&invocation, &document)).await;
     let answer = answered.map_err(|error| Failed { name: error.name(), text: error.to_string() })?;
     if let Some(id) = answer["runId"].as_str() {
         let text = |field: &str| answer[field].as_str().unwrap_or_default().to_owned();

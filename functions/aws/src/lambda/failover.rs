@@ -3,7 +3,7 @@
 use std::{process::ExitCode, rc::Rc};
 
 use firedrill_core::failover::{FailoverRule, FailoverTarget};
-use firedrill_drills::failover::{Failover, FailoverContext, FailoverFunction, Unanswered, WrongRule};
+use firedrill_drills::failover::{self, Failover, FailoverContext, FailoverFunction, Unanswered, WrongRule};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -11,11 +11,7 @@ use super::{Failed, owner};
 #[cfg(feature = "http")]
 use crate::prober::HttpProber;
 use crate::{
-    Cloud,
-    client::Connection,
-    clock::SystemClock,
-    config::failover::{FailoverSettings, FailoverSettingsError},
-    dynamodb::RunTable,
+    Cloud, client::Connection, clock::SystemClock, config::failover::FailoverSettings, dynamodb::RunTable,
 };
 
 /// What a failover function works with.
@@ -51,13 +47,12 @@ async fn set_up<F>(
     );
     let clock = SystemClock::start();
     let context = Rc::new(FailoverContext { cloud, clock, call_deadline, cool_down, topic_arn });
-    let configured = failovers.into_iter().map(|(rule, target)| {
-        let failover = make(Rc::clone(&context), &rule, &target)?;
-        Ok((rule, failover))
-    });
-    let failovers =
-        configured.collect::<Result<Vec<_>, FailoverSettingsError>>().map_err(Failed::wrong_configuration)?;
-    Ok(FailoverFunction { journal, context, limits: handling, failovers })
+    let (failovers, wrong) =
+        failover::set_up(failovers, |rule, target| make(Rc::clone(&context), rule, target));
+    for entry in &wrong {
+        tracing::error!("{entry}: this entry fails nothing over");
+    }
+    Ok(FailoverFunction { journal, context, limits: handling, failovers, wrong })
 }
 
 async fn answer<F: Failover>(function: &Function<F>, event: LambdaEvent<Value>) -> Result<Value, Failed> {

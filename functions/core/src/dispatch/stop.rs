@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::DispatchError;
+use super::{DispatchError, note};
 use crate::{
     Phase, Run,
     engine::Engine,
-    ports::{Clock, OperatorCommand, Store},
+    ports::{Clock, OperatorCommand, Store, StoreError},
     request::{StopOrder, StopWhat},
     run::{RunId, StepState, Stop},
 };
@@ -15,40 +15,70 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
     /// Records the stop, and answers what will be undone. It waits for nobody: each run's owner applies the stop at its next
     /// look, and the watchdog does so for a run whose owner is gone.
     pub(super) async fn stop(&self, order: StopOrder) -> Result<Value, DispatchError> {
-        let Self { clock, store, .. } = *self;
-        let StopOrder { what, stop } = order;
+        let StopOrder { what, stop, notes } = order;
         let runs = match what {
-            StopWhat::Run(id) => {
-                let id = RunId(id);
-                let load =
-                    || async { store.load(&id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone())) };
-                let mut run = load().await?;
-                if run.phase != Phase::Finished {
-                    store.record_command(&id, &OperatorCommand::Stop(stop.clone())).await?;
-                    // Loaded again: once the stop is on record the run injects nothing more, so this head shows everything that
-                    // it may have touched.
-                    run = load().await?;
-                }
-                vec![will_be_undone(&run)]
-            }
-            StopWhat::Application(name) => {
-                store.stop_application(&name, &stop, clock.now()).await?;
-                let mut runs = Vec::new();
-                for id in store.open().await? {
-                    match store.load(&id).await {
-                        Ok(Some(run)) if run.application.as_str() == name && run.phase != Phase::Finished => {
-                            runs.push(will_be_undone(&run));
-                        }
-                        Ok(_) => {}
-                        // It may belong to this application; the recorded stop then applies to it as well.
-                        Err(error) => runs.push(json!({ "runId": id, "unreadable": error.to_string() })),
-                    }
-                }
-                runs
-            }
+            StopWhat::Run(id) => vec![will_be_undone(&self.stop_run(&RunId(id), &stop).await?)],
+            StopWhat::Application(name) => self.stop_application(&name, &stop).await?,
         };
         let Stop { by, reason } = stop;
-        Ok(json!({ "stop": { "by": by, "reason": reason }, "runs": runs }))
+        let mut answer = json!({ "stop": { "by": by, "reason": reason }, "runs": runs });
+        note(&mut answer, notes);
+        Ok(answer)
+    }
+
+    /// Records the stop of one run, and answers its head.
+    async fn stop_run(&self, id: &RunId, stop: &Stop) -> Result<Run, DispatchError> {
+        let load =
+            || async { self.store.load(id).await?.ok_or_else(|| DispatchError::NoSuchRun(id.0.clone())) };
+        let run = load().await?;
+        if run.phase == Phase::Finished {
+            return Ok(run);
+        }
+        self.store.record_command(id, &OperatorCommand::Stop(stop.clone())).await?;
+        // Loaded again: once the stop is on record the run injects nothing more, so this head shows everything that it may
+        // have touched.
+        load().await
+    }
+
+    /// Records the stop of an application for runs that begin now, which no index shows yet; and for each open run of it. A
+    /// run compares the former with the moment at which it began, by another clock than this one: only what is recorded for
+    /// the run itself is certain to be applied.
+    ///
+    /// # Errors
+    /// The stop could not be recorded for a run. It was for all others.
+    async fn stop_application(&self, name: &str, stop: &Stop) -> Result<Vec<Value>, DispatchError> {
+        self.store.stop_application(name, stop, self.clock.now()).await?;
+        let (mut runs, mut missed) = (Vec::new(), Vec::new());
+        for id in self.store.open().await? {
+            if id.application().is_some_and(|application| application != name) {
+                continue;
+            }
+            match self.stop_open_run(&id, name, stop).await {
+                Ok(run) => runs.extend(run),
+                Err(error) => missed.push((id, error)),
+            }
+        }
+        match missed.into_iter().next() {
+            None => Ok(runs),
+            Some((run_id, error)) => Err(DispatchError::StopNotRecorded { run_id, error }),
+        }
+    }
+
+    /// Records the stop for one open run, if it is one of this application, and answers what will be undone.
+    async fn stop_open_run(&self, id: &RunId, name: &str, stop: &Stop) -> Result<Option<Value>, StoreError> {
+        let is_ours = |run: &Run| run.application.as_str() == name && run.phase != Phase::Finished;
+        match self.store.load(id).await {
+            Ok(Some(run)) if !is_ours(&run) => return Ok(None),
+            Ok(None) => return Ok(None),
+            // A stop changes nothing any more, and would take away a release that is not applied yet.
+            Ok(Some(run)) if run.is_rolling_back() => return Ok(Some(will_be_undone(&run))),
+            Ok(Some(_)) | Err(_) => {}
+        }
+        self.store.record_command(id, &OperatorCommand::Stop(stop.clone())).await?;
+        Ok(match self.store.load(id).await {
+            Ok(run) => run.filter(is_ours).map(|run| will_be_undone(&run)),
+            Err(error) => Some(json!({ "runId": id, "unreadable": error.to_string() })),
+        })
     }
 }
 

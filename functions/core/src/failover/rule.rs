@@ -1,9 +1,13 @@
 //! Failover rule: which alarm fails over which resource, as a failover function is configured.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::request::Arn;
+use crate::{
+    request::{Arn, WrittenDocument},
+    text::one_line,
+};
 
 /// One alarm and the resource that it fails over: an entry of `FIREDRILL_FAILOVERS`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,23 +109,43 @@ pub enum WrongRule {
     NotOneResource(Arn),
 }
 
-/// What is wrong with `FIREDRILL_FAILOVERS`.
+/// What is wrong with one entry of `FIREDRILL_FAILOVERS`, which therefore configures nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum WrongRules {
-    /// It is not a list of rules.
-    #[error("FIREDRILL_FAILOVERS at `{field}`: {what}")]
-    Unreadable {
-        /// The field, such as `[0].clusterArn`.
-        field: String,
-        /// What the parser says about it.
-        what: String,
-    },
-    /// One of its rules is wrong.
-    #[error("FIREDRILL_FAILOVERS: {0}")]
-    Rule(#[from] WrongRule),
-    /// Two rules are for one alarm.
-    #[error("FIREDRILL_FAILOVERS names {0} twice")]
-    Twice(Arn),
+#[error("FIREDRILL_FAILOVERS{}{}: {what}", shown(index, "[", "]"), shown(alarm, ", for ", ""))]
+pub struct WrongEntry {
+    /// Which entry it is, from 0; none if only its alarm is known.
+    pub index: Option<usize>,
+    /// The alarm that it names, as it stands there; none if it names none.
+    pub alarm: Option<String>,
+    /// What is wrong with it, and where.
+    pub what: String,
+}
+
+fn shown(value: &Option<impl std::fmt::Display>, before: &str, after: &str) -> String {
+    value.as_ref().map(|value| format!("{before}{value}{after}")).unwrap_or_default()
+}
+
+/// `FIREDRILL_FAILOVERS` is no list of entries at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("FIREDRILL_FAILOVERS {0}")]
+pub struct NoRules(String);
+
+/// What `FIREDRILL_FAILOVERS` configures. An entry that is wrong takes nothing from the others: a failover that is needed
+/// must not wait until somebody repairs what is configured for another alarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailoverRules {
+    /// The rules, each with what it fails over.
+    pub rules: Vec<(FailoverRule, FailoverTarget)>,
+    /// The entries that are wrong.
+    pub wrong: Vec<WrongEntry>,
+}
+
+impl FailoverRules {
+    /// The entry for this alarm that is wrong, if there is one.
+    #[must_use]
+    pub fn wrong_for(&self, alarm_arn: &str) -> Option<&WrongEntry> {
+        self.wrong.iter().find(|entry| entry.alarm.as_deref() == Some(alarm_arn))
+    }
 }
 
 impl FailoverRule {
@@ -165,47 +189,123 @@ impl FailoverRule {
     }
 }
 
-/// Parses `FIREDRILL_FAILOVERS`, a JSON list of [`FailoverRule`].
+/// Parses `FIREDRILL_FAILOVERS`, a JSON list of [`FailoverRule`], each by itself.
 ///
 /// # Errors
-/// Which field of which entry is wrong, and why.
-pub fn parse_rules(text: &str) -> Result<Vec<(FailoverRule, FailoverTarget)>, WrongRules> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let entries: Vec<FailoverRule> =
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| WrongRules::Unreadable {
-            field: error.path().to_string(),
-            what: error.inner().to_string(),
-        })?;
-    let mut rules: Vec<(FailoverRule, FailoverTarget)> = Vec::with_capacity(entries.len());
-    for rule in entries {
-        let target = rule.resource()?;
-        if rules.iter().any(|(known, _)| known.alarm_arn == rule.alarm_arn) {
-            return Err(WrongRules::Twice(rule.alarm_arn));
+/// It is no list. What is wrong with an entry is in [`FailoverRules::wrong`].
+pub fn parse_rules(text: &str) -> Result<FailoverRules, NoRules> {
+    let document: WrittenDocument =
+        serde_json::from_str(text).map_err(|error| NoRules(format!("is not JSON: {error}")))?;
+    let Value::Array(entries) = document.value else {
+        return Err(NoRules("is not a list: [{\"alarmArn\": \"…\", …}, …]".to_owned()));
+    };
+    let alarm_of = |entry: &Value| entry["alarmArn"].as_str().map(str::to_owned);
+    let mut parsed = FailoverRules::default();
+    for (index, entry) in entries.iter().enumerate() {
+        let repeated = document.repeated.iter().find(|path| path.starts_with(&format!("[{index}].")));
+        // Which of two entries for one alarm is meant, nobody can tell.
+        let contradicts = entries
+            .iter()
+            .any(|other| other != entry && alarm_of(entry).is_some() && alarm_of(other) == alarm_of(entry));
+        let read = match (repeated, contradicts) {
+            (Some(path), _) => Err(format!("`{path}` stands there twice")),
+            (None, true) => {
+                Err("another entry for the same alarm says otherwise: neither is used".to_owned())
+            }
+            (None, false) => read_rule(entry),
+        };
+        match read {
+            Ok(rule) if parsed.rules.iter().any(|(known, _)| *known == rule.0) => {}
+            Ok(rule) => parsed.rules.push(rule),
+            Err(what) => parsed.wrong.push(WrongEntry {
+                index: Some(index),
+                alarm: alarm_of(entry).map(|alarm| one_line(&alarm, MAX_SHOWN)),
+                what: one_line(&what, MAX_SHOWN),
+            }),
         }
-        rules.push((rule, target));
     }
-    Ok(rules)
+    Ok(parsed)
+}
+
+/// How much of an entry is quoted where it is wrong: an alarm's ARN fits.
+const MAX_SHOWN: usize = 400;
+
+fn read_rule(entry: &Value) -> Result<(FailoverRule, FailoverTarget), String> {
+    if !entry.is_object() {
+        return Err("is not an object".to_owned());
+    }
+    let rule: FailoverRule = serde_path_to_error::deserialize(entry)
+        .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))?;
+    let target = rule.resource().map_err(|wrong| wrong.to_string())?;
+    Ok((rule, target))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CLUSTER: &str = r#""clusterArn": "arn:aws:rds:us-east-1:1:cluster:c""#;
+
     #[test]
     fn an_entry_that_cannot_be_meant_is_refused_by_name() {
         let alarm = r#""alarmArn": "arn:aws:cloudwatch:us-east-1:1:alarm:a""#;
-        let error = |rest: &str| parse_rules(&format!("[{{{alarm}{rest}}}]")).unwrap_err().to_string();
+        let error = |rest: &str| {
+            let parsed = parse_rules(&format!("[{{{alarm}{rest}}}]")).unwrap();
+            assert_eq!((parsed.rules.len(), parsed.wrong.len()), (0, 1), "{parsed:?}");
+            let text = parsed.wrong[0].to_string();
+            assert!(
+                text.starts_with("FIREDRILL_FAILOVERS[0], for arn:aws:cloudwatch:us-east-1:1:alarm:a: "),
+                "{text}"
+            );
+            text
+        };
         assert!(error("").contains("exactly one of"));
         assert!(
             error(r#", "distributionArn": "arn:aws:cloudfront::1:distribution/E1""#)
                 .contains("primaryOrigin")
         );
-        assert!(error(r#", "clusterArn": "no""#).contains("`[0].clusterArn`"));
+        assert!(error(r#", "clusterArn": "no""#).contains("`clusterArn`"));
         assert!(error(r#", "typo": 1"#).contains("typo"));
-        let twice = format!(
-            r#"[{{{alarm}, "clusterArn": "arn:aws:rds:us-east-1:1:cluster:c"}}, {{{alarm}, "instanceArn": "arn:aws:rds:us-east-1:1:db:d"}}]"#
-        );
-        assert!(parse_rules(&twice).unwrap_err().to_string().contains("twice"));
-        assert_eq!(parse_rules("[]").unwrap(), []);
+        assert!(error(&format!(", {CLUSTER}, {CLUSTER}")).contains("`[0].clusterArn` stands there twice"));
+        assert_eq!(parse_rules("[]").unwrap(), FailoverRules::default());
+        for no_list in ["{}", "", "[", "null", "\"[]\""] {
+            assert!(
+                parse_rules(no_list).unwrap_err().to_string().contains("FIREDRILL_FAILOVERS"),
+                "{no_list}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_bad_entry_never_disables_the_others() {
+        let rule = |alarm: &str, rest: &str| {
+            format!(r#"{{"alarmArn": "arn:aws:cloudwatch:us-east-1:1:alarm:{alarm}", {rest}}}"#)
+        };
+        let (good, spaced) = (rule("a", CLUSTER), rule(r#"Bücher: 本 / \"down\" 🔥"#, CLUSTER));
+        let other = r#""instanceArn": "arn:aws:rds:us-east-1:1:db:d""#;
+        for bad in [
+            "7",
+            "null",
+            "[]",
+            "{}",
+            r#"{"alarmArn": 7}"#,
+            r#"{"alarmArn": "a"}"#,
+            &rule("b", r#""clusterArn": null"#),
+            &rule("b", r#""clusterArn": "no""#),
+            &rule("b", r#""typo": 1"#),
+            &rule(&"x".repeat(256), CLUSTER),
+            &format!("{}, {}", rule("b", CLUSTER), rule("b", other)),
+        ] {
+            let text = format!("[{good}, {bad}, {spaced}, {good}]");
+            let parsed = parse_rules(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let alarms: Vec<_> =
+                parsed.rules.iter().filter_map(|(rule, _)| rule.alarm_arn.alarm_name()).collect();
+            assert_eq!(alarms, ["a", "Bücher: 本 / \"down\" 🔥"], "{text}");
+            assert!(
+                !parsed.wrong.is_empty()
+                    && parsed.wrong.iter().all(|wrong| wrong.index.is_some_and(|at| (1..=2).contains(&at))),
+                "{parsed:?}"
+            );
+        }
     }
 }

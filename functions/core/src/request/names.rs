@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text::quoted;
+
 /// A short name: 1 to 40 lower-case letters, digits and hyphens, a letter first. It becomes part of keys and metric
 /// dimensions, so nothing else is taken. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +36,7 @@ impl std::ops::Deref for Name {
 
 /// Text that is no [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not a name: 1 to 40 lower-case letters, digits and hyphens, a letter first")]
+#[error("{} is not a name: 1 to 40 lower-case letters, digits and hyphens, a letter first", quoted(.0))]
 pub struct NotAName(String);
 
 impl TryFrom<String> for Name {
@@ -110,24 +112,38 @@ impl Arn {
     /// The alarm's name, if this is the ARN of a CloudWatch alarm.
     #[must_use]
     pub fn alarm_name(&self) -> Option<&str> {
-        let name = self.resource().strip_prefix("alarm:")?;
-        (self.service() == "cloudwatch" && !self.region().is_empty() && !name.is_empty()).then_some(name)
+        let name = alarm_name(self.service(), self.resource())?;
+        (!self.region().is_empty()).then_some(name)
     }
+}
+
+/// The longest name of an alarm, in characters.
+const MAX_ALARM_NAME: usize = 255;
+
+/// The name of an alarm in the last part of an ARN, as CloudWatch takes names: any characters, spaces too, but no control
+/// characters (API reference, `PutMetricAlarm`, `AlarmName`).
+fn alarm_name<'a>(service: &str, resource: &'a str) -> Option<&'a str> {
+    let name = resource.strip_prefix("alarm:").filter(|_| service == "cloudwatch")?;
+    let fits = (1..=MAX_ALARM_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+    fits.then_some(name)
 }
 
 /// Text that is no [`Arn`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not an ARN (arn:partition:service:region:account:resource)")]
+#[error("{} is not an ARN (arn:partition:service:region:account:resource)", quoted(.0))]
 pub struct NotAnArn(String);
 
 impl TryFrom<String> for Arn {
     type Error = NotAnArn;
     fn try_from(text: String) -> Result<Self, NotAnArn> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let fits = matches!(parts[..], ["arn", partition, service, _, account, resource]
+        let fits = matches!(parts[..], ["arn", partition, service, region, account, resource]
             if !partition.is_empty() && !service.is_empty() && !resource.is_empty()
-                && account.bytes().all(|b| b.is_ascii_digit()));
-        if fits && !text.contains(char::is_whitespace) { Ok(Self(text)) } else { Err(NotAnArn(text)) }
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && ![partition, service, region].iter().any(|part| part.contains(char::is_whitespace))
+                // Of all that Firedrill knows by ARN, only the names of alarms may contain spaces.
+                && (!resource.contains(char::is_whitespace) || alarm_name(service, resource).is_some()));
+        if fits { Ok(Self(text)) } else { Err(NotAnArn(text)) }
     }
 }
 
@@ -140,5 +156,38 @@ impl From<Arn> for String {
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(name: &str) -> Result<Arn, NotAnArn> {
+        format!("arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}").try_into()
+    }
+
+    #[test]
+    fn the_name_of_an_alarm_is_taken_as_cloudwatch_takes_it() {
+        let longest = "故".repeat(255);
+        for name in ["Bookstore CDN down", "Bücher: 本 / \"down\" 🔥", " a ", "a:b", &longest] {
+            assert_eq!(alarm(name).unwrap().alarm_name(), Some(name));
+        }
+        for name in ["a\nb", "a\tb", "", &"故".repeat(256)] {
+            assert!(alarm(name).ok().is_none_or(|arn| arn.alarm_name().is_none()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_than_the_name_of_an_alarm_may_contain_spaces() {
+        for text in [
+            "arn:aws:sns:us-east-1:1:my topic",
+            "arn:aws:cloud watch:us-east-1:1:alarm:a",
+            "arn:aws:cloudwatch:us east 1:1:alarm:a",
+            " arn:aws:cloudwatch:us-east-1:1:alarm:a",
+            "arn:aws:cloudwatch:us-east-1:1:dashboard:a b",
+        ] {
+            assert!(Arn::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 }

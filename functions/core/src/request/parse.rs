@@ -1,19 +1,17 @@
 //! Deliveries: the documents that a function accepts, and the errors for any other.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{
-    Name, NotAName, Request,
-    read::{Unreadable, out_of_bounds, read},
+    KillSwitchCommand, Release, Request, StopCommand, StopOrder, SwitchOrder, WrittenDocument,
+    bounds::too_large,
+    command,
+    read::{Unreadable, out_of_bounds, read_strictly},
 };
-use crate::{
-    Timestamp,
-    kill_switch::{Scope, Switch},
-    run::Stop,
-};
+use crate::text::one_line;
 
 /// What one invocation is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,36 +30,9 @@ pub enum Delivery {
     /// `{"stop": {"runId" | "application", "by", "reason"}}`: a run, or every run of an application, ends early
     /// and is rolled back.
     Stop(StopOrder),
-    /// `{"killSwitch": {"engage", "application" | "drill", "by", "reason", "until"}}`: nothing is injected, and what
-    /// was injected is rolled back: everywhere, or for the named application or drill.
+    /// `{"killSwitch": {"engage", "account" | "application" | "drill", "by", "reason", "until"}}`: nothing is injected, and
+    /// what was injected is rolled back: everywhere, or for the named application or drill.
     KillSwitch(SwitchOrder),
-}
-
-/// An operator's command that ends runs early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StopOrder {
-    /// The runs that end.
-    pub what: StopWhat,
-    /// The operator, and the reason.
-    pub stop: Stop,
-}
-
-/// The runs that a stop ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StopWhat {
-    /// This run.
-    Run(String),
-    /// Every run of this application that has begun.
-    Application(String),
-}
-
-/// An operator's command that engages a kill switch, or disengages it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SwitchOrder {
-    /// `true` engages the switch, `false` disengages it.
-    pub engage: bool,
-    /// Its scope, the operator, the reason, and when it ends by itself.
-    pub switch: Switch,
 }
 
 /// One document for a drill function: a request, or one of the commands. Only the JSON Schema is made of it; [`parse`]
@@ -130,76 +101,9 @@ pub enum Document {
         /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
         #[serde(rename = "$schema")]
         schema: Option<String>,
-        /// What it applies to (at most one of `application` and `drill`; neither means everything that this stack
-        /// drills), by whom, why and until when.
+        /// What it applies to (at most one of `account`, `application` and `drill`), by whom, why and until when.
         kill_switch: KillSwitchCommand,
     },
-}
-
-/// The fields of the command `stop`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct StopCommand {
-    /// The run to stop, as `environment/application/drill/id`; 1 to 300 characters. Exactly one of `runId` and
-    /// `application`.
-    #[schemars(length(min = 1, max = 300))]
-    run_id: Option<String>,
-    /// The application whose runs are all stopped, in every environment. Exactly one of `runId` and `application`.
-    #[schemars(with = "Option<Name>")]
-    application: Option<String>,
-    /// The operator who stops it; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    by: String,
-    /// Why it is stopped, for the record; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    reason: String,
-}
-
-/// The fields of the command `killSwitch`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct KillSwitchCommand {
-    /// `true` engages the kill switch, `false` disengages it.
-    engage: bool,
-    /// The application it applies to, in every environment. At most one of `application` and `drill`.
-    #[schemars(with = "Option<Name>")]
-    application: Option<String>,
-    /// The drill it applies to, as `environment/application/drill`. At most one of `application` and `drill`.
-    #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39}){2}$"))]
-    drill: Option<String>,
-    /// The operator who sends it; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    by: String,
-    /// Why it is engaged or disengaged, for the record; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    reason: String,
-    /// When it disengages by itself (RFC 3339); without it an operator has to disengage it.
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    until: Option<Timestamp>,
-}
-
-/// An operator's command that ends a holding, or closes a run whose rollback failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct Release {
-    /// The run to release, as `environment/application/drill/id`.
-    pub run_id: String,
-    /// The operator who releases it; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    pub by: String,
-    /// Why it is released, for the record; 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
-    pub reason: String,
-    /// `true`: continue the undo. `false` (the default): leave to operators what moves traffic.
-    #[serde(default)]
-    pub fail_back: bool,
-    /// When the function recorded it, by that function's clock. A value in the command itself is ignored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(skip)]
-    pub given_at: Option<Timestamp>,
 }
 
 /// A field that is wrong.
@@ -244,7 +148,41 @@ impl From<Unreadable> for ParseError {
     }
 }
 
+/// How many problems are answered, and how long each may be: a line.
+const MAX_PROBLEMS: usize = 50;
+const MAX_FIELD: usize = 200;
+const MAX_WHAT: usize = 400;
+
 impl ParseError {
+    /// Quotes at most a line of what was sent for each problem, and names at most 50 of them.
+    fn shortened(self) -> Self {
+        let short = |field: &str, what: &str| (one_line(field, MAX_FIELD), one_line(what, MAX_WHAT));
+        match self {
+            Self::Shape { field, what } => {
+                let (field, what) = short(&field, &what);
+                Self::Shape { field, what }
+            }
+            Self::Placeholder { field, placeholder } => {
+                let (field, placeholder) = short(&field, &placeholder);
+                Self::Placeholder { field, placeholder }
+            }
+            Self::Invalid(problems) => {
+                let more = problems.len().saturating_sub(MAX_PROBLEMS);
+                let mut named: Vec<Problem> = problems
+                    .iter()
+                    .take(MAX_PROBLEMS)
+                    .map(|problem| short(&problem.field, &problem.what))
+                    .map(|(field, what)| Problem { field, what })
+                    .collect();
+                if more > 0 {
+                    let what = format!("has {more} more problems");
+                    named.push(Problem { field: ".".to_owned(), what });
+                }
+                Self::Invalid(named)
+            }
+        }
+    }
+
     /// A stable name for alarms and callers.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -260,16 +198,33 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(|p| format!("`{}` {}", p.field, p.what)).collect::<Vec<_>>().join("; ")
 }
 
-/// Reads a delivery.
+/// Reads a delivery as it was written.
 ///
 /// # Errors
 /// See [`ParseError`]: the field, what is wrong with it, and what would be right.
+pub fn parse_written(document: &WrittenDocument) -> Result<Delivery, ParseError> {
+    deliver(&document.value, &document.repeated).map_err(ParseError::shortened)
+}
+
+/// Reads a delivery of which nobody knows how it was written: see [`parse_written`].
+///
+/// # Errors
+/// See [`parse_written`].
 pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
+    deliver(document, &[]).map_err(ParseError::shortened)
+}
+
+fn deliver(document: &Value, repeated: &[String]) -> Result<Delivery, ParseError> {
     let Value::Object(fields) = document else {
         return Err(shape(".", format!("expected a JSON object, found {}", kind_of(document))));
     };
-    if let Some((field, placeholder)) = find_placeholder(document, "") {
-        return Err(ParseError::Placeholder { field, placeholder });
+    if let Some(delivery) = command(fields, repeated)? {
+        return Ok(delivery);
+    }
+    let mut problems = stand_twice(repeated);
+    problems.extend(too_large(document));
+    if !problems.is_empty() {
+        return Err(ParseError::Invalid(problems));
     }
     for word in ["get", "list", "resume"] {
         let Some(value) = fields.get(word) else { continue };
@@ -286,22 +241,11 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
             _ => Delivery::Resume(text),
         });
     }
-    for word in ["release", "stop", "killSwitch"] {
-        let Some(value) = fields.get(word) else { continue };
-        if let Some(other) = fields.keys().find(|key| ![word, "$schema"].contains(&key.as_str())) {
-            return Err(shape(other, format!("`{word}` stands alone, without other fields")));
-        }
-        return match word {
-            "release" => {
-                let release: Release = command(word, value)?;
-                signed(word, &release.by, &release.reason)?;
-                Ok(Delivery::Release(release))
-            }
-            "stop" => stop_order(word, value),
-            _ => switch_order(word, value),
-        };
+    // Only in requests: a command is no template, and `<@U024BE7LH>` is who sent it.
+    if let Some((field, placeholder)) = find_placeholder(document, "") {
+        return Err(ParseError::Placeholder { field, placeholder });
     }
-    let (request, mut problems): (Request, _) = read(document)?;
+    let (request, mut problems): (Request, _) = read_strictly(document)?;
     problems.extend(out_of_bounds(document, &request));
     problems.extend(request.problems());
     if problems.is_empty() {
@@ -311,84 +255,52 @@ pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     }
 }
 
-fn shape(field: &str, what: impl Into<String>) -> ParseError {
+fn stand_twice<'a>(repeated: impl IntoIterator<Item = &'a String>) -> Vec<Problem> {
+    let what = "stands there twice: which one is meant, nobody can tell";
+    repeated.into_iter().map(|field| Problem { field: field.clone(), what: what.to_owned() }).collect()
+}
+
+pub(super) fn shape(field: &str, what: impl Into<String>) -> ParseError {
     ParseError::Shape { field: field.to_owned(), what: what.into() }
 }
 
-/// The fields of an operator command, all of which must be known.
-fn command<T: serde::de::DeserializeOwned>(name: &str, value: &Value) -> Result<T, ParseError> {
-    let below = |field: &str| if field == "." { name.to_owned() } else { format!("{name}.{field}") };
-    let (command, unknown) = read(value).map_err(|error| shape(&below(&error.field), error.what))?;
-    if unknown.is_empty() {
-        return Ok(command);
-    }
-    let named = unknown.into_iter().map(|problem| Problem { field: below(&problem.field), ..problem });
-    Err(ParseError::Invalid(named.collect()))
-}
-
-fn signed(word: &str, by: &str, reason: &str) -> Result<(), ParseError> {
-    for (field, text) in [("by", by), ("reason", reason)] {
-        if text.trim().is_empty() || text.len() > 500 {
-            return Err(shape(&format!("{word}.{field}"), "must be 1 to 500 characters"));
-        }
-    }
-    Ok(())
-}
-
-fn identity(word: &str, id: String) -> Result<String, ParseError> {
-    if id.trim().is_empty() || id.len() > 300 {
-        return Err(shape(&format!("{word}.runId"), "must be 1 to 300 characters"));
-    }
-    Ok(id)
-}
-
-/// A name as requests have them: a command for a name that no request can have would apply to no run.
-fn name(word: &str, field: &str, text: String) -> Result<String, ParseError> {
-    let refused = |why: NotAName| shape(&format!("{word}.{field}"), why.to_string());
-    Name::try_from(text).map(String::from).map_err(refused)
-}
-
-fn stop_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let StopCommand { run_id, application, by, reason } = command(word, value)?;
-    signed(word, &by, &reason)?;
-    let what = match (run_id, application) {
-        (Some(id), None) => StopWhat::Run(identity(word, id)?),
-        (None, Some(text)) => StopWhat::Application(name(word, "application", text)?),
-        (None, None) | (Some(_), Some(_)) => {
-            return Err(shape(word, "names exactly one of `runId` and `application`"));
-        }
+/// The operator command that a document holds, if it holds one.
+fn command(fields: &Map<String, Value>, repeated: &[String]) -> Result<Option<Delivery>, ParseError> {
+    let Some((word, value)) = COMMANDS
+        .iter()
+        .find_map(|word| fields.get_key_value(*word))
+        .map(|(word, value)| (word.as_str(), value))
+    else {
+        return Ok(None);
     };
-    Ok(Delivery::Stop(StopOrder { what, stop: Stop { by, reason } }))
-}
-
-fn switch_order(word: &str, value: &Value) -> Result<Delivery, ParseError> {
-    let KillSwitchCommand { engage, application, drill, by, reason, until } = command(word, value)?;
-    signed(word, &by, &reason)?;
-    let scope = match (application, drill) {
-        (None, None) => Scope::Account,
-        (Some(text), None) => Scope::Application(name(word, "application", text)?),
-        (None, Some(key)) => {
-            let parts: Vec<&str> = key.split('/').collect();
-            let [environment, application, drill] = parts[..] else {
-                let form = "is of the form environment/application/drill";
-                return Err(shape(&format!("{word}.drill"), form));
-            };
-            for part in [environment, application, drill] {
-                name(word, "drill", part.to_owned())?;
-            }
-            Scope::Drill(key)
-        }
-        (Some(_), Some(_)) => {
-            return Err(shape(
-                word,
-                "names an application, or a drill, or neither: then everything is meant",
-            ));
-        }
+    let others: Vec<&String> =
+        fields.keys().filter(|key| ![word, "$schema"].contains(&key.as_str())).collect();
+    let alone = |other: &str| Err(shape(other, format!("`{word}` stands alone, without other fields")));
+    // Which of two commands comes first, nobody said.
+    if let Some(other) = others.iter().find(|key| COMMANDS.contains(&key.as_str())) {
+        return alone(other);
+    }
+    let notes = others.iter().map(|key| command::unread(&one_line(key, 60))).collect();
+    let delivery = match word {
+        "stop" => Delivery::Stop(command::stop(value, notes)?),
+        "killSwitch" => Delivery::KillSwitch(command::kill_switch(value, notes)?),
+        _ => Delivery::Release(command::release(value)?),
     };
-    Ok(Delivery::KillSwitch(SwitchOrder { engage, switch: Switch { scope, by, reason, until } }))
+    let is_emergency =
+        matches!(delivery, Delivery::Stop(_) | Delivery::KillSwitch(SwitchOrder { engage: true, .. }));
+    if let Some(other) = others.first().filter(|_| !is_emergency) {
+        return alone(other);
+    }
+    // Who sent an emergency command, and why, may stand there twice; not what it stops.
+    let is_signature = |path: &&String| path.ends_with(".by") || path.ends_with(".reason");
+    let unclear = stand_twice(repeated.iter().filter(|path| !(is_emergency && is_signature(path))));
+    if unclear.is_empty() { Ok(Some(delivery)) } else { Err(ParseError::Invalid(unclear)) }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+/// The words of the operator commands.
+const COMMANDS: [&str; 3] = ["stop", "killSwitch", "release"];
+
+pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -14,7 +14,7 @@ use super::{Millis, Seconds};
 #[schemars(deny_unknown_fields)]
 pub struct Probe {
     /// A name for the record, 1 to 80 characters, unique within the request.
-    #[garde(length(min = 1, max = 80))]
+    #[garde(length(chars, min = 1, max = 80))]
     pub name: String,
     /// What is asked: exactly one kind.
     #[garde(dive)]
@@ -45,7 +45,7 @@ pub enum ProbeKind {
     /// All of these EC2 instances (1 to 250 ids) run.
     InstancesRunning(#[garde(length(min = 1, max = 250))] Vec<String>),
     /// The Auto Scaling group of this name has as many members in service as it wants; 1 to 255 characters.
-    GroupAtStrength(#[garde(length(min = 1, max = 255))] String),
+    GroupAtStrength(#[garde(length(chars, min = 1, max = 255))] String),
     /// The target group (by ARN) has at least one target and all are healthy.
     TargetGroupHealthy(super::Arn),
 }
@@ -79,7 +79,7 @@ pub struct HttpProbe {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Header {
-    /// The header's name, in any case.
+    /// The header's name, as HTTP has them (RFC 9110, `token`), in any case.
     pub name: String,
     /// Its exact value.
     pub value: String,

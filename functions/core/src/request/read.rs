@@ -4,11 +4,11 @@
 //! misspelt a field has to be told, while a run that an earlier or later version began has to be rolled back.
 
 use garde::Validate;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Problem, Request};
+use super::{Problem, Request, parse::kind_of};
 
 /// A document that does not have the form of what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -32,6 +32,50 @@ pub(super) fn read<T: DeserializeOwned>(document: &Value) -> Result<(T, Vec<Prob
     let read = read
         .map_err(|error| Unreadable { field: error.path().to_string(), what: error.inner().to_string() })?;
     Ok((read, unknown))
+}
+
+/// Reads a document of which every field must be written as its type is: a list is no object, although its items could be
+/// taken for the fields in their order, and `null` is not the absence of a field.
+pub(super) fn read_strictly<T: DeserializeOwned + Serialize>(
+    document: &Value,
+) -> Result<(T, Vec<Problem>), Unreadable> {
+    let (value, mut problems): (T, _) = read(document)?;
+    let as_written = serde_json::to_value(&value)
+        .map_err(|error| Unreadable { field: ".".to_owned(), what: error.to_string() })?;
+    misread(document, Some(&as_written), "", &mut problems);
+    Ok((value, problems))
+}
+
+/// Where a document is of another form than what was read of it is written in.
+fn misread(given: &Value, read: Option<&Value>, at: &str, found: &mut Vec<Problem>) {
+    let what = match (given, read) {
+        (Value::Null, None) => Some("is null: leave it out, or give it a value".to_owned()),
+        (_, Some(read)) if kind_of(given) != kind_of(read) => {
+            Some(format!("expected {}, found {}", kind_of(read), kind_of(given)))
+        }
+        _ => None,
+    };
+    if let Some(what) = what {
+        let field = if at.is_empty() { ".".to_owned() } else { at.to_owned() };
+        if !found.iter().any(|problem| problem.field == field) {
+            found.push(Problem { field, what });
+        }
+        return;
+    }
+    match (given, read) {
+        (Value::Object(given), Some(Value::Object(read))) => {
+            for (key, value) in given {
+                let below = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                misread(value, read.get(key), &below, found);
+            }
+        }
+        (Value::Array(given), Some(Value::Array(read))) => {
+            for (index, (given, read)) in given.iter().zip(read).enumerate() {
+                misread(given, Some(read), &format!("{at}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A request that was taken before, by whatever version: what this one does not know of it is left out, and its bounds

@@ -191,8 +191,9 @@ impl DatabaseArn {
 /// The ARN of something that is no RDS database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is neither a DB cluster's ARN (arn:aws:rds:REGION:ACCOUNT:cluster:ID) nor a DB instance's \
-     (arn:aws:rds:REGION:ACCOUNT:db:ID)"
+    "{} is neither a DB cluster's ARN (arn:aws:rds:REGION:ACCOUNT:cluster:ID) nor a DB instance's \
+     (arn:aws:rds:REGION:ACCOUNT:db:ID)",
+    crate::text::quoted(.0)
 )]
 pub struct NotADatabase(String);
 
@@ -226,7 +227,7 @@ pub enum InstanceSelector {
     Tags(#[garde(length(min = 1, max = 20))] BTreeMap<String, String>),
     /// The members of an Auto Scaling group, by its name (1 to 255 characters). Unfit ones are excluded, with the
     /// reason in the record.
-    AutoScalingGroup(#[garde(length(min = 1, max = 255))] String),
+    AutoScalingGroup(#[garde(length(chars, min = 1, max = 255))] String),
 }
 
 /// How many of the fitting candidates are stopped: exactly one way.
@@ -292,7 +293,8 @@ impl IdentityProbe {
 #[schemars(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct MetricValue {
-    /// The breaching value.
+    /// The breaching value: 0, or as CloudWatch takes numbers, between 2^-360 and 2^360 (some 4e-109 and 2e108), of either
+    /// sign.
     #[schemars(with = "f64")]
     pub value: serde_json::Number,
     /// So many datapoints in each of the alarm's periods; 1 to 10, 1 by default.

@@ -6,7 +6,7 @@ use super::{
     AlarmTrigger, DatabaseArn, HttpProbe, IdentityProbe, InstanceSelector, InstanceTarget, Mode, Probe,
     ProbeKind, Request, Target, TcpProbe, parse::Problem,
 };
-use crate::run::RecordedTarget;
+use crate::{run::RecordedTarget, text::quoted, timing::Timing};
 
 /// The tag that an instance, alarm, distribution or database must carry to be touched at all.
 pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
@@ -65,7 +65,10 @@ impl Request {
                 if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
                     found.add(
                         format!("{at}.arn"),
-                        format!("`{arn}` is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)"),
+                        format!(
+                            "{} is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)",
+                            quoted(arn.as_str())
+                        ),
                     );
                 }
                 if let Some(identity) = &target.identity {
@@ -114,8 +117,9 @@ impl Request {
                 found.add(
                     format!("steadyState.probes[{i}].check"),
                     format!(
-                        "`{}` must ask the application in mode {}: `http` or `tcp`",
-                        probe.name, self.mode
+                        "{} must ask the application in mode {}: `http` or `tcp`",
+                        quoted(&probe.name),
+                        self.mode
                     ),
                 );
             }
@@ -125,10 +129,13 @@ impl Request {
                 found.add(format!("{at}.metric"), "is missing: mode metric needs the value to publish");
             }
             (Mode::Metric, Some(metric)) => {
-                if metric.value.as_f64().is_none_or(|value| !value.is_finite()) {
+                if !metric.value.as_f64().is_some_and(is_metric_value) {
                     found.add(
                         format!("{at}.metric.value"),
-                        format!("`{}` is not a number CloudWatch takes", metric.value),
+                        format!(
+                            "{} is not a number CloudWatch takes: 0, or between 2^-360 and 2^360, of either sign",
+                            quoted(&metric.value.to_string())
+                        ),
                     );
                 }
             }
@@ -150,12 +157,12 @@ impl Request {
             found.add(
                 at,
                 format!(
-                    "`primary` and `standby` are both `{}`: nobody could tell them apart",
-                    identity.primary
+                    "`primary` and `standby` are both {}: nobody could tell them apart",
+                    quoted(&identity.primary)
                 ),
             );
         }
-        let needed = needed_to_hold(identity.count, identity.hold_for_seconds.duration());
+        let needed = needed_to_hold(identity.count, ASKED_EVERY, identity.hold_for_seconds.duration());
         if needed >= self.steady_state.within_seconds.duration() {
             found.add(
                 "steadyState.withinSeconds",
@@ -172,11 +179,17 @@ impl Request {
             let at = format!("steadyState.probes[{i}]");
             found.blank(format!("{at}.name"), &probe.name);
             if !names.insert(&probe.name) {
-                found.add(format!("{at}.name"), format!("`{}` is the name of another probe", probe.name));
+                found.add(
+                    format!("{at}.name"),
+                    format!("{} is the name of another probe", quoted(&probe.name)),
+                );
             }
             check_probe(&probe.check, &format!("{at}.check"), found);
         }
-        let needed = |probe: &Probe| needed_to_hold(probe.count, probe.hold_for_seconds.duration());
+        let needed = |probe: &Probe| {
+            let asked = if probe.check.asks_aws() { AWS_ASKED_EVERY } else { ASKED_EVERY };
+            needed_to_hold(probe.count, asked, probe.hold_for_seconds.duration())
+        };
         let slowest = probes.iter().map(needed).max().unwrap_or_default();
         if slowest >= self.steady_state.within_seconds.duration() {
             found.add(
@@ -228,7 +241,10 @@ impl Request {
             if arn.alarm_name().is_none() {
                 found.add(
                     field,
-                    format!("`{arn}` is not an alarm's ARN (arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME)"),
+                    format!(
+                        "{} is not an alarm's ARN (arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME)",
+                        quoted(arn.as_str())
+                    ),
                 );
             }
         }
@@ -292,7 +308,10 @@ impl Request {
         if let Some(schedule) = &self.schedule
             && !matches!(schedule.arn.service(), "scheduler" | "events")
         {
-            found.add("schedule.arn", format!("`{}` is neither a schedule's nor a rule's ARN", schedule.arn));
+            found.add(
+                "schedule.arn",
+                format!("{} is neither a schedule's nor a rule's ARN", quoted(schedule.arn.as_str())),
+            );
         }
         if let Some(id) = &self.run_id {
             let fits = id.len() <= 80
@@ -301,21 +320,47 @@ impl Request {
             if !fits {
                 found.add(
                     "runId",
-                    format!("`{id}`: 1 to 80 letters, digits and . _ : - (a letter or digit first)"),
+                    format!("{}: 1 to 80 letters, digits and . _ : - (a letter or digit first)", quoted(id)),
                 );
             }
         }
     }
 }
 
-/// The least time in which so many answers, asked for once a second, can go on for so long.
-fn needed_to_hold(count: u32, hold_for: Duration) -> Duration {
-    hold_for.max(Duration::from_secs(count.into()))
+/// How often a probe is asked, unless the stack's parameters say otherwise.
+const ASKED_EVERY: Duration = Timing::DEFAULT.poll;
+const AWS_ASKED_EVERY: Duration = Timing::DEFAULT.aws_poll;
+
+/// The least time in which so many answers can go on for so long.
+fn needed_to_hold(count: u32, asked_every: Duration, hold_for: Duration) -> Duration {
+    hold_for.max(asked_every * count.saturating_sub(1) + ASKED_EVERY)
+}
+
+/// A value of a datapoint: not too large, and not too small, for CloudWatch (API reference, `MetricDatum`).
+fn is_metric_value(value: f64) -> bool {
+    let (least, most) = (2.0_f64.powi(-360), 2.0_f64.powi(360));
+    value == 0.0 || (least..=most).contains(&value.abs())
+}
+
+/// RFC 6901: nothing, or parts that each begin with `/`, in which `~` stands only in `~0` and `~1`.
+fn is_json_pointer(text: &str) -> bool {
+    let escapes =
+        text.match_indices('~').all(|(at, _)| matches!(text.as_bytes().get(at + 1), Some(b'0' | b'1')));
+    escapes && (text.is_empty() || text.starts_with('/'))
+}
+
+/// RFC 9110, section 5.6.2: a token.
+fn is_header_name(text: &str) -> bool {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_token)
 }
 
 fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
     if !is_region(&target.region) {
-        found.add(format!("{at}.region"), format!("`{}` is not a Region, such as eu-west-2", target.region));
+        found.add(
+            format!("{at}.region"),
+            format!("{} is not a Region, such as eu-west-2", quoted(&target.region)),
+        );
     }
     match &target.select {
         InstanceSelector::Ids(ids) => {
@@ -323,7 +368,7 @@ fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
                 if !is_instance_id(id) {
                     found.add(
                         format!("{at}.select.ids[{i}]"),
-                        format!("`{id}` is not an instance id (i-0123456789abcdef0)"),
+                        format!("{} is not an instance id (i-0123456789abcdef0)", quoted(id)),
                     );
                 }
             }
@@ -347,7 +392,7 @@ fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
                 {
                     found.add(
                         format!("{at}.select.tags.{key}"),
-                        format!("`{value}`: empty tags and wildcards (* ?) match more than is meant"),
+                        format!("{}: empty tags and wildcards (* ?) match more than is meant", quoted(value)),
                     );
                 }
             }
@@ -359,7 +404,10 @@ fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
     if let Some(zone) = &target.availability_zone
         && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
     {
-        found.add(format!("{at}.availabilityZone"), format!("`{zone}` does not lie in {}", target.region));
+        found.add(
+            format!("{at}.availabilityZone"),
+            format!("{} does not lie in {}", quoted(zone), quoted(&target.region)),
+        );
     }
 }
 
@@ -368,7 +416,7 @@ fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
         ProbeKind::Http(probe) => check_http(probe, &format!("{at}.http"), found),
         ProbeKind::Tcp(TcpProbe { host, .. }) => {
             if host.trim().is_empty() || host.contains(['/', ' ']) {
-                found.add(format!("{at}.tcp.host"), format!("`{host}` is not a host"));
+                found.add(format!("{at}.tcp.host"), format!("{} is not a host", quoted(host)));
             }
         }
         ProbeKind::InstancesRunning(ids) => {
@@ -379,7 +427,10 @@ fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
         ProbeKind::GroupAtStrength(name) => found.blank(format!("{at}.groupAtStrength"), name),
         ProbeKind::TargetGroupHealthy(arn) => {
             if !(arn.service() == "elasticloadbalancing" && arn.resource().starts_with("targetgroup/")) {
-                found.add(format!("{at}.targetGroupHealthy"), format!("`{arn}` is not a target group's ARN"));
+                found.add(
+                    format!("{at}.targetGroupHealthy"),
+                    format!("{} is not a target group's ARN", quoted(arn.as_str())),
+                );
             }
         }
     }
@@ -388,20 +439,33 @@ fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
 fn check_http(probe: &HttpProbe, at: &str, found: &mut Problems) {
     let HttpProbe { url, json, header, .. } = probe;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        found.add(format!("{at}.url"), format!("`{url}` is not an http or https URL"));
+        found.add(format!("{at}.url"), format!("{} is not an http or https URL", quoted(url.as_str())));
     }
     if !url.username().is_empty() || url.password().is_some() {
         found.add(format!("{at}.url"), "holds a user name or password, which would be recorded");
     }
     if let Some(json) = json
-        && !(json.pointer.is_empty() || json.pointer.starts_with('/'))
+        && !is_json_pointer(&json.pointer)
     {
-        found.add(format!("{at}.json.pointer"), format!("`{}` is not a JSON pointer (/a/b)", json.pointer));
+        found.add(
+            format!("{at}.json.pointer"),
+            format!(
+                "{} is not a JSON pointer (/a/b; `~` is written `~0`, and `/` in a name `~1`)",
+                quoted(&json.pointer)
+            ),
+        );
     }
-    if let Some(header) = header
-        && (header.name.is_empty() || !header.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-    {
-        found.add(format!("{at}.header.name"), format!("`{}` is not a header's name", header.name));
+    if let Some(header) = header {
+        if !is_header_name(&header.name) {
+            found
+                .add(format!("{at}.header.name"), format!("{} is not a header's name", quoted(&header.name)));
+        }
+        if header.value.contains(char::is_control) || header.value.trim() != header.value {
+            found.add(
+                format!("{at}.header.value"),
+                "holds what no header's value can: control characters, or spaces around it",
+            );
+        }
     }
 }
 

@@ -65,6 +65,11 @@ fn save_intent(run: &mut Run, ready: PreparedInjection, now: Timestamp) -> Decis
         last_absent: None,
         unobserved: false,
     };
+    if let Some(why) = run.outgrows() {
+        (run.undo, run.trigger) = (Arc::default(), None);
+        let reason = format!("nothing was injected: probes {why}");
+        return finish_untouched(run, Verdict::NotInjected, reason, now);
+    }
     run.injection = Some(injection.into());
     run.phase = Phase::Injecting;
     Decision::Inject(1)

@@ -183,10 +183,14 @@ fn leads_to(
     let Some(failovers) = failovers else {
         return Err(format!("{arn} is no failover function (it has no FIREDRILL_FAILOVERS)"));
     };
-    let rules = parse_rules(failovers).map_err(|wrong| format!("{arn}: {wrong}"))?;
-    let Some((rule, target)) = rules.into_iter().find(|(rule, _)| rule.alarm_arn == *alarm) else {
-        return Err(format!("{arn} has no entry for this alarm in FIREDRILL_FAILOVERS"));
+    let mut parsed = parse_rules(failovers).map_err(|wrong| format!("{arn}: {wrong}"))?;
+    let Some(found) = parsed.rules.iter().position(|(rule, _)| rule.alarm_arn == *alarm) else {
+        return Err(match parsed.wrong_for(alarm.as_str()) {
+            Some(wrong) => format!("{arn}: {wrong}"),
+            None => format!("{arn} has no entry for this alarm in FIREDRILL_FAILOVERS"),
+        });
     };
+    let (rule, target) = parsed.rules.swap_remove(found);
     if target.arn() != resource {
         return Err(format!("{arn} fails over {}, not {resource}", target.arn()));
     }

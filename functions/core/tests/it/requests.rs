@@ -243,6 +243,11 @@ fn a_command_is_taken_with_the_schema_that_an_editor_completes_it_from() {
         assert!(parse(&alone).is_ok(), "{alone}");
         assert_eq!(parse(&with_schema), parse(&alone), "{word}");
         let more = json!({ "$schema": "./request.schema.json", word: value, "execute": true });
+        if ["stop", "killSwitch"].contains(&word) {
+            // An emergency command is taken: `commands` tests what is said about the rest.
+            assert!(parse(&more).is_ok(), "{word}");
+            continue;
+        }
         let said = refusal(&more);
         assert!(said.contains("`execute`") && said.contains("stands alone"), "{said}");
     }
@@ -321,59 +326,49 @@ fn a_word_that_cannot_be_meant_is_refused_with_its_field() {
         ("stop", signed(json!({ "runId": "a", "application": "b" })), "exactly one of"),
         ("stop", signed(json!({ "runId": "" })), "`stop.runId`"),
         ("stop", signed(json!({ "application": " " })), "`stop.application`"),
-        (
-            "stop",
-            signed(json!({ "application": "Bookstore" })),
-            "`stop.application`: `Bookstore` is not a name",
-        ),
+        ("stop", signed(json!({ "application": "book store" })), "`book store` is not a name"),
         ("stop", signed(json!({ "runId": 7 })), "`stop.runId`"),
-        ("stop", json!({ "runId": "a", "reason": "r" }), "missing field `by`"),
-        ("stop", json!({ "runId": "a", "by": "b" }), "missing field `reason`"),
-        ("stop", signed(json!({ "runId": "a", "by": " " })), "`stop.by`"),
-        ("stop", signed(json!({ "runId": "a", "reason": "x".repeat(501) })), "`stop.reason`"),
-        ("stop", signed(json!({ "runId": "a", "drill": "d" })), "`stop.drill` is an unknown field"),
-        ("stop", json!("a"), "`stop"),
+        ("stop", signed(json!({ "aplication": "bookstore" })), "exactly one of"),
+        ("stop", json!(["a"]), "`stop`: expected an object, found an array"),
         ("killSwitch", signed(json!({})), "missing field `engage`"),
         ("killSwitch", signed(json!({ "engage": "yes" })), "`killSwitch.engage`"),
+        ("killSwitch", json!([true, "bookstore"]), "`killSwitch`: expected an object, found an array"),
         (
             "killSwitch",
             signed(json!({ "engage": true, "application": "a", "drill": "a/b/c" })),
             "`killSwitch`",
         ),
         ("killSwitch", signed(json!({ "engage": true, "application": "" })), "`killSwitch.application`"),
+        ("killSwitch", signed(json!({ "engage": true, "account": false })), "`killSwitch.account`"),
         (
             "killSwitch",
-            signed(json!({ "engage": true, "application": "Bookstore" })),
-            "`killSwitch.application`: `Bookstore` is not a name",
+            signed(json!({ "engage": true, "application": "book store" })),
+            "`killSwitch.application`: `book store` is not a name",
         ),
         ("killSwitch", signed(json!({ "engage": true, "drill": "d" })), "`killSwitch.drill`"),
         ("killSwitch", signed(json!({ "engage": true, "drill": "a/b/c/d" })), "`killSwitch.drill`"),
-        (
-            "killSwitch",
-            signed(json!({ "engage": true, "drill": "Staging/bookstore/d" })),
-            "`killSwitch.drill`: `Staging` is not a name",
-        ),
-        (
-            "killSwitch",
-            signed(json!({ "engage": true, "drill": "staging/bookstore/d " })),
-            "`killSwitch.drill`: `d ` is not a name",
-        ),
         ("killSwitch", signed(json!({ "engage": true, "drill": "a//d" })), "`killSwitch.drill`"),
-        ("killSwitch", signed(json!({ "engage": true, "until": "tomorrow" })), "`killSwitch.until`"),
-        ("killSwitch", json!({ "engage": true, "reason": "r" }), "missing field `by`"),
-        ("killSwitch", signed(json!({ "engage": true, "reason": "" })), "`killSwitch.reason`"),
         (
             "killSwitch",
-            signed(json!({ "engage": true, "runId": "a" })),
-            "`killSwitch.runId` is an unknown field",
+            signed(json!({ "engage": true, "aplication": "bookstore" })),
+            "`killSwitch.aplication` is an unknown field",
+        ),
+        ("killSwitch", json!({ "engage": false, "account": true, "reason": "r" }), "missing field `by`"),
+        (
+            "killSwitch",
+            signed(json!({ "engage": false, "application": "bookstore", "reason": "" })),
+            "`killSwitch.reason`",
+        ),
+        (
+            "killSwitch",
+            signed(json!({ "engage": false, "application": "bookstore", "drills": "d" })),
+            "`killSwitch.drills` is an unknown field",
         ),
     ] {
         let document = json!({ word: fields });
         let said = parse(&document).expect_err(&format!("{document} was taken")).to_string();
         assert!(said.contains(expected), "{document}: expected {expected} in: {said}");
     }
-    let more = json!({ "stop": signed(json!({ "runId": "a" })), "execute": true });
-    assert!(parse(&more).unwrap_err().to_string().contains("stands alone"));
     let Ok(Delivery::KillSwitch(order)) = parse(&json!({ "killSwitch": signed(json!({ "engage": true })) }))
     else {
         panic!("not taken")

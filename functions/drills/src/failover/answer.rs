@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use firedrill_core::{
+    Timestamp,
     failover::{
-        AlarmChange, AlarmState, ChangeLimits, Claimed, Done, FailoverEngine, FailoverRule, HandleError,
-        HandledChange, Journal, JournalEntry,
+        AlarmChange, AlarmState, ChangeLimits, Claimed, Done, FailoverEngine, FailoverRule, FailoverRules,
+        FailoverTarget, HandleError, HandledChange, Journal, JournalEntry, WrongEntry,
     },
     ports::Clock,
+    text::one_line,
 };
 use serde_json::{Value, json};
 
@@ -37,6 +39,9 @@ impl From<HandleError> for Unanswered {
     }
 }
 
+/// How much of a wrong entry names it in the journal.
+const MAX_WRONG: usize = 500;
+
 /// A failover function: its journal, its rules, and what it works with.
 #[derive(Debug)]
 pub struct FailoverFunction<J, C, K, F> {
@@ -48,6 +53,28 @@ pub struct FailoverFunction<J, C, K, F> {
     pub limits: ChangeLimits,
     /// Which alarm fails over what, and how.
     pub failovers: Vec<(FailoverRule, F)>,
+    /// The entries of the configuration that configure nothing. People are told of each once.
+    pub wrong: Vec<WrongEntry>,
+}
+
+/// The failovers that these rules set up, and the entries that set up none. `make` builds the failover of one rule.
+#[must_use]
+pub fn set_up<F, E: ToString>(
+    rules: FailoverRules,
+    make: impl Fn(&FailoverRule, &FailoverTarget) -> Result<F, E>,
+) -> (Vec<(FailoverRule, F)>, Vec<WrongEntry>) {
+    let FailoverRules { rules, mut wrong } = rules;
+    let mut failovers = Vec::with_capacity(rules.len());
+    for (rule, target) in rules {
+        match make(&rule, &target) {
+            Ok(failover) => failovers.push((rule, failover)),
+            Err(error) => {
+                let alarm = Some(rule.alarm_arn.to_string());
+                wrong.push(WrongEntry { index: None, alarm, what: error.to_string() });
+            }
+        }
+    }
+    (failovers, wrong)
 }
 
 impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> {
@@ -74,7 +101,51 @@ impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> 
                 }
             }
         }
-        joined(failed).map_or_else(|| Ok(json!({ "changes": answered })), Err)
+        // Only now: no failover waits for it.
+        for wrong in &self.wrong {
+            self.report(wrong, by).await;
+        }
+        let mut answer = json!({ "changes": answered });
+        if !self.wrong.is_empty() {
+            answer["wrongConfiguration"] =
+                json!(self.wrong.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+        joined(failed).map_or(Ok(answer), Err)
+    }
+
+    /// Tells people about an entry of the configuration that configures nothing: in the log each time, by a page once. The
+    /// journal keeps that they were told.
+    async fn report(&self, wrong: &WrongEntry, by: &str) {
+        let text = format!(
+            "{wrong}. This entry fails nothing over, whatever its alarm does; all others work. Repair it in the stack's \
+             parameter {}.",
+            F::PARAMETER
+        );
+        tracing::error!("{text}");
+        let change = AlarmChange {
+            alarm_arn: one_line(&wrong.to_string(), MAX_WRONG),
+            at: Timestamp::from_millis(0),
+            state: AlarmState::InsufficientData,
+            reason: String::new(),
+        };
+        match self.journal.claim(&self.refused(&change, &text, by)).await {
+            Ok(Claimed::New) => {
+                self.context.tell(&text).await;
+            }
+            Ok(Claimed::Exists(_)) => {}
+            Err(error) => tracing::error!(%error, "whether people were told is not known"),
+        }
+    }
+
+    /// The journal's entry for what no rule says anything about.
+    fn refused(&self, change: &AlarmChange, why: &str, by: &str) -> JournalEntry {
+        let now = self.context.clock.now();
+        JournalEntry {
+            done: Some(Done::Refused),
+            why: Some(why.to_owned()),
+            concluded_at: Some(now),
+            ..JournalEntry::new(change, now, by)
+        }
     }
 
     async fn handle(&self, change: &AlarmChange, by: &str) -> Result<HandledChange, Unanswered> {
@@ -91,19 +162,22 @@ impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> 
     /// No rule says what this alarm fails over. A real change is recorded all the same, and operators are paged.
     async fn unknown(&self, change: &AlarmChange, by: &str) -> Unanswered {
         let alarm = &change.alarm_arn;
-        let why = format!(
-            "nothing is configured for alarm {alarm}: add {{\"alarmArn\": \"{alarm}\", {}}} to the stack's \
-             parameter {}",
-            F::ENTRY,
-            F::PARAMETER
-        );
-        let now = self.context.clock.now();
-        let entry = JournalEntry {
-            done: Some(Done::Refused),
-            why: Some(why.clone()),
-            concluded_at: Some(now),
-            ..JournalEntry::new(change, now, by)
+        let wrong = self.wrong.iter().find(|entry| entry.alarm.as_deref() == Some(&**alarm));
+        let why = match wrong {
+            Some(wrong) => {
+                format!(
+                    "{wrong}: repair this entry of the stack's parameter {}, which fails nothing over",
+                    F::PARAMETER
+                )
+            }
+            None => format!(
+                "nothing is configured for alarm {alarm}: add {{\"alarmArn\": \"{alarm}\", {}}} to the stack's \
+                 parameter {}",
+                F::ENTRY,
+                F::PARAMETER
+            ),
         };
+        let entry = self.refused(change, &why, by);
         let is_news = change.state == AlarmState::Alarm && entry.run_id.is_none();
         match self.journal.claim(&entry).await {
             // Later deliveries of the same change are no news.

@@ -15,6 +15,7 @@ use aws_lambda_events::{
 use firedrill_core::{
     Timestamp,
     failover::{AlarmChange, AlarmState},
+    text::one_line,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -34,6 +35,9 @@ pub(super) struct UnreadableChange {
 /// only composite alarms have. The reason's data too: anybody who sets an alarm's state writes there what they like.
 type Data = CloudWatchAlarmData<Value, Value>;
 type State = CloudWatchAlarmState<Value>;
+
+/// The kind of event that EventBridge delivers when an alarm changes its state.
+const STATE_CHANGE: &str = "CloudWatch Alarm State Change";
 
 /// The document that CloudWatch publishes through SNS. Not the crate's `CloudWatchAlarmPayload`, which demands a
 /// description and a metric: alarms without a description and composite alarms have none.
@@ -97,6 +101,12 @@ fn from_action(event: &Value) -> Result<AlarmChange, UnreadableChange> {
 
 /// An event's `detail` has the form of an action's `alarmData`.
 fn from_eventbridge(event: &Value) -> Result<AlarmChange, UnreadableChange> {
+    // CloudWatch also tells when somebody changes an alarm, with the state that it is in. Not demanded: a rule that transforms
+    // its event may leave it out.
+    if let Some(other) = event.get("detail-type").and_then(Value::as_str).filter(|kind| *kind != STATE_CHANGE)
+    {
+        return Err(wrong("detail-type", &format!("is `{}`, not {STATE_CHANGE}", one_line(other, 100))));
+    }
     let event: EventBridgeEvent = read("", filled_in(json!(EventBridgeEvent::<Value>::default()), event))?;
     let source = present("source", Some(event.source))?;
     if source != "aws.cloudwatch" {

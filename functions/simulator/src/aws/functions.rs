@@ -10,9 +10,12 @@ use super::{SimulatedAws, changed};
 use crate::{
     calls::refused,
     failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE},
-    scenario::WrongFunction,
+    scenario::{Scenario, WrongFunction},
     store::{Access, with_store_faults},
 };
+
+/// Another alarm, for which the function's configuration may hold an entry.
+const ANOTHER_ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:another alarm";
 
 impl Functions for SimulatedAws {
     async fn function_configuration(&self, _: &str, arn: &str) -> Reply<FunctionConfiguration> {
@@ -48,7 +51,7 @@ impl Functions for SimulatedAws {
 
 impl SimulatedAws {
     fn rules(&self) -> String {
-        let rules = failovers(self.world.scenario.kind);
+        let rules = failovers(&self.world.scenario);
         if self.world.scenario.failover.wrong_function == Some(WrongFunction::OfAnother) {
             return rules
                 .replace(DISTRIBUTION, &format!("{DISTRIBUTION}2"))
@@ -59,15 +62,17 @@ impl SimulatedAws {
 }
 
 /// The rules of the failover function.
-pub(crate) fn failovers(kind: DrillKind) -> String {
-    let rule = if kind == DrillKind::Database {
+pub(crate) fn failovers(scenario: &Scenario) -> String {
+    let rule = if scenario.kind == DrillKind::Database {
         json!({ "alarmArn": ALARM, "clusterArn": CLUSTER })
     } else {
         json!({
             "alarmArn": ALARM, "distributionArn": DISTRIBUTION, "primaryOrigin": "primary", "standbyOrigin": "standby"
         })
     };
-    json!([rule]).to_string()
+    // What somebody got wrong about another alarm comes first.
+    let wrong = json!({ "alarmArn": ANOTHER_ALARM, "failsOver": "nothing" });
+    if scenario.failover.wrong_entry { json!([wrong, rule]) } else { json!([rule]) }.to_string()
 }
 
 impl HealthChecks for SimulatedAws {

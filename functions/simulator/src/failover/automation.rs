@@ -4,9 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use firedrill_core::{
     Run, Timestamp,
-    failover::{
-        AlarmChange, ChangeLimits, Claimed, FailoverRule, FailoverTarget, Journal, JournalEntry, parse_rules,
-    },
+    failover::{AlarmChange, ChangeLimits, Claimed, Journal, JournalEntry, parse_rules},
     kind::DrillKind,
     millis,
     ports::StoreError,
@@ -14,7 +12,7 @@ use firedrill_core::{
     run::RunId,
 };
 use firedrill_drills::failover::{
-    DatabaseFailover, DistributionFailover, FailoverContext, FailoverFunction, Unanswered, WrongRule,
+    DatabaseFailover, DistributionFailover, FailoverContext, FailoverFunction, Unanswered, set_up,
 };
 use serde_json::Value;
 
@@ -117,19 +115,6 @@ pub(crate) struct Stack {
     pub topic_arn: Option<Arn>,
 }
 
-/// The failovers that these rules set up.
-fn set_up<F>(
-    rules: &str,
-    make: impl Fn(&FailoverRule, &FailoverTarget) -> Result<F, WrongRule>,
-) -> Vec<(FailoverRule, F)> {
-    let rules = parse_rules(rules).unwrap_or_else(|error| unreachable!("the simulated rules: {error}"));
-    let configured = rules.into_iter().map(|(rule, target)| {
-        let failover = make(&rule, &target);
-        (rule, failover.unwrap_or_else(|error| unreachable!("the simulated rule: {error}")))
-    });
-    configured.collect()
-}
-
 /// One invocation of the failover function with this event, which is about `change`; `by` names the invocation.
 pub(crate) async fn invocation(
     world: Rc<World>,
@@ -147,14 +132,16 @@ pub(crate) async fn invocation(
         topic_arn: stack.topic_arn.clone(),
     });
     let limits = stack.limits;
+    let rules =
+        parse_rules(&stack.rules).unwrap_or_else(|error| unreachable!("the simulated rules: {error}"));
     if world.scenario.kind == DrillKind::Database {
         let make = |rule: &_, target: &_| DatabaseFailover::new(Rc::clone(&context), rule, target);
-        let failovers = set_up(&stack.rules, make);
-        return FailoverFunction { journal, context, limits, failovers }.answer(event, by).await;
+        let (failovers, wrong) = set_up(rules, make);
+        return FailoverFunction { journal, context, limits, failovers, wrong }.answer(event, by).await;
     }
     let make = |_: &_, target: &_| DistributionFailover::new(Rc::clone(&context), target);
-    let failovers = set_up(&stack.rules, make);
-    FailoverFunction { journal, context, limits, failovers }.answer(event, by).await
+    let (failovers, wrong) = set_up(rules, make);
+    FailoverFunction { journal, context, limits, failovers, wrong }.answer(event, by).await
 }
 
 /// One invocation of the failover function for one delivery, which is delivered again later if the invocation fails.
@@ -184,7 +171,7 @@ pub(crate) async fn function(
         reason: changed.reason,
     };
     let stack = Stack {
-        rules: failovers(world.scenario.kind),
+        rules: failovers(&world.scenario),
         limits: ChangeLimits {
             max_event_age: MAX_EVENT_AGE,
             function_timeout: FUNCTION_TIMEOUT + Duration::from_secs(1),

@@ -499,7 +499,8 @@ fn a_kill_switch_is_engaged_and_disengaged_by_one_operator_command() {
 
 /// Engages or disengages the kill switch of the account.
 async fn engage(at: &Stage, engage: bool, by: &str, until: Option<&str>) -> Result<Value, DispatchError> {
-    let mut order = json!({ "killSwitch": { "engage": engage, "by": by, "reason": "sale" } });
+    let mut order =
+        json!({ "killSwitch": { "engage": engage, "by": by, "account": true, "reason": "sale" } });
     if let Some(until) = until {
         order["killSwitch"]["until"] = json!(until);
     }

@@ -1,7 +1,7 @@
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use firedrill_core::{
-    CallOutcome, Run, Timestamp,
+    CallOutcome, Run,
     failover::{CallResult, Direction, FailoverAction, FailoverReadiness, parse_rules},
     ports::StoreError,
     request::Arn,
@@ -116,7 +116,7 @@ fn alarm(name: &str) -> String {
 fn function(rules: &[(&str, FailoverReadiness)]) -> Function {
     let entry = |(name, _): &(&str, _)| json!({ "alarmArn": alarm(name), "instanceArn": "arn:aws:rds:us-east-1:1:db:d" });
     let text = json!(rules.iter().map(entry).collect::<Vec<_>>()).to_string();
-    let parsed = parse_rules(&text).unwrap().into_iter();
+    let parsed = parse_rules(&text).unwrap().rules.into_iter();
     let switches = rules.iter().map(|(_, stands)| Switch { stands: stands.clone() });
     let context = FailoverContext {
         cloud: NoTopic,
@@ -133,6 +133,7 @@ fn function(rules: &[(&str, FailoverReadiness)]) -> Function {
             function_timeout: Duration::from_mins(1),
         },
         failovers: parsed.zip(switches).map(|((rule, _), switch)| (rule, switch)).collect(),
+        wrong: Vec::new(),
     }
 }
 

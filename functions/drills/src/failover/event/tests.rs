@@ -149,6 +149,23 @@ fn what_is_of_another_form_is_named() {
 }
 
 #[test]
+fn an_event_of_cloudwatch_about_anything_else_is_never_read_as_a_change_of_state() {
+    let state_change = event("failover-cdn-eventbridge");
+    assert_eq!(state_change["detail-type"], "CloudWatch Alarm State Change");
+    for other in
+        ["CloudWatch Alarm Configuration Change", "CloudWatch Alarm State Change ", "", "Scheduled Event"]
+    {
+        let mut event = state_change.clone();
+        event["detail-type"] = json!(other);
+        let what = error(&event);
+        assert!(
+            what.contains(&format!("`detail-type` is `{other}`, not CloudWatch Alarm State Change")),
+            "{what}"
+        );
+    }
+}
+
+#[test]
 fn every_field_that_is_not_needed_may_be_left_out_or_null() {
     fn inside(at: &str, value: &Value, found: &mut Vec<String>) {
         let Value::Object(fields) = value else { return };
@@ -324,7 +341,8 @@ fn every_change_of_an_alarm_is_read_and_its_alarm_is_in_the_configuration() {
         assert_eq!(run_of(&change.reason).map(|id| id.to_string()).as_deref(), run, "{name}");
         let configs =
             parse_rules(&event(config).to_string()).unwrap_or_else(|error| panic!("{config}: {error}"));
-        let found = configs.iter().find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn);
+        assert_eq!(configs.wrong, [], "{config}");
+        let found = configs.rules.iter().find(|(config, _)| config.alarm_arn.as_str() == change.alarm_arn);
         let (_, resource) = found.unwrap_or_else(|| panic!("{config} does not know {}", change.alarm_arn));
         let distribution = matches!(resource, FailoverTarget::Distribution { .. });
         assert_eq!(distribution, name.starts_with("failover-cdn"), "{name}: {resource:?}");
