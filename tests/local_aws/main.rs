@@ -52,10 +52,10 @@ fn main() -> ExitCode {
         watchdog::trials(),
         failures::trials(),
         sweep::trials(),
+        standins::trials(),
         demo::trials(),
         failovers::trials(),
         runs::trials(),
-        standins::trials(),
         contracts::trials(),
     ]
     .into_iter()
