@@ -53,11 +53,11 @@ fn main() -> ExitCode {
         watchdog::trials(),
         failures::trials(),
         sweep::trials(),
+        standins::trials(),
         demo::trials(),
         failovers::trials(),
         deployed::trials(),
         runs::trials(),
-        standins::trials(),
         contracts::trials(),
     ]
     .into_iter()
