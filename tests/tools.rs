@@ -12,7 +12,7 @@ use std::{
 use firedrill_core::kind::DrillKind;
 use firedrill_local::{DemoStack, binaries, stack::StackOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -72,9 +72,10 @@ fn validate(template: &Path) -> Result<(), Failed> {
 /// `cargo lambda watch` and `cargo lambda invoke` against local AWS.
 async fn drilled_by_hand() -> Result<(), Failed> {
     let functions = binaries::build().await?;
-    let stack = DemoStack::up(StackOptions::new(&functions)).await?;
+    // Nobody watches: instances need not take their time.
+    let transitions = json!({ "stopMs": 500, "startMs": 2000, "statusChecksMs": 500, "alarmMs": 500 });
+    let stack = DemoStack::up(StackOptions { transitions, ..StackOptions::new(&functions) }).await?;
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port().to_string();
-    let own_target = root().join("target/lambda-watch");
     let mut watch = Command::new("cargo-lambda");
     watch.args([
         "lambda",
@@ -85,7 +86,7 @@ async fn drilled_by_hand() -> Result<(), Failed> {
         "--invoke-port",
         &port,
     ]);
-    watch.current_dir(root()).env("CARGO_TARGET_DIR", own_target).process_group(0).stdin(Stdio::null());
+    watch.current_dir(root()).process_group(0).stdin(Stdio::null());
     let log = std::fs::File::create(stack.aws.folder().join("logs/watch.log"))?;
     watch.stdout(log.try_clone()?).stderr(log).env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
     watch.envs(stack.aws.environment());

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 /// So many tests at a time, unless the command line says otherwise: each has a process of its own or two, and waits for it.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 8;
 
 /// Makes a [`Trial`] of each test function; after `with FIXTURE:`, of those that use a shared fixture.
 macro_rules! trials {
@@ -50,14 +50,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
     let trials: Vec<Trial> = [
-        demo::trials(),
-        failovers::trials(),
-        sweep::trials(),
         watchdog::trials(),
         failures::trials(),
         deployed::trials(),
-        runs::trials(),
+        sweep::trials(),
         standins::trials(),
+        demo::trials(),
+        failovers::trials(),
+        runs::trials(),
         contracts::trials(),
     ]
     .into_iter()

@@ -503,7 +503,7 @@ impl Store for SimulatedStore {
 
     async fn write_heartbeat(&self, at: Timestamp) -> Result<(), StoreError> {
         self.write("store:write_heartbeat", |world| {
-            world.table.borrow_mut().write_heartbeat(world.now.get(), at)
+            world.table.borrow_mut().write_heartbeat(world.now.get(), at);
         })
         .await
     }

@@ -50,7 +50,7 @@ pub(crate) async fn lines(
             answer.display()
         ),
         "# The same, with a build of your own (cargo-lambda; the first in another such terminal):".to_owned(),
-        "CARGO_TARGET_DIR=target/lambda-watch cargo lambda watch".to_owned(),
+        "cargo lambda watch".to_owned(),
         format!("cargo lambda invoke {package} --data-file \"$FIREDRILL_REQUEST\""),
     ]);
     Ok(lines)

@@ -32,9 +32,9 @@ impl Machine {
     /// Of an invocation of this name, with a wall clock that is off by so many milliseconds.
     fn new(stage: &Stage, owner: &str, off: i64) -> Self {
         let clock = Rc::new(SimulatedClock::of_a_machine(&stage.world, &stage.timers).off_by(off));
-        let (world, owned) = (Rc::clone(&stage.world), OwnerId(owner.to_owned()));
+        let (world, by) = (Rc::clone(&stage.world), OwnerId(owner.to_owned()));
         Self {
-            store: SimulatedStore { world, clock: Rc::clone(&clock), owner: owned },
+            store: SimulatedStore { world, clock: Rc::clone(&clock), owner: by },
             drills: ObservedDrills::new(&stage.world, &clock, owner),
             clock,
         }
