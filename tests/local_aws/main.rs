@@ -52,11 +52,11 @@ fn main() -> ExitCode {
     let trials: Vec<Trial> = [
         watchdog::trials(),
         failures::trials(),
+        deployed::trials(),
         sweep::trials(),
         standins::trials(),
         demo::trials(),
         failovers::trials(),
-        deployed::trials(),
         runs::trials(),
         contracts::trials(),
     ]

@@ -135,7 +135,9 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
                     }
                 }
             }
-            let stays = run.phase == next.phase;
+            // A look that did not ask AWS, which is asked less often, shows nothing new of the undo.
+            let is_whole = observed.looked.is_some() || run.undo.is_empty();
+            let may_leave = self.session.leaves_what_is_stuck && is_whole && run.phase == next.phase;
             run = next;
             if run.phase == Phase::Finished {
                 break;
@@ -145,8 +147,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
                 self.carry_out(&mut run, decision, looked).await;
             }
             self.send_pages(&mut run).await;
-            let leaves = self.session.leaves_what_is_stuck && stays && self.is_stuck(&run);
-            if leaves || self.session.yields && only_waits(&run) {
+            if may_leave && self.is_stuck(&run) || self.session.yields && only_waits(&run) {
                 return self.hand_over(run).await;
             }
             let pause = pause_after(&run, &timing).saturating_sub(clock.elapsed().saturating_sub(looked));

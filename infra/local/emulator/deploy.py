@@ -14,6 +14,7 @@ from pathlib import Path
 from .environment import is_loopback, isolate_client
 
 BUCKET = "local-deployments"
+LONGEST_BODY = 51_200  # CloudFormation takes a longer template from S3 only, as `sam deploy` gives it
 FUNCTION = "AWS::Serverless::Function"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -51,7 +52,11 @@ def deploy(endpoint: str, stack: str, template: Path, code: dict, parameters: di
         s3.create_bucket(Bucket=BUCKET, **({} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}))
     package(parsed, code, endpoint)
     cloudformation = session.client("cloudformation", endpoint_url=endpoint, config=config)
-    return put_stack(cloudformation, stack, parsed, parameters)
+    located = {"TemplateBody": json.dumps(parsed)}
+    if code and len(located["TemplateBody"]) > LONGEST_BODY:
+        s3.put_object(Bucket=BUCKET, Key=f"{stack}.template", Body=located["TemplateBody"])
+        located = {"TemplateURL": f"{endpoint}/{BUCKET}/{stack}.template"}
+    return put_stack(cloudformation, stack, located, parameters)
 
 
 def read_template(path: Path) -> dict:
@@ -108,15 +113,14 @@ def package(template: dict, code: dict[str, str], endpoint: str) -> None:
         properties["CodeUri"] = {"Bucket": BUCKET, "Key": key}
 
 
-def put_stack(cloudformation, stack: str, template: dict, parameters: dict[str, str]) -> dict[str, str]:
+def put_stack(cloudformation, stack: str, located: dict[str, str], parameters: dict[str, str]) -> dict[str, str]:
     from botocore.exceptions import ClientError
 
     wanted = {
         "StackName": stack,
-        "TemplateBody": json.dumps(template),
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         "Capabilities": CAPABILITIES,
-    }
+    } | located
     try:
         before = _status(cloudformation, stack)
         if before in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tempfile::NamedTempFile;
 use tokio_rustls::{
     TlsAcceptor,
@@ -21,8 +21,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let mut file = NamedTempFile::new().unwrap();
@@ -83,7 +84,7 @@ const HERE: &str = "127.0.0.1";
 
 #[tokio::test]
 async fn an_authority_is_never_trusted_unless_the_system_or_the_stack_names_it() {
-    let (ours, other) = (Authority::new(), Authority::new());
+    let (ours, other) = (Authority::new("the bookstore's"), Authority::new("another"));
     let port = ours.bookstore(HERE, &[], |_| {}).await;
     assert_eq!(ours.seen(port).await, (Tristate::Yes, "200".to_owned()));
     let untrusted = no("the certificate's authority is not trusted");
@@ -93,7 +94,7 @@ async fn an_authority_is_never_trusted_unless_the_system_or_the_stack_names_it()
 
 #[tokio::test]
 async fn a_certificate_that_a_browser_refuses_is_never_a_yes_and_the_same_answer_has_the_same_words() {
-    let authority = Authority::new();
+    let authority = Authority::new("the bookstore's");
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
@@ -109,7 +110,7 @@ async fn a_certificate_that_a_browser_refuses_is_never_a_yes_and_the_same_answer
 
 #[tokio::test]
 async fn a_server_that_speaks_http_2_only_is_never_taken_for_one_that_is_down() {
-    let authority = Authority::new();
+    let authority = Authority::new("the bookstore's");
     let port = authority.bookstore(HERE, &["h2", "http/1.1"], |_| {}).await;
     assert_eq!(authority.seen(port).await, (Tristate::Yes, "200".to_owned()));
     let port = authority.bookstore(HERE, &["h2"], |_| {}).await;
