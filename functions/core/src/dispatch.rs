@@ -347,7 +347,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
                 json!("this kill switch was already engaged, for at least as long: it stays as it was");
             answer["reason"] = json!(earlier.reason);
         }
-        note(&mut answer, notes);
+        note(&mut answer, &notes);
         Ok(answer)
     }
 }
@@ -371,7 +371,7 @@ fn answer_exit(exit: LoopExit) -> Result<Value, DispatchError> {
 }
 
 /// Says in an answer what of the command was not read, or is recorded otherwise than it was sent.
-fn note(answer: &mut Value, notes: Vec<String>) {
+fn note(answer: &mut Value, notes: &[String]) {
     if !notes.is_empty() {
         answer["notes"] = json!(notes);
     }

@@ -77,7 +77,7 @@ pub enum PlannedCommand {
 impl PlannedCommand {
     /// The document that the operator sends to the drill function.
     pub(crate) fn document(self, world: &World) -> Value {
-        let (word, mut fields) = match self {
+        let (name, mut command) = match self {
             Self::Stop => ("stop", json!({ "runId": RUN })),
             Self::StopApplication => ("stop", json!({ "application": APPLICATION })),
             Self::Engage { scope, lasts } => {
@@ -89,9 +89,9 @@ impl PlannedCommand {
             Self::Release { fail_back } => ("release", json!({ "runId": RUN, "failBack": fail_back })),
         };
         let long = world.scenario.long_texts;
-        fields["by"] = if long { json!("🔥".repeat(500)) } else { json!("operator") };
-        fields["reason"] = if long { json!("故障演练".repeat(125)) } else { json!("simulated") };
-        json!({ word: fields })
+        command["by"] = if long { json!("🔥".repeat(500)) } else { json!("operator") };
+        command["reason"] = if long { json!("故障演练".repeat(125)) } else { json!("simulated") };
+        json!({ name: command })
     }
 }
 

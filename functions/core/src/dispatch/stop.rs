@@ -22,7 +22,7 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
         };
         let Stop { by, reason } = stop;
         let mut answer = json!({ "stop": { "by": by, "reason": reason }, "runs": runs });
-        note(&mut answer, notes);
+        note(&mut answer, &notes);
         Ok(answer)
     }
 

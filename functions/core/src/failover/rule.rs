@@ -111,7 +111,7 @@ pub enum WrongRule {
 
 /// What is wrong with one entry of `FIREDRILL_FAILOVERS`, which therefore configures nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("FIREDRILL_FAILOVERS{}{}: {what}", shown(index, "[", "]"), shown(alarm, ", for ", ""))]
+#[error("FIREDRILL_FAILOVERS{}{}: {what}", shown(index.as_ref(), "[", "]"), shown(alarm.as_ref(), ", for ", ""))]
 pub struct WrongEntry {
     /// Which entry it is, from 0; none if only its alarm is known.
     pub index: Option<usize>,
@@ -121,8 +121,8 @@ pub struct WrongEntry {
     pub what: String,
 }
 
-fn shown(value: &Option<impl std::fmt::Display>, before: &str, after: &str) -> String {
-    value.as_ref().map(|value| format!("{before}{value}{after}")).unwrap_or_default()
+fn shown(value: Option<&impl std::fmt::Display>, before: &str, after: &str) -> String {
+    value.map(|value| format!("{before}{value}{after}")).unwrap_or_default()
 }
 
 /// `FIREDRILL_FAILOVERS` is no list of entries at all.

@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_stands_twice_is_seen_in_the_bytes_that_lambdas_runtime_reads() {
+        // `lambda_runtime` 1.5 reads the event's type from the bytes of the invocation, with these two.
+        let bytes = br#"{"execute": false, "execute": true}"#;
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let document: WrittenDocument = serde_path_to_error::deserialize(&mut json).unwrap();
+        assert_eq!(document.repeated, ["execute"]);
+    }
+
+    #[test]
     fn a_document_without_repetitions_is_the_same_as_a_value() {
         let text = r#"{"n": null, "t": [true, false, -1, 18446744073709551615, 1.5, "é\n"], "o": {}}"#;
         assert_eq!(read(text), WrittenDocument::from(serde_json::from_str::<Value>(text).unwrap()));

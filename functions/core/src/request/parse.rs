@@ -292,7 +292,8 @@ fn command(fields: &Map<String, Value>, repeated: &[String]) -> Result<Option<De
         return alone(other);
     }
     // Who sent an emergency command, and why, may stand there twice; not what it stops.
-    let is_signature = |path: &&String| path.ends_with(".by") || path.ends_with(".reason");
+    let is_signature =
+        |path: &&String| ["by", "reason"].iter().any(|field| **path == format!("{word}.{field}"));
     let unclear = stand_twice(repeated.iter().filter(|path| !(is_emergency && is_signature(path))));
     if unclear.is_empty() { Ok(Some(delivery)) } else { Err(ParseError::Invalid(unclear)) }
 }

@@ -131,8 +131,6 @@ impl Run {
     /// This head with everything that may still be added to it, and texts cut as short as they ever are.
     fn fullest(&self) -> Self {
         let at = Timestamp::from_millis(1_795_428_000_000);
-        let measured =
-            Some(Measured { at, clock: ClockName::CloudWatch, resolution_ms: u64::from(u32::MAX) });
         let owner = || OwnerId("x".repeat(60));
         let text = || "x".repeat(2_000);
         let unknown = || Some(CallOutcome::Unknown { message: text() });
