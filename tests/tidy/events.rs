@@ -34,14 +34,10 @@ fn every_event_is_read_as_what_it_is() {
         ("instance-console", Caller::Direct, false, Mode::Stop),
         ("instance-local", Caller::Direct, true, Mode::Stop),
         ("cdn-schedule", Caller::Schedule, true, Mode::Alarm),
-        ("cdn-rule", Caller::Rule, true, Mode::Alarm),
         ("cdn-console", Caller::Direct, false, Mode::Alarm),
         ("cdn-metric-console", Caller::Direct, false, Mode::Metric),
-        ("cdn-local", Caller::Direct, true, Mode::Alarm),
         ("db-schedule", Caller::Schedule, true, Mode::Alarm),
-        ("db-rule", Caller::Rule, true, Mode::Alarm),
         ("db-console", Caller::Direct, false, Mode::Alarm),
-        ("db-local", Caller::Direct, true, Mode::Alarm),
     ] {
         let event = event(name);
         let Ok(Delivery::Start(request)) = parse(&event) else {

@@ -7,7 +7,7 @@ use firedrill_core::{
     request::{Delivery, Mode, parse},
 };
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{event, read};
 
@@ -81,21 +81,53 @@ fn delivered(input: &str, event: &Value, mode: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
 
+/// `events/{kind}-schedule.json` as it is delivered.
+fn by_schedule(kind: DrillKind) -> Value {
+    let mut event = event(&format!("{kind}-schedule"));
+    // For editors of the file only; nothing is delivered with it.
+    event.as_object_mut().unwrap().remove("$schema");
+    event
+}
+
+/// What a rule delivers: the same request, but for who scheduled it.
+fn by_rule(scheduled: &Value) -> Value {
+    let mut event = scheduled.clone();
+    let arn = scheduled["schedule"]["arn"].as_str().unwrap();
+    event["schedule"] = json!({
+        "scheduledAt": scheduled["schedule"]["scheduledAt"],
+        "arn": arn.replace(":scheduler:", ":events:").replace(":schedule/default/", ":rule/"),
+        "flexibleWindowMinutes": 0,
+    });
+    event
+}
+
+#[test]
+fn the_example_of_a_rule_is_never_another_request_than_that_of_a_schedule() {
+    let mut rule = event("instance-rule");
+    rule.as_object_mut().unwrap().remove("$schema");
+    assert_eq!(rule, by_rule(&by_schedule(DrillKind::Instance)));
+}
+
 #[test]
 fn what_is_scheduled_is_a_request_and_the_events_show_it_as_it_is_delivered() {
     let inputs = inputs();
-    let events = DrillKind::ALL.map(|kind| ["schedule", "rule"].map(|way| (kind, format!("{kind}-{way}"))));
-    assert_eq!(inputs.len(), events.as_flattened().len(), "an input without its events");
-    for (input, (kind, name)) in inputs.iter().zip(events.as_flattened()) {
-        let mut event = event(name);
-        // For editors of the file only; nothing is delivered with it.
-        event.as_object_mut().unwrap().remove("$schema");
+    let events: Vec<_> = DrillKind::ALL
+        .into_iter()
+        .flat_map(|kind| {
+            let scheduled = by_schedule(kind);
+            let by_rule = by_rule(&scheduled);
+            [(kind, "schedule", scheduled), (kind, "rule", by_rule)]
+        })
+        .collect();
+    assert_eq!(inputs.len(), events.len(), "an input without its event");
+    for (input, (kind, way, event)) in inputs.iter().zip(&events) {
+        let name = format!("{kind}-{way}");
         let mode = event["mode"].as_str().unwrap();
-        assert_eq!(delivered(input, &event, mode), event, "drills.yaml (left), events/{name}.json (right)");
+        assert_eq!(&delivered(input, event, mode), event, "drills.yaml (left), events/ (right): {name}");
         let by_metric = kind.row().modes.contains(&Mode::Metric);
         assert_eq!(input.contains("${Metric}"), by_metric, "{name}: can it inject in mode metric?");
         if by_metric {
-            let parsed = parse(&delivered(input, &event, "metric"));
+            let parsed = parse(&delivered(input, event, "metric"));
             let Ok(Delivery::Start(request)) = parsed else { panic!("{name} in mode metric: {parsed:?}") };
             assert!(request.target.trigger().is_some_and(|trigger| trigger.metric.is_some()), "{name}");
         }

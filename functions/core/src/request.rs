@@ -26,9 +26,8 @@ pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};
 pub use target::{
     AlarmTrigger, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
-    InstanceSelector, InstanceTarget, MetricValue, NotADatabase, Target,
+    InstanceSelector, InstanceTarget, MetricValue, NotADatabase, OPT_IN_TAG, Target,
 };
-pub use validate::OPT_IN_TAG;
 pub use window::{Day, Window};
 
 use std::time::Duration;

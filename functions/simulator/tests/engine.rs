@@ -2,6 +2,7 @@
 //! test leaves runs behind, invokes functions, and does what operators do; it lets looks hang or panic, and calls fail.
 
 mod engine {
+    mod commands;
     mod common;
     mod control_state;
     mod dispatch;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{DispatchError, note};
 use crate::{
-    Phase, Run,
+    Phase, Run, Verdict,
     engine::Engine,
     ports::{Clock, OperatorCommand, Store, StoreError},
     request::{StopOrder, StopWhat},
@@ -17,7 +17,7 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
     pub(super) async fn stop(&self, order: StopOrder) -> Result<Value, DispatchError> {
         let StopOrder { what, stop, notes } = order;
         let runs = match what {
-            StopWhat::Run(id) => vec![will_be_undone(&self.stop_run(&RunId(id), &stop).await?)],
+            StopWhat::Run(id) => vec![will_be_undone(&self.stop_run(&RunId(id), &stop).await?, &stop)],
             StopWhat::Application(name) => self.stop_application(&name, &stop).await?,
         };
         let Stop { by, reason } = stop;
@@ -66,25 +66,34 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
 
     /// Records the stop for one open run, if it is one of this application, and answers what will be undone.
     async fn stop_open_run(&self, id: &RunId, name: &str, stop: &Stop) -> Result<Option<Value>, StoreError> {
-        let is_ours = |run: &Run| run.application.as_str() == name && run.phase != Phase::Finished;
+        // One that is finished because of this stop is ours, too.
+        let is_stopped = |run: &Run| run.stop.as_ref() == Some(stop);
+        let is_ours =
+            |run: &Run| run.application.as_str() == name && (run.phase != Phase::Finished || is_stopped(run));
         match self.store.load(id).await {
             Ok(Some(run)) if !is_ours(&run) => return Ok(None),
             Ok(None) => return Ok(None),
             // A stop changes nothing any more, and would take away a release that is not applied yet.
-            Ok(Some(run)) if run.is_rolling_back() => return Ok(Some(will_be_undone(&run))),
+            Ok(Some(run)) if run.is_rolling_back() => return Ok(Some(will_be_undone(&run, stop))),
             Ok(Some(_)) | Err(_) => {}
         }
         self.store.record_command(id, &OperatorCommand::Stop(stop.clone())).await?;
         Ok(match self.store.load(id).await {
-            Ok(run) => run.filter(is_ours).map(|run| will_be_undone(&run)),
+            Ok(run) => run.filter(is_ours).map(|run| will_be_undone(&run, stop)),
             Err(error) => Some(json!({ "runId": id, "unreadable": error.to_string() })),
         })
     }
 }
 
 /// What the stop of this run leads to, and which undo steps are still open.
-fn will_be_undone(run: &Run) -> Value {
+fn will_be_undone(run: &Run, stop: &Stop) -> Value {
+    // Its owner may have applied the stop before we read the head again.
+    let ended_it = run.stop.as_ref() == Some(stop) && run.verdict.is_none_or(|is| is == Verdict::Stopped);
     let then = match run.phase {
+        Phase::Finished if ended_it => "the run stopped, and is finished",
+        Phase::RollingBack | Phase::Verifying | Phase::Held if ended_it => {
+            "the run stopped, and is being rolled back"
+        }
         Phase::Finished => "the run is finished: nothing changes",
         Phase::Pending | Phase::Checking => "nothing was touched: the run ends as skipped",
         Phase::Injecting | Phase::Recovering => "the run stops and is rolled back",

@@ -1,12 +1,19 @@
 //! Targets: what a run may touch, and how much of it (the blast radius).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Arn, Header, HttpProbe, JsonValue, Millis, ProbeKind, Seconds};
+use super::{
+    Arn, Header, HttpProbe, JsonValue, Millis, ProbeKind, Seconds,
+    validate::{Problems, is_instance_id},
+};
+use crate::text::quoted;
+
+/// The tag that an instance, alarm, distribution or database must carry to be touched at all.
+pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
 
 /// What may be touched: exactly one kind of target, under its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -68,6 +75,15 @@ impl Target {
             Self::Database(target) => target.primary_probe.as_ref(),
         }
     }
+
+    /// What no bound of a single field can say of it, and what is its kind's own.
+    pub(super) fn check(&self, at: &str, found: &mut Problems) {
+        match self {
+            Self::Instances(target) => target.check(at, found),
+            Self::Distribution(target) => target.check(at, found),
+            Self::Database(target) => target.check(at, found),
+        }
+    }
 }
 
 /// Instances of one account and Region.
@@ -91,6 +107,26 @@ pub struct InstanceTarget {
     /// Chooses among the candidates. Random by default; the record names it, so that a choice can be repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u32>,
+}
+
+impl InstanceTarget {
+    fn check(&self, at: &str, found: &mut Problems) {
+        if !is_region(&self.region) {
+            found.add(
+                format!("{at}.region"),
+                format!("{} is not a Region, such as eu-west-2", quoted(&self.region)),
+            );
+        }
+        self.select.check(&format!("{at}.select"), found);
+        if let Some(zone) = &self.availability_zone
+            && zone.strip_prefix(&*self.region).is_none_or(str::is_empty)
+        {
+            found.add(
+                format!("{at}.availabilityZone"),
+                format!("{} does not lie in {}", quoted(zone), quoted(&self.region)),
+            );
+        }
+    }
 }
 
 /// The trigger: the alarm through which a CDN or database drill works.
@@ -139,6 +175,21 @@ pub struct DistributionTarget {
     pub primary_probe: ProbeKind,
 }
 
+impl DistributionTarget {
+    fn check(&self, at: &str, found: &mut Problems) {
+        let arn = &self.arn;
+        if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
+            found.add(
+                format!("{at}.arn"),
+                format!(
+                    "{} is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)",
+                    quoted(arn.as_str())
+                ),
+            );
+        }
+    }
+}
+
 /// A database that fails over to its standby.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +210,20 @@ pub struct DatabaseTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub primary_probe: Option<ProbeKind>,
+}
+
+impl DatabaseTarget {
+    fn check(&self, at: &str, found: &mut Problems) {
+        if self.restore_writer && matches!(self.arn, DatabaseArn::Instance(_)) {
+            found.add(format!("{at}.restoreWriter"), "is for clusters: an instance has no other writer");
+        }
+        if self.restore_writer && self.primary_probe.is_none() {
+            found.add(
+                format!("{at}.primaryProbe"),
+                "is missing: `restoreWriter` needs it, because traffic is moved back only onto what answers",
+            );
+        }
+    }
 }
 
 /// A database, known by its ARN.
@@ -228,6 +293,53 @@ pub enum InstanceSelector {
     /// The members of an Auto Scaling group, by its name (1 to 255 characters). Unfit ones are excluded, with the
     /// reason in the record.
     AutoScalingGroup(#[garde(length(chars, min = 1, max = 255))] String),
+}
+
+impl InstanceSelector {
+    fn check(&self, at: &str, found: &mut Problems) {
+        match self {
+            Self::Ids(ids) => {
+                for (i, id) in ids.iter().enumerate() {
+                    if !is_instance_id(id) {
+                        found.add(
+                            format!("{at}.ids[{i}]"),
+                            format!("{} is not an instance id (i-0123456789abcdef0)", quoted(id)),
+                        );
+                    }
+                }
+                if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+                    found.add(format!("{at}.ids"), "names an instance twice");
+                }
+            }
+            Self::Tags(tags) => {
+                if !tags.is_empty() && tags.keys().all(|key| key == OPT_IN_TAG.0) {
+                    found.add(
+                        format!("{at}.tags"),
+                        "would match everything that may be drilled: name at least one tag of the application",
+                    );
+                }
+                for (key, value) in tags {
+                    // EC2's filters read * and ? as wildcards.
+                    if key.is_empty()
+                        || value.is_empty()
+                        || key.contains(['*', '?'])
+                        || value.contains(['*', '?'])
+                    {
+                        found.add(
+                            format!("{at}.tags.{key}"),
+                            format!(
+                                "{}: empty tags and wildcards (* ?) match more than is meant",
+                                quoted(value)
+                            ),
+                        );
+                    }
+                }
+            }
+            Self::AutoScalingGroup(name) => {
+                found.blank(format!("{at}.autoScalingGroup"), name);
+            }
+        }
+    }
 }
 
 /// How many of the fitting candidates are stopped: exactly one way.
@@ -305,4 +417,12 @@ pub struct MetricValue {
 
 const fn one() -> u32 {
     1
+}
+
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() >= 3
+        && parts[0].len() == 2
+        && parts.last().is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
+        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()))
 }

@@ -3,26 +3,23 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    AlarmTrigger, DatabaseArn, HttpProbe, IdentityProbe, InstanceSelector, InstanceTarget, Mode, Probe,
-    ProbeKind, Request, Target, TcpProbe, parse::Problem,
+    AlarmTrigger, HttpProbe, IdentityProbe, Mode, Probe, ProbeKind, Request, TcpProbe, parse::Problem,
 };
-use crate::{run::RecordedTarget, text::quoted, timing::Timing};
-
-/// The tag that an instance, alarm, distribution or database must carry to be touched at all.
-pub const OPT_IN_TAG: (&str, &str) = ("firedrill:allowed", "true");
+use crate::{kind::DrillKind, run::RecordedTarget, text::quoted, timing::Timing};
 
 /// No recovery is waited for longer than a day.
 const MAX_GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
-struct Problems(Vec<Problem>);
+/// What is wrong with a request, as it is found.
+pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, field: impl Into<String>, what: impl Into<String>) {
+    pub(super) fn add(&mut self, field: impl Into<String>, what: impl Into<String>) {
         self.0.push(Problem { field: field.into(), what: what.into() });
     }
 
     /// A text that says nothing though it has characters.
-    fn blank(&mut self, field: impl Into<String>, text: &str) {
+    pub(super) fn blank(&mut self, field: impl Into<String>, text: &str) {
         if text.trim().is_empty() {
             self.add(field, "must not be blank");
         }
@@ -58,46 +55,14 @@ impl Request {
 
     fn check_target(&self, found: &mut Problems) {
         let at = format!("target.{}", self.target.name());
-        match (&self.target, self.mode) {
-            (Target::Instances(target), Mode::Stop) => check_instances(target, &at, found),
-            (Target::Distribution(target), Mode::Alarm | Mode::Metric) => {
-                let arn = &target.arn;
-                if !(arn.service() == "cloudfront" && arn.resource().starts_with("distribution/")) {
-                    found.add(
-                        format!("{at}.arn"),
-                        format!(
-                            "{} is not a distribution's ARN (arn:aws:cloudfront::ACCOUNT:distribution/ID)",
-                            quoted(arn.as_str())
-                        ),
-                    );
-                }
-                if let Some(identity) = &target.identity {
-                    self.check_identity(identity, &format!("{at}.identity"), found);
-                }
-            }
-            (Target::Database(target), Mode::Alarm | Mode::Metric) => {
-                if target.restore_writer && matches!(target.arn, DatabaseArn::Instance(_)) {
-                    found.add(
-                        format!("{at}.restoreWriter"),
-                        "is for clusters: an instance has no other writer",
-                    );
-                }
-                if target.restore_writer && target.primary_probe.is_none() {
-                    found.add(
-                        format!("{at}.primaryProbe"),
-                        "is missing: `restoreWriter` needs it, because traffic is moved back only onto what answers",
-                    );
-                }
-            }
-            (Target::Instances(_), Mode::Alarm | Mode::Metric) => {
-                found.add("mode", format!("is {}; instances are failed in mode stop", self.mode));
-            }
-            (Target::Distribution(_) | Target::Database(_), Mode::Stop) => {
-                found.add(
-                    "mode",
-                    "is stop; what fails over through an alarm is failed in mode alarm or metric",
-                );
-            }
+        let modes = DrillKind::of(&self.target).row().modes;
+        if !modes.contains(&self.mode) {
+            let modes: Vec<String> = modes.iter().map(Mode::to_string).collect();
+            found.add("mode", format!("is {}; `{at}` is failed in mode {}", self.mode, modes.join(" or ")));
+        }
+        self.target.check(&at, found);
+        if let Some(identity) = self.target.identity() {
+            self.check_identity(identity, &format!("{at}.identity"), found);
         }
         if let Some(trigger) = self.target.trigger() {
             self.check_trigger(trigger, &format!("{at}.trigger"), found);
@@ -355,62 +320,6 @@ fn is_header_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token)
 }
 
-fn check_instances(target: &InstanceTarget, at: &str, found: &mut Problems) {
-    if !is_region(&target.region) {
-        found.add(
-            format!("{at}.region"),
-            format!("{} is not a Region, such as eu-west-2", quoted(&target.region)),
-        );
-    }
-    match &target.select {
-        InstanceSelector::Ids(ids) => {
-            for (i, id) in ids.iter().enumerate() {
-                if !is_instance_id(id) {
-                    found.add(
-                        format!("{at}.select.ids[{i}]"),
-                        format!("{} is not an instance id (i-0123456789abcdef0)", quoted(id)),
-                    );
-                }
-            }
-            if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
-                found.add(format!("{at}.select.ids"), "names an instance twice");
-            }
-        }
-        InstanceSelector::Tags(tags) => {
-            if !tags.is_empty() && tags.keys().all(|key| key == OPT_IN_TAG.0) {
-                found.add(
-                    format!("{at}.select.tags"),
-                    "would match everything that may be drilled: name at least one tag of the application",
-                );
-            }
-            for (key, value) in tags {
-                // EC2's filters read * and ? as wildcards.
-                if key.is_empty()
-                    || value.is_empty()
-                    || key.contains(['*', '?'])
-                    || value.contains(['*', '?'])
-                {
-                    found.add(
-                        format!("{at}.select.tags.{key}"),
-                        format!("{}: empty tags and wildcards (* ?) match more than is meant", quoted(value)),
-                    );
-                }
-            }
-        }
-        InstanceSelector::AutoScalingGroup(name) => {
-            found.blank(format!("{at}.select.autoScalingGroup"), name);
-        }
-    }
-    if let Some(zone) = &target.availability_zone
-        && zone.strip_prefix(&*target.region).is_none_or(str::is_empty)
-    {
-        found.add(
-            format!("{at}.availabilityZone"),
-            format!("{} does not lie in {}", quoted(zone), quoted(&target.region)),
-        );
-    }
-}
-
 fn check_probe(kind: &ProbeKind, at: &str, found: &mut Problems) {
     match kind {
         ProbeKind::Http(probe) => check_http(probe, &format!("{at}.http"), found),
@@ -469,15 +378,7 @@ fn check_http(probe: &HttpProbe, at: &str, found: &mut Problems) {
     }
 }
 
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.len() >= 3
-        && parts[0].len() == 2
-        && parts.last().is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
-        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()))
-}
-
-fn is_instance_id(text: &str) -> bool {
+pub(super) fn is_instance_id(text: &str) -> bool {
     text.strip_prefix("i-").is_some_and(|hex| {
         matches!(hex.len(), 8 | 17) && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })

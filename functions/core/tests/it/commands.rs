@@ -1,21 +1,11 @@
-//! Operator commands in an emergency: what is never refused for its form, and never missed.
-
-use std::{cell::Cell, time::Duration};
+//! Operator commands in an emergency: what is never refused for its form.
 
 use firedrill_core::{
-    Outcome,
-    kill_switch::{Scope, Switch},
-    ports::StoreError,
+    kill_switch::Scope,
     request::{Delivery, ParseError, StopOrder, StopWhat, SwitchOrder, parse},
-    run::{Phase, RunId, Stop},
+    run::Stop,
 };
-use futures_util::future::join;
 use serde_json::{Value, json};
-
-use crate::{
-    common::{at, document},
-    fakes::World,
-};
 
 fn stop(fields: &Value) -> StopOrder {
     match parse(&json!({ "stop": fields })) {
@@ -107,95 +97,4 @@ fn a_kill_switch_without_a_scope_is_the_accounts_and_is_never_disengaged_by_that
     assert_eq!((named.engage, named.switch.scope), (false, Scope::Account));
     let misspelt = json!({ "engage": false, "aplication": "bookstore", "by": "ana", "reason": "over" });
     assert!(parse(&json!({ "killSwitch": misspelt })).is_err());
-}
-
-#[test]
-fn the_accounts_switch_is_never_taken_away_by_a_command_that_names_none() {
-    let world = World::new();
-    let engaged =
-        Switch { scope: Scope::Account, by: "ana".to_owned(), reason: "incident".to_owned(), until: None };
-    world.table.switches.borrow_mut().push(engaged.clone());
-    let fields = json!({ "engage": false, "application": null, "by": "a script", "reason": "over" });
-    let refused = world.time.run(world.dispatch("operator", &json!({ "killSwitch": fields }))).unwrap_err();
-    assert_eq!(refused.name(), "UnreadableRequest");
-    assert_eq!(*world.table.switches.borrow(), [engaged]);
-    let fields = json!({ "engage": false, "account": true, "by": "ana", "reason": "over" });
-    let answer = world.time.run(world.dispatch("operator", &json!({ "killSwitch": fields }))).unwrap();
-    assert_eq!((&answer["killSwitch"], &answer["engaged"]), (&json!("account"), &json!(false)));
-    assert!(world.table.switches.borrow().is_empty());
-}
-
-fn id() -> RunId {
-    RunId("staging/bookstore/d/r".to_owned())
-}
-
-fn application_stop() -> Value {
-    json!({ "stop": { "application": "bookstore", "by": "ana", "reason": "enough" } })
-}
-
-#[test]
-fn a_stop_of_an_application_is_never_missed_because_two_clocks_differ() {
-    let world = World::new();
-    world.targets.served.set(Some(false));
-    // The clock of the machine that takes the stop is far behind the one on which the run began.
-    world.table.before_each_call(|table, call| {
-        if call == "control_state" {
-            for (stated, _) in table.application_stop.borrow_mut().values_mut() {
-                *stated = at(-86_400_000);
-            }
-        }
-        None
-    });
-    let (document, answer) = (document(), Cell::new(Value::Null));
-    let (ended, ()) = world.time.run(join(world.dispatch("starter", &document), async {
-        world.until(Phase::Recovering).await;
-        world.time.sleep(Duration::from_millis(700)).await;
-        answer.set(world.dispatch("operator", &application_stop()).await.unwrap());
-    }));
-    ended.unwrap();
-    assert_eq!(answer.take()["runs"][0]["then"], "the run stops and is rolled back");
-    let run = world.table.head(&id());
-    assert_eq!(run.outcome, Some(Outcome::Stopped), "{:?}", run.reason);
-}
-
-#[test]
-fn a_stop_of_an_application_is_never_answered_as_if_every_run_had_it() {
-    let world = World::new();
-    let mut run = crate::common::run();
-    run.phase = Phase::Recovering;
-    world.table.put(&run, None);
-    let mut other = run.clone();
-    other.run_id = RunId("staging/bookstore/e/r".to_owned());
-    world.table.put(&other, None);
-    let mut first = true;
-    world.table.before_each_call(move |_, call| {
-        let fails = call == "record_command" && std::mem::replace(&mut first, false);
-        fails.then(|| StoreError::Refused("throttled".to_owned()))
-    });
-    let error = world.time.run(world.dispatch("operator", &application_stop())).unwrap_err();
-    assert_eq!(error.name(), "StoreFailed");
-    let message = error.to_string();
-    assert!(message.contains(&id().0) && message.contains("send it again"), "{message}");
-    let commands = world.table.commands.borrow();
-    assert!(commands.contains_key(&other.run_id) && !commands.contains_key(&id()), "{commands:?}");
-}
-
-#[test]
-fn a_stop_of_an_application_never_takes_away_a_release_nor_stops_another_applications_run() {
-    let world = World::new();
-    let mut held = crate::common::run();
-    held.phase = Phase::Held;
-    world.table.put(&held, None);
-    let mut other = crate::common::run();
-    other.phase = Phase::Recovering;
-    other.run_id = RunId("staging/library/d/r".to_owned());
-    other.application = "library".to_owned().try_into().unwrap();
-    world.table.put(&other, None);
-    let answer = world.time.run(world.dispatch("operator", &application_stop())).unwrap();
-    assert_eq!(answer["runs"].as_array().unwrap().len(), 1, "{answer}");
-    assert_eq!(answer["runs"][0]["then"], "the run is being rolled back already: nothing changes");
-    assert!(
-        world.table.commands.borrow().is_empty(),
-        "a stop would remove a release that is not applied yet"
-    );
 }

@@ -21,7 +21,7 @@ pub fn at(ms: i64) -> Timestamp {
 }
 
 /// A request: objective 30 s, give up after 90 s, one probe that needs 3 answers over 2 s.
-fn document() -> Value {
+pub fn document() -> Value {
     json!({
         "drill": "d", "application": "bookstore", "dependency": "compute", "environment": "staging",
         "execute": true, "mode": "stop",

@@ -8,6 +8,7 @@ use firedrill_core::{
     engine::Engine,
     kind::DrillKind,
     ports::{NoInjector, StoreError},
+    request::WrittenDocument,
     run::OwnerId,
     watchdog::{OpenRuns, Tick, TickSummary},
 };
@@ -78,13 +79,29 @@ impl Stage {
     ) -> Result<Value, DispatchError> {
         let mut machine = Machine::new(self, owner, 0);
         machine.drills = machine.drills.of(kind);
-        let invocation = Invocation {
+        Box::pin(machine.drill_function().dispatch(&self.invocation(owner), document)).await
+    }
+
+    /// Delivers a document to the stage's drill function as it was written, a field that stands twice with it.
+    ///
+    /// # Errors
+    /// The function's.
+    pub async fn dispatch_written(
+        &self,
+        owner: &str,
+        document: &WrittenDocument,
+    ) -> Result<Value, DispatchError> {
+        let machine = Machine::new(self, owner, 0);
+        Box::pin(machine.drill_function().dispatch_written(&self.invocation(owner), document)).await
+    }
+
+    fn invocation(&self, owner: &str) -> Invocation {
+        Invocation {
             request_id: owner.to_owned(),
             owner: OwnerId(owner.to_owned()),
             ends_at: Duration::from_millis(self.world.scenario.working_time),
             policy: policy(),
-        };
-        Box::pin(machine.drill_function().dispatch(&invocation, document)).await
+        }
     }
 
     /// One tick of the watchdog, of this name, which hands every run over after so long.

@@ -158,3 +158,60 @@ fn a_lost_request_never_keeps_a_release_from_being_applied() {
         },
     );
 }
+
+#[test]
+fn a_request_with_a_field_twice_never_starts_a_run() {
+    play(
+        |_| {},
+        async |at: Stage| {
+            let text = at.document().to_string().replacen('{', "{\"execute\": true, ", 1);
+            let error =
+                at.dispatch_written("starter", &serde_json::from_str(&text).unwrap()).await.unwrap_err();
+            assert_eq!(error.name(), "InvalidRequest");
+            assert!(error.to_string().contains("`execute`"), "{error}");
+            assert!(at.heads().is_empty());
+        },
+    );
+}
+
+#[test]
+fn a_request_whose_head_could_outgrow_its_size_is_never_recorded() {
+    for execute in [true, false] {
+        play(
+            |_| {},
+            async move |at: Stage| {
+                let mut document = at.document();
+                document["execute"] = json!(execute);
+                let ids: Vec<String> = (0..230).map(|n| format!("i-{n:017x}")).collect();
+                document["target"]["instances"]["select"] = json!({ "ids": ids });
+                document["target"]["instances"]["blastRadius"] = json!({ "count": 230 });
+                let probe = |n| json!({ "name": format!("probe number {n}"), "check": { "tcp": { "host": "h", "port": 1 } } });
+                document["steadyState"]["probes"] = (0..18).map(probe).collect();
+                let error = at.dispatch("starter", &document).await.unwrap_err();
+                assert_eq!(error.name(), "InvalidRequest");
+                assert!(error.to_string().contains("a record of up to"), "{error}");
+                assert!(at.heads().is_empty());
+            },
+        );
+    }
+}
+
+#[test]
+fn a_plan_always_says_when_a_clock_change_makes_a_window_empty() {
+    play(
+        |_| {},
+        async |at: Stage| {
+            let mut document = at.document();
+            document["execute"] = json!(false);
+            document["windows"] = json!([
+                { "days": ["sunday"], "from": "01:15", "to": "01:45", "timeZone": "Europe/London" }
+            ]);
+            let answer = at.dispatch("starter", &document).await.unwrap();
+            let notes = answer["plan"]["notes"].as_array().unwrap_or_else(|| panic!("{answer:#}"));
+            let is_said = |note: &Value| {
+                note.as_str().is_some_and(|note| note.contains("`windows[0]`") && note.contains("2027-03-28"))
+            };
+            assert!(notes.iter().any(is_said), "{notes:?}");
+        },
+    );
+}

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 const REGION: &str = "eu-west-2";
 
-const TARGETS: usize = 250;
+const TARGETS: usize = 80;
 const PROBES: usize = 20;
 const SIX_HOURS: Duration = Duration::from_hours(6);
 
