@@ -222,16 +222,18 @@ def check_functions(aws: Local, at: str, table: str) -> None:
     until("two retries", lambda: len([i for i, e in lines("event") if "fail" in e]) == 3)
     assert len({i for i, e in lines("event") if "fail" in e}) == 1, "retries keep the request id"
     answer = functions.invoke(FunctionName="self-check", Payload=b'{"sleep": 60}')
-    assert b"timed out after 5" in answer["Payload"].read() and answer["FunctionError"]
+    assert b"timed out after 10" in answer["Payload"].read() and answer["FunctionError"]
     rows = lambda: aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Count"]  # noqa: E731
+    # ministack may still be cleaning up after the worker that was ended.
+    renewed = lambda: "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')  # noqa: E731
     for when, written in (("before", 0), ("after", 1)):
+        until("a new process", renewed)
         kill = {"id": when, "kind": "kill", "when": when, "caller": "LOCALSELFCHECK", "action": "PutItem"}
         before = rows()
         aws.ask("PUT", "faults", [kill])
-        answer = functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')
-        assert b"exited before" in answer["Payload"].read() and rows() == before + written, when
-    # ministack may still be cleaning up after the worker that was ended.
-    until("a new process", lambda: "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}'))
+        said = functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')["Payload"].read()
+        assert b"exited before" in said and rows() == before + written, (when, said)
+    until("a new process", renewed)
     ended = next(c for c in aws.ask("GET", "calls") if c["fault"] == "after" and c["action"] == "PutItem" and c["caller"] == "LOCALSELFCHECK")
     assert ended["resource"] == table and ended["detail"], ended
 
