@@ -1,5 +1,7 @@
 //! Gate: a reason not to inject. A gate that cannot be read is closed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,7 +40,7 @@ pub struct Policy {
 }
 
 /// The gates that depend only on the request, the stack's policy and the time: `production` and `window`. Read before every
-/// injecting call. Elsewhere: [`lateness`], [`recorded`], the lock in the store, the steady state in `step`.
+/// injecting call. Elsewhere: [`earliness`], [`lateness`], [`recorded`], the lock in the store, the steady state in `step`.
 #[must_use]
 pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<GateAnswer> {
     vec![production(request, policy), window(request, now)]
@@ -57,6 +59,18 @@ fn production(request: &Request, policy: &Policy) -> GateAnswer {
         (Tristate::No, format!("`{environment}` {why} `{application}`"))
     };
     GateAnswer::new("production", open, why)
+}
+
+/// The gate `earliness`: closed if the delivery comes before its scheduled time, by more than clocks may differ (`margin`).
+#[must_use]
+pub fn earliness(request: &Request, margin: Duration, now: Timestamp) -> GateAnswer {
+    let Some(schedule) = &request.schedule else {
+        return GateAnswer::new("earliness", Tristate::Yes, "not scheduled");
+    };
+    let early = schedule.scheduled_at.millis_since(now) / 1_000;
+    let open = schedule.scheduled_at <= now + margin;
+    let why = format!("{early} s before {}; at most {} s", schedule.scheduled_at, margin.as_secs());
+    GateAnswer::new("earliness", open.into(), why)
 }
 
 /// The gate `lateness`: closed if the delivery comes too late, counted from the scheduled time plus the flexible window.

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 /// One drill, whole. Fields are camelCase; units stand in their names; a caller's unknown fields are refused by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("not" = { "required": ["runId", "schedule"] }))]
 #[garde(allow_unvalidated)]
 pub struct Request {
     /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
@@ -90,6 +90,7 @@ pub struct Request {
     #[garde(dive)]
     pub schedule: Option<Schedule>,
     /// The caller's own name of this run, 1 to 80 letters, digits and `. _ : -`: the same name twice is one run.
+    /// Refused beside `schedule`, whose `scheduledAt` names the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"))]
     pub run_id: Option<String>,
@@ -323,7 +324,7 @@ pub struct Playbook {
 #[schemars(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Schedule {
-    /// The nominal time, before the flexible window (RFC 3339): it names the run.
+    /// The nominal time, before the flexible window (RFC 3339): it names the run. A delivery before it is refused.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub scheduled_at: crate::Timestamp,
     /// The ARN of the EventBridge schedule or rule.

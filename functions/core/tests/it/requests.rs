@@ -272,6 +272,16 @@ fn two_deliveries_of_one_event_are_one_run_and_a_plan_is_never_a_run() {
 }
 
 #[test]
+fn a_run_id_is_never_taken_beside_a_schedule_which_it_would_end_after_one_run() {
+    let mut document = full("instances");
+    document["runId"] = json!("nightly");
+    let why = refusal(&document);
+    assert!(why.contains("`runId` stands beside `schedule`"), "{why}");
+    document.as_object_mut().unwrap().remove("schedule");
+    assert!(parse(&document).is_ok());
+}
+
+#[test]
 fn what_this_version_does_not_understand_is_named_and_never_guessed() {
     let why = read_leniently(&with("/mode", json!("flood"))).unwrap_err();
     assert!(why.field == "mode" && why.what.contains("flood"), "{why}");
