@@ -13,6 +13,7 @@ mod parse;
 mod probe;
 mod read;
 mod span;
+mod stop_condition;
 mod target;
 mod validate;
 mod window;
@@ -24,6 +25,7 @@ pub use parse::{Delivery, Document, ParseError, Problem, parse, parse_written};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};
+pub use stop_condition::StopCondition;
 pub use target::{
     AlarmTrigger, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
     InstanceSelector, InstanceTarget, MetricValue, NotADatabase, Target,
@@ -255,38 +257,6 @@ const fn default_inject() -> Seconds {
 pub struct Detection {
     /// The alarm's ARN. Its history tells when the failure was detected.
     pub alarm_arn: Arn,
-}
-
-/// What ends the run early and rolls it back: exactly one of an alarm and a probe. What cannot be read counts as
-/// tripped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
-#[serde(rename_all = "camelCase")]
-#[garde(allow_unvalidated)]
-pub enum StopCondition {
-    /// An alarm's ARN: in ALARM, or unreadable, it stops the run.
-    AlarmArn(Arn),
-    /// A probe of what the drill must never hurt: `count` answers in a row that are not a yes stop the run.
-    Probe(#[garde(dive)] Box<Probe>),
-}
-
-impl StopCondition {
-    /// The alarm's ARN; none if the condition is a probe.
-    #[must_use]
-    pub const fn alarm_arn(&self) -> Option<&Arn> {
-        match self {
-            Self::AlarmArn(arn) => Some(arn),
-            Self::Probe(_) => None,
-        }
-    }
-
-    /// The probe; none if the condition is an alarm.
-    #[must_use]
-    pub fn probe(&self) -> Option<&Probe> {
-        match self {
-            Self::AlarmArn(_) => None,
-            Self::Probe(probe) => Some(probe),
-        }
-    }
 }
 
 /// How often a drill must pass; past it the drill is overdue.

@@ -25,6 +25,8 @@ pub struct Overrides {
     pub function: Override<FunctionConfiguration>,
     pub group: Override<Group>,
     pub instance: Override<Instance>,
+    /// The alarm of the stop condition.
+    pub stop_alarm: Override<AlarmSetup>,
     pub statistics: Override<Vec<Period>>,
     /// The tags of the alarm, of the distribution and of the database.
     pub tags: Override<BTreeMap<String, String>>,

@@ -72,7 +72,7 @@ impl SimulatedAws {
         if is_raised {
             self.world.note_condition_tripped();
         }
-        AlarmSetup {
+        let alarm = AlarmSetup {
             arn: STOP_ALARM.to_owned(),
             name: name(STOP_ALARM).to_owned(),
             state: Some(if is_raised { AlarmState::Alarm } else { AlarmState::Ok }),
@@ -82,7 +82,8 @@ impl SimulatedAws {
             alarm_actions: Vec::new(),
             ok_actions: Vec::new(),
             kind: Kind::Composite { suppressor: None, suppressed_by: None },
-        }
+        };
+        changed(self.world.overrides().stop_alarm, at, alarm)
     }
 }
 

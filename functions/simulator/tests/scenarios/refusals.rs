@@ -1,6 +1,6 @@
 //! Runs that end before anything is touched.
 
-use firedrill_core::{Outcome, kind::DrillKind};
+use firedrill_core::{Outcome, failover::AlarmState, kind::DrillKind};
 use firedrill_simulator::{
     Scenario,
     scenario::{Radius, WrongFunction},
@@ -146,6 +146,45 @@ fn nothing_is_injected_while_a_stop_condition_is_tripped() {
     for kind in DrillKind::ALL {
         let refused = played(kind, |scenario| scenario.condition_at = Some(0));
         refused.was_refused(Outcome::Skipped, "stop condition");
+    }
+}
+
+#[test]
+fn nothing_is_injected_while_a_stop_condition_has_no_data_unless_the_request_allows_it() {
+    let without_data: fn(&mut Scenario) = |scenario| {
+        scenario.overrides().stop_alarm = Some(|alarm, _| alarm.state = Some(AlarmState::InsufficientData));
+    };
+    for kind in DrillKind::ALL {
+        played(kind, without_data).was_refused(Outcome::Skipped, "errors: it is in INSUFFICIENT_DATA");
+        let allowed = played(kind, |scenario| {
+            without_data(scenario);
+            scenario.change_request = Some(|request| {
+                request["stopConditions"][0]["allowInsufficientData"] = json!(true);
+            });
+        });
+        allowed.ended(Outcome::Recovered);
+        // A state that nobody knows is no missing data.
+        let unknown = played(kind, |scenario| {
+            scenario.overrides().stop_alarm = Some(|alarm, _| alarm.state = None);
+            scenario.change_request = Some(|request| {
+                request["stopConditions"][0]["allowInsufficientData"] = json!(true);
+            });
+        });
+        unknown.was_refused(Outcome::Skipped, "a state that this version does not know");
+    }
+}
+
+#[test]
+fn a_stop_condition_whose_data_ends_with_the_injection_never_ends_the_run() {
+    for kind in DrillKind::ALL {
+        let played = played(kind, |scenario| {
+            scenario.overrides().stop_alarm = Some(|alarm, at| {
+                if at > 15_000 {
+                    alarm.state = Some(AlarmState::InsufficientData);
+                }
+            });
+        });
+        played.ended(Outcome::Recovered);
     }
 }
 
