@@ -30,6 +30,8 @@ pub struct Overrides {
     pub statistics: Override<Vec<Period>>,
     /// The tags of the alarm, of the distribution and of the database.
     pub tags: Override<BTreeMap<String, String>>,
+    /// Those of the alarm alone, after that.
+    pub alarm_tags: Override<BTreeMap<String, String>>,
     pub volume: Override<Volume>,
     /// Whether an instance is protected against being stopped; none if the answer does not say.
     pub stop_protection: Override<Option<bool>>,
@@ -44,6 +46,8 @@ pub struct Overrides {
     pub no_capacity_for: Option<(usize, Span)>,
     /// No page reaches the operators: `sns:Publish` is denied.
     pub pages_denied: bool,
+    /// The applications that the stack allows in production.
+    pub production_applications: &'static [&'static str],
     /// RDS failed the database over ten minutes before the history.
     pub recent_failover: bool,
     /// The run's request is lost from the store at this moment.

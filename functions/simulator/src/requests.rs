@@ -118,7 +118,7 @@ fn windows((from, to): Span) -> Value {
 pub(crate) fn settings(scenario: &Scenario) -> Settings {
     Settings {
         timing: TIMING,
-        policy: policy(),
+        policy: policy(scenario),
         kms_key_arns: Vec::new(),
         topic_arn: Arn::try_from("arn:aws:sns:eu-west-2:123456789012:pages".to_owned()).ok(),
         cool_down: Duration::from_millis(scenario.failover.cool_down),
@@ -126,8 +126,13 @@ pub(crate) fn settings(scenario: &Scenario) -> Settings {
 }
 
 /// What the simulated stack allows.
-pub(crate) fn policy() -> Policy {
-    Policy { production_applications: Vec::new(), non_production_environments: vec!["test".to_owned()] }
+pub(crate) fn policy(scenario: &Scenario) -> Policy {
+    let in_production = scenario.overrides.unwrap_or_default().production_applications;
+    Policy {
+        production_applications: in_production.iter().map(|name| (*name).to_owned()).collect(),
+        non_production_environments: vec!["test".to_owned()],
+        require_environment_tag: true,
+    }
 }
 
 /// The request of a history. Equal requests are parsed once and shared.

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::{
     Tristate,
+    environment::Environment,
     failover::{AlarmState, FailoverRule, FailoverTarget, parse_rules},
     plan::Hop,
     request::{Arn, Mode, OPT_IN_TAG, Seconds},
@@ -83,11 +84,14 @@ pub enum FailoverPath {
 
 /// Why this alarm must not, or cannot, be set to ALARM; `None` if it may.
 #[must_use]
-pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
+pub fn refuse(alarm: &TriggerAlarm, environment: &Environment<'_>, allowed: &[String]) -> Option<String> {
     let name = alarm.arn.alarm_name().unwrap_or(alarm.arn.as_str());
     let (key, value) = OPT_IN_TAG;
     if alarm.tags.get(key).map(String::as_str) != Some(value) {
         return Some(format!("alarm {name} does not carry the opt-in tag {key}={value}"));
+    }
+    if let Some(why) = environment.excludes(&alarm.tags) {
+        return Some(format!("alarm {name} {why}"));
     }
     if alarm.state != Some(AlarmState::Ok) {
         let state =
@@ -309,6 +313,7 @@ pub fn hops(alarm: &TriggerAlarm, path: &FailoverPath) -> Vec<Hop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Name;
 
     fn arn(text: &str) -> Arn {
         Arn::try_from(text.to_owned()).unwrap()
@@ -356,12 +361,18 @@ mod tests {
 
     #[test]
     fn an_alarm_that_would_do_nothing_or_too_much_is_refused_by_reason() {
+        let name = Name::try_from("staging".to_owned()).unwrap();
+        let environment = Environment { name: &name, tag_required: false };
         let why = |change: fn(&mut TriggerAlarm)| {
             let mut alarm = alarm();
             change(&mut alarm);
-            refuse(&alarm, &[]).unwrap_or_default()
+            refuse(&alarm, &environment, &[]).unwrap_or_default()
         };
-        assert_eq!(refuse(&alarm(), &[]), None);
+        assert_eq!(refuse(&alarm(), &environment, &[]), None);
+        let other = |alarm: &mut TriggerAlarm| {
+            alarm.tags.insert("firedrill:environment".to_owned(), "production".to_owned());
+        };
+        assert!(why(other).contains("alarm cdn belongs to environment production"));
         assert!(why(|a| a.state = Some(AlarmState::Alarm)).contains("in ALARM, not in OK"));
         assert!(why(|a| a.state = Some(AlarmState::InsufficientData)).contains("not in OK"));
         assert!(why(|a| a.tags.clear()).contains("opt-in tag"));
@@ -376,8 +387,9 @@ mod tests {
         ] {
             let mut alarm = alarm();
             alarm.actions.push(dangerous.to_owned());
-            assert!(refuse(&alarm, &[]).unwrap().contains(dangerous));
-            assert_eq!(refuse(&alarm, &[dangerous.to_owned()]), None, "{dangerous} is allowed by name");
+            assert!(refuse(&alarm, &environment, &[]).unwrap().contains(dangerous));
+            let allowed = [dangerous.to_owned()];
+            assert_eq!(refuse(&alarm, &environment, &allowed), None, "{dangerous} is allowed by name");
         }
     }
 

@@ -96,6 +96,10 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         found.hops = hops(&alarm.state, &path);
         let (trigger_step, trigger) = self.trigger(run, &alarm, &path).await?;
         let state = state.map_err(|failure| self.not_ready(failure))?;
+        // Tags that could not be read are no opt-in either: the resource itself says so.
+        if let Some(why) = self.resource.tags(&state).and_then(|tags| self.context.environment().excludes(tags)) {
+            return Err(NotReady::Refused(format!("{} {why}", self.resource.arn())));
+        }
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;
         check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();

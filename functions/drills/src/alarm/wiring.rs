@@ -105,13 +105,13 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 
     /// Checks that the alarm may be set off.
     pub(super) fn check_alarm(&self, alarm: &Alarm) -> Result<(), NotReady> {
-        let allowed = &self.target.allowed_actions;
+        let (allowed, environment) = (&self.target.allowed_actions, self.context.environment());
         let Some(failure) = &alarm.mute_failure else {
-            return refuse(&alarm.state, allowed).map_or(Ok(()), |why| Err(NotReady::Refused(why)));
+            return refuse(&alarm.state, &environment, allowed).map_or(Ok(()), |why| Err(NotReady::Refused(why)));
         };
         // A certain reason to refuse comes before mute rules that could not be read.
         let unmuted = TriggerAlarm { muted_by: Some(Vec::new()), ..alarm.state.clone() };
-        match refuse(&unmuted, allowed) {
+        match refuse(&unmuted, &environment, allowed) {
             Some(why) => Err(NotReady::Refused(why)),
             None => Err(self.not_ready(failure.clone())),
         }

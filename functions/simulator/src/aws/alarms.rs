@@ -154,7 +154,7 @@ impl Alarms for SimulatedAws {
     async fn alarm_tags(&self, _: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
         const ACTION: &str = "cloudwatch:ListTagsForResource";
         self.read(ACTION, |at| match arn {
-            ALARM | STOP_ALARM => Ok(self.tags(at)),
+            ALARM | STOP_ALARM => Ok(changed(self.world.overrides().alarm_tags, at, self.tags(at))),
             _ => Err(refused(ACTION, "ResourceNotFoundException")),
         })
         .await

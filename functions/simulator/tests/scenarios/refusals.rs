@@ -5,9 +5,9 @@ use firedrill_simulator::{
     Scenario,
     scenario::{Radius, WrongFunction},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::played::played;
+use super::played::{Played, played};
 
 const KEY: &str = "arn:aws:kms:eu-west-2:123456789012:key/11111111-2222-3333-4444-555555555555";
 
@@ -130,6 +130,118 @@ fn production_is_never_drilled_unless_the_stack_allows_the_application() {
 fn a_late_delivery_never_runs() {
     for kind in DrillKind::ALL {
         played(kind, |scenario| scenario.delivered_late = true).was_refused(Outcome::Skipped, "lateness");
+    }
+}
+
+const ANOTHER: &str = "999999999999";
+
+/// A request that names something of ours, but for the account, the Region or the partition.
+fn names(kind: DrillKind, change: fn(&mut Value), and: fn(&mut Scenario)) -> Played {
+    played(kind, |scenario| {
+        scenario.change_request = Some(change);
+        and(scenario);
+    })
+}
+
+/// The field whose ARN this is, of another account.
+fn of_another_account(arn: &mut Value) {
+    *arn = json!(arn.as_str().unwrap().replace("123456789012", ANOTHER));
+}
+
+#[test]
+fn what_belongs_to_another_account_region_or_partition_is_never_taken_for_ours() {
+    let unchanged: fn(&mut Scenario) = |_| {};
+    let detects: [fn(&mut Value); 3] = [
+        |it| it["detection"] = json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" }),
+        |it| it["detection"] = json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" }),
+        |it| it["detection"] = json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" }),
+    ];
+    for detects in detects {
+        let refused = names(DrillKind::Instance, detects, unchanged);
+        refused.was_refused(Outcome::NotInjected, "`detection.alarmArn`: alarm arn:aws");
+    }
+    let ours: fn(&mut Value) = |it| {
+        it["detection"] = json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:bookstore" });
+    };
+    names(DrillKind::Instance, ours, unchanged).ended(Outcome::Recovered);
+
+    let trigger = "does not exist";
+    let cdn: fn(&mut Value) = |it| of_another_account(&mut it["target"]["distribution"]["trigger"]["alarmArn"]);
+    names(DrillKind::Cdn, cdn, unchanged).was_refused(Outcome::NotInjected, trigger);
+    let db: fn(&mut Value) = |it| of_another_account(&mut it["target"]["database"]["trigger"]["alarmArn"]);
+    names(DrillKind::Database, db, unchanged).was_refused(Outcome::NotInjected, trigger);
+    for kind in DrillKind::ALL {
+        let stops: fn(&mut Value) = |it| of_another_account(&mut it["stopConditions"][0]["alarmArn"]);
+        names(kind, stops, unchanged).was_refused(Outcome::Skipped, "does not exist");
+    }
+}
+
+#[test]
+fn a_resource_of_another_account_is_never_taken_for_the_one_of_ours_that_has_its_id() {
+    // The failover function is set up for that one, too: nothing else keeps the run from injecting.
+    let all: fn(&mut Scenario) = |scenario| {
+        scenario.overrides().function = Some(|function, _| {
+            for value in function.environment.values_mut() {
+                for resource in ["cloudfront::", "rds:eu-west-2:"] {
+                    *value = value.replace(&format!("{resource}123456789012"), &format!("{resource}{ANOTHER}"));
+                }
+            }
+        });
+    };
+    let why = "was not found: what has its id here is arn:aws";
+    let cdn: fn(&mut Value) = |it| of_another_account(&mut it["target"]["distribution"]["arn"]);
+    names(DrillKind::Cdn, cdn, all).was_refused(Outcome::NotInjected, why);
+    let db: fn(&mut Value) = |it| of_another_account(&mut it["target"]["database"]["arn"]);
+    names(DrillKind::Database, db, all).was_refused(Outcome::NotInjected, why);
+    let targets: fn(&mut Value) = |it| {
+        let arn = format!("arn:aws:elasticloadbalancing:eu-west-2:{ANOTHER}:targetgroup/bookstore/1");
+        it["steadyState"]["probes"][0]["check"] = json!({ "targetGroupHealthy": arn });
+    };
+    let refused = names(DrillKind::Instance, targets, |_| {});
+    refused.was_refused(Outcome::Skipped, "steady state did not hold");
+}
+
+#[test]
+fn what_belongs_to_another_environment_is_never_touched_whatever_it_is() {
+    type Change = fn(&mut Scenario);
+    let tagged: Change = |scenario| {
+        scenario.overrides().tags = Some(|tags, _| {
+            tags.insert("firedrill:environment".to_owned(), "staging".to_owned());
+        });
+    };
+    // The alarm is asked in the first look, the resource in the second: each by itself is enough.
+    let resource_only: Change = |scenario| {
+        scenario.overrides().tags = Some(|tags, _| {
+            tags.insert("firedrill:environment".to_owned(), "staging".to_owned());
+        });
+        scenario.overrides().alarm_tags = Some(|tags, _| drop(tags.remove("firedrill:environment")));
+    };
+    for kind in [DrillKind::Cdn, DrillKind::Database] {
+        let why = "belongs to environment staging (firedrill:environment), not to test";
+        played(kind, tagged).was_refused(Outcome::NotInjected, &format!("alarm bookstore {why}"));
+        played(kind, resource_only).was_refused(Outcome::NotInjected, why);
+    }
+}
+
+#[test]
+fn nothing_without_the_tag_of_its_environment_is_touched_in_production() {
+    let in_production: fn(&mut Scenario) = |scenario| {
+        scenario.overrides().production_applications = &["bookstore"];
+        scenario.change_request = Some(|request| request["environment"] = json!("live"));
+    };
+    for kind in DrillKind::ALL {
+        let untagged = played(kind, in_production);
+        untagged.was_refused(Outcome::NotInjected, "does not carry the tag firedrill:environment=live");
+        let tagged = played(kind, |scenario| {
+            in_production(scenario);
+            scenario.overrides().tags = Some(|tags, _| {
+                tags.insert("firedrill:environment".to_owned(), "live".to_owned());
+            });
+            scenario.overrides().instance = Some(|instance, _| {
+                instance.tags.insert("firedrill:environment".to_owned(), "live".to_owned());
+            });
+        });
+        tagged.ended(Outcome::Recovered);
     }
 }
 
