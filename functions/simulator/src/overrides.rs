@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firedrill_core::trigger::Period;
 use firedrill_drills::ports::{
     AlarmSetup, DbCluster, DbInstance, Distribution, FunctionConfiguration, Group, HealthCheck, HttpReply,
-    Instance, Volume,
+    Instance, Rule, Subscription, Volume,
 };
 use url::Url;
 
@@ -21,6 +21,8 @@ pub struct Overrides {
     pub alarm: Override<AlarmSetup>,
     pub cluster: Override<DbCluster>,
     pub cluster_instance: Override<DbInstance>,
+    /// The composite alarm that follows the trigger.
+    pub composite: Override<AlarmSetup>,
     pub distribution: Override<Distribution>,
     pub function: Override<FunctionConfiguration>,
     pub group: Override<Group>,
@@ -28,6 +30,10 @@ pub struct Overrides {
     /// The alarm of the stop condition.
     pub stop_alarm: Override<AlarmSetup>,
     pub statistics: Override<Vec<Period>>,
+    /// The rules of EventBridge.
+    pub rules: Override<Vec<Rule>>,
+    /// The subscriptions of every topic.
+    pub subscriptions: Override<Vec<Subscription>>,
     /// The tags of the alarm, of the distribution and of the database.
     pub tags: Override<BTreeMap<String, String>>,
     /// Those of the alarm alone, after that.

@@ -198,7 +198,7 @@ fn a_resource_of_another_account_is_never_taken_for_the_one_of_ours_that_has_its
         it["steadyState"]["probes"][0]["check"] = json!({ "targetGroupHealthy": arn });
     };
     let refused = names(DrillKind::Instance, targets, |_| {});
-    refused.was_refused(Outcome::Skipped, "steady state did not hold");
+    refused.was_refused(Outcome::Skipped, "the steady state is not known");
 }
 
 #[test]
