@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 54] = [
+const MUTATIONS: [Mutation; 56] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -84,6 +84,8 @@ const MUTATIONS: [Mutation; 54] = [
     mutation("opt-in-not-asked", "instance", "and the blast radius allows"),
     mutation("environment-tag-ignored", "instance", "and the blast radius allows"),
     mutation("last-healthy-member-stopped", "instance", "the last healthy member of a group"),
+    mutation("foreign-effect-passes", "cdn", "the alarm also sets off what is not the drill's"),
+    mutation("another-accounts-arn-believed", "cdn", "what the request names is another account's"),
     mutation("another-functions-rule-believed", "cdn", "the alarm leads to another resource"),
     mutation("unread-hop-taken-for-sound", "cdn", "the alarm's function cannot be invoked").at(10_694),
     mutation("our-fault-read-as-no", "instance", "but users were served again after").at(565),

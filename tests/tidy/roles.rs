@@ -26,13 +26,13 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
     ),
     (
         "drill-cdn",
-        &["cloudfront", "cloudwatch", "dynamodb", "inject/alarm", "lambda_api", "route53", "sns"],
+        &["cloudfront", "cloudwatch", "dynamodb", "events", "inject/alarm", "lambda_api", "route53", "sns"],
         &[],
     ),
     // It never injects a failover, and an instance has no writer to restore.
     (
         "drill-db",
-        &["cloudwatch", "dynamodb", "inject/alarm", "lambda_api", "rds", "route53", "sns"],
+        &["cloudwatch", "dynamodb", "events", "inject/alarm", "lambda_api", "rds", "route53", "sns"],
         &["rds:RebootDBInstance"],
     ),
     // It never prepares a run, and so follows no wiring and resolves no targets.
@@ -45,6 +45,7 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
             "dynamodb",
             "ec2",
             "elbv2",
+            "events",
             "kms",
             "lambda_api",
             "rds",
@@ -59,6 +60,8 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeVolumes",
             "elasticloadbalancing:DescribeTargetGroups",
+            "events:ListRules",
+            "events:ListTargetsByRule",
             "kms:DescribeKey",
             "lambda:GetFunctionConcurrency",
             "lambda:GetFunctionConfiguration",

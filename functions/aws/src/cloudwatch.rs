@@ -32,6 +32,15 @@ impl Alarms for Cloud {
         Ok(page(metric.chain(composite), answer.next_token))
     }
 
+    /// CloudWatch takes no other filter beside this one (API reference, `DescribeAlarms`).
+    async fn parent_alarms(&self, region: &str, name: &str, next: Next<'_>) -> Reply<Page<String>> {
+        let call = self.cloudwatch.reads.at(region).describe_alarms().parents_of_alarm_name(name);
+        let sent = call.set_next_token(token(next)).send().await;
+        let answer = sent.map_err(failure("cloudwatch:DescribeAlarms"))?;
+        let parents = answer.composite_alarms.unwrap_or_default().into_iter();
+        Ok(page(parents.filter_map(|alarm| alarm.alarm_name), answer.next_token))
+    }
+
     async fn alarm_changes(
         &self,
         region: &str,

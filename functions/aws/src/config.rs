@@ -98,6 +98,7 @@ impl DrillSettings {
                 policy: Policy {
                     production_applications: list("FIREDRILL_PRODUCTION_APPLICATIONS")?,
                     non_production_environments: list("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS")?,
+                    require_environment_tag: variables.flag("FIREDRILL_REQUIRE_ENVIRONMENT_TAG")?,
                 },
                 kms_key_arns: split(&variables.get("FIREDRILL_KMS_KEY_ARNS").unwrap_or_default()),
                 topic_arn: variables.topic()?,
@@ -147,6 +148,12 @@ impl<L: Fn(&str) -> Option<String>> Variables<L> {
         let expected = "a whole number";
         let number = value.trim().parse::<u32>().map(u64::from);
         number.map_err(|_| ConfigError::Unreadable { name, value, expected })
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
+        let value = self.text(name)?;
+        let expected = "`true` or `false`";
+        value.trim().parse().map_err(|_| ConfigError::Unreadable { name, value, expected })
     }
 
     /// A number, or `otherwise` if the variable is not set.
@@ -200,6 +207,7 @@ mod tests {
             ("FIREDRILL_TABLE", "runs"),
             ("FIREDRILL_PRODUCTION_APPLICATIONS", ""),
             ("FIREDRILL_NON_PRODUCTION_ENVIRONMENTS", "test, staging"),
+            ("FIREDRILL_REQUIRE_ENVIRONMENT_TAG", "true"),
             ("FIREDRILL_TOPIC_ARN", ""),
             ("FIREDRILL_RETENTION_DAYS", "400"),
             ("FIREDRILL_POLL_MS", "1000"),
@@ -224,6 +232,15 @@ mod tests {
         assert!(config.drill.policy.production_applications.is_empty());
         assert_eq!(config.drill.policy.non_production_environments, ["test", "staging"]);
         assert_eq!(config.retention, Duration::from_hours(400 * 24));
+    }
+
+    #[test]
+    fn the_tag_of_the_environment_is_never_optional_because_a_word_is_not_understood() {
+        let mut environment = whole();
+        assert!(read(&environment).unwrap().drill.policy.require_environment_tag);
+        environment.insert("FIREDRILL_REQUIRE_ENVIRONMENT_TAG", "no");
+        let text = read(&environment).unwrap_err().to_string();
+        assert!(text.contains("FIREDRILL_REQUIRE_ENVIRONMENT_TAG") && text.contains("`no`"), "{text}");
     }
 
     #[test]

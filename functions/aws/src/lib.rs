@@ -24,6 +24,8 @@ pub mod dynamodb;
 mod ec2;
 #[cfg(feature = "elbv2")]
 mod elbv2;
+#[cfg(feature = "events")]
+mod events;
 #[cfg(feature = "kms")]
 mod kms;
 #[cfg(feature = "lambda")]
@@ -53,6 +55,8 @@ pub struct Cloud {
     ec2: client::Clients<aws_sdk_ec2::Client>,
     #[cfg(feature = "elbv2")]
     balancing: client::Clients<aws_sdk_elasticloadbalancingv2::Client>,
+    #[cfg(feature = "events")]
+    events: client::Clients<aws_sdk_eventbridge::Client>,
     #[cfg(feature = "kms")]
     kms: client::Clients<aws_sdk_kms::Client>,
     #[cfg(feature = "lambda-api")]
@@ -89,6 +93,8 @@ impl Cloud {
             ec2: client::Clients::new(connection, aws_sdk_ec2::Client::new),
             #[cfg(feature = "elbv2")]
             balancing: client::Clients::new(connection, aws_sdk_elasticloadbalancingv2::Client::new),
+            #[cfg(feature = "events")]
+            events: client::Clients::new(connection, aws_sdk_eventbridge::Client::new),
             #[cfg(feature = "kms")]
             kms: client::Clients::new(connection, aws_sdk_kms::Client::new),
             #[cfg(feature = "lambda-api")]

@@ -186,6 +186,13 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
         if !request.execute {
             return self.plan(&mut drill, invocation, request, run).await;
         }
+        let early = gate::earliness(request, self.timing.margin, now);
+        if early.open != Tristate::Yes {
+            // Refused, not recorded: the record would take the identity of the delivery that comes in time.
+            let field = "schedule.scheduledAt".to_owned();
+            let what = format!("is in the future: this delivery comes {}", early.why);
+            return Err(ParseError::Invalid(vec![Problem { field, what }]).into());
+        }
         let late = gate::lateness(request, now);
         if late.open != Tristate::Yes {
             let reason = format!("gate `{}` is closed: {}", late.gate, late.why);
@@ -247,6 +254,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
         plan.permissions.splice(0..0, self.permissions(&drill.dry_runs(&plan)).await);
         let now = clock.now();
         plan.gates = gate::from_request(request, &invocation.policy, now);
+        plan.gates.push(gate::earliness(request, self.timing.margin, now));
         plan.gates.push(gate::lateness(request, now));
         plan.notes.extend(request.window_notes(now));
         plan.gates.extend(gate::recorded(&store.control_state(&run).await, &self.timing, now));

@@ -1,10 +1,15 @@
 //! Gate: a reason not to inject. A gate that cannot be read is closed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Request, Timestamp, Tristate, kill_switch,
+    Request, Timestamp, Tristate,
+    environment::Environment,
+    kill_switch,
     ports::{ControlState, StoreError},
+    request::Name,
     timing::Timing,
 };
 
@@ -35,10 +40,27 @@ pub struct Policy {
     pub production_applications: Vec<String>,
     /// Environments that are not production. Every other one is.
     pub non_production_environments: Vec<String>,
+    /// Whether a drill in production touches only what carries the name of its environment in the tag
+    /// `firedrill:environment`.
+    pub require_environment_tag: bool,
+}
+
+impl Policy {
+    /// Whether this environment counts as production.
+    fn is_production(&self, environment: &Name) -> bool {
+        !self.non_production_environments.iter().any(|name| name == environment.as_str())
+    }
+
+    /// The environment of this request, as this policy sees it.
+    #[must_use]
+    pub fn environment<'a>(&self, request: &'a Request) -> Environment<'a> {
+        let name = &request.environment;
+        Environment { name, tag_required: self.require_environment_tag && self.is_production(name) }
+    }
 }
 
 /// The gates that depend only on the request, the stack's policy and the time: `production` and `window`. Read before every
-/// injecting call. Elsewhere: [`lateness`], [`recorded`], the lock in the store, the steady state in `step`.
+/// injecting call. Elsewhere: [`earliness`], [`lateness`], [`recorded`], the lock in the store, the steady state in `step`.
 #[must_use]
 pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<GateAnswer> {
     vec![production(request, policy), window(request, now)]
@@ -46,17 +68,28 @@ pub fn from_request(request: &Request, policy: &Policy, now: Timestamp) -> Vec<G
 
 /// The gate `production`: whether the application may be drilled in this environment.
 fn production(request: &Request, policy: &Policy) -> GateAnswer {
-    let (environment, application) = (request.environment.as_str(), request.application.as_str());
-    let named = |list: &[String], name: &str| list.iter().any(|entry| entry == name);
-    let (open, why) = if named(&policy.non_production_environments, environment) {
+    let (environment, application) = (&request.environment, request.application.as_str());
+    let (open, why) = if !policy.is_production(environment) {
         (Tristate::Yes, format!("`{environment}` is not production"))
-    } else if named(&policy.production_applications, application) {
+    } else if policy.production_applications.iter().any(|name| name == application) {
         (Tristate::Yes, format!("the stack allows `{application}` in production"))
     } else {
         let why = "counts as production and the stack's parameter ProductionApplications does not name";
         (Tristate::No, format!("`{environment}` {why} `{application}`"))
     };
     GateAnswer::new("production", open, why)
+}
+
+/// The gate `earliness`: closed if the delivery comes before its scheduled time, by more than clocks may differ (`margin`).
+#[must_use]
+pub fn earliness(request: &Request, margin: Duration, now: Timestamp) -> GateAnswer {
+    let Some(schedule) = &request.schedule else {
+        return GateAnswer::new("earliness", Tristate::Yes, "not scheduled");
+    };
+    let early = schedule.scheduled_at.millis_since(now) / 1_000;
+    let open = schedule.scheduled_at <= now + margin;
+    let why = format!("{early} s before {}; at most {} s", schedule.scheduled_at, margin.as_secs());
+    GateAnswer::new("earliness", open.into(), why)
 }
 
 /// The gate `lateness`: closed if the delivery comes too late, counted from the scheduled time plus the flexible window.

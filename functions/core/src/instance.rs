@@ -9,12 +9,10 @@ use thiserror::Error;
 
 use crate::{
     Tristate, UndoStep,
+    environment::Environment,
     plan::Excluded,
-    request::{BlastRadius, InstanceSelector, InstanceTarget, Name, OPT_IN_TAG},
+    request::{BlastRadius, InstanceSelector, InstanceTarget, OPT_IN_TAG},
 };
-
-/// An instance that carries this tag is touched only by drills of the environment it names.
-const ENVIRONMENT_TAG: &str = "firedrill:environment";
 
 /// One instance that matches the request's target, as AWS describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +81,7 @@ pub struct Criteria<'a> {
     /// The target of the request.
     pub target: &'a InstanceTarget,
     /// The environment of the request.
-    pub environment: &'a Name,
+    pub environment: Environment<'a>,
     /// The customer managed keys that the stack's role may use to start an instance, by ARN.
     pub kms_key_arns: &'a [String],
 }
@@ -99,10 +97,8 @@ pub fn unfit(candidate: &Candidate, criteria: &Criteria<'_>) -> Option<String> {
     if candidate.tags.get(key).map(String::as_str) != Some(value) {
         return Some(format!("does not carry the opt-in tag {key}={value}"));
     }
-    if let Some(named) = candidate.tags.get(ENVIRONMENT_TAG)
-        && named != environment.as_str()
-    {
-        return Some(format!("belongs to environment {named} ({ENVIRONMENT_TAG}), not to {environment}"));
+    if let Some(why) = environment.excludes(&candidate.tags) {
+        return Some(why);
     }
     if let Some(zone) = &target.availability_zone
         && candidate.zone != *zone
@@ -291,6 +287,7 @@ pub fn undo(chosen: &[String], region: &str, account: &str, partition: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{environment::ENVIRONMENT_TAG, request::Name};
 
     #[test]
     fn an_instance_of_another_environment_is_unfit() {
@@ -313,7 +310,8 @@ mod tests {
                 ..Candidate::default()
             }
         };
-        let criteria = Criteria { target: &target, environment: &staging, kms_key_arns: &[] };
+        let environment = Environment { name: &staging, tag_required: false };
+        let criteria = Criteria { target: &target, environment, kms_key_arns: &[] };
         assert_eq!(unfit(&tagged(None), &criteria), None);
         assert_eq!(unfit(&tagged(Some("staging")), &criteria), None);
         let why = unfit(&tagged(Some("production")), &criteria).unwrap();

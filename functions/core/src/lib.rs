@@ -15,11 +15,13 @@
 //! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
 //! - [`failover`]: the decisions of the failover functions, and their journal.
 //! - [`text`]: texts of callers and of AWS, cut before they are quoted or recorded.
+//! - [`environment`]: to which environment a resource belongs, by its tag.
 //! - [`kind`]: the one table of drill kinds.
 //! - [`ports`]: the traits behind which AWS, the record and the clock are.
 
 pub mod dispatch;
 pub mod engine;
+pub mod environment;
 pub mod evidence;
 pub mod failover;
 pub mod gate;

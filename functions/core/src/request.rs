@@ -13,6 +13,7 @@ mod parse;
 mod probe;
 mod read;
 mod span;
+mod stop_condition;
 mod target;
 mod validate;
 mod window;
@@ -24,6 +25,7 @@ pub use parse::{Delivery, Document, ParseError, Problem, parse, parse_written};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};
+pub use stop_condition::StopCondition;
 pub use target::{
     AlarmTrigger, BlastRadius, DatabaseArn, DatabaseTarget, DistributionTarget, IdentityProbe,
     InstanceSelector, InstanceTarget, MetricValue, NotADatabase, OPT_IN_TAG, Target,
@@ -39,7 +41,7 @@ use serde::{Deserialize, Serialize};
 /// One drill, whole. Fields are camelCase; units stand in their names; a caller's unknown fields are refused by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("not" = { "required": ["runId", "schedule"] }))]
 #[garde(allow_unvalidated)]
 pub struct Request {
     /// Where an editor finds the JSON Schema of this document. Firedrill ignores it.
@@ -89,6 +91,7 @@ pub struct Request {
     #[garde(dive)]
     pub schedule: Option<Schedule>,
     /// The caller's own name of this run, 1 to 80 letters, digits and `. _ : -`: the same name twice is one run.
+    /// Refused beside `schedule`, whose `scheduledAt` names the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"))]
     pub run_id: Option<String>,
@@ -255,38 +258,6 @@ pub struct Detection {
     pub alarm_arn: Arn,
 }
 
-/// What ends the run early and rolls it back: exactly one of an alarm and a probe. What cannot be read counts as
-/// tripped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
-#[serde(rename_all = "camelCase")]
-#[garde(allow_unvalidated)]
-pub enum StopCondition {
-    /// An alarm's ARN: in ALARM, or unreadable, it stops the run.
-    AlarmArn(Arn),
-    /// A probe of what the drill must never hurt: `count` answers in a row that are not a yes stop the run.
-    Probe(#[garde(dive)] Box<Probe>),
-}
-
-impl StopCondition {
-    /// The alarm's ARN; none if the condition is a probe.
-    #[must_use]
-    pub const fn alarm_arn(&self) -> Option<&Arn> {
-        match self {
-            Self::AlarmArn(arn) => Some(arn),
-            Self::Probe(_) => None,
-        }
-    }
-
-    /// The probe; none if the condition is an alarm.
-    #[must_use]
-    pub fn probe(&self) -> Option<&Probe> {
-        match self {
-            Self::AlarmArn(_) => None,
-            Self::Probe(probe) => Some(probe),
-        }
-    }
-}
-
 /// How often a drill must pass; past it the drill is overdue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
@@ -322,7 +293,7 @@ pub struct Playbook {
 #[schemars(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Schedule {
-    /// The nominal time, before the flexible window (RFC 3339): it names the run.
+    /// The nominal time, before the flexible window (RFC 3339): it names the run. A delivery before it is refused.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub scheduled_at: crate::Timestamp,
     /// The ARN of the EventBridge schedule or rule.

@@ -6,6 +6,7 @@
 
 mod database;
 mod distribution;
+mod effects;
 mod history;
 mod journal;
 mod look;
@@ -30,13 +31,13 @@ use futures_util::{FutureExt as _, future::LocalBoxFuture};
 use self::{database::Database, distribution::Distribution, target::AlarmDrillTarget};
 use crate::{
     Procedure, WithFindings, WrongDrill,
-    ports::{AlarmRecord, Alarms, Databases, Distributions, Functions, HealthChecks, Prober, Topics},
+    ports::{AlarmRecord, Alarms, Databases, Distributions, Functions, HealthChecks, Prober, Rules, Topics},
     procedure::Context,
 };
 
 /// What a drill through an alarm asks of AWS, besides the service that fails over.
-pub trait Cloud: Alarms + Topics + Functions + HealthChecks + AlarmRecord + Prober {}
-impl<C: Alarms + Topics + Functions + HealthChecks + AlarmRecord + Prober> Cloud for C {}
+pub trait Cloud: Alarms + Topics + Functions + Rules + HealthChecks + AlarmRecord + Prober {}
+impl<C: Alarms + Topics + Functions + Rules + HealthChecks + AlarmRecord + Prober> Cloud for C {}
 
 /// The procedure of one drill through an alarm, for one invocation.
 #[derive(Debug)]

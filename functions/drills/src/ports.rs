@@ -10,6 +10,7 @@ mod cloudfront;
 mod cloudwatch;
 mod ec2;
 mod elbv2;
+mod events;
 mod http;
 mod journal;
 mod kms;
@@ -26,6 +27,7 @@ pub use cloudwatch::{
 };
 pub use ec2::{Instance, InstanceFilter, InstanceStatus, Instances, Tags, Volume};
 pub use elbv2::{LoadBalancers, Target, TargetGroup};
+pub use events::{Rule, Rules};
 pub use http::{HttpReply, NoReply, Prober};
 pub use journal::AlarmRecord;
 pub use kms::{KeyManager, Keys};

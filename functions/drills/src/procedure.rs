@@ -4,6 +4,7 @@ use std::{cell::Cell, rc::Rc};
 
 use firedrill_core::{
     CallOutcome, Observation, Readiness, Request, Run, Tristate,
+    environment::Environment,
     evidence::Evidence,
     plan::Plan,
     ports::{Clock, InjectingCall},
@@ -39,6 +40,11 @@ impl<C, K> Context<C, K> {
     /// The context of one invocation.
     pub const fn new(cloud: C, clock: K, settings: Rc<Settings>, request: Rc<Request>, seed: u32) -> Self {
         Self { cloud, clock, settings, request, seed, throttled: Cell::new(false) }
+    }
+
+    /// The environment of the request, as the stack's policy sees it.
+    pub(crate) fn environment(&self) -> Environment<'_> {
+        self.settings.policy.environment(&self.request)
     }
 
     /// The error of a request without this field in its target.

@@ -24,7 +24,7 @@ const MAX_NAMES: usize = 100;
 /// The stop conditions of one run, with what one invocation has observed of them.
 #[derive(Debug)]
 pub(crate) struct StopConditions {
-    alarms: Vec<Arn>,
+    alarms: Vec<StopAlarm>,
     probes: Vec<Probe>,
     /// For each probe, how many answers in a row were not a yes.
     in_a_row: Vec<u32>,
@@ -32,24 +32,42 @@ pub(crate) struct StopConditions {
     gate: GateAnswer,
 }
 
+/// An alarm that is a stop condition.
+#[derive(Clone, Debug)]
+struct StopAlarm {
+    arn: Arn,
+    /// Whether a run may start while it is in `INSUFFICIENT_DATA`.
+    allows_insufficient_data: bool,
+}
+
 /// The observations of one look.
+#[derive(Default)]
 pub(crate) struct StopLook {
+    /// An alarm that ends the run.
     alarm: Option<Stop>,
+    /// An alarm without data: it ends no run, and lets none start.
+    without_data: Option<Stop>,
     answers: Vec<ProbeAnswer>,
 }
 
 impl StopLook {
-    /// A reason not to start a run: an alarm in ALARM, or one answer of a probe that is not a yes.
+    /// A reason not to start a run: an alarm in ALARM or without data, or one answer of a probe that is not a yes.
     pub(crate) fn against_start(self, stops: &StopConditions) -> Option<Stop> {
-        let Self { alarm, answers } = self;
-        alarm.or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
+        let Self { alarm, without_data, answers } = self;
+        alarm.or(without_data).or_else(|| first_bad(&stops.probes, &answers, &vec![1; answers.len()]))
     }
 }
 
 impl StopConditions {
     pub(crate) fn of(request: &Request) -> Self {
         let conditions = &request.stop_conditions;
-        let alarms: Vec<Arn> = conditions.iter().filter_map(StopCondition::alarm_arn).cloned().collect();
+        let alarm = |condition: &StopCondition| match condition {
+            StopCondition::Alarm { arn, allow_insufficient_data: allows_insufficient_data } => {
+                Some(StopAlarm { arn: arn.clone(), allows_insufficient_data: *allows_insufficient_data })
+            }
+            StopCondition::Probe(_) => None,
+        };
+        let alarms: Vec<StopAlarm> = conditions.iter().filter_map(alarm).collect();
         let probes: Vec<Probe> = conditions.iter().filter_map(StopCondition::probe).cloned().collect();
         let gate = if alarms.is_empty() && probes.is_empty() {
             gate(Tristate::Yes, "the request names none")
@@ -70,14 +88,14 @@ impl StopConditions {
         let asked = join_all(
             self.probes.iter().map(|probe| probe::ask(&context.cloud, &context.clock, &probe.check)),
         );
-        let (alarm, answers) = join(raised(context, &self.alarms), asked).await;
-        StopLook { alarm, answers }
+        let ((alarm, without_data), answers) = join(tripped(context, &self.alarms), asked).await;
+        StopLook { alarm, without_data, answers }
     }
 
     /// Adds a look to the earlier ones; the first reason to end the run early, if there is one.
     pub(crate) fn note(&mut self, looked: StopLook) -> Option<Stop> {
         let Self { probes, in_a_row, .. } = self;
-        let StopLook { alarm, answers } = looked;
+        let StopLook { alarm, without_data, answers } = looked;
         let mut tripped = None;
         for ((probe, answer), times) in probes.iter().zip(&answers).zip(in_a_row.iter_mut()) {
             *times = if answer.seen == Tristate::Yes { 0 } else { *times + 1 };
@@ -85,7 +103,7 @@ impl StopConditions {
                 tripped = tripped.or_else(|| Some(describe(probe, answer, *times)));
             }
         }
-        self.gate = match (&alarm, first_bad(probes, &answers, in_a_row)) {
+        self.gate = match (&alarm, without_data.or_else(|| first_bad(probes, &answers, in_a_row))) {
             (Some(stop), _) => gate_for(Tristate::No, stop),
             (None, Some(stop)) => gate_for(Tristate::Unknown, &stop),
             (None, None) => gate(Tristate::Yes, "no stop condition holds"),
@@ -116,39 +134,60 @@ fn describe(probe: &Probe, answer: &ProbeAnswer, times: u32) -> Stop {
     Stop { by: format!("stop condition {}", probe.name), reason: format!("it {answered}{often}: {detail}") }
 }
 
-/// The first alarm that is in ALARM. An alarm that cannot be read, or does not exist, counts as in ALARM.
-async fn raised<C: Alarms, K: Clock>(context: &Context<C, K>, alarms: &[Arn]) -> Option<Stop> {
-    let mut by_region: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
-    for arn in alarms {
-        by_region.entry(arn.region()).or_default().push(arn);
+/// The first alarm that ends a run, and the first without data.
+async fn tripped<C: Alarms, K: Clock>(
+    context: &Context<C, K>,
+    alarms: &[StopAlarm],
+) -> (Option<Stop>, Option<Stop>) {
+    let mut by_region: BTreeMap<&str, Vec<&StopAlarm>> = BTreeMap::new();
+    for alarm in alarms {
+        by_region.entry(alarm.arn.region()).or_default().push(alarm);
     }
-    let looks = by_region.into_iter().map(async |(region, arns)| {
-        let names: Vec<String> = arns.iter().map(|arn| name(arn).to_owned()).collect();
+    let looks = by_region.into_iter().map(async |(region, alarms)| {
+        let names: Vec<String> = alarms.iter().map(|alarm| name(&alarm.arn).to_owned()).collect();
         let read = every_chunk(&names, MAX_NAMES, async |names: &Ids, page: Next<'_>| {
             context.cloud.describe_alarms(region, names, page).await
         });
-        (arns, read_within(&context.clock, context.settings.timing.call_deadline, read).await)
+        (alarms, read_within(&context.clock, context.settings.timing.call_deadline, read).await)
     });
     let looked = join_all(looks).await;
-    looked.iter().find_map(|(arns, alarms)| arns.iter().find_map(|arn| stop(arn, alarms.as_deref())))
+    let first = |find: fn(&StopAlarm, Result<&[AlarmSetup], &ReadError>) -> Option<Stop>| {
+        looked.iter().find_map(|(alarms, read)| alarms.iter().find_map(|alarm| find(alarm, read.as_deref())))
+    };
+    (first(ends_run), first(lacks_data))
 }
 
 fn name(arn: &Arn) -> &str {
     arn.alarm_name().unwrap_or_default()
 }
 
-fn stop(arn: &Arn, alarms: Result<&[AlarmSetup], &ReadError>) -> Option<Stop> {
-    let reason = match alarms {
-        Ok(alarms) => match alarms.iter().find(|alarm| alarm.arn == arn.as_str()) {
-            Some(alarm) if alarm.state == Some(AlarmState::Alarm) => {
-                format!("it is in ALARM: {}", alarm.reason)
-            }
-            Some(_) => return None,
-            None => "the alarm does not exist".to_owned(),
+fn stop_by(alarm: &StopAlarm, reason: String) -> Stop {
+    Stop { by: format!("stop condition {}", name(&alarm.arn)), reason }
+}
+
+/// Why the alarm ends a run; none if it does not. One that cannot be read, or does not exist, counts as in ALARM, and so
+/// does one in a state that this version does not know.
+fn ends_run(alarm: &StopAlarm, read: Result<&[AlarmSetup], &ReadError>) -> Option<Stop> {
+    let reason = match read {
+        Ok(found) => match found.iter().find(|found| found.arn == alarm.arn.as_str()) {
+            Some(found) => match found.state {
+                Some(AlarmState::Ok | AlarmState::InsufficientData) => return None,
+                Some(AlarmState::Alarm) => format!("it is in ALARM: {}", found.reason),
+                None => "it is in a state that this version does not know".to_owned(),
+            },
+            None => format!("alarm {} does not exist", alarm.arn),
         },
         Err(error) => format!("it cannot be read: {error}"),
     };
-    Some(Stop { by: format!("stop condition {}", name(arn)), reason })
+    Some(stop_by(alarm, reason))
+}
+
+/// Why the alarm lets no run start, though it would end none: it has no data, and the request does not allow that.
+fn lacks_data(alarm: &StopAlarm, read: Result<&[AlarmSetup], &ReadError>) -> Option<Stop> {
+    let found = read.ok()?.iter().find(|found| found.arn == alarm.arn.as_str())?;
+    let lacks = found.state == Some(AlarmState::InsufficientData) && !alarm.allows_insufficient_data;
+    let hint = "`allowInsufficientData` beside its `alarmArn` lets a run start all the same";
+    lacks.then(|| stop_by(alarm, format!("it is in INSUFFICIENT_DATA: {}; {hint}", found.reason)))
 }
 
 #[cfg(test)]
@@ -165,10 +204,10 @@ mod tests {
         let arn = |name: &str| {
             Arn::try_from(format!("arn:aws:cloudwatch:eu-west-2:000000000000:alarm:{name}")).unwrap()
         };
-        let alarm = |name: &str, state| AlarmSetup {
+        let alarm = |name: &str, state: Option<AlarmState>| AlarmSetup {
             arn: arn(name).to_string(),
             name: name.to_owned(),
-            state: Some(state),
+            state,
             reason: "threshold crossed".to_owned(),
             updated: None,
             actions_enabled: true,
@@ -176,15 +215,21 @@ mod tests {
             ok_actions: Vec::new(),
             kind: Kind::Composite { suppressor: None, suppressed_by: None },
         };
-        let alarms = [alarm("calm", AlarmState::Ok), alarm("raised", AlarmState::Alarm)];
-        assert_eq!(stop(&arn("calm"), Ok(&alarms)), None);
-        let raised = stop(&arn("raised"), Ok(&alarms)).unwrap();
+        let alarms = [
+            alarm("calm", Some(AlarmState::Ok)),
+            alarm("raised", Some(AlarmState::Alarm)),
+            alarm("unknown", None),
+        ];
+        let stop = |name, read| ends_run(&StopAlarm { arn: arn(name), allows_insufficient_data: true }, read);
+        assert_eq!(stop("calm", Ok(&alarms)), None);
+        let raised = stop("raised", Ok(&alarms)).unwrap();
         assert_eq!(
             (raised.by.as_str(), raised.reason.as_str()),
             ("stop condition raised", "it is in ALARM: threshold crossed")
         );
-        assert!(stop(&arn("missing"), Ok(&alarms)).is_some());
-        assert!(stop(&arn("calm"), Err(&ReadError::Late(Late(Duration::from_secs(10))))).is_some());
+        assert!(stop("missing", Ok(&alarms)).is_some());
+        assert!(stop("unknown", Ok(&alarms)).is_some());
+        assert!(stop("calm", Err(&ReadError::Late(Late(Duration::from_secs(10))))).is_some());
     }
 
     /// The stop conditions of a request that names one probe, which trips after so many answers.
@@ -207,7 +252,7 @@ mod tests {
 
     fn looked(seen: Tristate) -> StopLook {
         let at = Timestamp::from_millis(0);
-        StopLook { alarm: None, answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }] }
+        StopLook { answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }], ..StopLook::default() }
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Actors {
             request_id: context.owner.clone(),
             owner: OwnerId(context.owner.clone()),
             ends_at: Duration::from_millis(self.world.scenario.working_time),
-            policy: policy(),
+            policy: policy(&self.world.scenario),
         };
         let (world, store, clock) = (Rc::clone(&self.world), self.store(&context), context.clock);
         if matches!(&delivery, Delivery::Stop(_)) {

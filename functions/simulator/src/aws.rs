@@ -9,6 +9,7 @@ mod databases;
 mod distributions;
 mod functions;
 mod instances;
+mod rules;
 
 pub(crate) use alarms::watched_metric;
 pub(crate) use functions::failovers;

@@ -16,6 +16,7 @@ mod keys;
 mod load_balancers;
 mod pages;
 mod prober;
+mod rules;
 mod store;
 mod store_control;
 mod subjects;
@@ -23,7 +24,7 @@ mod topics;
 
 use std::{collections::BTreeMap, future::Future};
 
-pub use alarms::{AlarmsSubject, alarms, evaluated_states, forced_states, mute_rules, statistics};
+pub use alarms::{AlarmsSubject, alarms, evaluated_states, forced_states, mute_rules, parents, statistics};
 pub use autoscaling::{GroupsSubject, autoscaling};
 pub use databases::{ClusterSubject, databases, failovers, reboots};
 pub use distributions::{DistributionSubject, distributions};
@@ -36,6 +37,7 @@ pub use journal::journal;
 pub use keys::{KeysSubject, keys};
 pub use load_balancers::{TargetsSubject, load_balancers};
 pub use prober::{ProberSubject, prober};
+pub use rules::{RulesSubject, rules};
 pub use store::{StoreSubject, store};
 pub use store_control::{commands, switches};
 pub use topics::{TopicsSubject, topics};

@@ -16,6 +16,13 @@ pub(crate) const ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:
 pub(crate) const STOP_ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors";
 /// The failover function.
 pub(crate) const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:failover";
+/// A topic that the alarm notifies if it leads elsewhere.
+pub(crate) const ALARM_TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:alarms";
+/// A function of somebody else.
+pub(crate) const ANOTHER_FUNCTION: &str =
+    "arn:aws:lambda:us-east-1:123456789012:function:terminate-the-fleet";
+/// A composite alarm that follows the trigger if that leads elsewhere.
+pub(crate) const COMPOSITE_ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:everything";
 pub(crate) const DISTRIBUTION: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
 pub(crate) const CLUSTER: &str = "arn:aws:rds:eu-west-2:123456789012:cluster:bookstore";
 /// The database of a test that is an instance.

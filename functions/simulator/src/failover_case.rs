@@ -212,7 +212,7 @@ impl FailoverCase {
             request_id: "drill".to_owned(),
             owner: OwnerId("drill".to_owned()),
             ends_at: TIMING.function_timeout,
-            policy: policy(),
+            policy: policy(&self.world.scenario),
         };
         let run_id = RunId(id.to_owned());
         let run = Run { run_id, phase, ..new_run(&request, &invocation, &TIMING, self.world.time()) };

@@ -145,6 +145,14 @@ fn injections(history: &History) -> Result<(), String> {
         }
         .to_owned());
     }
+    if !sent.is_empty() && scenario.kind != DrillKind::Instance {
+        if scenario.failover.is_forbidden_elsewhere() {
+            return Err("injected although the alarm also sets off what is not the drill's".to_owned());
+        }
+        if scenario.failover.of_another_account {
+            return Err("injected although what the request names is another account's".to_owned());
+        }
+    }
     let took = history.log.iter().filter(|logged| logged.what == Event::Injected).count();
     let took = u64::try_from(took).unwrap_or(u64::MAX);
     let most =

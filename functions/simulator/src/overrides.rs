@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firedrill_core::trigger::Period;
 use firedrill_drills::ports::{
     AlarmSetup, DbCluster, DbInstance, Distribution, FunctionConfiguration, Group, HealthCheck, HttpReply,
-    Instance, Volume,
+    Instance, Rule, Subscription, Volume,
 };
 use url::Url;
 
@@ -21,13 +21,23 @@ pub struct Overrides {
     pub alarm: Override<AlarmSetup>,
     pub cluster: Override<DbCluster>,
     pub cluster_instance: Override<DbInstance>,
+    /// The composite alarm that follows the trigger.
+    pub composite: Override<AlarmSetup>,
     pub distribution: Override<Distribution>,
     pub function: Override<FunctionConfiguration>,
     pub group: Override<Group>,
     pub instance: Override<Instance>,
+    /// The alarm of the stop condition.
+    pub stop_alarm: Override<AlarmSetup>,
     pub statistics: Override<Vec<Period>>,
+    /// The rules of EventBridge.
+    pub rules: Override<Vec<Rule>>,
+    /// The subscriptions of every topic.
+    pub subscriptions: Override<Vec<Subscription>>,
     /// The tags of the alarm, of the distribution and of the database.
     pub tags: Override<BTreeMap<String, String>>,
+    /// Those of the alarm alone, after that.
+    pub alarm_tags: Override<BTreeMap<String, String>>,
     pub volume: Override<Volume>,
     /// Whether an instance is protected against being stopped; none if the answer does not say.
     pub stop_protection: Override<Option<bool>>,
@@ -42,6 +52,8 @@ pub struct Overrides {
     pub no_capacity_for: Option<(usize, Span)>,
     /// No page reaches the operators: `sns:Publish` is denied.
     pub pages_denied: bool,
+    /// The applications that the stack allows in production.
+    pub production_applications: &'static [&'static str],
     /// RDS failed the database over ten minutes before the history.
     pub recent_failover: bool,
     /// The run's request is lost from the store at this moment.

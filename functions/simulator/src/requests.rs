@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failover::{ALARM, CLUSTER, DISTRIBUTION, STOP_ALARM},
-    scenario::{Failover, Radius, Scenario, Span},
+    scenario::{Elsewhere, Failover, Radius, Scenario, Span},
     world::BEGINS,
 };
 
@@ -93,10 +93,32 @@ pub(crate) fn document(scenario: &Scenario) -> Value {
             document["target"][target]["trigger"]["allowedActions"] = json!(actions);
         }
     }
+    if scenario.kind != DrillKind::Instance {
+        through_an_alarm(scenario, &mut document);
+    }
     if let Some(change) = scenario.change_request {
         change(&mut document);
     }
     document
+}
+
+/// What of the target of a drill through an alarm differs.
+fn through_an_alarm(scenario: &Scenario, document: &mut Value) {
+    let target = if scenario.kind == DrillKind::Cdn { "distribution" } else { "database" };
+    let target = &mut document["target"][target];
+    let failover = &scenario.failover;
+    if failover.of_another_account {
+        let arn = target["arn"].as_str().unwrap_or_default();
+        target["arn"] = json!(of_another_account(arn));
+    }
+    if let Some(elsewhere) = failover.leads_elsewhere.filter(|_| failover.elsewhere_allowed) {
+        target["trigger"]["allowedActions"] = json!([elsewhere.target()]);
+    }
+}
+
+/// The same ARN, or ARNs, of another account.
+pub(crate) fn of_another_account(arn: &str) -> String {
+    arn.replace("123456789012", "999999999999")
 }
 
 /// The windows of a request whose gate is closed during this span, which begins and ends at whole minutes of the day; always
@@ -118,7 +140,7 @@ fn windows((from, to): Span) -> Value {
 pub(crate) fn settings(scenario: &Scenario) -> Settings {
     Settings {
         timing: TIMING,
-        policy: policy(),
+        policy: policy(scenario),
         kms_key_arns: Vec::new(),
         topic_arn: Arn::try_from("arn:aws:sns:eu-west-2:123456789012:pages".to_owned()).ok(),
         cool_down: Duration::from_millis(scenario.failover.cool_down),
@@ -126,8 +148,13 @@ pub(crate) fn settings(scenario: &Scenario) -> Settings {
 }
 
 /// What the simulated stack allows.
-pub(crate) fn policy() -> Policy {
-    Policy { production_applications: Vec::new(), non_production_environments: vec!["test".to_owned()] }
+pub(crate) fn policy(scenario: &Scenario) -> Policy {
+    let in_production = scenario.overrides.unwrap_or_default().production_applications;
+    Policy {
+        production_applications: in_production.iter().map(|name| (*name).to_owned()).collect(),
+        non_production_environments: vec!["test".to_owned()],
+        require_environment_tag: true,
+    }
 }
 
 /// The request of a history. Equal requests are parsed once and shared.
@@ -135,10 +162,11 @@ pub(crate) fn policy() -> Policy {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Key = (DrillKind, bool, bool, bool, bool, bool, Radius, Option<Span>, u64);
+    type Key = (DrillKind, bool, bool, bool, bool, bool, bool, Option<Elsewhere>, Radius, Option<Span>, u64);
     type Known = BTreeMap<Key, Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
-    let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
+    let Failover { metric, no_identity_probe, restore_writer, of_another_account, .. } = scenario.failover;
+    let allowed = scenario.failover.leads_elsewhere.filter(|_| scenario.failover.elsewhere_allowed);
     let key = (
         scenario.kind,
         scenario.delivered_late,
@@ -146,6 +174,8 @@ pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
         no_identity_probe,
         restore_writer,
         scenario.long_texts,
+        of_another_account,
+        allowed,
         scenario.fleet.radius,
         scenario.gate_closed,
         scenario.give_up_after,

@@ -6,6 +6,7 @@ use firedrill_core::kind::DrillKind;
 use serde_json::Value;
 
 use crate::{
+    failover::ANOTHER_FUNCTION,
     operators::{PlannedCommand, Scope},
     overrides::Overrides,
     planned_fault::PlannedFault,
@@ -175,7 +176,15 @@ impl Scenario {
         let unnamed = added.moment(40, 0..150_000);
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
-        let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let elsewhere = Elsewhere::ALL[added.0.usize(0..4)];
+        let failover = Failover {
+            others_win_the_race,
+            wrong_entry,
+            leads_elsewhere: added.chance(60).then_some(elsewhere),
+            elsewhere_allowed: added.chance(500),
+            of_another_account: added.chance(20),
+            ..Failover::draw(seed)
+        };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
@@ -256,6 +265,9 @@ impl Scenario {
                 function_denied: false,
                 function_lands_late: false,
                 wrong_function: None,
+                leads_elsewhere: None,
+                elsewhere_allowed: false,
+                of_another_account: false,
                 function_deaths: 0,
                 edges_take: 5_000,
                 deployed_after: 5_000,
@@ -342,7 +354,9 @@ impl Scenario {
             && self.watchdog.last_heartbeat.is_some_and(|age| age < 60_000)
             && !(self.failover.function_denied
                 || self.failover.standby_broken
-                || self.failover.wrong_function.is_some())
+                || self.failover.wrong_function.is_some()
+                || self.failover.is_forbidden_elsewhere()
+                || self.failover.of_another_account)
     }
 
     /// Whether nothing in it may keep a run from telling exactly what happened.
@@ -431,6 +445,35 @@ pub enum WrongFunction {
     Disabled,
 }
 
+/// What the alarm sets off besides the failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Elsewhere {
+    /// A pager that is subscribed to its topic.
+    Subscription,
+    /// A function of somebody else.
+    Function,
+    /// A queue, by a rule of EventBridge.
+    Rule,
+    /// The termination of an instance, by a composite alarm that follows it.
+    Composite,
+}
+
+impl Elsewhere {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Subscription, Self::Function, Self::Rule, Self::Composite];
+
+    /// What is set off, as a request allows it.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::Subscription => "https://pager.example.com/incidents",
+            Self::Function => ANOTHER_FUNCTION,
+            Self::Rule => "arn:aws:sqs:us-east-1:123456789012:incidents",
+            Self::Composite => "arn:aws:automate:us-east-1:ec2:terminate",
+        }
+    }
+}
+
 /// Circumstances of a drill that works through an alarm.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "circumstances are independent of each other")]
@@ -453,6 +496,13 @@ pub struct Failover {
     pub function_lands_late: bool,
     /// What is wrong with the function behind the alarm; none if nothing is.
     pub wrong_function: Option<WrongFunction>,
+    /// What the alarm sets off besides the failover; none if nothing.
+    pub leads_elsewhere: Option<Elsewhere>,
+    /// The request allows that by name.
+    pub elsewhere_allowed: bool,
+    /// The request names a distribution or database of another account that has the id of ours. The failover function is
+    /// set up for it.
+    pub of_another_account: bool,
     /// Chance in a hundred that an invocation of the failover function dies.
     pub function_deaths: u32,
     /// The edges serve a new configuration after this.
@@ -496,6 +546,9 @@ impl Failover {
         };
         Self {
             wrong_function,
+            leads_elsewhere: None,
+            elsewhere_allowed: false,
+            of_another_account: false,
             metric,
             composite: composite && !metric,
             falls_back_after: if quick { rng.u64(100..1_000) } else { rng.u64(1_000..9_000) },
@@ -523,6 +576,11 @@ impl Failover {
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
         }
+    }
+
+    /// Whether the alarm sets off what the request does not allow.
+    pub(crate) fn is_forbidden_elsewhere(&self) -> bool {
+        self.leads_elsewhere.is_some() && !self.elsewhere_allowed
     }
 
     /// Whether nothing in it may keep a run from telling exactly what happened.

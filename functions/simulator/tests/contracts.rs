@@ -2,7 +2,7 @@
 //! `tests/local_aws/contracts.rs` of the workspace.
 
 use firedrill_core::kind::DrillKind::{Cdn, Database, Instance};
-use firedrill_simulator::{Stage, contracts};
+use firedrill_simulator::{Stage, contracts, scenario::Elsewhere};
 
 #[test]
 fn a_refused_call_never_starts_or_stops_an_instance_and_what_is_missing_is_never_described() {
@@ -45,6 +45,27 @@ fn a_key_of_the_customer_is_never_taken_for_one_of_aws() {
 #[test]
 fn an_alarm_that_is_missing_is_never_described() {
     Stage::play(Cdn, |_| {}, async |at: Stage| contracts::alarms(&at.aws(), &at.alarms()).await);
+}
+
+#[test]
+fn a_composite_alarm_that_follows_another_is_never_missed() {
+    Stage::play(
+        Cdn,
+        |scenario| scenario.failover.leads_elsewhere = Some(Elsewhere::Composite),
+        async |at: Stage| {
+            let parents = ["everything".to_owned()];
+            contracts::parents(&at.aws(), "us-east-1", "bookstore", &parents, "errors").await;
+        },
+    );
+}
+
+#[test]
+fn a_rule_or_target_of_a_rule_is_never_left_out() {
+    Stage::play(
+        Cdn,
+        |scenario| scenario.failover.leads_elsewhere = Some(Elsewhere::Rule),
+        async |at: Stage| contracts::rules(&at.aws(), &at.rules()).await,
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """CloudWatch alarms: evaluated at intervals, with a history in milliseconds and the actions of a change.
 
 ministack evaluates an alarm only when a datapoint arrives, over all dimensions at once, ignores missing data, drops
-metric math, and records in its history neither the reason nor the result of an action.
+metric math, knows no parents of an alarm, and records in its history neither the reason nor the result of an action.
 """
 
 import json
@@ -273,10 +273,23 @@ def _json_stamp(value):
 
 
 _ministack_tag_refusal = cloudwatch._validate_alarm_tag_arn
+_ministack_describe = cloudwatch._describe_alarms
 _ministack_put, _ministack_from_template = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
 
 
+def _describe(params, cbor_data, is_cbor, is_json=False):
+    """ministack ignores ParentsOfAlarmName, and so answers every metric alarm."""
+    child = cbor_data.get("ParentsOfAlarmName") if is_cbor or is_json else None
+    if child is not None:
+        found = [n for n, one in cloudwatch._composite_alarms.items() if child in cloudwatch._composite_children(one)]
+        # An empty list would ask for all.
+        paging = {key: cbor_data[key] for key in ("MaxRecords", "NextToken") if key in cbor_data}
+        cbor_data = paging | {"AlarmNames": found or [""], "AlarmTypes": ["CompositeAlarm"]}
+    return _ministack_describe(params, cbor_data, is_cbor, is_json)
+
+
 def install() -> None:
+    cloudwatch._describe_alarms = _describe
     cloudwatch._ts_iso = messages.stamp
     cloudwatch._json_timestamp = _json_stamp
     cloudwatch._record_history = _created

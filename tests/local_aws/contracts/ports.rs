@@ -17,6 +17,8 @@ pub fn trials() -> Vec<Trial> {
         a_group_or_member_that_is_missing_is_never_described,
         a_target_that_is_stopped_is_never_healthy,
         an_alarm_that_is_missing_is_never_described,
+        a_composite_alarm_that_follows_another_is_never_missed,
+        a_rule_or_target_of_a_rule_is_never_left_out,
         a_forced_state_is_never_missing_in_the_history_of_its_alarm,
         a_muted_alarm_never_starts_an_action,
         a_datapoint_never_counts_in_another_period_or_metric,
@@ -45,6 +47,18 @@ fn a_target_that_is_stopped_is_never_healthy() {
 fn an_alarm_that_is_missing_is_never_described() {
     let alarm = super::template::described(1);
     with(async |at| suites::alarms(&at.cloud, &alarms(&alarm)).await);
+}
+
+fn a_composite_alarm_that_follows_another_is_never_missed() {
+    let described = super::template::described;
+    with(async |at| {
+        let parents = ["composite".to_owned()];
+        suites::parents(&at.cloud, super::template::REGION, &described(0), &parents, &described(1)).await;
+    });
+}
+
+fn a_rule_or_target_of_a_rule_is_never_left_out() {
+    with(async |at| suites::rules(&at.cloud, &at.rules()).await);
 }
 
 fn a_forced_state_is_never_missing_in_the_history_of_its_alarm() {

@@ -3,10 +3,10 @@
 use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckType};
 use firedrill_core::request::{Arn, Delivery, parse};
-use firedrill_drills::ports::{HealthCheck, Metric, Subscription};
+use firedrill_drills::ports::{HealthCheck, Metric, Rule, Subscription};
 use firedrill_simulator::contracts::{
     AlarmsSubject, ClusterSubject, DistributionSubject, FunctionSubject, GroupsSubject, HealthChecksSubject,
-    InstancesSubject, KeysSubject, ProberSubject, StoreSubject, TargetsSubject, TopicsSubject,
+    InstancesSubject, KeysSubject, ProberSubject, RulesSubject, StoreSubject, TargetsSubject, TopicsSubject,
 };
 use serde_json::json;
 
@@ -100,6 +100,21 @@ impl Fixture {
             topic: Arn::try_from(self.made("Topic")).unwrap(),
             subscriptions: vec![queue],
             missing: Arn::try_from(arn("sns", "nobody")).unwrap(),
+            pages: 1,
+        }
+    }
+
+    /// A rule that is off.
+    pub fn rules(&self) -> RulesSubject {
+        RulesSubject {
+            region: region(),
+            rule: Rule {
+                name: "contract".to_owned(),
+                arn: arn("events", "rule/contract"),
+                enabled: false,
+                pattern: Some(json!({ "source": ["contract"] }).to_string()),
+            },
+            targets: vec![self.made("Queue")],
             pages: 1,
         }
     }

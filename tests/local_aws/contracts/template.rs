@@ -164,6 +164,11 @@ pub fn template() -> Value {
         "TopicArn": { "Ref": "Topic" }, "Protocol": "sqs", "Endpoint": { "Fn::GetAtt": ["Queue", "Arn"] }
     });
     resources.insert("Subscription".to_owned(), of("AWS::SNS::Subscription", &subscription));
+    let rule = json!({
+        "Name": "contract", "EventPattern": { "source": ["contract"] }, "State": "DISABLED",
+        "Targets": [{ "Id": "queue", "Arn": { "Fn::GetAtt": ["Queue", "Arn"] } }]
+    });
+    resources.insert("Rule".to_owned(), of("AWS::Events::Rule", &rule));
     let value = |value: Value| json!({ "Value": value });
     let refs = ["Cdn", "Table", "Topic", "Targets", "Members", "One", "Two"];
     let mut outputs: Map<String, Value> =

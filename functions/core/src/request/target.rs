@@ -137,11 +137,12 @@ impl InstanceTarget {
 pub struct AlarmTrigger {
     /// The alarm that is forced (mode `alarm`), or on whose metric datapoints are published (mode `metric`).
     pub alarm_arn: Arn,
-    /// Actions of the alarm that the drill may set off although they are dangerous (EC2, Auto Scaling, incidents),
-    /// spelled as the alarm has them; at most 5, none by default. Not every one is an ARN like others:
-    /// `arn:aws:automate:REGION:ec2:stop`.
+    /// What the drill may set off besides the failover, at most 50, none by default: actions of the alarm, spelled as the
+    /// alarm has them (`arn:aws:automate:REGION:ec2:stop`), endpoints of subscriptions, targets of rules, functions. The
+    /// ARN of a topic, a rule or a composite alarm allows everything behind it. `unread:events`, `unread:sns`,
+    /// `unread:lambda`, `unread:cloudwatch` and `unread:route53` allow what could not be read there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[garde(length(max = 5))]
+    #[garde(length(max = 50))]
     pub allowed_actions: Vec<String>,
     /// What is published in mode `metric`, which needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -278,6 +278,13 @@ impl Request {
                 format!("{} is neither a schedule's nor a rule's ARN", quoted(schedule.arn.as_str())),
             );
         }
+        if self.schedule.is_some() && self.run_id.is_some() {
+            found.add(
+                "runId",
+                "stands beside `schedule`, whose `scheduledAt` names the run: with a constant `runId`, every delivery \
+                 after the first would be the same run; leave one of them out",
+            );
+        }
         if let Some(id) = &self.run_id {
             let fits = id.len() <= 80
                 && id.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
+use super::effects::{Effect, EffectKind};
 use crate::{
     Tristate,
+    environment::Environment,
     failover::{AlarmState, FailoverRule, FailoverTarget, parse_rules},
     plan::Hop,
     request::{Arn, Mode, OPT_IN_TAG, Seconds},
@@ -30,15 +32,6 @@ pub struct TriggerAlarm {
     pub muted_by: Option<Vec<String>>,
 }
 
-/// What an action of an alarm leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Consumer {
-    /// A Lambda function, started directly or through a topic.
-    Function(FailoverFunction),
-    /// A consumer that could not be read: why.
-    Unreadable(String),
-}
-
 /// A Lambda function that an alarm starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailoverFunction {
@@ -54,15 +47,6 @@ pub struct FailoverFunction {
     pub timeout_seconds: u64,
     /// Whether it can be started: active, and its reserved concurrency is not 0.
     pub can_start: Tristate,
-}
-
-/// Everything that consumes a change of the alarm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AlarmConsumers {
-    /// What its actions lead to.
-    pub consumers: Vec<Consumer>,
-    /// The Route 53 health checks that watch its metric; `None` if they could not be read.
-    pub health_checks: Option<Vec<String>>,
 }
 
 /// The path from the alarm to the failover.
@@ -83,11 +67,14 @@ pub enum FailoverPath {
 
 /// Why this alarm must not, or cannot, be set to ALARM; `None` if it may.
 #[must_use]
-pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
+pub fn refuse(alarm: &TriggerAlarm, environment: &Environment<'_>) -> Option<String> {
     let name = alarm.arn.alarm_name().unwrap_or(alarm.arn.as_str());
     let (key, value) = OPT_IN_TAG;
     if alarm.tags.get(key).map(String::as_str) != Some(value) {
         return Some(format!("alarm {name} does not carry the opt-in tag {key}={value}"));
+    }
+    if let Some(why) = environment.excludes(&alarm.tags) {
+        return Some(format!("alarm {name} {why}"));
     }
     if alarm.state != Some(AlarmState::Ok) {
         let state =
@@ -103,74 +90,73 @@ pub fn refuse(alarm: &TriggerAlarm, allowed: &[String]) -> Option<String> {
         ));
     }
     match &alarm.muted_by {
-        None => return Some(format!("whether alarm {name} is muted could not be read")),
+        None => Some(format!("whether alarm {name} is muted could not be read")),
         Some(rules) if !rules.is_empty() => {
-            return Some(format!("alarm {name} is muted by {}: no failover would follow", rules.join(", ")));
+            Some(format!("alarm {name} is muted by {}: no failover would follow", rules.join(", ")))
         }
-        Some(_) => {}
-    }
-    let is_allowed = |action: &String| allowed.contains(action);
-    alarm.actions.iter().find(|action| is_dangerous(action) && !is_allowed(action)).map(|action| {
-        format!(
-            "alarm {name} also sets off {action}, which does more than fail over; name it in \
-             `target.allowedActions` if it may"
-        )
-    })
-}
-
-/// Whether an action may do more than notify. Harmless are topics and functions, whose own wiring is read, and the creation
-/// of operational items.
-fn is_dangerous(action: &str) -> bool {
-    let parts: Vec<&str> = action.splitn(6, ':').collect();
-    match parts[..] {
-        [_, _, "sns" | "lambda", ..] => false,
-        [_, _, "ssm", _, _, resource] => !resource.starts_with("opsitem"),
-        _ => true,
+        Some(_) => None,
     }
 }
 
-/// Finds the path from the alarm to the failover of this resource.
+/// Finds, among everything that the alarm sets off, the path to the failover of this resource: an action of the alarm for
+/// ALARM leads to a failover function, directly or through a topic.
 ///
 /// # Errors
 /// Why there is none, and what to change.
 pub fn find_path(
     alarm: &TriggerAlarm,
-    found: &AlarmConsumers,
+    effects: &[Effect],
     resource: &Arn,
     mode: Mode,
 ) -> Result<FailoverPath, NoPath> {
     let mut reasons = Vec::new();
-    for consumer in &found.consumers {
-        match consumer {
-            Consumer::Unreadable(why) => reasons.push(why.clone()),
-            Consumer::Function(function) => match leads_to(function, &alarm.arn, resource) {
+    let mut is_certain = true;
+    let mut check = None;
+    for effect in effects.iter().filter(|effect| is_of_failover(effect, alarm)) {
+        match &effect.kind {
+            EffectKind::Unread { why, .. } => {
+                is_certain = false;
+                reasons.push(why.clone());
+            }
+            EffectKind::Idle(why) => reasons.push(why.clone()),
+            EffectKind::Function(function) => match leads_to(function, &alarm.arn, resource) {
                 Ok((config, resource)) => {
                     return Ok(FailoverPath::Function {
-                        function: Box::new(function.clone()),
+                        function: function.clone(),
                         config: Box::new(config),
                         resource,
                     });
                 }
                 Err(why) => reasons.push(why),
             },
+            EffectKind::HealthCheck => {
+                check.get_or_insert(&effect.target);
+            }
+            EffectKind::Hop | EffectKind::Notification | EffectKind::Other => {}
         }
     }
-    let checks = found.health_checks.as_deref().unwrap_or_default();
-    match (mode, checks) {
-        (Mode::Metric, [check, ..]) => return Ok(FailoverPath::HealthCheck(check.clone())),
-        (Mode::Alarm | Mode::Stop, [check, ..]) => reasons.push(format!(
+    match (mode, check) {
+        (Mode::Metric, Some(check)) => return Ok(FailoverPath::HealthCheck(check.clone())),
+        (Mode::Alarm | Mode::Stop, Some(check)) => reasons.push(format!(
             "Route 53 health check {check} watches the alarm's metric, not its state: a forced alarm moves nothing \
              there; use mode `metric`"
         )),
-        (_, []) if found.health_checks.is_none() => {
-            reasons.push("whether a Route 53 health check watches it could not be read".to_owned());
-        }
-        (_, []) => {}
+        (_, None) => {}
     }
     if reasons.is_empty() {
         reasons.push("its actions lead to no Lambda function".to_owned());
     }
-    Err(NoPath { alarm: alarm.arn.clone(), resource: resource.clone(), reasons })
+    Err(NoPath { alarm: alarm.arn.clone(), resource: resource.clone(), reasons, is_certain })
+}
+
+/// Whether an action of the alarm for ALARM leads to this effect, or its metric does.
+fn is_of_failover(effect: &Effect, alarm: &TriggerAlarm) -> bool {
+    let watches_metric = match &effect.kind {
+        EffectKind::HealthCheck => true,
+        EffectKind::Unread { service, .. } => service == "route53",
+        _ => false,
+    };
+    watches_metric || alarm.actions.contains(effect.through.first().unwrap_or(&effect.target))
 }
 
 /// The rule by which this function fails the resource over for this alarm; else why it does not.
@@ -215,6 +201,8 @@ pub struct NoPath {
     pub resource: Arn,
     /// Where each of the alarm's actions ended.
     pub reasons: Vec<String>,
+    /// Whether everything was read: else another look may find one.
+    pub is_certain: bool,
 }
 
 /// How long the automation may go on acting is not known.
@@ -309,6 +297,7 @@ pub fn hops(alarm: &TriggerAlarm, path: &FailoverPath) -> Vec<Hop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Name;
 
     fn arn(text: &str) -> Arn {
         Arn::try_from(text.to_owned()).unwrap()
@@ -346,45 +335,44 @@ mod tests {
         )
     }
 
-    fn path(
-        consumers: Vec<Consumer>,
-        checks: Option<Vec<String>>,
-        mode: Mode,
-    ) -> Result<FailoverPath, NoPath> {
-        find_path(&alarm(), &AlarmConsumers { consumers, health_checks: checks }, &arn(DISTRIBUTION), mode)
+    fn path(kinds: Vec<EffectKind>, mode: Mode) -> Result<FailoverPath, NoPath> {
+        let effect = |kind: EffectKind| Effect {
+            alarm: alarm().arn,
+            through: if kind == EffectKind::HealthCheck { Vec::new() } else { alarm().actions },
+            target: "hc-1".to_owned(),
+            detail: String::new(),
+            kind,
+        };
+        let effects: Vec<Effect> = kinds.into_iter().map(effect).collect();
+        find_path(&alarm(), &effects, &arn(DISTRIBUTION), mode)
     }
 
     #[test]
     fn an_alarm_that_would_do_nothing_or_too_much_is_refused_by_reason() {
+        let name = Name::try_from("staging".to_owned()).unwrap();
+        let environment = Environment { name: &name, tag_required: false };
         let why = |change: fn(&mut TriggerAlarm)| {
             let mut alarm = alarm();
             change(&mut alarm);
-            refuse(&alarm, &[]).unwrap_or_default()
+            refuse(&alarm, &environment).unwrap_or_default()
         };
-        assert_eq!(refuse(&alarm(), &[]), None);
+        assert_eq!(refuse(&alarm(), &environment), None);
+        let other = |alarm: &mut TriggerAlarm| {
+            alarm.tags.insert("firedrill:environment".to_owned(), "production".to_owned());
+        };
+        assert!(why(other).contains("alarm cdn belongs to environment production"));
         assert!(why(|a| a.state = Some(AlarmState::Alarm)).contains("in ALARM, not in OK"));
         assert!(why(|a| a.state = Some(AlarmState::InsufficientData)).contains("not in OK"));
         assert!(why(|a| a.tags.clear()).contains("opt-in tag"));
         assert!(why(|a| a.actions_enabled = false).contains("ActionsEnabled"));
         assert!(why(|a| a.muted_by = Some(vec!["night".to_owned()])).contains("muted by night"));
         assert!(why(|a| a.muted_by = None).contains("could not be read"));
-        for dangerous in [
-            "arn:aws:automate:eu-west-2:ec2:terminate",
-            "arn:aws:autoscaling:eu-west-2:1:scalingPolicy:x",
-            "arn:aws:ssm-incidents::1:response-plan/x",
-            "arn:aws:new:::thing",
-        ] {
-            let mut alarm = alarm();
-            alarm.actions.push(dangerous.to_owned());
-            assert!(refuse(&alarm, &[]).unwrap().contains(dangerous));
-            assert_eq!(refuse(&alarm, &[dangerous.to_owned()]), None, "{dangerous} is allowed by name");
-        }
     }
 
     #[test]
     fn only_a_function_set_up_for_this_alarm_and_this_resource_is_a_way() {
         let of = |failovers: Option<&str>, can_start| {
-            path(vec![Consumer::Function(function(failovers, can_start))], Some(Vec::new()), Mode::Alarm)
+            path(vec![EffectKind::Function(function(failovers, can_start).into())], Mode::Alarm)
         };
         assert!(matches!(
             of(Some(&entry("cdn", DISTRIBUTION)), Tristate::Yes),
@@ -417,11 +405,14 @@ mod tests {
 
     #[test]
     fn a_health_check_alone_is_no_trigger_for_a_forced_alarm_and_metric_is_suggested() {
-        let check = || Some(vec!["hc-1".to_owned()]);
-        let why = path(Vec::new(), check(), Mode::Alarm).unwrap_err().to_string();
+        let check = || vec![EffectKind::HealthCheck];
+        let why = path(check(), Mode::Alarm).unwrap_err().to_string();
         assert!(why.contains("no trigger") && why.contains("`metric`"), "{why}");
-        assert_eq!(path(Vec::new(), check(), Mode::Metric), Ok(FailoverPath::HealthCheck("hc-1".to_owned())));
-        assert!(path(Vec::new(), None, Mode::Metric).unwrap_err().to_string().contains("could not be read"));
+        assert_eq!(path(check(), Mode::Metric), Ok(FailoverPath::HealthCheck("hc-1".to_owned())));
+        let unread =
+            EffectKind::Unread { service: "route53".to_owned(), why: "could not be read".to_owned() };
+        let no_path = path(vec![unread], Mode::Metric).unwrap_err();
+        assert!(!no_path.is_certain && no_path.to_string().contains("could not be read"), "{no_path}");
     }
 
     #[test]
@@ -432,7 +423,7 @@ mod tests {
                 max_event_age_seconds: age,
                 ..function(Some(&entry("cdn", DISTRIBUTION)), Tristate::Yes)
             };
-            path(vec![Consumer::Function(function)], Some(Vec::new()), Mode::Alarm).unwrap()
+            path(vec![EffectKind::Function(function.into())], Mode::Alarm).unwrap()
         };
         assert_eq!(of(Some(300)).acts_for(Mode::Alarm, None, MARGIN), Ok(Duration::from_secs(40)));
         assert_eq!(of(Some(300)).acts_for(Mode::Metric, None, MARGIN), Ok(Duration::from_secs(340)));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use firedrill_core::{
     Request, Tristate,
+    environment::Environment,
     instance::{Candidate, Criteria, Healthy, Membership, NoSelection, Selection, VolumeKey, choose, unfit},
     request::{Delivery, Target, parse},
 };
@@ -31,7 +32,8 @@ fn request(instances: &Value, blast_radius: &Value) -> Request {
 
 fn criteria<'a>(request: &'a Request, kms_key_arns: &'a [String]) -> Criteria<'a> {
     let target = request.target.instances().unwrap();
-    Criteria { target, environment: &request.environment, kms_key_arns }
+    let environment = Environment { name: &request.environment, tag_required: false };
+    Criteria { target, environment, kms_key_arns }
 }
 
 fn is_unfit(candidate: &Candidate, request: &Request, keys: &[String]) -> Option<String> {

@@ -100,8 +100,7 @@ fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
             // An enum is written as an object of one field: another one beside it is no unknown field of a struct.
             let is_enum = ["/target", "/check", "/primaryProbe", "/select", "/blastRadius"]
                 .iter()
-                .any(|name| at.ends_with(name))
-                || at.rsplit_once('/').is_some_and(|(parent, _)| parent == "/stopConditions");
+                .any(|name| at.ends_with(name));
             if !is_enum {
                 found.push(at.to_owned());
             }
@@ -269,6 +268,33 @@ fn two_deliveries_of_one_event_are_one_run_and_a_plan_is_never_a_run() {
     assert_eq!(identity(&document, "r1"), "staging/bookstore/instance-blue/2026-11-23T10:00:00.000Z");
     document["execute"] = json!(false);
     assert_eq!(identity(&document, "r1"), "staging/bookstore/instance-blue/plan/r1");
+}
+
+#[test]
+fn a_stop_condition_is_either_an_alarm_or_a_probe() {
+    let stop = |condition: Value| parse(&with("/stopConditions", json!([condition]))).map(drop);
+    let probe = json!({ "name": "up", "check": { "tcp": { "host": "a.example", "port": 1 } } });
+    assert_eq!(stop(json!({ "alarmArn": STOP, "allowInsufficientData": true })), Ok(()));
+    for wrong in [
+        json!({}),
+        json!({ "alarmArn": STOP, "probe": probe }),
+        json!({ "probe": probe, "allowInsufficientData": true }),
+        json!({ "alarmArn": STOP, "allowInsufficientData": "yes" }),
+        json!({ "alarmArn": STOP, "allowInsuficientData": true }),
+    ] {
+        let why = stop(wrong.clone()).expect_err(&wrong.to_string()).to_string();
+        assert!(why.contains("stopConditions[0]"), "{why}");
+    }
+}
+
+#[test]
+fn a_run_id_is_never_taken_beside_a_schedule_which_it_would_end_after_one_run() {
+    let mut document = full("instances");
+    document["runId"] = json!("nightly");
+    let why = refusal(&document);
+    assert!(why.contains("`runId` stands beside `schedule`"), "{why}");
+    document.as_object_mut().unwrap().remove("schedule");
+    assert!(parse(&document).is_ok());
 }
 
 #[test]

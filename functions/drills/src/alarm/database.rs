@@ -1,6 +1,6 @@
 //! Target database: a cluster that fails over to a reader, or a Multi-AZ instance to its standby.
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use firedrill_core::{
     CallOutcome, ClockName, Run, StepObservation, Timestamp, Tristate, UndoStep,
@@ -10,7 +10,9 @@ use firedrill_core::{
     trigger::{FailoverPath, whole_step, writer_step},
 };
 
-use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, check_readiness, unreadable, without_a_call};
+use super::target::{
+    AlarmDrillTarget, FailoverPlan, arn_of, check_arn, check_readiness, unreadable, without_a_call,
+};
 use crate::{
     NotReady,
     ports::{Databases, Reply, outcome},
@@ -65,7 +67,16 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
     async fn read(&self, run: &Run, now: Timestamp) -> Reply<DatabaseState> {
         let since_injection = run.injection_began().map_or(Duration::ZERO, |began| now - began);
         let look_back = self.cool_down().max(since_injection);
-        database_state(&self.context.cloud, self.arn.region(), &self.identifier, look_back, now).await
+        let region = self.arn.region();
+        let state = database_state(&self.context.cloud, region, &self.identifier, look_back, now).await?;
+        let action =
+            if self.identifier.is_cluster() { "rds:DescribeDBClusters" } else { "rds:DescribeDBInstances" };
+        check_arn(action, &self.arn, &state.arn)?;
+        Ok(state)
+    }
+
+    fn tags<'a>(&self, state: &'a DatabaseState) -> Option<&'a BTreeMap<String, String>> {
+        state.tags.as_ref()
     }
 
     fn prepare(

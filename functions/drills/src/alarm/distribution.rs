@@ -1,6 +1,6 @@
 //! Target distribution: it fails over from its primary origin to its standby.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
@@ -12,13 +12,18 @@ use firedrill_core::{
     trigger::{FailoverPath, distribution_step, origins_of_step},
 };
 
-use super::target::{AlarmDrillTarget, FailoverPlan, arn_of, check_readiness, unreadable, without_a_call};
+use super::target::{
+    AlarmDrillTarget, FailoverPlan, arn_of, check_arn, check_readiness, unreadable, without_a_call,
+};
 use crate::{
     Failure, NotReady,
     ports::{Distributions, Reply},
     procedure::Context,
     resource_state::{distribution_id, distribution_state, set_origins},
 };
+
+/// The read of a distribution.
+const GET: &str = "cloudfront:GetDistribution";
 
 /// A distribution that a drill fails over.
 #[derive(Debug)]
@@ -33,12 +38,12 @@ fn recorded_origins(run: &Run) -> Option<(BehaviorOrigins, BehaviorOrigins)> {
     origins_of_step(step).ok()
 }
 
-/// The id of an undo step's distribution, and its origins before and after the failover.
-fn read_step(step: &UndoStep) -> Result<(String, BehaviorOrigins, BehaviorOrigins), CallOutcome> {
+/// An undo step's distribution and its id, and its origins before and after the failover.
+fn read_step(step: &UndoStep) -> Result<(Arn, String, BehaviorOrigins, BehaviorOrigins), CallOutcome> {
     let arn = arn_of(step)?;
     let (before, set) = origins_of_step(step).map_err(|error| unreadable("holds no origins", error))?;
-    let id = distribution_id(&arn).map_err(|error| unreadable("names a wrong resource", error))?;
-    Ok((id.to_owned(), before, set))
+    let id = distribution_id(&arn).map_err(|error| unreadable("names a wrong resource", error))?.to_owned();
+    Ok((arn, id, before, set))
 }
 
 impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
@@ -49,9 +54,14 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
     }
 
     async fn read(&self, _run: &Run, _now: Timestamp) -> Reply<DistributionState> {
-        let id = distribution_id(&self.arn)
-            .map_err(|error| Failure::not_sent("cloudfront:GetDistribution", error.to_string()))?;
-        distribution_state(&self.context.cloud, id).await.map(|(state, ..)| state)
+        let id = distribution_id(&self.arn).map_err(|error| Failure::not_sent(GET, error.to_string()))?;
+        let (state, ..) = distribution_state(&self.context.cloud, id).await?;
+        check_arn(GET, &self.arn, &state.arn)?;
+        Ok(state)
+    }
+
+    fn tags<'a>(&self, state: &'a DistributionState) -> Option<&'a BTreeMap<String, String>> {
+        state.tags.as_ref()
     }
 
     fn prepare(
@@ -112,7 +122,7 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
 
     /// Sets the origins of the behaviours in the step back, in the version of a fresh read, and changes nothing else.
     async fn undo(&self, _run: &Run, step: &UndoStep, _now: Timestamp) -> CallOutcome {
-        let (id, before, set) = match read_step(step) {
+        let (arn, id, before, set) = match read_step(step) {
             Ok(recorded) => recorded,
             Err(unreadable) => return unreadable,
         };
@@ -120,6 +130,9 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
             Ok(read) => read,
             Err(failure) => return CallOutcome::not_sent("Unreadable", failure.to_string(), true),
         };
+        if let Err(another) = check_arn(GET, &arn, &state.arn) {
+            return CallOutcome::not_sent(another.code(), another.to_string(), false);
+        }
         if let Some(outcome) = without_a_call(state.undone(&before, &set)) {
             return outcome;
         }

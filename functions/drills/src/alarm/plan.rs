@@ -5,6 +5,7 @@ use firedrill_core::{
     plan::{Excluded, Permission, Plan, PlannedProbe, PlannedStep},
     ports::Clock,
     request::Mode,
+    trigger::all_hops,
 };
 
 use super::{AlarmDrill, AlarmDrillTarget, Cloud, look::PRIMARY, prepare::Checked, wiring::ActionTarget};
@@ -12,7 +13,7 @@ use super::{AlarmDrill, AlarmDrillTarget, Cloud, look::PRIMARY, prepare::Checked
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     pub(super) async fn plan_run(&self, run: &Run) -> Plan {
         let (readiness, found) = self.checked(run).await;
-        let Checked { hops, actions, ok_actions, primary, .. } = found;
+        let Checked { hops, effects, actions, ok_actions, primary, .. } = found;
         let primary = primary.map(|answer| PlannedProbe {
             probe: PRIMARY.to_owned(),
             seen: answer.seen,
@@ -37,7 +38,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             targets: vec![self.target.alarm_arn.to_string(), self.resource.arn().to_string()],
             excluded: ok_actions.into_iter().map(on_ok).collect(),
             refused,
-            wiring: hops,
+            wiring: all_hops(&hops, &effects),
             exercises: self.context.request.mode.exercises().to_owned(),
             steps: self.steps(&actions, automation.as_deref(), &undo),
             permissions: if is_ready { self.permissions(&undo) } else { Vec::new() },
@@ -62,7 +63,9 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         steps.extend(actions.iter().map(|action| match ActionTarget::of(action) {
             ActionTarget::Topic(_) => step("sns:Publish", action, "data plane".to_owned()),
             ActionTarget::Function(_) => step("lambda:InvokeFunction", action, "data plane".to_owned()),
-            ActionTarget::Other => step("an action of the alarm", action, control_plane(alarm.region())),
+            ActionTarget::OperationalItem | ActionTarget::Other => {
+                step("an action of the alarm", action, control_plane(alarm.region()))
+            }
         }));
         // Only a function sends a call; a health check moves DNS names by itself.
         if automation.is_some_and(|automation| automation.starts_with("arn:")) {

@@ -7,7 +7,7 @@ use firedrill_core::{
     ports::Clock,
     request::Mode,
     run::Trigger,
-    trigger::{FailoverPath, alarm_step, hops, metric_step},
+    trigger::{Effect, FailoverPath, alarm_step, hops, metric_step},
 };
 
 use futures_util::future::join4;
@@ -22,7 +22,10 @@ use crate::{NotReady, WithFindings, deadline::within};
 /// Everything that one check found before it ended.
 #[derive(Default)]
 pub(super) struct Checked {
+    /// The hops of the path to what fails over.
     pub hops: Vec<Hop>,
+    /// Everything that the alarm sets off.
+    pub effects: Vec<Effect>,
     /// What the alarm starts when it goes to ALARM.
     pub actions: Vec<String>,
     /// What the alarm starts when it goes to OK.
@@ -92,10 +95,19 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
                 )));
             }
         }
-        let path = self.path(&alarm.state).await?;
+        let (effects, path) = self.follow_alarm(&alarm).await;
+        found.effects = effects;
+        let path = path?;
         found.hops = hops(&alarm.state, &path);
+        self.check_effects(&found.effects, &path)?;
         let (trigger_step, trigger) = self.trigger(run, &alarm, &path).await?;
         let state = state.map_err(|failure| self.not_ready(failure))?;
+        // Tags that could not be read are no opt-in either: the resource itself says so.
+        if let Some(why) =
+            self.resource.tags(&state).and_then(|tags| self.context.environment().excludes(tags))
+        {
+            return Err(NotReady::Refused(format!("{} {why}", self.resource.arn())));
+        }
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;
         check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();

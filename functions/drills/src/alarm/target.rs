@@ -1,6 +1,6 @@
 //! Target of a drill through an alarm: what a distribution and a database do differently.
 
-use std::fmt::Display;
+use std::{collections::BTreeMap, fmt::Display};
 
 use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
@@ -10,7 +10,7 @@ use firedrill_core::{
     trigger::FailoverPath,
 };
 
-use crate::{NotReady, ports::Reply};
+use crate::{Failure, NotReady, failure::Answer, ports::Reply};
 
 /// How a failover is undone.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub(super) trait AlarmDrillTarget {
 
     /// Reads its state.
     fn read(&self, run: &Run, now: Timestamp) -> impl Future<Output = Reply<Self::State>>;
+
+    /// Its tags; none if they could not be read.
+    fn tags<'a>(&self, state: &'a Self::State) -> Option<&'a BTreeMap<String, String>>;
 
     /// Checks that it may fail over along this path, and plans the undo.
     ///
@@ -95,6 +98,20 @@ pub(super) fn without_a_call(observed: StepObservation) -> Option<CallOutcome> {
 /// The outcome of an undo step that cannot be carried out as the run's head holds it: what is wrong with it, and why.
 pub(super) fn unreadable(what: &str, why: impl Display) -> CallOutcome {
     CallOutcome::not_sent("UnreadableRecord", format!("the undo step {what}: {why}; not sent"), false)
+}
+
+/// Checks that AWS described what was asked for. It is asked by an id: with the ARN of another account, Region or
+/// partition, the answer is about a resource of ours that has the same id.
+///
+/// # Errors
+/// It is another one.
+pub(super) fn check_arn(action: &'static str, asked: &Arn, found: &str) -> Result<(), Failure> {
+    if found == asked.as_str() {
+        return Ok(());
+    }
+    let answer = Answer::Error { code: "AnotherResource".to_owned(), status: 404 };
+    let message = format!("{asked} was not found: what has its id here is {found}");
+    Err(Failure { action, answer, message })
 }
 
 /// The resource of an undo step: its first one.

@@ -1,19 +1,16 @@
-//! Wiring: reads the path from the alarm to what fails over, hop by hop, and assumes nothing that was not read.
+//! Wiring: reads the alarm and what it sets off, finds the path to what fails over, and assumes nothing that was not read.
 
 use firedrill_core::{
-    Tristate,
     ports::Clock,
-    request::Arn,
-    trigger::{
-        AlarmConsumers, Consumer, FailoverFunction, FailoverPath, NoPath, TriggerAlarm, find_path, refuse,
-    },
+    request::{Arn, Mode},
+    trigger::{Effect, FailoverPath, NoPath, Objection, Purpose, TriggerAlarm, find_path, object, refuse},
 };
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::join3;
 
 use super::{AlarmDrill, AlarmDrillTarget, Cloud};
 use crate::{
     Failure, NotReady,
-    ports::{AlarmSetup, Kind, Next, Reply, every_page},
+    ports::{AlarmSetup, Kind, Next, every_page},
 };
 
 /// The trigger's alarm, as CloudWatch describes it.
@@ -29,6 +26,8 @@ pub(super) struct Alarm {
 pub(super) enum ActionTarget {
     Topic(Arn),
     Function(Arn),
+    /// An item of Systems Manager for people to look at (`opsitem:`): it tells them, and does nothing else.
+    OperationalItem,
     /// Something that leads to no function: another service's resource, or no ARN of the usual form.
     Other,
 }
@@ -44,31 +43,11 @@ impl ActionTarget {
             {
                 Self::Function(arn)
             }
+            Ok(arn) if arn.service() == "ssm" && arn.resource().starts_with("opsitem") => {
+                Self::OperationalItem
+            }
             Ok(_) | Err(_) => Self::Other,
         }
-    }
-}
-
-/// The consumers at the end of some hops.
-#[derive(Default)]
-struct Found {
-    consumers: Vec<Consumer>,
-    /// Whether a read failed: another look may find more.
-    is_incomplete: bool,
-}
-
-impl Found {
-    /// Everything was read, and no consumer can act: why.
-    fn none(why: String) -> Self {
-        Self { consumers: vec![Consumer::Unreadable(why)], is_incomplete: false }
-    }
-
-    fn all(found: impl IntoIterator<Item = Self>) -> Self {
-        found.into_iter().fold(Self::default(), |mut all, one| {
-            all.consumers.extend(one.consumers);
-            all.is_incomplete |= one.is_incomplete;
-            all
-        })
     }
 }
 
@@ -105,128 +84,44 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 
     /// Checks that the alarm may be set off.
     pub(super) fn check_alarm(&self, alarm: &Alarm) -> Result<(), NotReady> {
-        let allowed = &self.target.allowed_actions;
+        let environment = self.context.environment();
         let Some(failure) = &alarm.mute_failure else {
-            return refuse(&alarm.state, allowed).map_or(Ok(()), |why| Err(NotReady::Refused(why)));
+            return refuse(&alarm.state, &environment).map_or(Ok(()), |why| Err(NotReady::Refused(why)));
         };
         // A certain reason to refuse comes before mute rules that could not be read.
         let unmuted = TriggerAlarm { muted_by: Some(Vec::new()), ..alarm.state.clone() };
-        match refuse(&unmuted, allowed) {
+        match refuse(&unmuted, &environment) {
             Some(why) => Err(NotReady::Refused(why)),
             None => Err(self.not_ready(failure.clone())),
         }
     }
 
-    /// The path from the alarm to what fails over.
-    pub(super) async fn path(&self, alarm: &TriggerAlarm) -> Result<FailoverPath, NotReady> {
-        let Found { consumers, mut is_incomplete } =
-            Found::all(join_all(alarm.actions.iter().map(|action| self.follow(action))).await);
+    /// Everything that the alarm sets off, and the path among it to what fails over.
+    pub(super) async fn follow_alarm(&self, alarm: &Alarm) -> (Vec<Effect>, Result<FailoverPath, NotReady>) {
         let (resource, mode) = (self.resource.arn(), self.context.request.mode);
-        let mut found = AlarmConsumers { consumers, health_checks: Some(Vec::new()) };
-        if let Ok(path) = find_path(alarm, &found, resource, mode) {
-            return Ok(path);
+        let mut effects = self.effects(&alarm.setup).await;
+        let mut path = find_path(&alarm.state, &effects, resource, mode);
+        // Only where they matter, because that reads all health checks of the account: a forced state changes none.
+        if mode == Mode::Metric || path.is_err() {
+            effects.extend(self.health_checks().await);
+            path = find_path(&alarm.state, &effects, resource, mode);
         }
-        // Last, because it reads all health checks of the account.
-        let checks = self.health_checks().await;
-        found.health_checks = match checks {
-            Ok(checks) => Some(checks),
-            Err(failure) => {
-                self.context.note_failure(&failure);
-                is_incomplete = true;
-                found.consumers.push(Consumer::Unreadable(failure.to_string()));
-                None
-            }
-        };
         let not_ready = |no_path: NoPath| {
             let why = no_path.to_string();
-            if is_incomplete { NotReady::Unknown(why) } else { NotReady::Refused(why) }
+            if no_path.is_certain { NotReady::Refused(why) } else { NotReady::Unknown(why) }
         };
-        find_path(alarm, &found, resource, mode).map_err(not_ready)
+        (effects, path.map_err(not_ready))
     }
 
-    /// The ids of the health checks that watch the trigger's alarm. They watch the metric data of the alarm, not its state:
-    /// forcing the state does not change them (developer guide, *How Route 53 determines the status of health checks that
-    /// monitor CloudWatch alarms*).
-    async fn health_checks(&self) -> Reply<Vec<String>> {
-        let page = async |page: Next<'_>| self.context.cloud.list_health_checks(page).await;
-        let watching = every_page(page).await?.into_iter().filter(|check| {
-            let watches = |(name, region): &(String, String)| {
-                name == self.alarm_name() && region == self.alarm_region()
-            };
-            check.kind == "CLOUDWATCH_METRIC" && check.alarm.as_ref().is_some_and(watches)
-        });
-        Ok(watching.map(|check| check.id).collect())
-    }
-
-    /// The functions that this action of the alarm starts.
-    async fn follow(&self, action: &str) -> Found {
-        match ActionTarget::of(action) {
-            ActionTarget::Other => Found::default(),
-            ActionTarget::Function(arn) => self.function(&arn, None).await,
-            ActionTarget::Topic(topic) => self.topic(&topic).await,
+    /// Checks that the alarm sets off the failover, what only tells people, what the request allows, and nothing else.
+    pub(super) fn check_effects(&self, effects: &[Effect], path: &FailoverPath) -> Result<(), NotReady> {
+        let (resource, mode) = (self.resource.arn(), self.context.request.mode);
+        let purpose = Purpose { resource, mode, allowed: &self.target.allowed_actions };
+        match object(effects, path, &purpose) {
+            None => Ok(()),
+            Some(Objection::Foreign(why)) => Err(NotReady::Refused(why)),
+            Some(Objection::Unread(why)) => Err(NotReady::Unknown(why)),
         }
-    }
-
-    /// The functions that are subscribed to this topic.
-    async fn topic(&self, topic: &Arn) -> Found {
-        let page = async |page: Next<'_>| self.context.cloud.subscriptions(topic, page).await;
-        let subscriptions = match every_page(page).await {
-            Ok(subscriptions) => subscriptions,
-            Err(failure) => return self.unread(&failure),
-        };
-        let functions = subscriptions.into_iter().filter(|one| one.protocol == "lambda");
-        Found::all(
-            join_all(functions.map(async |one| match Arn::try_from(one.endpoint) {
-                Ok(arn) if one.confirmed => self.function(&arn, Some(topic)).await,
-                Ok(arn) => Found::none(format!("the subscription of {arn} to {topic} is not confirmed")),
-                Err(what) => Found::none(format!("a subscription to {topic} cannot be read: {what}")),
-            }))
-            .await,
-        )
-    }
-
-    /// The configuration of a function, and whether it can be started.
-    async fn function(&self, arn: &Arn, topic: Option<&Arn>) -> Found {
-        let (region, name, cloud) = (arn.region(), arn.as_str(), &self.context.cloud);
-        let (configuration, reserved) =
-            join(cloud.function_configuration(region, name), cloud.reserved_concurrency(region, name)).await;
-        let configuration = match configuration {
-            Ok(configuration) => configuration,
-            Err(failure) if failure.code() == "ResourceNotFoundException" => {
-                return Found::none(format!("function {arn} does not exist"));
-            }
-            Err(failure) => return self.unread(&failure),
-        };
-        let Some(timeout) = configuration.timeout_seconds else {
-            return Found::none(format!("Lambda's answer holds no timeout of {arn}"));
-        };
-        let mut found = Found::default();
-        let can_start = match reserved {
-            _ if !configuration.active => Tristate::No,
-            Ok(Some(0)) => Tristate::No,
-            Ok(_) => Tristate::Yes,
-            Err(failure) => {
-                found = self.unread(&failure);
-                Tristate::Unknown
-            }
-        };
-        let variable = |name: &str| configuration.environment.get(name);
-        let age = variable("FIREDRILL_MAX_EVENT_AGE_SECONDS").and_then(|text| text.trim().parse().ok());
-        found.consumers.push(Consumer::Function(FailoverFunction {
-            arn: arn.to_string(),
-            topic: topic.map(Arn::to_string),
-            failovers: variable("FIREDRILL_FAILOVERS").cloned(),
-            max_event_age_seconds: age,
-            timeout_seconds: timeout.into(),
-            can_start,
-        }));
-        found
-    }
-
-    /// Notes a failed read, behind which there may be consumers.
-    fn unread(&self, failure: &Failure) -> Found {
-        self.context.note_failure(failure);
-        Found { consumers: vec![Consumer::Unreadable(failure.to_string())], is_incomplete: true }
     }
 
     /// Notes a failed read; returns why the drill is not ready.
@@ -251,9 +146,12 @@ mod tests {
         ] {
             assert_eq!(ActionTarget::of(function), ActionTarget::Function(arn(function)));
         }
+        let item = "arn:aws:ssm:us-east-1:123456789012:opsitem:1";
+        assert_eq!(ActionTarget::of(item), ActionTarget::OperationalItem);
         for other in [
             "arn:aws:automate:us-east-1:ec2:stop",
-            "arn:aws:ssm:us-east-1:123456789012:opsitem:1",
+            "arn:aws:ssm-incidents::123456789012:response-plan/x",
+            "arn:aws:autoscaling:eu-west-2:123456789012:scalingPolicy:x",
             "arn:aws:lambda:us-east-1:123456789012:layer:x",
             "arn:aws:sns",
             "",

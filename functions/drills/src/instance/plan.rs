@@ -5,6 +5,7 @@ use firedrill_core::{
     plan::{Permission, Plan, PlannedStep},
     ports::Clock,
 };
+use futures_util::future::join;
 
 use super::{Cloud, InstanceDrill, prepare::bounded};
 use crate::{NotReady, harness::dry_run, ports::Ids};
@@ -13,7 +14,8 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     pub(super) async fn plan_run(&self) -> Plan {
         let mut plan = Plan::default();
         let mut candidates = Vec::new();
-        match self.resolve().await {
+        let (resolved, detection) = join(self.resolve(), self.check_detection()).await;
+        match resolved {
             Err(NotReady::Refused(why)) => plan.refused = Some(why),
             Err(NotReady::Unknown(why)) => {
                 plan.refused = Some(format!("the targets could not be read: {why}"));
@@ -33,6 +35,9 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
                     }
                 }
             }
+        }
+        if let Err(not_ready) = detection {
+            plan.refused.get_or_insert(not_ready.to_string());
         }
         plan.steps = self.steps(&plan.targets);
         plan.permissions = self.permissions(&plan.targets, &candidates).await;

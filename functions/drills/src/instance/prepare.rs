@@ -9,9 +9,13 @@ use firedrill_core::{
     plan::Excluded,
     ports::Clock,
 };
+use futures_util::future::join;
 
 use super::{Cloud, InstanceDrill};
-use crate::{NotReady, WithFindings, ports::Reply};
+use crate::{
+    NotReady, WithFindings,
+    ports::{Ids, Next, Reply, every_page},
+};
 
 /// The number of excluded instances that the record names.
 const MAX_EXCLUDED: usize = 250;
@@ -30,6 +34,34 @@ pub(super) struct Resolved {
 impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
     /// Checks readiness at each look: an instance may have changed since the baseline began.
     pub(super) async fn preparation(&self) -> WithFindings<Readiness> {
+        let (selected, detection) = join(self.selection(), self.check_detection()).await;
+        match detection {
+            Ok(()) => selected,
+            Err(not_ready) => (not_ready.into(), selected.1),
+        }
+    }
+
+    /// Checks that the alarm that should detect the failure exists. Its history is read by name: that of an alarm of
+    /// another account or Region would be the history of ours.
+    ///
+    /// # Errors
+    /// It does not exist, or could not be read.
+    pub(super) async fn check_detection(&self) -> Result<(), NotReady> {
+        let Some(detection) = &self.context.request.detection else { return Ok(()) };
+        let arn = &detection.alarm_arn;
+        let names = Ids::one(arn.alarm_name().unwrap_or_default());
+        let page = async |page: Next<'_>| {
+            self.context.cloud.describe_alarms(arn.region(), &names, page).await
+        };
+        let found = self.context.read(1, every_page(page)).await?;
+        if found.iter().any(|alarm| alarm.arn == arn.as_str()) {
+            return Ok(());
+        }
+        Err(NotReady::Refused(format!("`detection.alarmArn`: alarm {arn} does not exist")))
+    }
+
+    /// Chooses the targets.
+    async fn selection(&self) -> WithFindings<Readiness> {
         let Resolved { chosen, candidates, undo, groups, lacks } = match self.resolve().await {
             Ok(resolved) => resolved,
             Err(not_ready) => {
@@ -69,7 +101,7 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
 
     /// What an instance must meet to be stopped.
     pub(super) fn criteria<'a>(&'a self, kms_key_arns: &'a [String]) -> Criteria<'a> {
-        Criteria { target: &self.target, environment: &self.context.request.environment, kms_key_arns }
+        Criteria { target: &self.target, environment: self.context.environment(), kms_key_arns }
     }
 
     async fn resolved(&self) -> Reply<Resolved> {

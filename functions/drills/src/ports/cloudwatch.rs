@@ -121,6 +121,10 @@ pub trait Alarms {
     /// `DescribeAlarms`: those of these, at most 100, that exist, metric and composite ones. Log alarms are not asked for.
     async fn describe_alarms(&self, region: &str, names: &Ids, page: Next<'_>) -> Reply<Page<AlarmSetup>>;
 
+    /// `DescribeAlarms`, `ParentsOfAlarmName`: the names of the composite alarms whose rules name this alarm. The answer
+    /// holds nothing else that tells what they do (API reference, `DescribeAlarms`).
+    async fn parent_alarms(&self, region: &str, name: &str, page: Next<'_>) -> Reply<Page<String>>;
+
     /// `DescribeAlarmHistory`, `StateUpdate`: the changes of this alarm since then, in no order. They include a forced
     /// state that lasted less than a second. CloudWatch keeps them for 30 days (user guide, *Alarms*).
     async fn alarm_changes(

@@ -11,7 +11,10 @@ use firedrill_drills::ports::{
 use super::{SimulatedAws, changed};
 use crate::{
     calls::refused,
-    failover::{ALARM, FUNCTION, PERIOD, PERIODS, Pending, STOP_ALARM},
+    failover::{
+        ALARM, ALARM_TOPIC, ANOTHER_FUNCTION, COMPOSITE_ALARM, FUNCTION, PERIOD, PERIODS, Pending, STOP_ALARM,
+    },
+    scenario::Elsewhere,
 };
 
 impl SimulatedAws {
@@ -37,7 +40,7 @@ impl SimulatedAws {
             reason: last.map(|change| change.reason.clone()).unwrap_or_default(),
             updated: last.map(|change| change.at),
             actions_enabled: !scenario.targets_refused,
-            alarm_actions: vec![FUNCTION.to_owned()],
+            alarm_actions: self.actions_of_trigger(),
             ok_actions: vec![FUNCTION.to_owned()],
             kind: if scenario.failover.composite {
                 Kind::Composite { suppressor: None, suppressed_by: None }
@@ -46,6 +49,29 @@ impl SimulatedAws {
             },
         };
         changed(self.world.overrides().alarm, at, alarm)
+    }
+
+    fn actions_of_trigger(&self) -> Vec<String> {
+        let elsewhere = match self.world.scenario.failover.leads_elsewhere {
+            Some(Elsewhere::Subscription) => Some(ALARM_TOPIC),
+            Some(Elsewhere::Function) => Some(ANOTHER_FUNCTION),
+            Some(Elsewhere::Rule | Elsewhere::Composite) | None => None,
+        };
+        [Some(FUNCTION), elsewhere].into_iter().flatten().map(str::to_owned).collect()
+    }
+
+    /// The composite alarm that follows the trigger, if one does.
+    fn composite(&self, at: i64) -> Option<AlarmSetup> {
+        let follows = self.world.scenario.failover.leads_elsewhere == Some(Elsewhere::Composite);
+        follows.then(|| {
+            let alarm = AlarmSetup {
+                arn: COMPOSITE_ALARM.to_owned(),
+                name: name(COMPOSITE_ALARM).to_owned(),
+                alarm_actions: vec![Elsewhere::Composite.target().to_owned()],
+                ..self.stop_condition(at)
+            };
+            changed(self.world.overrides().composite, at, alarm)
+        })
     }
 
     /// The periods of a metric that have values: in each, the application publishes that all is well, and the drill its
@@ -72,7 +98,7 @@ impl SimulatedAws {
         if is_raised {
             self.world.note_condition_tripped();
         }
-        AlarmSetup {
+        let alarm = AlarmSetup {
             arn: STOP_ALARM.to_owned(),
             name: name(STOP_ALARM).to_owned(),
             state: Some(if is_raised { AlarmState::Alarm } else { AlarmState::Ok }),
@@ -82,7 +108,8 @@ impl SimulatedAws {
             alarm_actions: Vec::new(),
             ok_actions: Vec::new(),
             kind: Kind::Composite { suppressor: None, suppressed_by: None },
-        }
+        };
+        changed(self.world.overrides().stop_alarm, at, alarm)
     }
 }
 
@@ -107,9 +134,20 @@ impl Alarms for SimulatedAws {
             let found = names.as_slice().iter().filter_map(|asked| match asked.as_str() {
                 asked if is_trigger(asked) => Some(self.trigger(at)),
                 asked if asked == name(STOP_ALARM) => Some(self.stop_condition(at)),
+                asked if asked == name(COMPOSITE_ALARM) => self.composite(at),
                 _ => None,
             });
             Ok(self.page(found.collect(), next))
+        })
+        .await
+    }
+
+    /// The composite alarm follows itself, too: a cycle.
+    async fn parent_alarms(&self, _: &str, of: &str, next: Next<'_>) -> Reply<Page<String>> {
+        self.read("cloudwatch:DescribeAlarms", |at| {
+            let is_followed = is_trigger(of) || of == name(COMPOSITE_ALARM);
+            let parent = self.composite(at).filter(|_| is_followed).map(|parent| parent.name);
+            Ok(self.page(parent.into_iter().collect(), next))
         })
         .await
     }
@@ -153,7 +191,7 @@ impl Alarms for SimulatedAws {
     async fn alarm_tags(&self, _: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
         const ACTION: &str = "cloudwatch:ListTagsForResource";
         self.read(ACTION, |at| match arn {
-            ALARM | STOP_ALARM => Ok(self.tags(at)),
+            ALARM | STOP_ALARM => Ok(changed(self.world.overrides().alarm_tags, at, self.tags(at))),
             _ => Err(refused(ACTION, "ResourceNotFoundException")),
         })
         .await

@@ -9,8 +9,14 @@ use firedrill_drills::{
 use serde_json::json;
 use url::Url;
 
-use super::SimulatedAws;
-use crate::{calls::refused, failover::Place, fault_kind::FaultKind, operators};
+use super::{SimulatedAws, changed};
+use crate::{
+    calls::refused,
+    failover::{ALARM_TOPIC, FUNCTION, Place},
+    fault_kind::FaultKind,
+    operators,
+    scenario::Elsewhere,
+};
 
 impl Prober for SimulatedAws {
     async fn get(&self, url: &Url, with_body: bool) -> Result<HttpReply, NoReply> {
@@ -71,22 +77,40 @@ impl Topics for SimulatedAws {
         Err(Failure { action: ACTION, answer, message: "simulated".to_owned() })
     }
 
-    /// The alarm starts its function without a topic.
+    /// The alarm starts its function without a topic. People, and perhaps a pager, are subscribed to another one.
     async fn subscriptions(&self, topic: &Arn, next: Next<'_>) -> Reply<Page<Subscription>> {
         const ACTION: &str = "sns:ListSubscriptionsByTopic";
-        self.read(ACTION, |_| {
+        self.read(ACTION, |at| {
             if !self.has_topic(topic) {
                 return Err(refused(ACTION, "NotFound"));
             }
-            Ok(self.page(Vec::new(), next))
+            let subscriptions = if topic.as_str() == ALARM_TOPIC { self.subscribers() } else { Vec::new() };
+            Ok(self.page(changed(self.world.overrides().subscriptions, at, subscriptions), next))
         })
         .await
     }
 }
 
 impl SimulatedAws {
-    /// Whether this is the topic of the stack's pages, which is the only one.
+    /// Whether this is the topic of the stack's pages, or that of the alarm.
     fn has_topic(&self, topic: &Arn) -> bool {
-        self.world.settings.topic_arn.as_ref() == Some(topic)
+        topic.as_str() == ALARM_TOPIC || self.world.settings.topic_arn.as_ref() == Some(topic)
+    }
+
+    /// Those of the alarm's topic: people first.
+    fn subscribers(&self) -> Vec<Subscription> {
+        let one = |protocol: &str, endpoint: &str, confirmed| Subscription {
+            protocol: protocol.to_owned(),
+            endpoint: endpoint.to_owned(),
+            confirmed,
+        };
+        let pager = Some(Elsewhere::Subscription) == self.world.scenario.failover.leads_elsewhere;
+        let pager = pager.then(|| one("https", Elsewhere::Subscription.target(), true));
+        let people = [
+            one("email", "team@example.com", true),
+            one("https", "https://not-confirmed.example.com/", false),
+            one("lambda", FUNCTION, true),
+        ];
+        people.into_iter().chain(pager).collect()
     }
 }

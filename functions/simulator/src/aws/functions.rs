@@ -9,7 +9,8 @@ use serde_json::json;
 use super::{SimulatedAws, changed};
 use crate::{
     calls::refused,
-    failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE},
+    failover::{ALARM, ANOTHER_FUNCTION, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE},
+    requests::of_another_account,
     scenario::{Scenario, WrongFunction},
     store::{Access, with_store_faults},
 };
@@ -21,14 +22,16 @@ impl Functions for SimulatedAws {
     async fn function_configuration(&self, _: &str, arn: &str) -> Reply<FunctionConfiguration> {
         const ACTION: &str = "lambda:GetFunctionConfiguration";
         self.read(ACTION, |at| {
-            if arn != FUNCTION {
+            if !is_there(arn) {
                 return Err(refused(ACTION, "ResourceNotFoundException"));
             }
+            let ours = arn == FUNCTION;
             let variables = [
                 ("FIREDRILL_FAILOVERS", self.rules()),
                 ("FIREDRILL_MAX_EVENT_AGE_SECONDS", MAX_EVENT_AGE.as_secs().to_string()),
             ];
-            let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let variables = variables.into_iter().filter(|_| ours);
+            let environment = variables.map(|(name, value)| (name.to_owned(), value)).collect();
             let timeout_seconds = u32::try_from(FUNCTION_TIMEOUT.as_secs()).ok();
             let function = FunctionConfiguration { timeout_seconds, active: true, environment };
             Ok(changed(self.world.overrides().function, at, function))
@@ -40,8 +43,7 @@ impl Functions for SimulatedAws {
         const ACTION: &str = "lambda:GetFunctionConcurrency";
         let disabled = self.world.scenario.failover.wrong_function == Some(WrongFunction::Disabled);
         self.read(ACTION, |_| {
-            let is_there = arn == FUNCTION;
-            is_there
+            is_there(arn)
                 .then(|| disabled.then_some(0))
                 .ok_or_else(|| refused(ACTION, "ResourceNotFoundException"))
         })
@@ -49,9 +51,19 @@ impl Functions for SimulatedAws {
     }
 }
 
+/// Whether there is such a function: ours, or somebody else's.
+fn is_there(arn: &str) -> bool {
+    [FUNCTION, ANOTHER_FUNCTION].contains(&arn)
+}
+
 impl SimulatedAws {
     fn rules(&self) -> String {
-        let rules = failovers(&self.world.scenario);
+        let mut rules = failovers(&self.world.scenario);
+        if self.world.scenario.failover.of_another_account {
+            for arn in [DISTRIBUTION, CLUSTER] {
+                rules = rules.replace(arn, &of_another_account(arn));
+            }
+        }
         if self.world.scenario.failover.wrong_function == Some(WrongFunction::OfAnother) {
             return rules
                 .replace(DISTRIBUTION, &format!("{DISTRIBUTION}2"))

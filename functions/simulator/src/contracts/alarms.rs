@@ -65,6 +65,17 @@ pub async fn alarms(aws: &impl Alarms, of: &AlarmsSubject) {
     assert_eq!(refusal(missing), "ResourceNotFoundException");
 }
 
+/// The suite of what follows an alarm: the composite alarms whose rules name it. None names `alone`.
+///
+/// # Panics
+/// A promise is broken.
+pub async fn parents(aws: &impl Alarms, region: &str, child: &str, parents: &[String], alone: &str) {
+    let found = pages::all(async |page: Next<'_>| aws.parent_alarms(region, child, page).await).await;
+    pages::assert_same(found, String::clone, parents, 1);
+    let found = pages::all(async |page: Next<'_>| aws.parent_alarms(region, alone, page).await).await;
+    pages::assert_same(found, String::clone, &[], 1);
+}
+
 /// The suite of forced states: what [`Alarms`] reads of an alarm that is forced to ALARM, and is OK again at once.
 ///
 /// # Panics

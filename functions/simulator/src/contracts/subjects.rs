@@ -1,11 +1,13 @@
 //! Subjects: the resources of every simulated world, as suites want them, and everything outside of a suite.
 
 use firedrill_core::{Timestamp, ports::Clock as _, request::Arn, run::RunId};
+use firedrill_drills::ports::Rule;
+use serde_json::json;
 
 use super::{
     AlarmsSubject, ClusterSubject, DistributionSubject, FunctionSubject, GroupsSubject, HealthChecksSubject,
-    InstancesSubject, KeysSubject, Outside, ProberSubject, StoreSubject, Summary, TargetsSubject,
-    TopicsSubject,
+    InstancesSubject, KeysSubject, Outside, ProberSubject, RulesSubject, StoreSubject, Summary,
+    TargetsSubject, TopicsSubject,
 };
 use crate::{
     Stage,
@@ -13,7 +15,7 @@ use crate::{
     failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MuteRule, Place, STOP_ALARM},
     fleet::{GROUP, TARGET_GROUP, id},
     requests::request,
-    scenario::WrongFunction,
+    scenario::{Elsewhere, WrongFunction},
 };
 
 /// How long a moment is, in milliseconds.
@@ -137,6 +139,23 @@ impl Stage {
         let arn = |name: &str| Arn::try_from(format!("arn:aws:sns:eu-west-2:123456789012:{name}"));
         let (Ok(topic), Ok(missing)) = (arn("pages"), arn("nobody")) else { unreachable!("they are ARNs") };
         TopicsSubject { topic, subscriptions: Vec::new(), missing, pages: 1 }
+    }
+
+    /// The rule about the alarm, which is there in a world whose alarm leads elsewhere by a rule.
+    #[must_use]
+    pub fn rules(&self) -> RulesSubject {
+        let pattern = json!({ "source": ["aws.cloudwatch"], "resources": [ALARM] });
+        RulesSubject {
+            region: "us-east-1".to_owned(),
+            rule: Rule {
+                name: "incidents".to_owned(),
+                arn: "arn:aws:events:us-east-1:123456789012:rule/incidents".to_owned(),
+                enabled: true,
+                pattern: Some(pattern.to_string()),
+            },
+            targets: vec![Elsewhere::Rule.target().to_owned()],
+            pages: 2,
+        }
     }
 
     /// There is no health check.

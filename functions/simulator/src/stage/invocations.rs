@@ -100,7 +100,7 @@ impl Stage {
             request_id: owner.to_owned(),
             owner: OwnerId(owner.to_owned()),
             ends_at: Duration::from_millis(self.world.scenario.working_time),
-            policy: policy(),
+            policy: policy(&self.world.scenario),
         }
     }
 

@@ -36,7 +36,7 @@ impl Stage {
             request_id: "starter".to_owned(),
             owner: OwnerId("starter".to_owned()),
             ends_at: TIMING.function_timeout,
-            policy: policy(),
+            policy: policy(&self.world.scenario),
         };
         (new_run(&request, &invocation, &TIMING, Timestamp::from_millis(BEGINS)), request)
     }

@@ -1,5 +1,7 @@
 //! Dispatch: what a caller is answered when a delivery could not be carried out as asked.
 
+use std::time::Duration;
+
 use firedrill_core::{
     Phase,
     dispatch::DispatchError,
@@ -64,6 +66,25 @@ fn a_run_whose_store_is_lost_is_never_said_to_have_injected_nothing() {
         );
         assert!(message.contains("simulated") && !message.contains("nothing was injected"), "{message}");
     });
+}
+
+#[test]
+fn a_delivery_before_its_time_never_runs_nor_takes_the_identity_of_the_one_in_time() {
+    play(
+        |_| {},
+        async |at: Stage| {
+            let mut document = at.document();
+            document["schedule"]["scheduledAt"] = json!(Stage::moment(60_000).to_string());
+            let error = at.dispatch("early", &document).await.unwrap_err();
+            assert_eq!(error.name(), "InvalidRequest");
+            assert!(error.to_string().contains("`schedule.scheduledAt` is in the future"), "{error}");
+            assert!(at.heads().is_empty(), "it took the identity");
+            // As early as the clocks of two machines may differ.
+            at.wait(Duration::from_secs(51)).await;
+            let answer = at.dispatch("in time", &document).await.unwrap();
+            assert_eq!(answer["outcome"], "recovered", "{answer:#}");
+        },
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! From the alarm to what fails over: what leads elsewhere, or cannot be read, is never assumed.
 
 use firedrill_core::{Outcome, failover::AlarmState, kind::DrillKind};
-use firedrill_drills::ports::{HealthCheck, Kind, MetricRule, Special};
-use firedrill_simulator::Scenario;
-use serde_json::json;
+use firedrill_drills::ports::{HealthCheck, Kind, MetricRule, Rule, Special, Subscription};
+use firedrill_simulator::{Scenario, overrides::Unread, scenario::Elsewhere};
+use serde_json::{Value, json};
 
 use super::played::{Played, played};
 
@@ -80,6 +80,153 @@ fn terminates(allowed: bool) -> Played {
 fn a_dangerous_action_is_never_set_off_unless_it_is_allowed_by_name() {
     terminates(false).was_refused(Outcome::NotInjected, TERMINATE);
     terminates(true).ended(Outcome::Recovered);
+}
+
+#[test]
+fn an_alarm_that_leads_elsewhere_too_is_never_set_off_unless_that_is_allowed_by_name() {
+    for kind in THROUGH_AN_ALARM {
+        for elsewhere in Elsewhere::ALL {
+            for metric in [false, true] {
+                let leads = |allowed| {
+                    played(kind, |scenario| {
+                        scenario.failover.metric = metric;
+                        scenario.failover.leads_elsewhere = Some(elsewhere);
+                        scenario.failover.elsewhere_allowed = allowed;
+                    })
+                };
+                leads(false).was_refused(Outcome::NotInjected, elsewhere.target());
+                leads(true).ended(Outcome::Recovered);
+            }
+        }
+    }
+}
+
+/// The alarm's topic has this subscription besides our own function's.
+fn subscribed(change: fn(&mut Vec<Subscription>, u64)) -> Played {
+    played(DrillKind::Cdn, |scenario| {
+        scenario.failover.leads_elsewhere = Some(Elsewhere::Subscription);
+        // What is subscribed is what the test says.
+        scenario.failover.elsewhere_allowed = true;
+        scenario.change_request = Some(|request| {
+            request["target"]["distribution"]["trigger"]["allowedActions"] = json!([]);
+        });
+        scenario.overrides().subscriptions = Some(change);
+    })
+}
+
+fn subscription(protocol: &str, confirmed: bool) -> Subscription {
+    Subscription { protocol: protocol.to_owned(), endpoint: format!("{protocol} endpoint"), confirmed }
+}
+
+#[test]
+fn a_subscription_is_never_passed_over_for_its_protocol_or_its_place() {
+    let others: [(fn(&mut Vec<Subscription>, u64), &str); 5] = [
+        (|all, _| *all = vec![subscription("sqs", true)], "sqs endpoint"),
+        // After what fits, and on a later page.
+        (|all, _| all.push(subscription("http", true)), "http endpoint"),
+        (|all, _| *all = vec![subscription("firehose", true)], "firehose endpoint"),
+        (|all, _| *all = vec![subscription("lambda", true)], "lambda endpoint"),
+        (|all, _| *all = vec![subscription("new", true)], "new endpoint"),
+    ];
+    for (other, named) in others {
+        subscribed(other).was_refused(Outcome::NotInjected, named);
+    }
+    let people: fn(&mut Vec<Subscription>, u64) = |all, _| {
+        *all = ["email", "email-json", "sms"].map(|people| subscription(people, true)).to_vec();
+        all.push(subscription("https", false));
+    };
+    subscribed(people).ended(Outcome::Recovered);
+}
+
+#[test]
+fn a_failover_of_another_resource_is_never_set_off_beside_the_one_that_is_drilled() {
+    let refused = played(DrillKind::Cdn, |scenario| {
+        scenario.failover.leads_elsewhere = Some(Elsewhere::Function);
+        scenario.overrides().function = Some(|function, _| {
+            if function.environment.is_empty() {
+                let rule = json!([{
+                    "alarmArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:bookstore",
+                    "distributionArn": "arn:aws:cloudfront::123456789012:distribution/EANOTHER",
+                    "primaryOrigin": "a", "standbyOrigin": "b"
+                }]);
+                function.environment.insert("FIREDRILL_FAILOVERS".to_owned(), rule.to_string());
+            }
+        });
+    });
+    let why = "fails over arn:aws:cloudfront::123456789012:distribution/EANOTHER";
+    refused.was_refused(Outcome::NotInjected, why);
+}
+
+#[test]
+fn a_rule_that_may_match_the_alarm_is_never_passed_over() {
+    let ruled = |change: fn(&mut Vec<Rule>, u64)| {
+        played(DrillKind::Database, |scenario| {
+            scenario.failover.leads_elsewhere = Some(Elsewhere::Rule);
+            scenario.overrides().rules = Some(change);
+        })
+    };
+    let unreadable = |all: &mut Vec<Rule>, _| all[2].pattern = Some("{".to_owned());
+    ruled(unreadable).was_refused(Outcome::NotInjected, "arn:aws:sqs");
+    let prefixed = |all: &mut Vec<Rule>, _| {
+        all[2].pattern = Some(r#"{"detail": {"alarmName": [{"prefix": "book"}]}}"#.to_owned());
+    };
+    ruled(prefixed).was_refused(Outcome::NotInjected, "arn:aws:sqs");
+    // What is off, or about something else, sets nothing off.
+    let disabled = played(DrillKind::Database, |scenario| {
+        scenario.overrides().rules = Some(|all, _| {
+            all[1].pattern = Some("{}".to_owned());
+            all[1].enabled = false;
+        });
+    });
+    disabled.ended(Outcome::Recovered);
+}
+
+#[test]
+fn what_cannot_be_read_of_the_wiring_is_never_assumed_unless_that_is_allowed_by_name() {
+    let reads = [
+        ("events:ListRules", "unread:events"),
+        ("events:ListTargetsByRule", "unread:events"),
+        ("sns:ListSubscriptionsByTopic", "unread:sns"),
+    ];
+    for denied in [true, false] {
+        for (action, token) in reads {
+            let unread = move |allowed: Option<fn(&mut Value)>| {
+                played(DrillKind::Cdn, |scenario| {
+                    let topic = action.starts_with("sns");
+                    let elsewhere = if topic { Elsewhere::Subscription } else { Elsewhere::Rule };
+                    scenario.failover.leads_elsewhere = Some(elsewhere);
+                    scenario.failover.elsewhere_allowed = true;
+                    scenario.change_request = allowed;
+                    scenario.overrides().unread = Some(Unread { action, span: (0, 200_000), denied });
+                })
+            };
+            unread(None).was_refused(Outcome::NotInjected, token);
+            if denied {
+                let allowed: fn(&mut Value) = |request| {
+                    request["target"]["distribution"]["trigger"]["allowedActions"] =
+                        json!(["unread:events", "unread:sns"]);
+                };
+                unread(Some(allowed)).ended(Outcome::Recovered);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_lists_everything_that_the_alarm_sets_off() {
+    let planned = played(DrillKind::Cdn, |scenario| {
+        scenario.failover.leads_elsewhere = Some(Elsewhere::Subscription);
+        scenario.change_request = Some(|request| request["execute"] = json!(false));
+    });
+    let plan = planned.plan();
+    for to in ["team@example.com", Elsewhere::Subscription.target(), "distribution/E1"] {
+        assert!(plan.wiring.iter().any(|hop| hop.to.contains(to)), "{to}: {:#?}", plan.wiring);
+    }
+    let refused = plan.refused.clone().unwrap_or_default();
+    assert!(
+        refused.contains(Elsewhere::Subscription.target()) && refused.contains("allowedActions"),
+        "{refused}"
+    );
 }
 
 #[test]
