@@ -144,6 +144,9 @@ pub struct Run {
     /// When the trigger was last seen without its effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_failed_over: Option<Timestamp>,
+    /// Since when looks contradict what an earlier one showed: the failure in place, or the failover. None while they agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrary_since: Option<Timestamp>,
     /// After this time, no call of this run can take effect any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,

@@ -35,6 +35,8 @@ pub struct Scenario {
     pub takes_over_after: Option<u64>,
     /// How long the request waits for the recovery.
     pub give_up_after: u64,
+    /// Reads of AWS lag behind now and then, though no fault is drawn.
+    pub reads_lag: bool,
     /// Users notice nothing: another zone serves without interruption.
     pub seamless: bool,
     /// Chance of each random fault at each place where one can occur, in 1/4,000.
@@ -175,6 +177,7 @@ impl Scenario {
         let unnamed = added.moment(40, 0..150_000);
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
+        let reads_lag = added.chance(100);
         let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let calm = draw.chance(250);
@@ -196,6 +199,7 @@ impl Scenario {
             watchdog,
             takes_over_after: takes_over.then_some(takes_over_after),
             give_up_after: GIVE_UP_AFTER,
+            reads_lag,
             seamless: draw.chance(80),
             fault_rate: if calm { 0 } else { draw.0.u32(0..100) },
             clocks_differ: if calm { 0 } else { draw.0.i64(0..2_000) },
@@ -277,6 +281,7 @@ impl Scenario {
             },
             takes_over_after: Some(10_000),
             give_up_after: GIVE_UP_AFTER,
+            reads_lag: false,
             seamless: false,
             fault_rate: 0,
             clocks_differ: 0,
@@ -345,9 +350,15 @@ impl Scenario {
                 || self.failover.wrong_function.is_some())
     }
 
-    /// Whether nothing in it may keep a run from telling exactly what happened.
+    /// Whether nothing in it may keep a run from telling exactly what happened, and when.
     #[must_use]
     pub fn is_calm(&self) -> bool {
+        self.hides_nothing() && !self.reads_lag && self.working_time > 300_000
+    }
+
+    /// Whether nothing in it may keep a run from telling what happened, if perhaps not exactly when.
+    #[must_use]
+    pub fn hides_nothing(&self) -> bool {
         self.fault_rate == 0
             && self.fault.is_none()
             && self.clocks_differ == 0

@@ -3,6 +3,7 @@
 mod scenarios {
     mod alarm;
     mod instance;
+    mod looks;
     mod no_answer;
     mod operators;
     mod people;

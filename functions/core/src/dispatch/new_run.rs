@@ -47,6 +47,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now:
         unwell_since: None,
         last_not_undone: None,
         last_not_failed_over: None,
+        contrary_since: None,
         settled_at: None,
         rollback_saved_at: None,
         missing: None,

@@ -189,6 +189,7 @@ impl Run {
             unwell_since: Some(at),
             last_not_undone: Some(at),
             last_not_failed_over: Some(at),
+            contrary_since: Some(at),
             settled_at: Some(at),
             rollback_saved_at: Some(at),
             missing: Some(text()),

@@ -85,6 +85,15 @@ pub(crate) struct Unusual {
     pub instance: Option<bool>,
 }
 
+/// The distribution and the database, as a read shows them.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub config: DistributionConfig,
+    pub version: u64,
+    pub deployed_at: i64,
+    pub writer: Place,
+}
+
 /// The alarm, the distribution and the database of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Cloud {
@@ -100,6 +109,8 @@ pub(crate) struct Cloud {
     edges_at: i64,
     pub deployed_at: i64,
     pub writer: Place,
+    /// What a read that lags may show: the distribution and the writer until these moments, oldest first.
+    before: Vec<(i64, Shown)>,
     /// The writer when the drill began; the other instance is its standby.
     pub writer_before: Place,
     outage_until: i64,
@@ -131,6 +142,23 @@ impl Cloud {
             entry.alarm_arn == of.alarm_arn && entry.at == of.at && entry.state == of.state
         };
         self.entries.iter_mut().find(is_of)
+    }
+
+    /// Keeps the distribution and the database as they are now, right before a change.
+    fn keep(&mut self, now: i64) {
+        let shown = self.now();
+        self.before.push((now, shown));
+    }
+
+    fn now(&self) -> Shown {
+        let Self { version, deployed_at, writer, .. } = *self;
+        Shown { config: self.config.clone(), version, deployed_at, writer }
+    }
+
+    /// The distribution and the database, as they were at this moment.
+    pub fn shown(&self, at: i64) -> Shown {
+        let kept = self.before.iter().find(|(until, _)| at < *until);
+        kept.map_or_else(|| self.now(), |(_, shown)| shown.clone())
     }
 }
 
@@ -198,11 +226,12 @@ impl World {
                     if self.cloud.borrow().config.place == Place::Elsewhere {
                         self.log(Event::Overwritten);
                     }
+                    let now = self.now.get();
                     let mut cloud = self.cloud.borrow_mut();
+                    cloud.keep(now);
                     cloud.version += 1;
                     let to = config.place;
                     cloud.config = config;
-                    let now = self.now.get();
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
@@ -217,6 +246,7 @@ impl World {
             Pending::OthersUpdate => {
                 let mut cloud = self.cloud.borrow_mut();
                 if cloud.config.place == Place::Standby {
+                    cloud.keep(self.now.get());
                     cloud.version += 1;
                     cloud.config.place = Place::Elsewhere;
                     cloud.edges = Place::Elsewhere;
@@ -247,6 +277,7 @@ impl World {
             self.note_fault(FaultKind::FailoverDropped);
             return;
         }
+        cloud.keep(now);
         let other = if cloud.writer == Place::Primary { Place::Standby } else { Place::Primary };
         cloud.writer = to.unwrap_or(other);
         cloud.last_failover = Some(now);

@@ -113,7 +113,9 @@ fn agrees(
         Verdict::NotInjected if in_place_for(history, decided) > unseen => {
             return Err("it was in place, long enough to be seen".to_owned());
         }
-        Verdict::Inconclusive if calm && history.scenario.restored_by_others_at.is_none() => {
+        Verdict::Inconclusive
+            if history.scenario.hides_nothing() && history.scenario.restored_by_others_at.is_none() =>
+        {
             return Err("nothing went wrong that could hide what happened".to_owned());
         }
         Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),
