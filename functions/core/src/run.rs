@@ -17,7 +17,7 @@ pub use size::MAX_HEAD_BYTES;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,9 @@ pub struct Run {
     /// The invocation that holds the lease; none after a handover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerId>,
+    /// When an owner last handed the run over, by that owner's clock; none if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<Timestamp>,
     /// The invocation that finished the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_by: Option<OwnerId>,
@@ -223,6 +226,12 @@ impl Run {
     #[must_use]
     pub fn has_successor(&self) -> bool {
         self.owner.as_ref() != Some(&self.starter)
+    }
+
+    /// The end of a silence between two looks or answers that agree: the hand-over in between, if there was one. What passes
+    /// from there until the next owner looks is nobody's failure to look.
+    pub(crate) fn silence_between(&self, last: Timestamp, next: Timestamp) -> Duration {
+        self.handed_over.filter(|at| *at >= last).map_or(next, |at| at.min(next)) - last
     }
 
     /// The undo, to be changed. Clones of this head keep theirs.

@@ -66,13 +66,16 @@ fn record_answers(run: &mut Run, observed: &Observation) {
     let mut unobserved = false;
     run.streaks.resize_with(run.limits.probes.len(), Default::default);
     for (index, answer) in &observed.answers {
-        let (Some(streak), Some(rule)) = (run.streaks.get_mut(*index), run.limits.probes.get(*index)) else {
+        let (Some(streak), Some(rule)) = (run.streaks.get(*index), run.limits.probes.get(*index)) else {
             continue;
         };
         // After a long silence a recovery may have begun and ended unobserved.
-        unobserved |=
-            answer.seen == Tristate::No && streak.silent_until(answer.asked) > rule.longest_unseen();
-        streak.push(answer, rule);
+        let silence = match (streak.last_yes, streak.last_no_answered) {
+            (None, Some(no)) => run.silence_between(no, answer.asked),
+            _ => streak.silent_until(answer.asked),
+        };
+        unobserved |= answer.seen == Tristate::No && silence > rule.longest_unseen();
+        run.streaks[*index].push(answer, rule);
         // Only the steady state tells whether users were served; the identity probes tell by whom.
         let serves_users = rule.role == crate::ProbeRole::SteadyState;
         if serves_users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {

@@ -29,7 +29,7 @@ pub use elbv2::{LoadBalancers, Target, TargetGroup};
 pub use http::{HttpReply, NoReply, Prober};
 pub use journal::AlarmRecord;
 pub use kms::{KeyManager, Keys};
-pub use lambda::{FunctionConfiguration, Functions};
+pub use lambda::{FunctionConfiguration, Functions, Invoker};
 pub use rds::{Databases, DbCluster, DbEvent, DbInstance, DbMember, EventSource, EventsOf};
 pub use route53::{HealthCheck, HealthChecks};
 pub use sns::{Subscription, Topics};

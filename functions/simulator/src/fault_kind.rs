@@ -68,6 +68,7 @@ fault_kinds! {
     TickLate,
     TicksOverlap,
     WatchdogAbsent,
+    WatchdogStartLost,
 }
 
 impl FaultKind {

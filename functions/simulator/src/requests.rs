@@ -21,6 +21,9 @@ use crate::{
 /// The timing of the simulated stack: production's.
 pub const TIMING: Timing = Timing::DEFAULT;
 
+/// The watchdog's function.
+pub(crate) const WATCHDOG: &str = "watchdog";
+
 /// The document that starts a history's run.
 pub(crate) fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
@@ -121,6 +124,7 @@ pub(crate) fn settings(scenario: &Scenario) -> Settings {
         policy: policy(),
         kms_key_arns: Vec::new(),
         topic_arn: Arn::try_from("arn:aws:sns:eu-west-2:123456789012:pages".to_owned()).ok(),
+        watchdog: Some(WATCHDOG.to_owned()),
         cool_down: Duration::from_millis(scenario.failover.cool_down),
     }
 }

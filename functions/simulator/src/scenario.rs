@@ -139,6 +139,8 @@ pub struct Watchdog {
     pub absent: Option<Span>,
     /// Chance in a hundred that a tick is throttled and runs late.
     pub throttled: u32,
+    /// A drill function that hands its run over cannot start it.
+    pub start_lost: bool,
 }
 
 struct Draw(Rng);
@@ -180,6 +182,7 @@ impl Scenario {
         let reads_lag = added.chance(100);
         let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
+        let watchdog = Watchdog { start_lost: added.chance(200), ..watchdog };
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
         let longest = if draw.chance(500) { 35_000 } else { 150_000 };
@@ -278,6 +281,7 @@ impl Scenario {
                 first_tick: 30_000,
                 absent: None,
                 throttled: 0,
+                start_lost: false,
             },
             takes_over_after: Some(10_000),
             give_up_after: GIVE_UP_AFTER,
@@ -363,7 +367,7 @@ impl Scenario {
             && self.fault.is_none()
             && self.clocks_differ == 0
             && self.deaths == 0
-            && self.working_time > 300_000
+            && (self.working_time > 300_000 || self.watchdog.follows_at_once())
             && self.store_unavailable.is_none()
             && self.store_slow.is_none()
             && self.owner_cut_off.is_none()
@@ -419,6 +423,11 @@ impl Fleet {
 }
 
 impl Watchdog {
+    /// Whether it continues a run that was handed over within seconds.
+    const fn follows_at_once(&self) -> bool {
+        self.absent.is_none() && !self.start_lost
+    }
+
     fn draw(draw: &mut Draw) -> Self {
         let first_tick = draw.0.u64(0..60_000);
         // Absent since long before the history, or for a span within it.
@@ -429,6 +438,7 @@ impl Watchdog {
             first_tick,
             absent: gone.map(|_| (0, draw.0.u64(30_000..200_000))).or(absent),
             throttled: if draw.chance(200) { draw.0.u32(5..60) } else { 0 },
+            start_lost: false,
         }
     }
 }

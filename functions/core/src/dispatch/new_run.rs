@@ -30,6 +30,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now:
         version: 1,
         starter: invocation.owner.clone(),
         owner: Some(invocation.owner.clone()),
+        handed_over: None,
         finished_by: None,
         deadline: Some(now + request.run_within()),
         limits: limits(request, timing).into(),

@@ -172,6 +172,7 @@ impl Run {
             impaired: Some(false),
             version: u64::from(u32::MAX),
             owner: Some(owner()),
+            handed_over: Some(at),
             finished_by: Some(owner()),
             times: fullest_times(at),
             injection: Some(
