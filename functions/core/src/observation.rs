@@ -49,6 +49,8 @@ pub struct Observation {
     pub primary: Tristate,
     /// Whether the alarm went to ALARM without this run.
     pub foreign_alarm: Tristate,
+    /// When the alarm went to ALARM because the run's failover cut connections, if that is known now.
+    pub own_rise: Option<Timestamp>,
     /// What the failover function's journal says about this run's change.
     pub automation_report: Option<String>,
     /// A reason to end the run early.

@@ -23,6 +23,7 @@ pub fn step(run: &Run, observed: &Observation, now: Timestamp) -> (Run, Decision
     record_answers(&mut next, observed);
     record_commands(&mut next, observed);
     record_effect(&mut next, observed);
+    record_rise(&mut next, observed, now);
     let decision = match run.phase {
         // A pending run is only announced: `Store::begin` takes the lock and moves it into `checking`.
         Phase::Pending | Phase::Finished => Decision::Wait,
@@ -121,6 +122,30 @@ fn record_effect(run: &mut Run, observed: &Observation) {
         }
         Tristate::No => run.last_not_failed_over = Some(at),
         Tristate::Unknown => {}
+    }
+}
+
+/// Records that the run's failover made the alarm go off once more; and tells people if it went off after the failover for
+/// another reason. The failover function, which refuses a second failover so soon, leaves that to the run. A run that may
+/// still move traffic back is held, which tells them, too.
+fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
+    run.own_rise = run.own_rise.or(observed.own_rise);
+    let sees_cuts = run.trigger.as_ref().is_some_and(|trigger| trigger.steady_within().is_some());
+    let may_be_held =
+        run.undo.iter().any(|step| step.moves_traffic && step.progress.state == crate::run::StepState::Open);
+    if sees_cuts
+        && run.times.failed_over.is_some()
+        && observed.foreign_alarm == Tristate::Yes
+        && !may_be_held
+        && run.phase != Phase::Finished
+    {
+        let text = format!(
+            "the alarm of run {} went to ALARM again after the failover, and the steady state did not hold soon enough after \
+             that for the failover to be the reason: something really fails. The failover function may have refused a second \
+             failover so soon after the first. Look at the database",
+            run.run_id
+        );
+        run.page("alarm after the failover", text, now);
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Event {
     Injected,
     /// The failure is in place: every target is down, or the alarm is in ALARM.
     InPlace,
-    /// The alarm changed to ALARM, and not because of the drill.
+    /// The alarm changed to ALARM, and the drill did not set it: in a real incident, or because a failover cut connections.
     RealAlarm,
     /// A step of the undo that moves something was sent: for which run, and whether the primary was healthy then.
     UndoSent { run: Option<RunId>, by: String, primary_healthy: bool },
@@ -70,7 +70,7 @@ impl fmt::Display for Event {
             }
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
-            Self::RealAlarm => f.write_str("the alarm changes to ALARM, and not because of the drill"),
+            Self::RealAlarm => f.write_str("the alarm changes to ALARM, and the drill did not set it"),
             Self::UndoSent { by, primary_healthy, .. } => {
                 write!(f, "{by} sends a step of the undo")?;
                 f.write_str(if *primary_healthy { "" } else { ", while the primary is unhealthy" })

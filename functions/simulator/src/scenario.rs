@@ -180,7 +180,12 @@ impl Scenario {
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
         let reads_lag = added.chance(100);
-        let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let mut failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let cool_down = added.0.u64(60_000..120_000);
+        if added.chance(300) {
+            // The alarm goes off again before the cool-down is over, as in production.
+            (failover.alarm_sees_cuts, failover.cool_down, failover.drops_within) = (true, cool_down, cool_down);
+        }
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let watchdog = Watchdog { start_lost: added.chance(200), ..watchdog };
         let calm = draw.chance(250);
@@ -267,6 +272,7 @@ impl Scenario {
                 edges_take: 5_000,
                 deployed_after: 5_000,
                 outage: 5_000,
+                alarm_sees_cuts: false,
                 standby_broken: false,
                 no_identity_probe: false,
                 changed_by_others_at: None,
@@ -482,6 +488,8 @@ pub struct Failover {
     pub deployed_after: u64,
     /// A database takes no connection for this long while it fails over.
     pub outage: u64,
+    /// The alarm watches the connections that a database's failover cuts.
+    pub alarm_sees_cuts: bool,
     /// The standby is unhealthy.
     pub standby_broken: bool,
     /// The request has no identity probe: nothing shows which origin serves.
@@ -535,6 +543,7 @@ impl Failover {
             edges_take: if slow { rng.u64(20_000..80_000) } else { rng.u64(500..22_000) },
             deployed_after: rng.u64(500..30_000),
             outage: if slow { rng.u64(20_000..80_000) } else { rng.u64(1_000..25_000) },
+            alarm_sees_cuts: false,
             standby_broken: broken,
             no_identity_probe,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),

@@ -46,6 +46,7 @@ pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now:
         answers: AnswerCounts::default(),
         stop: None,
         unwell_since: None,
+        own_rise: None,
         last_not_undone: None,
         last_not_failed_over: None,
         contrary_since: None,

@@ -23,7 +23,7 @@ const FEW_BYTES: usize = 500;
 /// An injecting call that is proven not to have been executed may be sent so often.
 const MIN_CALLS: usize = 6;
 /// The most pages of one run: one for each cause.
-const MAX_PAGES: usize = 3;
+const MAX_PAGES: usize = 4;
 
 impl Run {
     /// How many bytes the head takes, as JSON.
@@ -138,7 +138,7 @@ impl Run {
             |number| Call { number, intended: at, sent: Some(at), answered: Some(at), outcome: unknown() };
         let calls = (1..=self.planned_calls()).map(|number| call(u32::try_from(number).unwrap_or(u32::MAX)));
         let page = || Page {
-            cause: "primary unknown".to_owned(),
+            cause: "alarm after the failover".to_owned(),
             text: text(),
             at,
             sent: false,
@@ -188,6 +188,7 @@ impl Run {
             streaks: vec![streak; self.limits.probes.len()],
             stop: Some(Stop { by: text(), reason: text() }),
             unwell_since: Some(at),
+            own_rise: Some(at),
             last_not_undone: Some(at),
             last_not_failed_over: Some(at),
             contrary_since: Some(at),

@@ -34,6 +34,14 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         }
         let state = state.as_ref();
         let failed_over = state.map_or(Tristate::Unknown, |state| self.resource.failed_over(run, state));
+        let completed = match (state, journal.as_deref()) {
+            (Some(state), Some(journal)) if journal::was_called_for(run, journal) => {
+                self.resource.completed_failover(run, state)
+            }
+            (Some(_), Some(_)) => Tristate::No,
+            _ => Tristate::Unknown,
+        };
+        let own_rise = history.rise_by_failover(run, completed, answered);
         let undone: Vec<StepObservation> =
             run.undo.iter().map(|step| self.observe_step(run, step, history, state)).collect();
         let entries = journal.as_deref().unwrap_or_default();
@@ -43,13 +51,20 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         findings.extend(events.unwrap_or_default());
         findings.extend(state.map(|state| self.state_found(asked, self.resource.describe(run, state))));
         findings.extend(primary.as_ref().map(primary_found));
+        findings.extend(own_rise.map(|at| Evidence::Note {
+            at: answered,
+            text: format!(
+                "the alarm went to ALARM again at {at} because the failover cut connections: the steady state holds again"
+            ),
+        }));
         let look = Observation {
             looked: Some(if is_not_yet(run, failed_over, &in_place, &undone) { asked } else { answered }),
             in_place: in_place.0,
             in_place_at: in_place.1,
             failed_over,
             detected: in_place.1.filter(|_| run.mode == Mode::Metric).map(|at| at.at),
-            foreign_alarm: history.foreign_alarm(run, answered),
+            foreign_alarm: history.foreign_alarm(run, completed, answered),
+            own_rise,
             primary: primary.map_or(Tristate::Unknown, |answer| answer.seen),
             automation_report: journal
                 .as_deref()

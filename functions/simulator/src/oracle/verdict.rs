@@ -186,7 +186,9 @@ fn has_reason_to_stop(history: &History) -> bool {
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run that works through an alarm; and a gate that cannot be read counts as closed.
     let incident = scenario.kind != DrillKind::Instance && scenario.primary_unhealthy.is_some();
-    commanded || gate || incident || scenario.fault_rate > 0 || scenario.fault.is_some()
+    // The alarm stays up, or goes off again, by what a failover cut.
+    let risen = super::rise::some_may_be_real(history) || scenario.failover.metric && scenario.failover.alarm_sees_cuts;
+    commanded || gate || incident || risen || scenario.fault_rate > 0 || scenario.fault.is_some()
 }
 
 /// When the injecting call that counts was sent. Calls before the last one are proven to have had no effect: no other
