@@ -41,6 +41,8 @@ pub struct Observation {
     pub in_place_at: Option<Measured>,
     /// Whether the trigger has had its effect: the origin configured, the writer moved.
     pub failed_over: Tristate,
+    /// Whether CloudFront reports the failover as deployed everywhere.
+    pub deployed: Tristate,
     /// When the alarm that detects the failure went to ALARM, by CloudWatch's clock.
     pub detected: Option<Timestamp>,
     /// The state of each undo step, in the order of the undo.

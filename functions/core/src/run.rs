@@ -150,6 +150,9 @@ pub struct Run {
     /// When the trigger was last seen without its effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_failed_over: Option<Timestamp>,
+    /// When CloudFront last reported the failover as not deployed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_not_deployed: Option<Timestamp>,
     /// Since when looks contradict what an earlier one showed: the failure in place, or the failover. None while they agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrary_since: Option<Timestamp>,

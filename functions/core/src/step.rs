@@ -111,17 +111,26 @@ fn record_effect(run: &mut Run, observed: &Observation) {
     {
         run.automation_report = Some(report.clone());
     }
-    let (Some(at), Some(began), None) = (observed.looked, run.injection_began(), run.times.failed_over)
-    else {
-        return;
-    };
-    match observed.failed_over {
-        Tristate::Yes => {
-            let before = run.last_not_failed_over.unwrap_or(began).max(began);
-            run.times.failed_over = Some(Measured::ours(at, at.millis_since(before)));
+    let (Some(at), Some(began)) = (observed.looked, run.injection_began()) else { return };
+    let times = &mut run.times;
+    record_first(&mut times.failed_over, &mut run.last_not_failed_over, observed.failed_over, (began, at));
+    record_first(&mut times.deployed, &mut run.last_not_deployed, observed.deployed, (began, at));
+}
+
+/// Records when looks first showed a yes, and until then when they last showed a no.
+fn record_first(
+    first: &mut Option<Measured>,
+    last_not: &mut Option<Timestamp>,
+    seen: Tristate,
+    (began, at): (Timestamp, Timestamp),
+) {
+    match seen {
+        Tristate::Yes if first.is_none() => {
+            let before = last_not.unwrap_or(began).max(began);
+            *first = Some(Measured::ours(at, at.millis_since(before)));
         }
-        Tristate::No => run.last_not_failed_over = Some(at),
-        Tristate::Unknown => {}
+        Tristate::No if first.is_none() => *last_not = Some(at),
+        Tristate::Yes | Tristate::No | Tristate::Unknown => {}
     }
 }
 

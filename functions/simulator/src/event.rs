@@ -27,6 +27,8 @@ pub enum Event {
     Serving(bool),
     /// Whether the standby serves users changed to this.
     Standby(bool),
+    /// CloudFront reports the distribution as deployed, with the standby.
+    Deployed,
     /// The failover function's call took effect, for the alarm's change of this moment. `by_run`: whether that
     /// change names a run.
     FailedOver { by_run: bool, change: Timestamp },
@@ -81,6 +83,7 @@ impl fmt::Display for Event {
             Self::Serving(false) => f.write_str("users are not served"),
             Self::Standby(true) => f.write_str("the standby serves"),
             Self::Standby(false) => f.write_str("the standby does not serve any more"),
+            Self::Deployed => f.write_str("CloudFront has deployed the standby on all edges"),
             Self::FailedOver { by_run, change } => {
                 let whose = if *by_run { "the drill's" } else { "another" };
                 write!(f, "the failover function fails over for {whose} change of the alarm at {change}")

@@ -45,6 +45,7 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, results: Vec<DecisionResult>) ->
         detected: None,
         in_place_at: None,
         failed_over: any_seen(rng),
+        deployed: any_seen(rng),
         automation_report: None,
         undone: vec![
             [

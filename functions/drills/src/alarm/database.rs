@@ -120,6 +120,10 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
         }
     }
 
+    fn deployed(&self, _run: &Run, _state: &DatabaseState) -> Tristate {
+        Tristate::Unknown
+    }
+
     fn undone(&self, state: &DatabaseState, step: &UndoStep, now: Timestamp) -> StepObservation {
         if step.action == "FailoverDBCluster" {
             state.writer_restored(&step.before, self.cool_down(), now)

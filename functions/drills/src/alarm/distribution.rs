@@ -110,6 +110,13 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
         self.failed_over(run, state)
     }
 
+    fn deployed(&self, run: &Run, state: &DistributionState) -> Tristate {
+        match self.failed_over(run, state) {
+            Tristate::Yes => state.deployed.into(),
+            not => not,
+        }
+    }
+
     fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {
         origins_of_step(step).map_or(StepObservation::Unknown, |(before, set)| state.undone(&before, &set))
     }

@@ -34,6 +34,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         }
         let state = state.as_ref();
         let failed_over = state.map_or(Tristate::Unknown, |state| self.resource.failed_over(run, state));
+        let deployed = state.map_or(Tristate::Unknown, |state| self.resource.deployed(run, state));
         let completed = match (state, journal.as_deref()) {
             (Some(state), Some(journal)) if journal::was_called_for(run, journal) => {
                 self.resource.completed_failover(run, state)
@@ -58,10 +59,11 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             ),
         }));
         let look = Observation {
-            looked: Some(if is_not_yet(run, failed_over, &in_place, &undone) { asked } else { answered }),
+            looked: Some(if is_not_yet(run, (failed_over, deployed), &in_place, &undone) { asked } else { answered }),
             in_place: in_place.0,
             in_place_at: in_place.1,
             failed_over,
+            deployed,
             detected: in_place.1.filter(|_| run.mode == Mode::Metric).map(|at| at.at),
             foreign_alarm: history.foreign_alarm(run, completed, answered),
             own_rise,
@@ -116,14 +118,15 @@ fn is_primary_needed(run: &Run) -> bool {
 /// Whether something has not happened yet: then the look counts from when it was asked for, else from its answer.
 fn is_not_yet(
     run: &Run,
-    failed_over: Tristate,
+    (failed_over, deployed): (Tristate, Tristate),
     in_place: &(Tristate, Option<Measured>),
     undone: &[StepObservation],
 ) -> bool {
     let has_just_failed_over = failed_over == Tristate::Yes && run.times.failed_over.is_none();
+    let is_just_deployed = deployed == Tristate::Yes && run.times.deployed.is_none();
     let open = |step: &StepObservation| {
         matches!(step, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_))
     };
     let not_yet = failed_over == Tristate::No || in_place.0 == Tristate::No || undone.iter().any(open);
-    not_yet && !has_just_failed_over
+    not_yet && !has_just_failed_over && !is_just_deployed
 }

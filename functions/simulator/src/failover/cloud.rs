@@ -12,7 +12,7 @@ use firedrill_core::{
 use firedrill_drills::ports::{ActionRecord, Reply};
 
 use super::{FUNCTION, PERIOD, PERIODS};
-use crate::{calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
+use crate::{calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, scenario::Failover, world::World};
 
 /// An origin of the distribution, an instance of the cluster, or a zone of the database instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,6 +125,7 @@ pub(crate) struct Cloud {
     /// The journal: one entry for each change.
     pub entries: Vec<JournalEntry>,
     serving_standby: bool,
+    deployed_standby: bool,
     /// The actions that the alarm started.
     pub actions: Vec<ActionRecord>,
     /// The alarm's mute rules.
@@ -237,7 +238,9 @@ impl World {
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
-                    self.schedule(self.scenario.failover.edges_take, Due::Passes);
+                    let Failover { edges_take, deployed_after, .. } = self.scenario.failover;
+                    self.schedule(edges_take, Due::Passes);
+                    self.schedule(edges_take + deployed_after, Due::Passes);
                     // The failover function does not fail back.
                     if to == Place::Primary {
                         self.log(Event::MovedBack);
@@ -415,6 +418,14 @@ impl World {
         };
         if changed {
             self.log(Event::Standby(standby));
+        }
+        let deployed = {
+            let mut cloud = self.cloud.borrow_mut();
+            let deployed = cloud.config.place == Place::Standby && now >= cloud.deployed_at;
+            !std::mem::replace(&mut cloud.deployed_standby, deployed) && deployed
+        };
+        if deployed {
+            self.log(Event::Deployed);
         }
     }
 
