@@ -123,7 +123,8 @@ impl Case<'_> {
         self.run.trigger.as_ref().is_some_and(|trigger| trigger.database.is_some())
     }
 
-    /// What AWS has to confirm: RDS, the failover; CloudFront, where the request asks for that, that all of its edges serve it.
+    /// What AWS has to confirm: CloudFront, where the request asks for that, that all of its edges serve it; else the failover,
+    /// where no probe names the standby.
     fn confirmation(&self) -> Option<Confirmation> {
         let Run { times, limits, last_not_failed_over, last_not_deployed, .. } = self.run;
         if limits.require_deployed {
@@ -132,7 +133,8 @@ impl Case<'_> {
         }
         let what = "the failover";
         let confirmation = Confirmation { at: times.failed_over, last_not: *last_not_failed_over, what };
-        self.is_database().then_some(confirmation)
+        let is_unnamed = self.run.trigger.is_some() && !self.names_the_standby();
+        is_unnamed.then_some(confirmation)
     }
 
     /// Whether a probe tells that the standby serves (`target.identity`).

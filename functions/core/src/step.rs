@@ -135,17 +135,16 @@ fn record_first(
 }
 
 /// Records that the run's failover made the alarm go off once more; and tells people if it went off after the failover for
-/// another reason. The failover function, which refuses a second failover so soon, leaves that to the run. A run that may
-/// still move traffic back is held, which tells them, too.
+/// another reason. The failover function, which refuses a second failover so soon, leaves that to the run. A run that moves
+/// traffic back is held then, or has yet to see the steady state again, which tells them, too.
 fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
     run.own_rise = run.own_rise.or(observed.own_rise);
     let sees_cuts = run.trigger.as_ref().is_some_and(|trigger| trigger.steady_within().is_some());
-    let may_be_held =
-        run.undo.iter().any(|step| step.moves_traffic && step.progress.state == crate::run::StepState::Open);
+    let moves_back = run.undo.iter().any(|step| step.moves_traffic);
     if sees_cuts
         && run.times.failed_over.is_some()
         && observed.foreign_alarm == Tristate::Yes
-        && !may_be_held
+        && !moves_back
         && run.phase != Phase::Finished
     {
         let text = format!(

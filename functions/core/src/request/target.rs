@@ -181,7 +181,7 @@ pub struct DistributionTarget {
     pub identity: Option<IdentityProbe>,
     /// Whether the failover counts only once CloudFront reports the change as deployed everywhere: probes see one of its edges.
     /// `false` by default: it counts once the standby serves there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub require_deployed: bool,
     /// Whether the primary origin itself is healthy (`http` or `tcp`): asked before traffic is moved back onto it.
     #[garde(dive)]
