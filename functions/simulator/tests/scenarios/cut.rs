@@ -47,9 +47,3 @@ fn a_rise_after_which_the_application_does_not_become_well_is_never_the_runs_own
         assert!(!real.pages().is_empty(), "{}", real.timeline());
     }
 }
-
-#[test]
-fn a_rise_of_an_alarm_without_periods_is_never_taken_for_the_runs_own() {
-    let composite = cut(|scenario| scenario.failover.composite = true);
-    composite.learned(Verdict::Stopped);
-}
