@@ -358,6 +358,10 @@ impl Drill for ObservedDrill {
         self.drill.undo(run, step).await
     }
 
+    async fn start_watchdog(&mut self) -> Result<(), String> {
+        self.drill.start_watchdog().await
+    }
+
     async fn page(&mut self, run: &Run, page: &PageToOperators) -> Result<(), String> {
         self.drill.page(run, page).await
     }

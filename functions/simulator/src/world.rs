@@ -165,7 +165,8 @@ impl World {
     pub fn staleness(&self) -> i64 {
         /// The oldest state that a read may show.
         const STALE_MS: i64 = 8_000;
-        if self.draws_fault() {
+        let lags = self.scenario.reads_lag && self.rng.borrow_mut().u32(0..6) == 0;
+        if lags || self.draws_fault() {
             self.note_fault(FaultKind::StaleRead);
             self.rng.borrow_mut().i64(0..STALE_MS)
         } else {
