@@ -52,7 +52,7 @@ impl SimulatedClock {
 
     /// The same clock, with a wall clock that is off by this much more.
     pub fn off_by(self, ms: i64) -> Self {
-        Self { off: self.off + ms, ..self }
+        Self { off: Cell::new(self.off.get() + ms), ..self }
     }
 
     pub fn wait(&self, ms: u64) -> impl Future<Output = ()> + use<> {
