@@ -27,9 +27,11 @@ fault_kinds! {
     CallLandsLate,
     CallLostAfter,
     CallLostBefore,
+    CallNotConnected,
     CallThrottled,
     AlarmChangeHoursLate,
     ClockSkewed,
+    DatabaseBacksUp,
     StopConditionTrips,
     OwnerCutOffFromStore,
     DuplicateAlarmChange,
@@ -81,7 +83,7 @@ impl FaultKind {
             Self::AnswerFromCache | Self::UpdateRaceLost | Self::OthersChangeDistribution => {
                 matches!(kind, DrillKind::Cdn)
             }
-            Self::FailoverDropped => matches!(kind, DrillKind::Database),
+            Self::DatabaseBacksUp | Self::FailoverDropped => matches!(kind, DrillKind::Database),
             Self::AlarmFallsBackWithinASecond
             | Self::AlarmChangeHoursLate
             | Self::DuplicateAlarmChange
