@@ -11,7 +11,7 @@ mod handle;
 mod rule;
 
 pub use change::{AlarmChange, AlarmState, reason_of, run_of};
-pub use database::{DatabaseMember, DatabaseState};
+pub use database::{DatabaseMember, DatabaseState, WantedFailover};
 pub use decide::{AlarmOnRecord, ChangeDecision, Direction, decide};
 pub use distribution::{BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
 pub use handle::{

@@ -175,7 +175,8 @@ impl Scenario {
         let unnamed = added.moment(40, 0..150_000);
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
-        let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let backs_up = added.span(80, 0..150_000, 20_000..200_000).filter(|_| kind == DrillKind::Database);
+        let failover = Failover { others_win_the_race, wrong_entry, backs_up, ..Failover::draw(seed) };
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
@@ -265,6 +266,7 @@ impl Scenario {
                 changed_by_others_at: None,
                 others_win_the_race: false,
                 wrong_entry: false,
+                backs_up: None,
                 restore_writer: false,
                 cool_down: 10_000,
                 drops_within: 10_000,
@@ -471,6 +473,8 @@ pub struct Failover {
     pub others_win_the_race: bool,
     /// The function's configuration also holds an entry that is wrong, for another alarm.
     pub wrong_entry: bool,
+    /// The database is `backing-up` during this span, in which RDS takes a failover.
+    pub backs_up: Option<Span>,
     /// The request asks for the original writer to be restored.
     pub restore_writer: bool,
     /// The code under test requests no second failover within this after the first.
@@ -519,6 +523,7 @@ impl Failover {
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             others_win_the_race: false,
             wrong_entry: false,
+            backs_up: None,
             restore_writer: restore,
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
@@ -531,5 +536,6 @@ impl Failover {
             && !self.no_identity_probe
             && self.changed_by_others_at.is_none()
             && !self.others_win_the_race
+            && self.backs_up.is_none()
     }
 }

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use firedrill_core::{
     CallOutcome, ClockName, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
-    failover::{self, DatabaseState},
+    failover::{self, DatabaseState, WantedFailover},
     request::Arn,
     trigger::{FailoverPath, whole_step, writer_step},
 };
@@ -88,8 +88,8 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
             }
         };
         let is_cluster = self.identifier.is_cluster();
-        let readiness = state.may_fail_over(is_cluster, reader, self.cool_down(), now);
-        check_readiness(readiness, "there is nothing to fail over")?;
+        let wanted = WantedFailover { is_cluster, reader, cool_down: self.cool_down(), by_drill: true };
+        check_readiness(state.may_fail_over(&wanted, now), "there is nothing to fail over")?;
         self.check_time_to_restore(run)?;
         let undo = match state.writer().filter(|_| self.restore_writer) {
             Some(writer) => writer_step(&self.arn, writer),

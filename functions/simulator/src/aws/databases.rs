@@ -41,11 +41,10 @@ impl SimulatedAws {
 
     /// The database's status; `busy` while it fails over.
     fn status(&self, busy: &str) -> String {
-        let cloud = self.world.cloud.borrow();
-        if self.world.now.get() < cloud.busy_until {
+        if self.world.now.get() < self.world.cloud.borrow().busy_until {
             return busy.to_owned();
         }
-        cloud.unusual.status.clone().unwrap_or_else(|| "available".to_owned())
+        self.world.database_status()
     }
 }
 
