@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudfront::types::{
     CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins,
 };
+use firedrill_core::failover::Attachments;
 use firedrill_drills::{
     Failure,
     failure::Answer,
@@ -66,6 +67,19 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
     let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
     let behaviors = others.iter().map(|one| (one.path_pattern.clone(), one.target_origin_id.clone()));
     let origins = config.origins.as_ref().map(SdkOrigins::items).unwrap_or_default();
+    let associations = default.and_then(|default| default.lambda_function_associations.as_ref()).into_iter();
+    let associations =
+        associations.chain(others.iter().filter_map(|one| one.lambda_function_associations.as_ref()));
+    let mut edge_functions: Vec<String> =
+        associations.flat_map(|all| all.items()).map(|one| one.lambda_function_arn.clone()).collect();
+    edge_functions.sort();
+    edge_functions.dedup();
+    let vpc_origins = origins.iter().filter_map(|origin| origin.vpc_origin_config.as_ref());
+    let attachments = Attachments {
+        web_acl: config.web_acl_id.clone().filter(|id| !id.is_empty()),
+        vpc_origins: vpc_origins.map(|origin| origin.vpc_origin_id.clone()).collect(),
+        edge_functions,
+    };
     let read = Distribution {
         arn: distribution.arn,
         etag,
@@ -74,6 +88,7 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
         origins: origins.iter().map(|origin| origin.id.clone()).collect(),
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
         behaviors: behaviors.collect(),
+        attachments,
     };
     Some((read, DistributionSettings { id: distribution.id, config }))
 }
@@ -185,6 +200,10 @@ mod tests {
         assert_eq!((seen.deployed, seen.enabled, seen.etag.as_str()), (false, true, "E1"));
         assert_eq!(seen.origins, ["primary", "standby"]);
         assert_eq!(seen.default_origin, "primary");
+        assert_eq!(
+            seen.attachments,
+            Attachments { web_acl: Some("acl".to_owned()), ..Attachments::default() }
+        );
         assert_eq!(seen.behaviors.get("/static/*").map(String::as_str), Some("standby"));
         assert_eq!(whole.config, config("primary", "standby", "primary"));
         assert!(read(distribution(DEPLOYED), "E2".to_owned()).unwrap().0.deployed);

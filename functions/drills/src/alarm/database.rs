@@ -95,7 +95,7 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
             Some(writer) => writer_step(&self.arn, writer),
             None => whole_step(&self.arn, is_cluster),
         };
-        Ok(FailoverPlan { undo: vec![undo], database: Some(state.clone()) })
+        Ok(FailoverPlan { undo: vec![undo], database: Some(state.clone()), permissions: Vec::new() })
     }
 
     fn describe(&self, _run: &Run, state: &DatabaseState) -> String {
