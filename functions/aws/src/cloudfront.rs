@@ -1,9 +1,10 @@
 //! CloudFront: reads a distribution's origins by behaviour, and changes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{
-    CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins,
+    CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, LambdaFunctionAssociations,
+    Origins as SdkOrigins,
 };
 use firedrill_core::failover::Attachments;
 use firedrill_drills::{
@@ -67,19 +68,6 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
     let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
     let behaviors = others.iter().map(|one| (one.path_pattern.clone(), one.target_origin_id.clone()));
     let origins = config.origins.as_ref().map(SdkOrigins::items).unwrap_or_default();
-    let associations = default.and_then(|default| default.lambda_function_associations.as_ref()).into_iter();
-    let associations =
-        associations.chain(others.iter().filter_map(|one| one.lambda_function_associations.as_ref()));
-    let mut edge_functions: Vec<String> =
-        associations.flat_map(|all| all.items()).map(|one| one.lambda_function_arn.clone()).collect();
-    edge_functions.sort();
-    edge_functions.dedup();
-    let vpc_origins = origins.iter().filter_map(|origin| origin.vpc_origin_config.as_ref());
-    let attachments = Attachments {
-        web_acl: config.web_acl_id.clone().filter(|id| !id.is_empty()),
-        vpc_origins: vpc_origins.map(|origin| origin.vpc_origin_id.clone()).collect(),
-        edge_functions,
-    };
     let read = Distribution {
         arn: distribution.arn,
         etag,
@@ -88,9 +76,29 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
         origins: origins.iter().map(|origin| origin.id.clone()).collect(),
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
         behaviors: behaviors.collect(),
-        attachments,
+        attachments: attachments(&config),
     };
     Some((read, DistributionSettings { id: distribution.id, config }))
+}
+
+fn attachments(config: &DistributionConfig) -> Attachments {
+    let default =
+        config.default_cache_behavior.iter().filter_map(|one| one.lambda_function_associations.as_ref());
+    let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
+    let others = others.iter().filter_map(|one| one.lambda_function_associations.as_ref());
+    // One function may serve several behaviours.
+    let edge_functions: BTreeSet<&String> = default
+        .chain(others)
+        .flat_map(LambdaFunctionAssociations::items)
+        .map(|one| &one.lambda_function_arn)
+        .collect();
+    let origins = config.origins.as_ref().map(SdkOrigins::items).unwrap_or_default();
+    let vpc_origins = origins.iter().filter_map(|origin| origin.vpc_origin_config.as_ref());
+    Attachments {
+        web_acl: config.web_acl_id.clone().filter(|id| !id.is_empty()),
+        vpc_origins: vpc_origins.map(|origin| origin.vpc_origin_id.clone()).collect(),
+        edge_functions: edge_functions.into_iter().cloned().collect(),
+    }
 }
 
 /// Why origins cannot be set in a configuration.

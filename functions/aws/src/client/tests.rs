@@ -1,6 +1,9 @@
-use aws_config::Region;
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use firedrill_core::CallOutcome;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -16,7 +19,7 @@ async fn call(connection: &Connection) -> Answer {
 }
 
 fn connection(endpoint: &str) -> Connection {
-    let credentials = Credentials::from_keys("test", "test", None);
+    let credentials = Credentials::new("test", "test", None, None, "test");
     let loaded = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -36,14 +39,14 @@ enum Server {
 }
 
 /// A server on this machine, and how many connections it took.
-async fn serving(how: Server) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+async fn serving(how: Server) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let taken = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
-    let counted = std::sync::Arc::clone(&taken);
+    let taken = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&taken);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(async move {
                 let mut request = [0; 4096];
                 while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
@@ -79,5 +82,5 @@ async fn no_mutating_call_is_ever_sent_over_a_connection_that_was_kept() {
     for _ in 0..3 {
         assert!(matches!(call(&connection).await, Answer::Error { status: 400, .. }));
     }
-    assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert_eq!(taken.load(Ordering::Relaxed), 3);
 }
