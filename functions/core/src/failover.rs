@@ -11,9 +11,9 @@ mod handle;
 mod rule;
 
 pub use change::{AlarmChange, AlarmState, reason_of, run_of};
-pub use database::{DatabaseMember, DatabaseState};
+pub use database::{DatabaseMember, DatabaseState, WantedFailover};
 pub use decide::{AlarmOnRecord, ChangeDecision, Direction, decide};
-pub use distribution::{BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
+pub use distribution::{Attachments, BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
 pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverEngine, FailoverReadiness, HandleError,
     HandledChange, Journal,

@@ -32,6 +32,8 @@ pub enum Event {
     /// The failover function's call took effect, for the alarm's change of this moment. `by_run`: whether that
     /// change names a run.
     FailedOver { by_run: bool, change: Timestamp },
+    /// The failover function concluded a real alarm without a call, although RDS would have failed the database over.
+    GivenUp { change: Timestamp },
     /// The Auto Scaling group terminated a stopped instance and launched another.
     Replaced,
     /// The drill overwrote a configuration that an operator had set.
@@ -87,6 +89,9 @@ impl fmt::Display for Event {
             Self::FailedOver { by_run, change } => {
                 let whose = if *by_run { "the drill's" } else { "another" };
                 write!(f, "the failover function fails over for {whose} change of the alarm at {change}")
+            }
+            Self::GivenUp { change } => {
+                write!(f, "the failover function gives up the failover for the real alarm at {change}")
             }
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
             Self::Overwritten => f.write_str("the drill overwrites what an operator set"),

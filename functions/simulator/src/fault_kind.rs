@@ -28,9 +28,11 @@ fault_kinds! {
     CallLandsLate,
     CallLostAfter,
     CallLostBefore,
+    CallNotConnected,
     CallThrottled,
     AlarmChangeHoursLate,
     ClockSkewed,
+    DatabaseBacksUp,
     StopConditionTrips,
     OwnerCutOffFromStore,
     DuplicateAlarmChange,
@@ -83,7 +85,9 @@ impl FaultKind {
             Self::AnswerFromCache | Self::UpdateRaceLost | Self::OthersChangeDistribution => {
                 matches!(kind, DrillKind::Cdn)
             }
-            Self::AlarmSeesCut | Self::FailoverDropped => matches!(kind, DrillKind::Database),
+            Self::AlarmSeesCut | Self::DatabaseBacksUp | Self::FailoverDropped => {
+                matches!(kind, DrillKind::Database)
+            }
             Self::AlarmFallsBackWithinASecond
             | Self::AlarmChangeHoursLate
             | Self::DuplicateAlarmChange

@@ -41,6 +41,7 @@ pub fn check(history: &History) -> Result<(), String> {
     nothing_moves_back_past_a_real_alarm(history)?;
     no_failover_twice(history)?;
     no_unwanted_failover(history)?;
+    no_real_failover_is_given_up(history)?;
     if let Some(logged) = history.log.iter().find(|logged| logged.what == Event::Overwritten) {
         return Err(format!("an operator's change was overwritten at {}", logged.at));
     }
@@ -255,6 +256,16 @@ fn no_unwanted_failover(history: &History) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A real alarm fails the database over whenever RDS takes the call.
+fn no_real_failover_is_given_up(history: &History) -> Result<(), String> {
+    history.log.iter().try_for_each(|logged| match logged.what {
+        Event::GivenUp { change } => {
+            Err(format!("the real alarm at {change} failed nothing over, and RDS would have taken the call"))
+        }
+        _ => Ok(()),
+    })
 }
 
 fn finished_at(history: &History) -> Option<Timestamp> {

@@ -197,6 +197,8 @@ impl Scenario {
                 (true, cool_down, cool_down);
         }
         failover.require_deployed = added.chance(200);
+        failover.backs_up =
+            added.span(80, 0..150_000, 20_000..200_000).filter(|_| kind == DrillKind::Database);
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let watchdog = Watchdog { start_lost: added.chance(200), ..watchdog };
         let calm = draw.chance(250);
@@ -293,6 +295,7 @@ impl Scenario {
                 changed_by_others_at: None,
                 others_win_the_race: false,
                 wrong_entry: false,
+                backs_up: None,
                 restore_writer: false,
                 cool_down: 10_000,
                 drops_within: 10_000,
@@ -555,6 +558,8 @@ pub struct Failover {
     pub others_win_the_race: bool,
     /// The function's configuration also holds an entry that is wrong, for another alarm.
     pub wrong_entry: bool,
+    /// The database is `backing-up` during this span, in which RDS takes a failover.
+    pub backs_up: Option<Span>,
     /// The request asks for the original writer to be restored.
     pub restore_writer: bool,
     /// The code under test requests no second failover within this after the first.
@@ -608,6 +613,7 @@ impl Failover {
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             others_win_the_race: false,
             wrong_entry: false,
+            backs_up: None,
             restore_writer: restore,
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
@@ -625,5 +631,6 @@ impl Failover {
             && !self.no_identity_probe
             && self.changed_by_others_at.is_none()
             && !self.others_win_the_race
+            && self.backs_up.is_none()
     }
 }

@@ -94,6 +94,7 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
         rto: objective.rto_seconds.duration(),
         give_up_after: objective.give_up_after(),
         require_deployed: request.target.requires_deployed(),
+        minimum_outage: request.minimum_outage(),
         restore_within: objective.restore_within_seconds.duration(),
         // The invocation that waits may run on another machine than the one that sent the call: their clocks differ.
         settle: timing.settle + timing.margin,

@@ -86,8 +86,8 @@ pub struct CallResult {
 
 /// The resource that fails over: a distribution or a database.
 pub trait FailoverAction {
-    /// Reads whether traffic can be moved in this direction.
-    fn look(&mut self, direction: Direction) -> impl Future<Output = FailoverReadiness>;
+    /// Reads whether traffic can be moved in this direction: `by_drill`, or for a real alarm.
+    fn look(&mut self, direction: Direction, by_drill: bool) -> impl Future<Output = FailoverReadiness>;
     /// Sends the one mutating call, once.
     fn call(&mut self, direction: Direction) -> impl Future<Output = CallResult>;
     /// Whether a call whose outcome is unknown may be sent again after a look: true where a second one changes nothing, as
@@ -256,7 +256,7 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
     ) -> Result<(Done, String), HandleError> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=MAX_CALLS {
-            let looked = action.look(direction).await;
+            let looked = action.look(direction, run.is_some()).await;
             if entry.may_have_been_sent() && !action.is_repeatable() {
                 let seen = match looked {
                     FailoverReadiness::Already(what) => return Ok((done(direction), what)),

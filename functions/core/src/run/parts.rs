@@ -27,6 +27,15 @@ pub struct Limits {
     /// Whether a distribution's failover counts only once CloudFront reports it as deployed everywhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_deployed: bool,
+    /// How long the failure stays in place after the application has recovered, unless it is detected before; zero in heads
+    /// of earlier versions.
+    #[serde(
+        default,
+        rename = "minimumOutageMs",
+        with = "as_millis",
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    pub minimum_outage: Duration,
     /// The undo and the return of the steady state must be seen within this, or the outcome is `rollback-failed`.
     #[serde(rename = "restoreWithinMs", with = "as_millis")]
     pub restore_within: Duration,

@@ -24,6 +24,12 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
                 .to_owned();
             roll_back(run, Verdict::Inconclusive, reason, now)
         }
+        // Users are served again; what should notice the failure may need longer.
+        Judgement::Decided { verdict: Verdict::Recovered | Verdict::ObjectiveMissed, .. }
+            if is_to_stay(run, now) =>
+        {
+            Decision::Wait
+        }
         Judgement::Decided { verdict, recovered, serving_standby, impaired, reason } => {
             run.times.recovered = recovered;
             run.times.serving_standby = serving_standby;
@@ -78,6 +84,12 @@ fn contradiction(run: &mut Run, observed: &Observation, now: Timestamp) -> Contr
         }
         Some(_) => Contradiction::Doubtful,
     }
+}
+
+/// Whether the request lets the failure stay in place for longer, so that it can be detected.
+fn is_to_stay(run: &Run, now: Timestamp) -> bool {
+    let in_place = run.times.in_place.map_or(now, |at| at.at);
+    run.mode.lasts() && run.times.detected.is_none() && now < in_place + run.limits.minimum_outage
 }
 
 /// Whether a recovery may have gone unobserved: an owner that died may have seen it without saving it, or answers were

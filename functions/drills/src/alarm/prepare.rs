@@ -6,7 +6,7 @@ use firedrill_core::{
     PreparedInjection, ProbeAnswer, Readiness, Run, Tristate, UndoStep,
     evidence::Evidence,
     millis,
-    plan::Hop,
+    plan::{Hop, Permission},
     ports::Clock,
     request::Mode,
     run::Trigger,
@@ -40,6 +40,8 @@ pub(super) struct Checked {
     /// The state of what fails over.
     pub description: Option<String>,
     pub primary: Option<ProbeAnswer>,
+    /// The permissions that AWS may check beside those of our own calls.
+    pub permissions: Vec<Permission>,
 }
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
@@ -116,6 +118,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             return Err(NotReady::Refused(format!("{} {why}", self.resource.arn())));
         }
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;
+        found.permissions = failover_plan.permissions;
         check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();
         Ok(PreparedInjection { trigger: Some(Trigger { database: failover_plan.database, ..trigger }), undo })

@@ -6,6 +6,7 @@ use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{DatabaseState, FailoverReadiness},
+    plan::Permission,
     request::Arn,
     trigger::FailoverPath,
 };
@@ -19,6 +20,8 @@ pub(super) struct FailoverPlan {
     pub undo: Vec<UndoStep>,
     /// The state of the database before the failover; none if the target is a distribution.
     pub database: Option<DatabaseState>,
+    /// The permissions that AWS may check beside those of our own calls.
+    pub permissions: Vec<Permission>,
 }
 
 /// A resource that an alarm's automation fails over.

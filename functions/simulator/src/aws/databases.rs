@@ -1,5 +1,7 @@
 //! RDS.
 
+use std::collections::BTreeMap;
+
 use firedrill_core::Timestamp;
 use firedrill_drills::ports::{
     Databases, DbCluster, DbEvent, DbInstance, DbMember, EventSource, EventsOf, Next, Page, Reply,
@@ -45,7 +47,7 @@ impl SimulatedAws {
         if at < cloud.busy_until && cloud.last_failover.is_none_or(|began| began <= at) {
             return busy.to_owned();
         }
-        cloud.unusual.status.clone().unwrap_or_else(|| "available".to_owned())
+        self.world.database_status()
     }
 }
 
@@ -63,7 +65,7 @@ impl Databases for SimulatedAws {
                 status: self.status("failing-over", at),
                 multi_az: true,
                 members: self.members().into_iter().map(member).collect(),
-                tags: self.tags(at),
+                tags: Some(self.tags(at)),
             };
             Ok(Some(changed(self.world.overrides().cluster, at, cluster)))
         })
@@ -91,7 +93,7 @@ impl Databases for SimulatedAws {
                 multi_az,
                 zone: zone.to_owned(),
                 secondary_zone: multi_az.then(|| other.to_owned()),
-                tags: self.tags(at),
+                tags: Some(self.tags(at)),
             }))
         })
         .await
@@ -101,6 +103,15 @@ impl Databases for SimulatedAws {
         self.read(DESCRIBE, |at| {
             let members = self.members().into_iter().filter(|_| is_cluster(cluster));
             Ok(self.page(members.map(|member| self.member(member, at)).collect(), next))
+        })
+        .await
+    }
+
+    async fn database_tags(&self, _: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
+        const ACTION: &str = "rds:ListTagsForResource";
+        self.read(ACTION, |at| match arn {
+            CLUSTER | INSTANCE => Ok(self.tags(at)),
+            _ => Err(refused(ACTION, "DBClusterNotFoundFault")),
         })
         .await
     }

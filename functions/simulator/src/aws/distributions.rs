@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_core::failover::Attachments;
 use firedrill_drills::{
     Failure,
     ports::{Distribution, Distributions, Origins, Reply},
@@ -34,6 +35,7 @@ impl Distributions for SimulatedAws {
                 origins: ORIGINS.map(|origin| origin.name().to_owned()).to_vec(),
                 default_origin: config.place.name().to_owned(),
                 behaviors: behaviors.map(|(path, to)| (path.clone(), to.name().to_owned())).collect(),
+                attachments: Attachments::default(),
             };
             let change = self.world.overrides().distribution;
             Ok((changed(change, at, distribution), config))

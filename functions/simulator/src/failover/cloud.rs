@@ -44,6 +44,9 @@ impl Place {
     }
 }
 
+/// The statuses of a database, and of a reader, in which RDS takes a failover.
+const TAKES_FAILOVERS: [&str; 3] = ["available", "backing-up", "storage-optimization"];
+
 /// A change that takes effect at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
@@ -190,10 +193,22 @@ impl World {
         }
     }
 
+    /// The database's status while it does not fail over.
+    pub fn database_status(&self) -> String {
+        if self.is_within(self.scenario.failover.backs_up) {
+            self.note_fault_once(FaultKind::DatabaseBacksUp);
+            return "backing-up".to_owned();
+        }
+        self.cloud.borrow().unusual.status.clone().unwrap_or_else(|| "available".to_owned())
+    }
+
     /// The code with which RDS refuses a failover at this moment (API reference, `FailoverDBCluster`).
-    fn forbids_failover(&self, to: Option<Place>) -> Option<&'static str> {
+    pub fn forbids_failover(&self, to: Option<Place>) -> Option<&'static str> {
+        let status = self.database_status();
         let cloud = self.cloud.borrow();
-        if self.now.get() < cloud.busy_until {
+        let of_readers = cloud.unusual.reader_status.as_deref().filter(|_| cloud.unusual.instance.is_none());
+        let takes_it = |status: &str| TAKES_FAILOVERS.contains(&status);
+        if self.now.get() < cloud.busy_until || !takes_it(&status) || !of_readers.is_none_or(takes_it) {
             return Some("InvalidDBClusterStateFault");
         }
         match to {

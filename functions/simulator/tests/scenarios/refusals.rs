@@ -44,6 +44,12 @@ fn an_instance_that_might_not_start_again_is_never_stopped() {
 }
 
 #[test]
+fn a_database_that_backs_up_is_never_drilled() {
+    let refused = played(DrillKind::Database, |scenario| scenario.failover.backs_up = Some((0, 900_000)));
+    refused.was_refused(Outcome::NotInjected, "is backing-up, not available");
+}
+
+#[test]
 fn a_target_that_matches_nothing_is_refused() {
     let refused = played(DrillKind::Instance, |scenario| scenario.fleet.fit = 0);
     refused.was_refused(Outcome::NotInjected, "no instance in");
