@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 54] = [
+const MUTATIONS: [Mutation; 58] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -64,6 +64,13 @@ const MUTATIONS: [Mutation; 54] = [
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
     mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
+    mutation("one-contrary-look-ends-the-run", "cdn", "nothing went wrong that could hide what happened"),
+    mutation(
+        "watchdog-not-started-at-a-hand-over",
+        "cdn",
+        "nothing went wrong that could hide what happened",
+    ),
+    mutation("served-taken-for-deployed", "cdn", "but users were served again after"),
     // Rollback.
     mutation("stop-ignored", "instance", "and continued, though it had to stop"),
     mutation("rollback-skipped-after-a-stop", "instance", "finished, and the targets are down"),
@@ -73,6 +80,7 @@ const MUTATIONS: [Mutation; 54] = [
     mutation("drift-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the unhealthy primary"),
     mutation("real-alarm-ignored", "cdn", "past a real alarm"),
+    mutation("any-rise-after-a-failover-is-its-own", "database", "past a real alarm"),
     mutation("alarm-left-forced", "cdn", "and not everything was back"),
     mutation("finished-before-it-is-well", "database", "and users were not served"),
     // The automation behind the trigger.

@@ -109,6 +109,12 @@ impl JournalEntry {
         }
     }
 
+    /// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.
+    #[must_use]
+    pub const fn may_have_been_sent(&self) -> bool {
+        self.called_at.is_some() && !matches!(self.outcome, Some(CallOutcome::NotExecuted { .. }))
+    }
+
     /// Its sort key under its alarm, `change#WHEN#STATE`: a change is identified by its time and state.
     #[must_use]
     pub fn key(&self) -> String {

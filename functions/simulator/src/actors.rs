@@ -127,7 +127,7 @@ impl Actors {
                 injector: Some(&drills.aws),
                 timing: TIMING,
             };
-            let answered = engine.dispatch_delivery(&invocation, delivery).await;
+            let answered = Box::pin(engine.dispatch_delivery(&invocation, delivery)).await;
             ended(&world, &answered);
         };
         Task {

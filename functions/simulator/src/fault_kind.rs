@@ -20,6 +20,7 @@ macro_rules! fault_kinds {
 
 fault_kinds! {
     AlarmFallsBackWithinASecond,
+    AlarmSeesCut,
     AnswerFromCache,
     ApplicationStopped,
     CallDenied,
@@ -82,7 +83,7 @@ impl FaultKind {
             Self::AnswerFromCache | Self::UpdateRaceLost | Self::OthersChangeDistribution => {
                 matches!(kind, DrillKind::Cdn)
             }
-            Self::FailoverDropped => matches!(kind, DrillKind::Database),
+            Self::AlarmSeesCut | Self::FailoverDropped => matches!(kind, DrillKind::Database),
             Self::AlarmFallsBackWithinASecond
             | Self::AlarmChangeHoursLate
             | Self::DuplicateAlarmChange

@@ -1,5 +1,6 @@
 //! Oracle: what must be true of every history. It reads the world's log and shares no code with `step`.
 
+mod rise;
 mod rollback;
 mod verdict;
 
@@ -294,8 +295,8 @@ fn restored_by_others(history: &History) -> bool {
     history.scenario.kind == DrillKind::Instance && history.scenario.restored_by_others_at.is_some()
 }
 
-/// A change to ALARM after the drill's own is a real one: from then on only a release moves traffic back. In mode
-/// `metric` the two cannot be told apart.
+/// A change to ALARM after the drill's own is a real one, unless its failover explains that one: from then on only a release
+/// moves traffic back. In mode `metric` the two cannot be told apart.
 fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String> {
     if history.scenario.kind == DrillKind::Instance || history.scenario.failover.metric {
         return Ok(());
@@ -305,7 +306,9 @@ fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String>
     for logged in &history.log {
         match &logged.what {
             Event::InPlace => own = true,
-            Event::RealAlarm if own => real = real.or(Some(logged.at)),
+            Event::RealAlarm if own && !rise::may_be_explained(history, logged.at) => {
+                real = real.or(Some(logged.at));
+            }
             Event::Released { fail_back: true } => real = None,
             Event::UndoSent { .. }
                 if real.is_some_and(|at| logged.at.millis_since(at) > ONE_LOOK_AND_SAVE) =>

@@ -45,6 +45,9 @@ pub(crate) fn document(scenario: &Scenario) -> Value {
         DrillKind::Cdn => {
             let mut target =
                 json!({ "arn": DISTRIBUTION, "trigger": trigger, "primaryProbe": probe("primary") });
+            if failover.require_deployed {
+                target["requireDeployed"] = json!(true);
+            }
             if !failover.no_identity_probe {
                 target["identity"] = json!({
                     "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
@@ -139,17 +142,14 @@ pub(crate) fn policy() -> Policy {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Key = (DrillKind, bool, bool, bool, bool, bool, Radius, Option<Span>, u64);
+    type Key = (DrillKind, [bool; 6], Radius, Option<Span>, u64);
     type Known = BTreeMap<Key, Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
-    let Failover { metric, no_identity_probe, restore_writer, .. } = scenario.failover;
+    let Failover { metric, no_identity_probe, restore_writer, require_deployed, .. } = scenario.failover;
+    let Scenario { delivered_late, long_texts, .. } = *scenario;
     let key = (
         scenario.kind,
-        scenario.delivered_late,
-        metric,
-        no_identity_probe,
-        restore_writer,
-        scenario.long_texts,
+        [delivered_late, metric, no_identity_probe, restore_writer, require_deployed, long_texts],
         scenario.fleet.radius,
         scenario.gate_closed,
         scenario.give_up_after,

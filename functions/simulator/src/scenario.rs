@@ -180,7 +180,14 @@ impl Scenario {
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
         let reads_lag = added.chance(100);
-        let failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let mut failover = Failover { others_win_the_race, wrong_entry, ..Failover::draw(seed) };
+        let cool_down = added.0.u64(60_000..120_000);
+        if added.chance(300) {
+            // The alarm goes off again before the cool-down is over, as in production.
+            (failover.alarm_sees_cuts, failover.cool_down, failover.drops_within) =
+                (true, cool_down, cool_down);
+        }
+        failover.require_deployed = added.chance(200);
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
         let watchdog = Watchdog { start_lost: added.chance(200), ..watchdog };
         let calm = draw.chance(250);
@@ -266,7 +273,9 @@ impl Scenario {
                 function_deaths: 0,
                 edges_take: 5_000,
                 deployed_after: 5_000,
+                require_deployed: false,
                 outage: 5_000,
+                alarm_sees_cuts: false,
                 standby_broken: false,
                 no_identity_probe: false,
                 changed_by_others_at: None,
@@ -480,8 +489,12 @@ pub struct Failover {
     pub edges_take: u64,
     /// After that, CloudFront reports it as deployed after this.
     pub deployed_after: u64,
+    /// The request asks that CloudFront report the failover as deployed.
+    pub require_deployed: bool,
     /// A database takes no connection for this long while it fails over.
     pub outage: u64,
+    /// The alarm watches the connections that a database's failover cuts.
+    pub alarm_sees_cuts: bool,
     /// The standby is unhealthy.
     pub standby_broken: bool,
     /// The request has no identity probe: nothing shows which origin serves.
@@ -534,7 +547,9 @@ impl Failover {
             function_deaths: if dies { rng.u32(5..60) } else { 0 },
             edges_take: if slow { rng.u64(20_000..80_000) } else { rng.u64(500..22_000) },
             deployed_after: rng.u64(500..30_000),
+            require_deployed: false,
             outage: if slow { rng.u64(20_000..80_000) } else { rng.u64(1_000..25_000) },
+            alarm_sees_cuts: false,
             standby_broken: broken,
             no_identity_probe,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),

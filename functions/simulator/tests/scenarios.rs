@@ -2,6 +2,7 @@
 
 mod scenarios {
     mod alarm;
+    mod cut;
     mod hand_over;
     mod instance;
     mod looks;

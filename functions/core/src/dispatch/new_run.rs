@@ -46,8 +46,10 @@ pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now:
         answers: AnswerCounts::default(),
         stop: None,
         unwell_since: None,
+        own_rise: None,
         last_not_undone: None,
         last_not_failed_over: None,
+        last_not_deployed: None,
         contrary_since: None,
         settled_at: None,
         rollback_saved_at: None,
@@ -91,6 +93,7 @@ fn limits(request: &Request, timing: &Timing) -> Limits {
         inject_within: objective.inject_within_seconds.duration(),
         rto: objective.rto_seconds.duration(),
         give_up_after: objective.give_up_after(),
+        require_deployed: request.target.requires_deployed(),
         restore_within: objective.restore_within_seconds.duration(),
         // The invocation that waits may run on another machine than the one that sent the call: their clocks differ.
         settle: timing.settle + timing.margin,

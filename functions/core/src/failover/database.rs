@@ -136,6 +136,15 @@ impl DatabaseState {
         if exchanged || has_event || self.status != AVAILABLE { Tristate::Yes } else { Tristate::Unknown }
     }
 
+    /// Whether it has failed over since `before`, and RDS is done with that.
+    #[must_use]
+    pub fn completed_failover(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
+        match self.failed_over(before, is_cluster, since) {
+            Tristate::Yes if matches!(self.status.as_str(), "failing-over" | "rebooting") => Tristate::No,
+            seen => seen,
+        }
+    }
+
     /// The state of the undo step that makes the original writer writer again, by a second failover.
     #[must_use]
     pub fn writer_restored(&self, writer: &str, cool_down: Duration, now: Timestamp) -> StepObservation {

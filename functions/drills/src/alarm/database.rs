@@ -110,6 +110,20 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
         }
     }
 
+    fn completed_failover(&self, run: &Run, state: &DatabaseState) -> Tristate {
+        let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
+        match (before, run.injection_began()) {
+            (Some(before), Some(began)) => {
+                state.completed_failover(before, self.identifier.is_cluster(), began)
+            }
+            _ => Tristate::Unknown,
+        }
+    }
+
+    fn deployed(&self, _run: &Run, _state: &DatabaseState) -> Tristate {
+        Tristate::Unknown
+    }
+
     fn undone(&self, state: &DatabaseState, step: &UndoStep, now: Timestamp) -> StepObservation {
         if step.action == "FailoverDBCluster" {
             state.writer_restored(&step.before, self.cool_down(), now)

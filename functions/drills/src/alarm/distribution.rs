@@ -106,6 +106,17 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
         recorded_origins(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
     }
 
+    fn completed_failover(&self, run: &Run, state: &DistributionState) -> Tristate {
+        self.failed_over(run, state)
+    }
+
+    fn deployed(&self, run: &Run, state: &DistributionState) -> Tristate {
+        match self.failed_over(run, state) {
+            Tristate::Yes => state.deployed.into(),
+            not => not,
+        }
+    }
+
     fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {
         origins_of_step(step).map_or(StepObservation::Unknown, |(before, set)| state.undone(&before, &set))
     }

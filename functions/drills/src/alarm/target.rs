@@ -50,6 +50,12 @@ pub(super) trait AlarmDrillTarget {
     /// Whether this state shows the run's failover.
     fn failed_over(&self, run: &Run, state: &Self::State) -> Tristate;
 
+    /// Whether this state shows that the run's failover is complete.
+    fn completed_failover(&self, run: &Run, state: &Self::State) -> Tristate;
+
+    /// Whether CloudFront reports the run's failover as deployed on all of its edges; unknown of a database.
+    fn deployed(&self, run: &Run, state: &Self::State) -> Tristate;
+
     /// What this state shows of an undo step.
     fn undone(&self, state: &Self::State, step: &UndoStep, now: Timestamp) -> StepObservation;
 

@@ -12,7 +12,9 @@ use firedrill_core::{
 use firedrill_drills::ports::{ActionRecord, Reply};
 
 use super::{FUNCTION, PERIOD, PERIODS};
-use crate::{calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
+use crate::{
+    calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, scenario::Failover, world::World,
+};
 
 /// An origin of the distribution, an instance of the cluster, or a zone of the database instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +116,8 @@ pub(crate) struct Cloud {
     /// The writer when the drill began; the other instance is its standby.
     pub writer_before: Place,
     outage_until: i64,
+    /// When a failover cut the database's connections: begin and end of each cut.
+    cuts: Vec<(i64, i64)>,
     pub busy_until: i64,
     pub last_failover: Option<i64>,
     /// The run whose trigger each alarm is, by the alarm's ARN.
@@ -123,6 +127,7 @@ pub(crate) struct Cloud {
     /// The journal: one entry for each change.
     pub entries: Vec<JournalEntry>,
     serving_standby: bool,
+    deployed_standby: bool,
     /// The actions that the alarm started.
     pub actions: Vec<ActionRecord>,
     /// The alarm's mute rules.
@@ -235,7 +240,9 @@ impl World {
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
-                    self.schedule(self.scenario.failover.edges_take, Due::Passes);
+                    let Failover { edges_take, deployed_after, .. } = self.scenario.failover;
+                    self.schedule(edges_take, Due::Passes);
+                    self.schedule(edges_take + deployed_after, Due::Passes);
                     // The failover function does not fail back.
                     if to == Place::Primary {
                         self.log(Event::MovedBack);
@@ -283,7 +290,14 @@ impl World {
         cloud.last_failover = Some(now);
         cloud.outage_until = now + ms(scenario.outage);
         cloud.busy_until = cloud.outage_until + 2_000;
+        let until = cloud.outage_until;
+        cloud.cuts.push((now, until));
         drop(cloud);
+        if scenario.alarm_sees_cuts {
+            (now..=until)
+                .step_by(usize::try_from(PERIOD).unwrap_or(1))
+                .for_each(|at| self.schedule_evaluations(at));
+        }
         self.schedule(scenario.outage, Due::Passes);
         // The failover function names no target.
         if to.is_some() {
@@ -305,7 +319,7 @@ impl World {
         }
     }
 
-    /// Whether the alarm's metric breaches in this span: by a datapoint of the drill, or in a real incident.
+    /// Whether the alarm's metric breaches in this span: by a datapoint of the drill, by a cut, or in a real incident.
     fn breaches(&self, from: i64, to: i64) -> bool {
         let cloud = self.cloud.borrow();
         let by_datapoint = cloud.datapoints.iter().any(|at| (from..to).contains(at));
@@ -314,7 +328,14 @@ impl World {
             .scenario
             .primary_unhealthy
             .is_some_and(|(a, b)| from < begins + ms(b) && begins + ms(a) < to);
-        by_datapoint || incident
+        by_datapoint || incident || self.is_cut(from, to)
+    }
+
+    /// Whether the alarm sees in this span that a failover cut connections.
+    fn is_cut(&self, from: i64, to: i64) -> bool {
+        let cloud = self.cloud.borrow();
+        let mut cuts = cloud.cuts.iter().filter(|_| self.scenario.failover.alarm_sees_cuts);
+        cuts.any(|(begin, end)| from < *end && *begin < to)
     }
 
     fn evaluate_alarm(&self) {
@@ -330,6 +351,9 @@ impl World {
         if changes && alarm != Some(shows) {
             if shows == AlarmState::Alarm && !self.is_primary_healthy() {
                 self.note_fault(FaultKind::RealAlarm);
+            }
+            if shows == AlarmState::Alarm && self.is_cut(end - period, end) {
+                self.note_fault(FaultKind::AlarmSeesCut);
             }
             self.change_alarm(shows, "Threshold Crossed".to_owned());
         }
@@ -398,6 +422,14 @@ impl World {
         };
         if changed {
             self.log(Event::Standby(standby));
+        }
+        let deployed = {
+            let mut cloud = self.cloud.borrow_mut();
+            let deployed = cloud.config.place == Place::Standby && now >= cloud.deployed_at;
+            !std::mem::replace(&mut cloud.deployed_standby, deployed) && deployed
+        };
+        if deployed {
+            self.log(Event::Deployed);
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use firedrill_core::failover::{AlarmState, Done};
+use firedrill_core::{
+    Phase,
+    failover::{AlarmState, Done, reason_of},
+    run::RunId,
+};
 use firedrill_simulator::{
     FailoverCase, FaultEffect, Place, Shape,
     failover_case::{Attempt, COOL_DOWN, Delivery, FUNCTION_LIVES, Resource},
@@ -44,6 +48,39 @@ fn a_second_failover_within_the_cool_down_is_never_sent() {
     let (last, _) = goes_off(&mut case);
     assert_eq!(case.entry(&last).done, Some(Done::FailedOver));
     assert_eq!((case.calls().len(), case.place()), (2, Place::Primary));
+}
+
+/// The pages about an alarm that goes off without a run's id, right after this run failed the database over.
+fn pages_about_a_rise(phase: Phase, change: impl FnOnce(&mut FailoverCase)) -> Vec<String> {
+    let mut case = FailoverCase::of(Resource::Cluster);
+    case.record_run("run", Phase::Injecting);
+    case.register(Some("run"));
+    let forced = case.change(AlarmState::Alarm, &reason_of(&RunId("run".to_owned()), "forces it"));
+    case.deliver(&forced);
+    assert_eq!(case.entry(&forced).done, Some(Done::FailedOver));
+    case.record_run_that_failed_over("run", phase);
+    case.wait(COOL_DOWN / 10);
+    change(&mut case);
+    let (risen, _) = goes_off(&mut case);
+    assert_eq!(case.entry(&risen).done, Some(Done::Refused), "{:#?}", case.entry(&risen));
+    assert_eq!((case.calls().len(), case.place()), (1, Place::Standby));
+    case.pages()
+}
+
+#[test]
+fn nobody_is_ever_paged_for_a_refusal_that_a_drills_own_failover_explains() {
+    for phase in [Phase::Recovering, Phase::RollingBack, Phase::Verifying] {
+        assert_eq!(pages_about_a_rise(phase, |_| {}), Vec::<String>::new(), "{phase}");
+    }
+}
+
+#[test]
+fn people_are_told_of_a_refusal_that_no_drill_is_known_to_explain() {
+    let told = |phase, change: fn(&mut FailoverCase)| assert_eq!(pages_about_a_rise(phase, change).len(), 1);
+    told(Phase::Held, |_| {});
+    told(Phase::Recovering, |case| case.register(None));
+    told(Phase::Recovering, |case| case.record_run("run", Phase::Recovering));
+    told(Phase::Recovering, |case| case.fault("journal:run", 1, FaultEffect::LostBefore));
 }
 
 #[test]

@@ -23,10 +23,16 @@ fn one_look_that_lags_behind_never_ends_a_run() {
         let lagging = played(kind, |scenario| {
             slow(scenario);
             let overrides = scenario.overrides();
-            overrides.instance =
-                Some(|instance, at| if once(at) { "running".clone_into(&mut instance.state) });
-            overrides.distribution =
-                Some(|read, at| if once(at) { "primary".clone_into(&mut read.default_origin) });
+            overrides.instance = Some(|instance, at| {
+                if once(at) {
+                    "running".clone_into(&mut instance.state)
+                }
+            });
+            overrides.distribution = Some(|read, at| {
+                if once(at) {
+                    "primary".clone_into(&mut read.default_origin)
+                }
+            });
             overrides.cluster = Some(|cluster, at| {
                 let members = cluster.members.iter_mut().filter(|_| once(at));
                 members.for_each(|member| member.writer = member.id == "primary");
