@@ -252,7 +252,10 @@ mod tests {
 
     fn looked(seen: Tristate) -> StopLook {
         let at = Timestamp::from_millis(0);
-        StopLook { answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }], ..StopLook::default() }
+        StopLook {
+            answers: vec![ProbeAnswer { seen, asked: at, answered: at, detail: None }],
+            ..StopLook::default()
+        }
     }
 
     #[test]

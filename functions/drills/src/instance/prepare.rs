@@ -50,9 +50,8 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
         let Some(detection) = &self.context.request.detection else { return Ok(()) };
         let arn = &detection.alarm_arn;
         let names = Ids::one(arn.alarm_name().unwrap_or_default());
-        let page = async |page: Next<'_>| {
-            self.context.cloud.describe_alarms(arn.region(), &names, page).await
-        };
+        let page =
+            async |page: Next<'_>| self.context.cloud.describe_alarms(arn.region(), &names, page).await;
         let found = self.context.read(1, every_page(page)).await?;
         if found.iter().any(|alarm| alarm.arn == arn.as_str()) {
             return Ok(());

@@ -152,9 +152,18 @@ fn of_another_account(arn: &mut Value) {
 fn what_belongs_to_another_account_region_or_partition_is_never_taken_for_ours() {
     let unchanged: fn(&mut Scenario) = |_| {};
     let detects: [fn(&mut Value); 3] = [
-        |it| it["detection"] = json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" }),
-        |it| it["detection"] = json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" }),
-        |it| it["detection"] = json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" }),
+        |it| {
+            it["detection"] =
+                json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" })
+        },
+        |it| {
+            it["detection"] =
+                json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" })
+        },
+        |it| {
+            it["detection"] =
+                json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" })
+        },
     ];
     for detects in detects {
         let refused = names(DrillKind::Instance, detects, unchanged);
@@ -166,7 +175,8 @@ fn what_belongs_to_another_account_region_or_partition_is_never_taken_for_ours()
     names(DrillKind::Instance, ours, unchanged).ended(Outcome::Recovered);
 
     let trigger = "does not exist";
-    let cdn: fn(&mut Value) = |it| of_another_account(&mut it["target"]["distribution"]["trigger"]["alarmArn"]);
+    let cdn: fn(&mut Value) =
+        |it| of_another_account(&mut it["target"]["distribution"]["trigger"]["alarmArn"]);
     names(DrillKind::Cdn, cdn, unchanged).was_refused(Outcome::NotInjected, trigger);
     let db: fn(&mut Value) = |it| of_another_account(&mut it["target"]["database"]["trigger"]["alarmArn"]);
     names(DrillKind::Database, db, unchanged).was_refused(Outcome::NotInjected, trigger);
@@ -183,7 +193,8 @@ fn a_resource_of_another_account_is_never_taken_for_the_one_of_ours_that_has_its
         scenario.overrides().function = Some(|function, _| {
             for value in function.environment.values_mut() {
                 for resource in ["cloudfront::", "rds:eu-west-2:"] {
-                    *value = value.replace(&format!("{resource}123456789012"), &format!("{resource}{ANOTHER}"));
+                    *value =
+                        value.replace(&format!("{resource}123456789012"), &format!("{resource}{ANOTHER}"));
                 }
             }
         });
