@@ -21,11 +21,12 @@ pub(super) fn may_be_explained(history: &History, at: Timestamp) -> bool {
     is_candidate(history, at) && served_after(history, at).is_some_and(|took| took <= WITHIN + KNOWN_WITHIN)
 }
 
-/// Whether a run may take one of the rises for a real one.
+/// Whether a run may take one of the rises for a real one: it is one, or whatever goes wrong may hide that it is not.
 pub(super) fn some_may_be_real(history: &History) -> bool {
     let mut rises = history.log.iter().filter(|logged| logged.what == Event::RealAlarm);
     rises.any(|logged| {
-        !is_candidate(history, logged.at)
+        !history.scenario.hides_nothing()
+            || !is_candidate(history, logged.at)
             || served_after(history, logged.at).is_none_or(|took| took + KNOWN_WITHIN > WITHIN)
     })
 }
