@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
     orchestrator::HttpResponse,
     result::{ConnectorError, SdkError},
+    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use firedrill_drills::{
@@ -80,7 +81,7 @@ fn without_kept_connections() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().pool_max_idle_per_host(0).tls_provider(provider.clone());
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
@@ -187,7 +188,8 @@ where
 /// Whether this error proves that no connection was made, and so nothing was sent: the name did not resolve, or nobody took
 /// the connection in time. An error of a connection that was made proves nothing: the call may have been sent over it.
 fn never_connected(error: Option<&ConnectorError>) -> bool {
-    let whole = iter::successors(error.map(|error| error as &dyn Error), |error| error.source());
+    let first = error.map(|error| error as &(dyn Error + 'static));
+    let whole = iter::successors(first, |&error| error.source());
     whole.filter_map(|error| error.downcast_ref::<legacy::Error>()).any(legacy::Error::is_connect)
 }
 

@@ -25,12 +25,12 @@ fn one_look_that_lags_behind_never_ends_a_run() {
             let overrides = scenario.overrides();
             overrides.instance = Some(|instance, at| {
                 if once(at) {
-                    "running".clone_into(&mut instance.state)
+                    "running".clone_into(&mut instance.state);
                 }
             });
             overrides.distribution = Some(|read, at| {
                 if once(at) {
-                    "primary".clone_into(&mut read.default_origin)
+                    "primary".clone_into(&mut read.default_origin);
                 }
             });
             overrides.cluster = Some(|cluster, at| {

@@ -160,15 +160,15 @@ fn what_belongs_to_another_account_region_or_partition_is_never_taken_for_ours()
     let detects: [fn(&mut Value); 3] = [
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" });
         },
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" });
         },
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" });
         },
     ];
     for detects in detects {

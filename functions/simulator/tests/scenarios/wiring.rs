@@ -146,7 +146,8 @@ fn subscription(protocol: &str, confirmed: bool) -> Subscription {
 
 #[test]
 fn a_subscription_is_never_passed_over_for_its_protocol_or_its_place() {
-    let others: [(fn(&mut Vec<Subscription>, u64), &str); 5] = [
+    type Change = fn(&mut Vec<Subscription>, u64);
+    let others: [(Change, &str); 5] = [
         (|all, _| *all = vec![subscription("sqs", true)], "sqs endpoint"),
         // After what fits, and on a later page.
         (|all, _| all.push(subscription("http", true)), "http endpoint"),
