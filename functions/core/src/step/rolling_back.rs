@@ -15,6 +15,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
     // AWS was not asked this time: nothing new is known about the undo steps.
     let Some(at) = observed.looked else { return check_overdue(run, now) };
+    reopen(run, observed);
     record_undo_steps(run, observed, at, true);
     if let Some(drift) = drifted(run, observed) {
         rollback_failed(run, drift, now);
@@ -56,8 +57,8 @@ fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_
     }
 }
 
-/// Reopens undo steps while the run is held: an injecting call whose answer was lost may be executed late, and its effect is
-/// then undone, unless that moves traffic.
+/// Reopens undo steps while others are open or held: an injecting call whose answer was lost may be executed late, and its
+/// effect is then undone, unless that moves traffic.
 fn reopen(run: &mut Run, observed: &Observation) {
     for (step, looked) in run.undo_mut().iter_mut().zip(&observed.undone) {
         if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepObservation::Open {

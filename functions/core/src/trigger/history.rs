@@ -149,11 +149,21 @@ impl AlarmHistory {
         }
     }
 
+    /// Whether the last change in the history is that to ALARM which this run set.
+    fn last_was_set(&self, run: &Run) -> bool {
+        let last = self.changes.as_ref().and_then(|changes| changes.last());
+        last.is_some_and(|last| last.to == AlarmState::Alarm && Self::is_set(run, last))
+    }
+
     /// The state of the undo step that sets the alarm back. An alarm that is in ALARM without this run is left alone.
     #[must_use]
     pub fn set_back(&self, run: &Run) -> StepObservation {
         match self.state {
             None => StepObservation::Unknown,
+            // Both reads are eventually consistent: one of them is from before.
+            Some(AlarmState::Ok | AlarmState::InsufficientData) if self.last_was_set(run) => {
+                StepObservation::Unknown
+            }
             Some(AlarmState::Ok | AlarmState::InsufficientData) => StepObservation::Done,
             Some(AlarmState::Alarm) => match (&self.changes, self.raised().last()) {
                 (None, _) => StepObservation::Unknown,

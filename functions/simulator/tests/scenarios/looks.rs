@@ -1,6 +1,6 @@
 //! Looks at AWS that lag behind: what a control plane shows once may be the state from before.
 
-use firedrill_core::{Outcome, kind::DrillKind};
+use firedrill_core::{Outcome, failover::AlarmState, kind::DrillKind};
 use firedrill_simulator::Scenario;
 
 use super::played::played;
@@ -39,6 +39,22 @@ fn one_look_that_lags_behind_never_ends_a_run() {
             });
         });
         lagging.ended(Outcome::ObjectiveMissed);
+    }
+}
+
+#[test]
+fn an_alarm_is_never_taken_for_set_back_because_a_read_of_its_state_lags_behind() {
+    for kind in [DrillKind::Cdn, DrillKind::Database] {
+        let lagging = played(kind, |scenario| {
+            // CloudWatch does not evaluate it again until an alarm changes that it is made of.
+            scenario.failover.composite = true;
+            scenario.overrides().alarm = Some(|alarm, at| {
+                if at < 150_000 {
+                    alarm.state = Some(AlarmState::Ok);
+                }
+            });
+        });
+        lagging.ended(Outcome::Recovered);
     }
 }
 
