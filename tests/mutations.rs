@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 62] = [
+const MUTATIONS: [Mutation; 61] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -46,7 +46,6 @@ const MUTATIONS: [Mutation; 62] = [
     mutation("undo-after-half-the-lease", "instance", "and another held the lease"),
     mutation("calls-of-a-dead-holder-forgotten", "instance", "after the run was finished").at(4_204),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
-    mutation("two-take-one-change", "database", "failed over twice for the alarm's change").at(35_673),
     mutation("watchdog-injects", "cdn", "injected, and had not begun the run").at(4_210),
     // What keeps a run from injecting.
     mutation("late-delivery-accepted", "instance", "injected although a gate was closed"),
@@ -114,7 +113,7 @@ const MUTATIONS: [Mutation; 62] = [
     ),
     mutation("primary-not-asked", "cdn", "traffic was moved onto the unhealthy primary"),
     mutation("old-gates-believed", "cdn", "injected although a gate was closed").at(10_414),
-    mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(30_158),
+    mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(109_055),
     mutation("lost-race-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("running-not-waited-for", "instance", "not everything was back"),
     mutation("group-not-waited-for", "instance", "not everything was back").at(716),
