@@ -302,10 +302,20 @@ impl Run {
         ours && automation
     }
 
+    /// The steps of the undo that move traffic and were sent.
+    pub(crate) fn sent_back(&self) -> impl Iterator<Item = &UndoStep> {
+        self.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0)
+    }
+
+    /// See [`Trigger::steady_within`]; none without a trigger.
+    pub(crate) fn steady_within(&self) -> Option<Duration> {
+        self.trigger.as_ref()?.steady_within()
+    }
+
     /// Until when a database's alarm may go off by itself because the run's failover, or the one that undoes it, cut
     /// connections; none if neither can have.
     fn may_rise_until(&self) -> Option<Timestamp> {
-        let within = self.trigger.as_ref()?.steady_within()?;
+        let within = self.steady_within()?;
         let back =
             self.undo.iter().filter(|step| step.moves_traffic).filter_map(|step| step.progress.last_sent);
         let over = self.times.failed_over.map(|at| at.at);
@@ -316,7 +326,6 @@ impl Run {
     /// run cut connections. The run judges that itself, and tells people if it was something else.
     #[must_use]
     pub fn explains_rise(&self, at: Timestamp) -> bool {
-        let sees_cuts = self.trigger.as_ref().is_some_and(|trigger| trigger.steady_within().is_some());
         let is_judged = match self.phase {
             Phase::Injecting | Phase::Recovering | Phase::RollingBack | Phase::Verifying => {
                 self.verdict != Some(Verdict::Stopped)
@@ -324,8 +333,7 @@ impl Run {
             Phase::Pending | Phase::Checking | Phase::Held | Phase::Finished => false,
         };
         let over = self.times.failed_over.is_some() && self.own_rise.is_none_or(|rise| rise == at);
-        let back = self.undo.iter().any(|step| step.moves_traffic && step.progress.attempts > 0);
-        sees_cuts && is_judged && (over || back)
+        self.steady_within().is_some() && is_judged && (over || self.sent_back().next().is_some())
     }
 
     /// Whether the steady state holds since `until` at the latest, as answers show that were asked for since `since`.

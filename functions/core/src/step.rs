@@ -139,9 +139,8 @@ fn record_first(
 /// traffic back is held then, or has yet to see the steady state again, which tells them, too.
 fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
     run.own_rise = run.own_rise.or(observed.own_rise);
-    let sees_cuts = run.trigger.as_ref().is_some_and(|trigger| trigger.steady_within().is_some());
     let moves_back = run.undo.iter().any(|step| step.moves_traffic);
-    if sees_cuts
+    if run.steady_within().is_some()
         && run.times.failed_over.is_some()
         && observed.foreign_alarm == Tristate::Yes
         && !moves_back

@@ -68,6 +68,10 @@ impl DatabaseState {
         }
     }
 
+    fn is_failing_over(&self) -> bool {
+        FAILING_OVER.contains(&self.status.as_str())
+    }
+
     fn readers(&self) -> impl Iterator<Item = &DatabaseMember> {
         self.members.iter().filter(|member| !member.writer)
     }
@@ -87,7 +91,7 @@ impl DatabaseState {
         if let Err(looked) = check_opt_in(self.tags.as_ref(), arn) {
             return looked;
         }
-        if FAILING_OVER.contains(&self.status.as_str()) {
+        if self.is_failing_over() {
             return FailoverReadiness::Already(format!("{arn} is {}", self.status));
         }
         if by_drill && self.status != AVAILABLE {
@@ -158,15 +162,14 @@ impl DatabaseState {
             _ => false,
         };
         let has_event = self.last_failover.is_some_and(|at| at >= since);
-        let reboots = FAILING_OVER.contains(&self.status.as_str());
-        if exchanged || has_event || reboots { Tristate::Yes } else { Tristate::Unknown }
+        if exchanged || has_event || self.is_failing_over() { Tristate::Yes } else { Tristate::Unknown }
     }
 
     /// Whether it has failed over since `before`, and RDS is done with that.
     #[must_use]
     pub fn completed_failover(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
         match self.failed_over(before, is_cluster, since) {
-            Tristate::Yes if matches!(self.status.as_str(), "failing-over" | "rebooting") => Tristate::No,
+            Tristate::Yes if self.is_failing_over() => Tristate::No,
             seen => seen,
         }
     }

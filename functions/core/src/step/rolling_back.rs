@@ -81,7 +81,7 @@ fn drifted(run: &Run, observed: &Observation) -> Option<String> {
 
 /// Records since when the primary answers users again. That may be before every CloudFront edge has the configuration.
 fn record_failing_back(run: &mut Run, began: Timestamp) {
-    let moved = run.undo.iter().any(|step| step.moves_traffic && step.progress.attempts > 0);
+    let moved = run.sent_back().next().is_some();
     let answers = run.streaks_of(&[crate::ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
     if let (true, Some(streak)) = (moved, answers)
         && let Some(first) = streak.first_yes.filter(|first| *first > began)

@@ -82,7 +82,7 @@ impl AlarmHistory {
     /// that an alarm that watches them goes off once more, by itself. That rise is the run's if RDS `completed` the run's
     /// failover, the alarm was OK in between, and the steady state holds soon enough; what it is is not known until then.
     fn second_rise(&self, run: &Run, completed: Tristate, now: Timestamp) -> Option<(Timestamp, Tristate)> {
-        let within = run.trigger.as_ref()?.steady_within().filter(|_| run.own_rise.is_none())?;
+        let within = run.steady_within().filter(|_| run.own_rise.is_none())?;
         let is_set = |change: &StateUpdate| change.to == AlarmState::Alarm && Self::is_set(run, change);
         let mut later = self.changes.iter().flatten().skip_while(|change| !is_set(change));
         let mut was_ok = false;
