@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
 use fastrand::Rng;
@@ -19,7 +20,7 @@ use crate::{
     calls::SentCall,
     event::{Event, Logged},
     event_queue::{Due, EventQueue},
-    failover::{Cloud, Pending},
+    failover::{Cloud, MAX_EVENT_AGE, Pending},
     fault_kind::{FaultKind, FaultOccurrences},
     fleet::Fleet,
     overrides::Overrides,
@@ -222,12 +223,12 @@ impl World {
 
     /// Logs that the failover function gave up a real failover of the database that nothing forbade, if it did.
     pub fn note_given_up(&self, change: &AlarmChange) {
-        /// The longest age that no clock takes for too old.
-        const RECENT: u64 = 60_000;
         let is_real = change.state == AlarmState::Alarm && run_of(&change.reason).is_none();
+        let clocks_apart = Duration::from_millis(self.scenario.clocks_differ.unsigned_abs());
         let cloud = self.cloud.borrow();
         let is_newest = cloud.changes.last().is_some_and(|last| last.at == change.at);
-        let is_recent = self.time().millis_since(change.at) < RECENT;
+        // No clock takes it for too old.
+        let is_recent = self.time() - change.at + clocks_apart < MAX_EVENT_AGE;
         let given_up = cloud.entries.iter().any(|entry| {
             entry.at == change.at
                 && entry.state == change.state
