@@ -6,7 +6,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use firedrill_core::{
-    Observation, Request, Run,
+    Observation, Run,
     dispatch::{DispatchError, Invocation, new_run},
     evidence::Evidence,
     failover::{AlarmState, JournalEntry},
