@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 56] = [
+const MUTATIONS: [Mutation; 61] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -46,7 +46,6 @@ const MUTATIONS: [Mutation; 56] = [
     mutation("undo-after-half-the-lease", "instance", "and another held the lease"),
     mutation("calls-of-a-dead-holder-forgotten", "instance", "after the run was finished").at(4_204),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
-    mutation("two-take-one-change", "database", "failed over twice for the alarm's change").at(35_673),
     mutation("watchdog-injects", "cdn", "injected, and had not begun the run").at(4_210),
     // What keeps a run from injecting.
     mutation("late-delivery-accepted", "instance", "injected although a gate was closed"),
@@ -64,6 +63,15 @@ const MUTATIONS: [Mutation; 56] = [
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
     mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
+    mutation("one-contrary-look-ends-the-run", "cdn", "nothing went wrong that could hide what happened")
+        .at(2_520),
+    mutation(
+        "watchdog-not-started-at-a-hand-over",
+        "cdn",
+        "nothing went wrong that could hide what happened",
+    )
+    .at(867),
+    mutation("served-taken-for-deployed", "cdn", "but users were served again after"),
     // Rollback.
     mutation("stop-ignored", "instance", "and continued, though it had to stop"),
     mutation("rollback-skipped-after-a-stop", "instance", "finished, and the targets are down"),
@@ -72,13 +80,16 @@ const MUTATIONS: [Mutation; 56] = [
     mutation("no-settling-after-an-unknown-call", "instance", "finished, and the targets are down"),
     mutation("drift-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the unhealthy primary"),
-    mutation("real-alarm-ignored", "cdn", "past a real alarm"),
+    mutation("real-alarm-ignored", "cdn", "past a real alarm").at(501),
+    mutation("any-rise-after-a-failover-is-its-own", "database", "past a real alarm"),
     mutation("alarm-left-forced", "cdn", "and not everything was back"),
     mutation("finished-before-it-is-well", "database", "and users were not served"),
     // The automation behind the trigger.
     mutation("old-alarm-event-accepted", "cdn", "was acted on at"),
-    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back").at(532),
+    mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back").at(2_392),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
+    mutation("lost-call-taken-for-unsent", "instance", "the failure was caused 2 times"),
+    mutation("real-failover-given-up-during-a-backup", "database", "RDS would have taken the call"),
     // What a drill reads.
     mutation("page-left-unread", "instance", "nothing kept the run from injecting"),
     mutation("opt-in-not-asked", "instance", "and the blast radius allows"),
@@ -87,9 +98,9 @@ const MUTATIONS: [Mutation; 56] = [
     mutation("foreign-effect-passes", "cdn", "the alarm also sets off what is not the drill's"),
     mutation("another-accounts-arn-believed", "cdn", "what the request names is another account's"),
     mutation("another-functions-rule-believed", "cdn", "the alarm leads to another resource"),
-    mutation("unread-hop-taken-for-sound", "cdn", "the alarm's function cannot be invoked").at(10_694),
+    mutation("unread-hop-taken-for-sound", "cdn", "the alarm's function cannot be invoked").at(24_649),
     mutation("our-fault-read-as-no", "instance", "but users were served again after").at(565),
-    mutation("cached-answer-believed", "cdn", "but users were served again after").at(1_976),
+    mutation("cached-answer-believed", "cdn", "but users were served again after").at(6_285),
     mutation("own-alarm-taken-for-a-real-one", "cdn", "and not everything was back"),
     mutation("down-taken-from-one-target", "instance", "by the record"),
     // What a drill does.
@@ -101,8 +112,8 @@ const MUTATIONS: [Mutation; 56] = [
         "and continued, though it had to stop",
     ),
     mutation("primary-not-asked", "cdn", "traffic was moved onto the unhealthy primary"),
-    mutation("old-gates-believed", "cdn", "injected although a gate was closed").at(5_186),
-    mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(30_158),
+    mutation("old-gates-believed", "cdn", "injected although a gate was closed").at(10_414),
+    mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(109_055),
     mutation("lost-race-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("running-not-waited-for", "instance", "not everything was back"),
     mutation("group-not-waited-for", "instance", "not everything was back").at(716),

@@ -1,16 +1,23 @@
 //! Connection to AWS: one SDK configuration for reads, which may be retried, and one for mutating calls, which may
 //! not. Its clients, and what they answer in the words of `firedrill_drills`: failures and pages.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, iter, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient,
+    orchestrator::HttpResponse,
+    result::{ConnectorError, SdkError},
+    runtime_components::RuntimeComponents,
+};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 use firedrill_drills::{
     Failure,
     failure::Answer,
     ports::{Next, Page, Token},
 };
+use hyper_util::client::legacy;
 
 /// The most characters of a message.
 const MAX_MESSAGE: usize = 600;
@@ -46,6 +53,7 @@ impl Connection {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(call_deadline, call_deadline))
+            .http_client(without_kept_connections())
             .build();
         Self { reads, mutating }
     }
@@ -64,6 +72,19 @@ impl Connection {
         };
         Self { reads: in_region(&self.reads, region), mutating: in_region(&self.mutating, region) }
     }
+}
+
+/// The SDK's own HTTP client, but for this: each call makes a connection of its own. One that was kept may have died while
+/// Lambda had frozen the sandbox, and a call that is written to it fails in a way that proves nothing.
+fn without_kept_connections() -> SharedHttpClient {
+    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().pool_max_idle_per_host(0).tls_provider(provider.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// Timeouts of an operation and of each of its attempts. An attempt shorter than the operation leaves time for
@@ -142,7 +163,10 @@ where
                 code: answer.err().code().unwrap_or_default().to_owned(),
                 status: answer.raw().status().as_u16(),
             },
-            // Not sent, not answered in time, or answered in a form that the SDK cannot read.
+            SdkError::DispatchFailure(unsent) if never_connected(unsent.as_connector_error()) => {
+                Answer::NotConnected
+            }
+            // Sent perhaps, not answered in time, or answered in a form that the SDK cannot read.
             _ => Answer::None,
         };
         let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
@@ -161,6 +185,14 @@ where
     }
 }
 
+/// Whether this error proves that no connection was made, and so nothing was sent: the name did not resolve, or nobody took
+/// the connection in time. An error of a connection that was made proves nothing: the call may have been sent over it.
+fn never_connected(error: Option<&ConnectorError>) -> bool {
+    let first = error.map(|error| error as &(dyn Error + 'static));
+    let whole = iter::successors(first, |&error| error.source());
+    whole.filter_map(|error| error.downcast_ref::<legacy::Error>()).any(legacy::Error::is_connect)
+}
+
 /// The token of the page to read, as the SDK takes it.
 pub(crate) fn token(page: Next<'_>) -> Option<String> {
     page.map(|token| token.0.clone())
@@ -170,3 +202,6 @@ pub(crate) fn token(page: Next<'_>) -> Option<String> {
 pub(crate) fn page<T>(items: impl IntoIterator<Item = T>, next: Option<String>) -> Page<T> {
     Page { items: items.into_iter().collect(), next: next.filter(|token| !token.is_empty()).map(Token) }
 }
+
+#[cfg(all(test, feature = "sns"))]
+mod tests;

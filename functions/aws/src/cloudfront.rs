@@ -1,10 +1,12 @@
 //! CloudFront: reads a distribution's origins by behaviour, and changes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{
-    CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, Origins as SdkOrigins,
+    CacheBehaviors, Distribution as SdkDistribution, DistributionConfig, LambdaFunctionAssociations,
+    Origins as SdkOrigins,
 };
+use firedrill_core::failover::Attachments;
 use firedrill_drills::{
     Failure,
     failure::Answer,
@@ -74,8 +76,29 @@ fn read(distribution: SdkDistribution, etag: String) -> Option<(Distribution, Di
         origins: origins.iter().map(|origin| origin.id.clone()).collect(),
         default_origin: default.map(|default| default.target_origin_id.clone()).unwrap_or_default(),
         behaviors: behaviors.collect(),
+        attachments: attachments(&config),
     };
     Some((read, DistributionSettings { id: distribution.id, config }))
+}
+
+fn attachments(config: &DistributionConfig) -> Attachments {
+    let default =
+        config.default_cache_behavior.iter().filter_map(|one| one.lambda_function_associations.as_ref());
+    let others = config.cache_behaviors.as_ref().map(CacheBehaviors::items).unwrap_or_default();
+    let others = others.iter().filter_map(|one| one.lambda_function_associations.as_ref());
+    // One function may serve several behaviours.
+    let edge_functions: BTreeSet<&String> = default
+        .chain(others)
+        .flat_map(LambdaFunctionAssociations::items)
+        .map(|one| &one.lambda_function_arn)
+        .collect();
+    let origins = config.origins.as_ref().map(SdkOrigins::items).unwrap_or_default();
+    let vpc_origins = origins.iter().filter_map(|origin| origin.vpc_origin_config.as_ref());
+    Attachments {
+        web_acl: config.web_acl_id.clone().filter(|id| !id.is_empty()),
+        vpc_origins: vpc_origins.map(|origin| origin.vpc_origin_id.clone()).collect(),
+        edge_functions: edge_functions.into_iter().cloned().collect(),
+    }
 }
 
 /// Why origins cannot be set in a configuration.
@@ -185,6 +208,10 @@ mod tests {
         assert_eq!((seen.deployed, seen.enabled, seen.etag.as_str()), (false, true, "E1"));
         assert_eq!(seen.origins, ["primary", "standby"]);
         assert_eq!(seen.default_origin, "primary");
+        assert_eq!(
+            seen.attachments,
+            Attachments { web_acl: Some("acl".to_owned()), ..Attachments::default() }
+        );
         assert_eq!(seen.behaviors.get("/static/*").map(String::as_str), Some("standby"));
         assert_eq!(whole.config, config("primary", "standby", "primary"));
         assert!(read(distribution(DEPLOYED), "E2".to_owned()).unwrap().0.deployed);

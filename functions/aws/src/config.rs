@@ -102,6 +102,7 @@ impl DrillSettings {
                 },
                 kms_key_arns: split(&variables.get("FIREDRILL_KMS_KEY_ARNS").unwrap_or_default()),
                 topic_arn: variables.topic()?,
+                watchdog: variables.get("FIREDRILL_WATCHDOG_FUNCTION").filter(|name| !name.trim().is_empty()),
                 cool_down: variables.cool_down()?,
                 timing: Timing {
                     poll: millis("FIREDRILL_POLL_MS")?,

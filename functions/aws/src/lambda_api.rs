@@ -1,4 +1,6 @@
-//! Lambda's API: reads the configuration of a function behind an alarm.
+//! Lambda's API: starts the watchdog, and reads the configuration of a function behind an alarm.
+
+mod invoke;
 
 use aws_sdk_lambda::{operation::get_function_configuration::GetFunctionConfigurationOutput, types::State};
 use firedrill_drills::{

@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_rds::{
     primitives::DateTime,
     types::{Filter, SourceType},
@@ -41,6 +43,12 @@ impl Databases for Cloud {
         Ok(page(answer.db_instances.unwrap_or_default().into_iter().map(read::instance), answer.marker))
     }
 
+    async fn database_tags(&self, region: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
+        let call = self.rds.reads.at(region).list_tags_for_resource().resource_name(arn);
+        let answer = call.send().await.map_err(failure("rds:ListTagsForResource"))?;
+        Ok(read::tags(answer.tag_list.unwrap_or_default()))
+    }
+
     async fn describe_events(&self, region: &str, of: EventsOf<'_>, next: Next<'_>) -> Reply<Page<DbEvent>> {
         let kind = match of.source {
             EventSource::Cluster => SourceType::DbCluster,
@@ -68,12 +76,12 @@ impl Databases for Cloud {
 /// The longest span of events that is asked for: RDS keeps them for 14 days, and clocks differ.
 const MAX_LOOK_BACK_MS: i64 = 13 * 86_400_000;
 
-/// Begin and end in whole seconds that enclose both times. RDS refuses an end before the begin, and a begin before
-/// the events that it keeps: neither is asked for.
+/// Begin and end in whole seconds. The end is not after `until`, which may be now: what came within the last second shows
+/// at the next look. RDS refuses an end before the begin, and a begin before the events that it keeps: neither is asked for.
 fn seconds(since: Timestamp, until: Timestamp) -> (DateTime, DateTime) {
     let earliest = until.as_millis().saturating_sub(MAX_LOOK_BACK_MS);
-    let from = since.as_millis().max(earliest).div_euclid(1000);
-    let to = until.max(since).as_millis().div_euclid(1000) + 1;
+    let to = until.as_millis().div_euclid(1000);
+    let from = since.as_millis().max(earliest).div_euclid(1000).min(to - 1);
     (DateTime::from_secs(from), DateTime::from_secs(to))
 }
 
@@ -82,10 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seconds_asked_for_hold_the_moments_and_never_run_backwards() {
+    fn the_seconds_asked_for_never_run_backwards_nor_end_in_the_future() {
         let at = Timestamp::from_millis;
-        assert_eq!(seconds(at(1_999), at(3_001)), (DateTime::from_secs(1), DateTime::from_secs(4)));
-        assert_eq!(seconds(at(5_000), at(1_000)), (DateTime::from_secs(5), DateTime::from_secs(6)));
+        let asked = |from, to| (DateTime::from_secs(from), DateTime::from_secs(to));
+        assert_eq!(seconds(at(1_999), at(3_001)), asked(1, 3));
+        assert_eq!(seconds(at(3_000), at(3_999)), asked(2, 3), "within one second");
+        assert_eq!(seconds(at(5_000), at(1_000)), asked(0, 1));
     }
 
     #[test]

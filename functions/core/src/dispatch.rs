@@ -27,7 +27,7 @@ use crate::{
     },
     report::report,
     request::{Delivery, ParseError, Problem, Release, SwitchOrder, WrittenDocument, parse, parse_written},
-    run::{OwnerId, RunId},
+    run::{Limits, OwnerId, RunId},
     run_loop::{LoopExit, Session},
 };
 
@@ -260,6 +260,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
         plan.gates.push(gate::earliness(request, self.timing.margin, now));
         plan.gates.push(gate::lateness(request, now));
         plan.notes.extend(request.window_notes(now));
+        plan.notes.extend(outlasts(&run, invocation.ends_at));
         plan.gates.extend(gate::recorded(&store.control_state(&run).await, &self.timing, now));
         run.reason = Some(if plan.could_run() {
             "a run could start: every gate is open, every probe answers yes, and no permission is denied"
@@ -368,6 +369,21 @@ impl Invocation {
     fn session(&self) -> Session {
         Session::new(self.owner.clone(), self.ends_at)
     }
+}
+
+/// What to know of a run that may last longer than the function that starts it works; none if it cannot.
+fn outlasts(run: &Run, works_for: Duration) -> Option<String> {
+    let Limits { baseline_within, inject_within, give_up_after, .. } = &*run.limits;
+    let longest = baseline_within.saturating_add(*inject_within).saturating_add(*give_up_after);
+    (longest > works_for).then(|| {
+        format!(
+            "the verdict may take {} s (`steadyState.withinSeconds`, `objective.injectWithinSeconds` and \
+             `objective.giveUpAfterSeconds` together), and this function works for {} s: a run that takes longer is handed over \
+             to the watchdog, which goes on within seconds, or within a minute if it could not be started at once",
+            longest.as_secs(),
+            works_for.as_secs()
+        )
+    })
 }
 
 fn answer_exit(exit: LoopExit) -> Result<Value, DispatchError> {

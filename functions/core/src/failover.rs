@@ -11,9 +11,9 @@ mod handle;
 mod rule;
 
 pub use change::{AlarmChange, AlarmState, reason_of, run_of};
-pub use database::{DatabaseMember, DatabaseState};
+pub use database::{DatabaseMember, DatabaseState, WantedFailover};
 pub use decide::{AlarmOnRecord, ChangeDecision, Direction, decide};
-pub use distribution::{BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
+pub use distribution::{Attachments, BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
 pub use handle::{
     CallResult, ChangeLimits, Claimed, FailoverAction, FailoverEngine, FailoverReadiness, HandleError,
     HandledChange, Journal,
@@ -107,6 +107,12 @@ impl JournalEntry {
             why: None,
             concluded_at: None,
         }
+    }
+
+    /// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.
+    #[must_use]
+    pub const fn may_have_been_sent(&self) -> bool {
+        self.called_at.is_some() && !matches!(self.outcome, Some(CallOutcome::NotExecuted { .. }))
     }
 
     /// Its sort key under its alarm, `change#WHEN#STATE`: a change is identified by its time and state.

@@ -41,6 +41,8 @@ pub struct Observation {
     pub in_place_at: Option<Measured>,
     /// Whether the trigger has had its effect: the origin configured, the writer moved.
     pub failed_over: Tristate,
+    /// Whether CloudFront reports the failover as deployed everywhere.
+    pub deployed: Tristate,
     /// When the alarm that detects the failure went to ALARM, by CloudWatch's clock.
     pub detected: Option<Timestamp>,
     /// The state of each undo step, in the order of the undo.
@@ -49,6 +51,8 @@ pub struct Observation {
     pub primary: Tristate,
     /// Whether the alarm went to ALARM without this run.
     pub foreign_alarm: Tristate,
+    /// When the alarm went to ALARM because the run's failover cut connections, if that is known now.
+    pub own_rise: Option<Timestamp>,
     /// What the failover function's journal says about this run's change.
     pub automation_report: Option<String>,
     /// A reason to end the run early.

@@ -236,6 +236,12 @@ pub trait Drill {
     /// # Errors
     /// Why it could not be sent.
     fn page(&mut self, run: &Run, page: &Page) -> impl Future<Output = Result<(), String>>;
+    /// Starts the watchdog, and does not wait for what it does: this run has no owner any more. The watchdog's schedule starts
+    /// it all the same, within a minute.
+    ///
+    /// # Errors
+    /// Why it is not known to be started.
+    fn start_watchdog(&mut self) -> impl Future<Output = Result<(), String>>;
     /// The injecting call of this number, which is about to be sent; none if the head holds nothing to inject.
     fn injecting_call(&mut self, run: &Run, number: u32) -> Option<InjectingCall>;
     /// Reads everything that a run would need, without touching anything.

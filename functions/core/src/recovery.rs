@@ -61,6 +61,17 @@ impl Span {
     }
 }
 
+/// What AWS has to confirm before a failover counts.
+#[derive(Clone, Copy)]
+struct Confirmation {
+    /// When it did.
+    at: Option<Measured>,
+    /// When it last did not.
+    last_not: Option<Timestamp>,
+    /// What it shows, or does not.
+    what: &'static str,
+}
+
 /// A run, with the moments that it is judged by.
 struct Case<'a> {
     run: &'a Run,
@@ -79,23 +90,20 @@ pub fn judge(run: &Run, now: Timestamp) -> Judgement {
         objective: injected + run.limits.rto,
         give_up: injected + run.limits.give_up_after,
     };
-    // A streak counts only if a yes of it was asked for once the failure was in place; for a database, once RDS showed the
-    // failover.
+    // A streak counts only if a yes of it was asked for once the failure was in place; and once AWS confirmed the failover,
+    // where that counts.
     let in_place = run.times.in_place.map_or(now, |at| at.at);
-    let confirmed = run.times.failed_over.map(|at| at.at);
-    let since = match confirmed {
-        Some(confirmed) if case.confirmed_by_aws() => confirmed.max(in_place),
-        _ => in_place,
-    };
+    let confirmation = case.confirmation();
+    let confirmed = confirmation.is_none_or(|confirmation| confirmation.at.is_some());
+    let since = confirmation.and_then(|it| it.at).map_or(in_place, |confirmed| confirmed.at.max(in_place));
     let mut streaks = run.streaks_of(ProbeRole::RECOVERY).peekable();
     let asked_since = |streak: &Streak| streak.last_yes_asked.is_some_and(|asked| asked >= since);
     let held =
         streaks.peek().is_some() && streaks.all(|(streak, rule)| streak.holds(rule) && asked_since(streak));
-    match (held, confirmed, run.trigger.is_some()) {
-        (true, _, false) => case.decide(),
-        (true, _, true) if case.names_the_standby() => case.decide(),
-        (true, Some(_), true) if case.confirmed_by_aws() => case.decide(),
-        (true, Some(_), true) => decided(
+    match (held && confirmed, run.trigger.is_some()) {
+        (true, false) => case.decide(),
+        (true, true) if case.names_the_standby() || case.is_database() => case.decide(),
+        (true, true) if run.times.failed_over.is_some() => decided(
             Verdict::Inconclusive,
             None,
             "the standby's origin is configured, but without `target.identity` nobody can tell whether it serves"
@@ -111,9 +119,22 @@ fn decided(verdict: Verdict, impaired: Option<bool>, reason: String) -> Judgemen
 }
 
 impl Case<'_> {
-    /// Whether AWS itself tells that the failover took place: RDS does.
-    fn confirmed_by_aws(&self) -> bool {
+    fn is_database(&self) -> bool {
         self.run.trigger.as_ref().is_some_and(|trigger| trigger.database.is_some())
+    }
+
+    /// What AWS has to confirm: CloudFront, where the request asks for that, that all of its edges serve it; else the failover,
+    /// where no probe names the standby.
+    fn confirmation(&self) -> Option<Confirmation> {
+        let Run { times, limits, last_not_failed_over, last_not_deployed, .. } = self.run;
+        if limits.require_deployed {
+            let what = "the failover as deployed on all edges";
+            return Some(Confirmation { at: times.deployed, last_not: *last_not_deployed, what });
+        }
+        let what = "the failover";
+        let confirmation = Confirmation { at: times.failed_over, last_not: *last_not_failed_over, what };
+        let is_unnamed = self.run.trigger.is_some() && !self.names_the_standby();
+        is_unnamed.then_some(confirmation)
     }
 
     /// Whether a probe tells that the standby serves (`target.identity`).
@@ -126,9 +147,8 @@ impl Case<'_> {
         let streaks = self.run.streaks_of(roles);
         let mut spans: Vec<Span> =
             streaks.filter_map(|(streak, rule)| Span::of(streak, rule, self.injected)).collect();
-        if let (true, Some(confirmed)) =
-            (roles.contains(&ProbeRole::Standby) && self.confirmed_by_aws(), self.run.times.failed_over)
-        {
+        let confirmed = self.confirmation().filter(|_| roles == ProbeRole::RECOVERY).and_then(|it| it.at);
+        if let Some(confirmed) = confirmed {
             let at = confirmed.at.max(self.injected);
             let gap = (at - self.injected).min(Duration::from_millis(confirmed.resolution_ms));
             let earliest = at - gap;
@@ -163,7 +183,11 @@ impl Case<'_> {
                 return decided(Verdict::Inconclusive, None, reason);
             }
         }
-        let what = if self.run.trigger.is_some() { "the standby served" } else { "recovery began" };
+        let what = match (&self.run.trigger, self.run.limits.require_deployed) {
+            (Some(_), true) => "the standby served, as CloudFront had deployed it on all edges,",
+            (Some(_), false) => "the standby served",
+            (None, _) => "recovery began",
+        };
         let (verdict, reason) = if latest <= self.objective {
             (Verdict::Recovered, format!("{what} {took} ms after the injection"))
         } else if latest <= self.give_up {
@@ -231,19 +255,18 @@ impl Case<'_> {
                 None => unsure = unsure.or(Some(probe)),
             }
         }
-        let needs_confirmation = run.trigger.is_some() && !self.names_the_standby();
-        if needs_confirmation {
-            match (run.times.failed_over, run.last_not_failed_over) {
+        let confirmation = self.confirmation();
+        if let Some(Confirmation { at, last_not, what }) = confirmation {
+            match (at, last_not) {
                 (Some(confirmed), _)
                     if confirmed.at > give_up
                         && Duration::from_millis(confirmed.resolution_ms) <= self.confirmation_gap() =>
                 {
-                    let what =
-                        format!("AWS showed the failover at {}, after the time to give up", confirmed.at);
+                    let what = format!("AWS showed {what} at {}, after the time to give up", confirmed.at);
                     return not_recovered(self.impaired(), what);
                 }
                 (None, Some(not)) if not >= give_up => {
-                    let what = format!("AWS showed no failover until the time to give up ({give_up})");
+                    let what = format!("AWS did not show {what} until the time to give up ({give_up})");
                     return not_recovered(self.impaired(), what);
                 }
                 _ => {}
@@ -252,12 +275,13 @@ impl Case<'_> {
         if now <= give_up + patience {
             return Judgement::Wait;
         }
-        let reason = match (unsure, needs_confirmation && run.times.failed_over.is_none()) {
-            (_, true) => "AWS did not show whether the standby took over".to_owned(),
-            (Some(probe), _) => {
+        let unconfirmed = confirmation.filter(|confirmation| confirmation.at.is_none());
+        let reason = match (unsure, unconfirmed) {
+            (_, Some(_)) => "AWS did not show whether the standby took over".to_owned(),
+            (Some(probe), None) => {
                 format!("probe `{probe}` gave no answer around the time to give up ({give_up})")
             }
-            (None, _) => {
+            (None, None) => {
                 format!("a streak that began before the time to give up ({give_up}) was never seen to hold")
             }
         };

@@ -71,6 +71,7 @@ pub struct Request {
     pub objective: Objective,
     /// The alarm that should notice the failure, for mode `stop`. Without it the time to detect is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
     pub detection: Option<Detection>,
     /// What ends the run early and rolls it back; at most 10 conditions, none by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -111,6 +112,7 @@ impl Request {
                     self.steady_state.within_seconds.duration(),
                     objective.inject_within_seconds.duration(),
                     objective.give_up_after(),
+                    self.minimum_outage(),
                     held.unwrap_or_default(),
                 ]
                 .into_iter()
@@ -122,6 +124,12 @@ impl Request {
 }
 
 impl Request {
+    /// How long the failure stays in place after the application has recovered, so that it can be detected.
+    #[must_use]
+    pub fn minimum_outage(&self) -> Duration {
+        self.detection.as_ref().map_or(Duration::ZERO, |of| of.minimum_outage_seconds.duration())
+    }
+
     /// What somebody should know about the windows: the days of the coming year on which one of them does not open.
     pub(crate) fn window_notes(&self, now: crate::Timestamp) -> Vec<String> {
         let windows = self.windows.iter().enumerate();
@@ -207,13 +215,14 @@ pub struct Objective {
     /// The recovery point objective (RPO) in seconds, where one applies. Recorded, not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_seconds: Option<Seconds>,
-    /// Recovery must begin within this many seconds, or the verdict is `not-recovered`; at most 86400, three times
-    /// `rtoSeconds` by default.
+    /// Recovery must begin within this many seconds, or the verdict is `not-recovered`; at most 86400. By default three
+    /// times `rtoSeconds`, and at least 300: an instance may take 90 to stop, and a load balancer a minute to notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(range(max = 86400))]
     pub give_up_after_seconds: Option<Seconds>,
     /// The rollback, and the steady state after it, must be seen within this many seconds, or the outcome is
-    /// `rollback-failed` and operators are paged; 1 to 86400, 900 by default.
+    /// `rollback-failed` and operators are paged; 1 to 86400, 1800 by default: an Auto Scaling group may take twenty minutes
+    /// until it is whole.
     #[serde(default = "default_restore")]
     #[garde(range(min = 1, max = 86400))]
     pub restore_within_seconds: Seconds,
@@ -232,10 +241,12 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// Within what time recovery must begin: what the request says, else three times the recovery time objective.
+    /// Within what time recovery must begin: what the request says, else three times the recovery time objective, and at
+    /// least 5 minutes.
     #[must_use]
     pub fn give_up_after(&self) -> Duration {
-        self.give_up_after_seconds.map_or_else(|| self.rto_seconds.duration() * 3, Seconds::duration)
+        let by_default = || (self.rto_seconds.duration() * 3).max(Duration::from_mins(5));
+        self.give_up_after_seconds.map_or_else(by_default, Seconds::duration)
     }
 }
 
@@ -243,19 +254,26 @@ const fn default_within() -> Seconds {
     Seconds::new(60)
 }
 const fn default_restore() -> Seconds {
-    Seconds::new(900)
+    Seconds::new(1800)
 }
 const fn default_inject() -> Seconds {
     Seconds::new(300)
 }
 
 /// The alarm that should notice the failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub struct Detection {
     /// The alarm's ARN. Its history tells when the failure was detected.
     pub alarm_arn: Arn,
+    /// The failure stays in place for this many seconds although the application has recovered, unless the alarm goes off
+    /// before; at most 3600, 0 by default. An alarm goes off only after its whole periods and some minutes: an instance that
+    /// is back sooner is never detected.
+    #[serde(default)]
+    #[garde(range(max = 3600))]
+    pub minimum_outage_seconds: Seconds,
 }
 
 /// How often a drill must pass; past it the drill is overdue.

@@ -17,7 +17,7 @@ pub use size::MAX_HEAD_BYTES;
 pub use trigger::{Datapoints, Trigger};
 pub use undo::{Progress, StepState, UndoStep};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,9 @@ pub struct Run {
     /// The invocation that holds the lease; none after a handover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerId>,
+    /// When an owner last handed the run over, by that owner's clock; none if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<Timestamp>,
     /// The invocation that finished the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_by: Option<OwnerId>,
@@ -138,12 +141,21 @@ pub struct Run {
     /// Since when the application is not known to be restored; none while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwell_since: Option<Timestamp>,
+    /// When the alarm went to ALARM because the run's failover cut connections, by CloudWatch's clock; none if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_rise: Option<Timestamp>,
     /// When an undo step was last seen not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_undone: Option<Timestamp>,
     /// When the trigger was last seen without its effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_failed_over: Option<Timestamp>,
+    /// When CloudFront last reported the failover as not deployed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_not_deployed: Option<Timestamp>,
+    /// Since when looks contradict what an earlier one showed: the failure in place, or the failover. None while they agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrary_since: Option<Timestamp>,
     /// After this time, no call of this run can take effect any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
@@ -222,6 +234,12 @@ impl Run {
         self.owner.as_ref() != Some(&self.starter)
     }
 
+    /// The end of a silence between two looks or answers that agree: the hand-over in between, if there was one. What passes
+    /// from there until the next owner looks is nobody's failure to look.
+    pub(crate) fn silence_between(&self, last: Timestamp, next: Timestamp) -> Duration {
+        self.handed_over.filter(|at| *at >= last).map_or(next, |at| at.min(next)) - last
+    }
+
     /// The undo, to be changed. Clones of this head keep theirs.
     #[must_use]
     pub fn undo_mut(&mut self) -> &mut Vec<UndoStep> {
@@ -275,11 +293,61 @@ impl Run {
         let ours = self.settled_at.is_none_or(|at| now >= at);
         let automation = match (&self.trigger, &self.injection) {
             (Some(trigger), Some(injection)) if injection.began().is_some() => {
-                trigger.acts_until(self.mode, injection, self.rollback_saved_at).is_some_and(|at| now >= at)
+                let risen = self.may_rise_until().is_none_or(|at| now >= at + trigger.acts_for);
+                let until = trigger.acts_until(self.mode, injection, self.rollback_saved_at);
+                risen && until.is_some_and(|at| now >= at)
             }
             _ => true,
         };
         ours && automation
+    }
+
+    /// The steps of the undo that move traffic and were sent.
+    pub(crate) fn sent_back(&self) -> impl Iterator<Item = &UndoStep> {
+        self.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0)
+    }
+
+    /// See [`Trigger::steady_within`]; none without a trigger.
+    pub(crate) fn steady_within(&self) -> Option<Duration> {
+        self.trigger.as_ref()?.steady_within()
+    }
+
+    /// Until when a database's alarm may go off by itself because the run's failover, or the one that undoes it, cut
+    /// connections; none if neither can have.
+    fn may_rise_until(&self) -> Option<Timestamp> {
+        let within = self.steady_within()?;
+        let back =
+            self.undo.iter().filter(|step| step.moves_traffic).filter_map(|step| step.progress.last_sent);
+        let over = self.times.failed_over.map(|at| at.at);
+        Some(back.chain(over).max()? + within)
+    }
+
+    /// Whether the run explains that the alarm of its database went off at this moment without naming it: a failover of the
+    /// run cut connections. The run judges that itself, and tells people if it was something else.
+    #[must_use]
+    pub fn explains_rise(&self, at: Timestamp) -> bool {
+        let is_judged = match self.phase {
+            Phase::Injecting | Phase::Recovering | Phase::RollingBack | Phase::Verifying => {
+                self.verdict != Some(Verdict::Stopped)
+            }
+            Phase::Pending | Phase::Checking | Phase::Held | Phase::Finished => false,
+        };
+        let over = self.times.failed_over.is_some() && self.own_rise.is_none_or(|rise| rise == at);
+        self.steady_within().is_some() && is_judged && (over || self.sent_back().next().is_some())
+    }
+
+    /// Whether the steady state holds since `until` at the latest, as answers show that were asked for since `since`.
+    pub(crate) fn is_steady_again(&self, since: Timestamp, until: Timestamp) -> bool {
+        let mut streaks = self.streaks_of(ProbeRole::STEADY_STATE).peekable();
+        streaks.peek().is_some()
+            && streaks.all(|(streak, rule)| {
+                // An outage before the end of a gap may have gone unseen.
+                let held = streak.first_yes.max(streak.gap_end).map(|began| began + rule.hold_for);
+                streak.holds(rule)
+                    && held
+                        .is_some_and(|held| held <= until && streak.last_yes.is_some_and(|last| last >= held))
+                    && streak.last_yes_asked.is_some_and(|asked| asked >= since)
+            })
     }
 
     /// Until when the datapoints that may have been published can keep the alarm up; none without any.
@@ -326,6 +394,7 @@ impl Run {
             && self.release == next.release
             && self.last_command == next.last_command
             && self.automation_report == next.automation_report
+            && self.own_rise == next.own_rise
             && self.pages == next.pages
             && match (&self.injection, &next.injection) {
                 (None, None) => true,

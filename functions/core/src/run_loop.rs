@@ -327,13 +327,22 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
         Ok(saved)
     }
 
-    /// Closes the evidence, saves the head and releases the lease.
+    /// Closes the evidence, saves the head, releases the lease, and starts the watchdog.
     async fn hand_over(mut self, mut run: Run) -> LoopExit {
         self.recorder.close_all(&mut run);
         let mut released = run.clone();
         released.owner = None;
+        released.handed_over = Some(self.engine.clock.now());
         match self.save(&mut released).await {
-            Ok(Saved::Saved) => LoopExit::HandedOver(Box::new(released)),
+            Ok(Saved::Saved) => {
+                // The watchdog, which cannot inject, never starts itself: its schedule does.
+                if self.engine.injector.is_some()
+                    && let Err(why) = self.drill.start_watchdog().await
+                {
+                    tracing::warn!(why, "the watchdog is not known to be started: its schedule starts it");
+                }
+                LoopExit::HandedOver(Box::new(released))
+            }
             Ok(Saved::Conflict) => LoopExit::LostLease,
             Err(error) => LoopExit::StoreLost(Box::new(run), error),
         }

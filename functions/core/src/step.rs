@@ -23,6 +23,7 @@ pub fn step(run: &Run, observed: &Observation, now: Timestamp) -> (Run, Decision
     record_answers(&mut next, observed);
     record_commands(&mut next, observed);
     record_effect(&mut next, observed);
+    record_rise(&mut next, observed, now);
     let decision = match run.phase {
         // A pending run is only announced: `Store::begin` takes the lock and moves it into `checking`.
         Phase::Pending | Phase::Finished => Decision::Wait,
@@ -66,13 +67,16 @@ fn record_answers(run: &mut Run, observed: &Observation) {
     let mut unobserved = false;
     run.streaks.resize_with(run.limits.probes.len(), Default::default);
     for (index, answer) in &observed.answers {
-        let (Some(streak), Some(rule)) = (run.streaks.get_mut(*index), run.limits.probes.get(*index)) else {
+        let (Some(streak), Some(rule)) = (run.streaks.get(*index), run.limits.probes.get(*index)) else {
             continue;
         };
         // After a long silence a recovery may have begun and ended unobserved.
-        unobserved |=
-            answer.seen == Tristate::No && streak.silent_until(answer.asked) > rule.longest_unseen();
-        streak.push(answer, rule);
+        let silence = match (streak.last_yes, streak.last_no_answered) {
+            (None, Some(no)) => run.silence_between(no, answer.asked),
+            _ => streak.silent_until(answer.asked),
+        };
+        unobserved |= answer.seen == Tristate::No && silence > rule.longest_unseen();
+        run.streaks[*index].push(answer, rule);
         // Only the steady state tells whether users were served; the identity probes tell by whom.
         let serves_users = rule.role == crate::ProbeRole::SteadyState;
         if serves_users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
@@ -108,17 +112,48 @@ fn record_effect(run: &mut Run, observed: &Observation) {
     {
         run.automation_report = Some(report.clone());
     }
-    let (Some(at), Some(began), None) = (observed.looked, run.injection_began(), run.times.failed_over)
-    else {
-        return;
-    };
-    match observed.failed_over {
-        Tristate::Yes => {
-            let before = run.last_not_failed_over.unwrap_or(began).max(began);
-            run.times.failed_over = Some(Measured::ours(at, at.millis_since(before)));
+    let (Some(at), Some(began)) = (observed.looked, run.injection_began()) else { return };
+    let times = &mut run.times;
+    record_first(&mut times.failed_over, &mut run.last_not_failed_over, observed.failed_over, (began, at));
+    record_first(&mut times.deployed, &mut run.last_not_deployed, observed.deployed, (began, at));
+}
+
+/// Records when looks first showed a yes, and until then when they last showed a no.
+fn record_first(
+    first: &mut Option<Measured>,
+    last_not: &mut Option<Timestamp>,
+    seen: Tristate,
+    (began, at): (Timestamp, Timestamp),
+) {
+    match seen {
+        Tristate::Yes if first.is_none() => {
+            let before = last_not.unwrap_or(began).max(began);
+            *first = Some(Measured::ours(at, at.millis_since(before)));
         }
-        Tristate::No => run.last_not_failed_over = Some(at),
-        Tristate::Unknown => {}
+        Tristate::No if first.is_none() => *last_not = Some(at),
+        Tristate::Yes | Tristate::No | Tristate::Unknown => {}
+    }
+}
+
+/// Records that the run's failover made the alarm go off once more; and tells people if it went off after the failover for
+/// another reason. The failover function, which refuses a second failover so soon, leaves that to the run. A run that moves
+/// traffic back is held then, or has yet to see the steady state again, which tells them, too.
+fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
+    run.own_rise = run.own_rise.or(observed.own_rise);
+    let moves_back = run.undo.iter().any(|step| step.moves_traffic);
+    if run.steady_within().is_some()
+        && run.times.failed_over.is_some()
+        && observed.foreign_alarm == Tristate::Yes
+        && !moves_back
+        && run.phase != Phase::Finished
+    {
+        let text = format!(
+            "the alarm of run {} went to ALARM again after the failover, and the steady state did not hold soon enough after \
+             that for the failover to be the reason: something really fails. The failover function may have refused a second \
+             failover so soon after the first. Look at the database",
+            run.run_id
+        );
+        run.page("alarm after the failover", text, now);
     }
 }
 

@@ -7,7 +7,7 @@ use firedrill_core::{CallOutcome, ports::StoreError};
 /// What the failure of a call proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The call was not executed; sent again, it may be (throttled, out of capacity).
+    /// The call was not executed; sent again, it may be (throttled, out of capacity, no connection).
     Again,
     /// The call was not executed: our role has no permission for it.
     Denied,
@@ -22,6 +22,8 @@ pub enum Proof {
 pub enum Answer {
     /// Nothing was sent: the call could not be built.
     NotSent,
+    /// Nothing was sent: no connection to AWS could be made.
+    NotConnected,
     /// AWS answered with an error.
     Error {
         /// AWS's code for it, such as `Throttling`; empty if the answer holds none.
@@ -103,6 +105,7 @@ impl Answer {
     pub fn proof(&self) -> Proof {
         match self {
             Self::NotSent => Proof::Refused,
+            Self::NotConnected => Proof::Again,
             Self::Error { code, .. } if NOT_NOW.contains(&code.as_str()) => Proof::Again,
             Self::Error { code, .. } if DENIED.contains(&code.as_str()) => Proof::Denied,
             Self::Error { status, .. } if (400..500).contains(status) => Proof::Refused,
@@ -118,11 +121,12 @@ impl Failure {
         Self { action, answer: Answer::NotSent, message: why.into() }
     }
 
-    /// AWS's error code; empty if AWS did not answer.
+    /// AWS's error code; our own if no connection could be made; else empty.
     #[must_use]
     pub fn code(&self) -> &str {
         match &self.answer {
             Answer::Error { code, .. } => code,
+            Answer::NotConnected => "NotConnected",
             Answer::NotSent | Answer::None => "",
         }
     }
@@ -167,7 +171,11 @@ mod tests {
     }
 
     fn again(code: &str, status: u16) -> Option<bool> {
-        match failure(code, status).into_outcome() {
+        sent_again(failure(code, status))
+    }
+
+    fn sent_again(failure: Failure) -> Option<bool> {
+        match failure.into_outcome() {
             CallOutcome::NotExecuted { again, .. } => Some(again),
             CallOutcome::Unknown { .. } | CallOutcome::Done => None,
         }
@@ -183,6 +191,13 @@ mod tests {
         assert_eq!(again("InternalError", 500), None, "it may have been executed");
         assert_eq!(again("", 502), None);
         assert_eq!(Failure::not_sent("ec2:StopInstances", "no id").proof(), Proof::Refused);
+        let without = |answer| Failure { answer, ..failure("", 0) };
+        assert_eq!(sent_again(without(Answer::NotConnected)), Some(true), "nothing of it was sent");
+        assert_eq!(
+            sent_again(without(Answer::None)),
+            None,
+            "the connection may have broken after it was sent"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use futures_util::future::{OptionFuture, join, join_all, join4};
 use crate::{
     Procedure, Proof, WithFindings, pager,
     polling::Polling,
-    ports::{Alarms, Prober, Reply, Topics},
+    ports::{Alarms, Invoker, Prober, Reply, Topics},
     probe,
     procedure::Context,
     recorded::Recorded,
@@ -112,7 +112,7 @@ impl<C: Alarms + Prober + Topics, K: Clock> Harness<C, K> {
     }
 }
 
-impl<C: Alarms + Prober + Topics, K: Clock> Drill for Harness<C, K> {
+impl<C: Alarms + Prober + Topics + Invoker, K: Clock> Drill for Harness<C, K> {
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         if self.last_phase.replace(run.phase) != Some(run.phase) {
             self.polling.look_soon();
@@ -157,6 +157,13 @@ impl<C: Alarms + Prober + Topics, K: Clock> Drill for Harness<C, K> {
         let topic = self.context.settings.topic_arn.as_ref();
         let sent = pager::page(&self.context.cloud, topic, run, page, &lines).await;
         sent.map_err(|error| error.to_string())
+    }
+
+    async fn start_watchdog(&mut self) -> Result<(), String> {
+        let Some(watchdog) = &self.context.settings.watchdog else {
+            return Err("no watchdog is configured (FIREDRILL_WATCHDOG_FUNCTION is empty)".to_owned());
+        };
+        self.context.cloud.invoke_async(watchdog).await.map_err(|failure| failure.to_string())
     }
 
     fn injecting_call(&mut self, run: &Run, number: u32) -> Option<InjectingCall> {

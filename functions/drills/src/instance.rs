@@ -56,6 +56,8 @@ struct InstanceDrill<C, K> {
     seed: u64,
     /// The latest choice.
     latest: RefCell<Option<Selection>>,
+    /// The candidates of the latest read, and the target groups in which none of them was registered.
+    without_candidates: RefCell<(BTreeSet<String>, BTreeSet<String>)>,
     /// The stop protection of each instance that was asked for it.
     protections: RefCell<BTreeMap<String, Tristate>>,
     /// Every Auto Scaling group that a target was seen in.
@@ -73,6 +75,7 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
             target,
             seed,
             latest: RefCell::default(),
+            without_candidates: RefCell::default(),
             protections: RefCell::default(),
             groups: RefCell::default(),
             detected: Cell::default(),

@@ -31,7 +31,7 @@ pub use events::{Rule, Rules};
 pub use http::{HttpReply, NoReply, Prober};
 pub use journal::AlarmRecord;
 pub use kms::{KeyManager, Keys};
-pub use lambda::{FunctionConfiguration, Functions};
+pub use lambda::{FunctionConfiguration, Functions, Invoker};
 pub use rds::{Databases, DbCluster, DbEvent, DbInstance, DbMember, EventSource, EventsOf};
 pub use route53::{HealthCheck, HealthChecks};
 pub use sns::{Subscription, Topics};

@@ -15,6 +15,8 @@ pub struct Settings {
     pub kms_key_arns: Vec<String>,
     /// Where pages are published; none if the stack has no topic.
     pub topic_arn: Option<Arn>,
+    /// The name or ARN of the watchdog, which a function starts that hands a run over; none in the watchdog itself.
+    pub watchdog: Option<String>,
     /// How long a database is not failed over again.
     pub cool_down: Duration,
 }

@@ -127,7 +127,7 @@ impl Actors {
                 injector: Some(&drills.aws),
                 timing: TIMING,
             };
-            let answered = engine.dispatch_delivery(&invocation, delivery).await;
+            let answered = Box::pin(engine.dispatch_delivery(&invocation, delivery)).await;
             ended(&world, &answered);
         };
         Task {
@@ -247,7 +247,10 @@ impl EventSource for Actors {
                 return Some(self.invoke("invocation", delivery, |_, _| {}));
             }
             Due::Tick => return self.minute(),
-            Due::LateTick => return Some(self.tick()),
+            Due::StartedTick if self.world.is_within(self.world.scenario.watchdog.absent) => {
+                self.world.note_fault(FaultKind::WatchdogAbsent);
+            }
+            Due::LateTick | Due::StartedTick => return Some(self.tick()),
             Due::Command(order, times) => return self.record_command(order, times),
         }
         self.world.propagate();

@@ -34,7 +34,7 @@ use firedrill_drills::{
 };
 
 use crate::{
-    calls::{Landing, denied, refused, send},
+    calls::{Landing, denied, not_connected, refused, send},
     clock::SimulatedClock,
     event_queue::Due,
     failover::Pending,
@@ -238,6 +238,7 @@ fn changed<T>(change: Override<T>, at: i64, mut answer: T) -> T {
 async fn failed_read(action: &'static str, effect: FaultEffect) -> Failure {
     match effect {
         FaultEffect::Throttled => refused(action, "Throttling"),
+        FaultEffect::NotConnected => not_connected(action),
         FaultEffect::Denied => refused(action, "AccessDenied"),
         // Longer than the function itself waits for it.
         FaultEffect::Hangs | FaultEffect::DiesBefore => pending().await,
@@ -356,6 +357,10 @@ impl Drill for ObservedDrill {
             self.aws.note_undo();
         }
         self.drill.undo(run, step).await
+    }
+
+    async fn start_watchdog(&mut self) -> Result<(), String> {
+        self.drill.start_watchdog().await
     }
 
     async fn page(&mut self, run: &Run, page: &PageToOperators) -> Result<(), String> {

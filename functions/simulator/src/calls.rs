@@ -38,6 +38,11 @@ pub(crate) fn refused(action: &'static str, code: &str) -> Failure {
     Failure { action, answer, message: "simulated".to_owned() }
 }
 
+/// No connection to AWS could be made.
+pub(crate) fn not_connected(action: &'static str) -> Failure {
+    Failure { action, answer: Answer::NotConnected, message: "simulated".to_owned() }
+}
+
 /// A call that AWS denies.
 pub(crate) async fn denied(
     aws: &SimulatedAws,
@@ -70,6 +75,11 @@ pub(crate) async fn send(
         Some(effect) => return fails_by_plan(aws, action, throttled, effect, land).await,
     }
     if world.draws_fault() {
+        // By the moment, which is a random one: a draw of its own would make each seed another history.
+        if world.now.get() % 2 == 0 {
+            world.note_fault(FaultKind::CallNotConnected);
+            return Err(not_connected(action));
+        }
         world.note_fault(FaultKind::CallThrottled);
         return Err(refused(action, throttled));
     }
@@ -110,6 +120,7 @@ async fn fails_by_plan(
     };
     match effect {
         FaultEffect::Throttled => Err(refused(action, throttled)),
+        FaultEffect::NotConnected => Err(not_connected(action)),
         FaultEffect::Denied => Err(refused(action, "AccessDenied")),
         FaultEffect::LosesRace => Err(refused(action, "PreconditionFailed")),
         FaultEffect::LostBefore | FaultEffect::Unknown | FaultEffect::OthersFirst => {

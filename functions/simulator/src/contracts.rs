@@ -30,7 +30,7 @@ pub use databases::{ClusterSubject, databases, failovers, reboots};
 pub use distributions::{DistributionSubject, distributions};
 use firedrill_core::{CallOutcome, Timestamp, ports::Ids, run::RunId};
 use firedrill_drills::{Proof, ports::Reply};
-pub use functions::{FunctionSubject, functions};
+pub use functions::{FunctionSubject, functions, invoker};
 pub use health_checks::{HealthChecksSubject, health_checks};
 pub use instances::{InstancesSubject, instances};
 pub use journal::journal;

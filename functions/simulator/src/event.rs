@@ -15,7 +15,7 @@ pub enum Event {
     Injected,
     /// The failure is in place: every target is down, or the alarm is in ALARM.
     InPlace,
-    /// The alarm changed to ALARM, and not because of the drill.
+    /// The alarm changed to ALARM, and the drill did not set it: in a real incident, or because a failover cut connections.
     RealAlarm,
     /// A step of the undo that moves something was sent: for which run, and whether the primary was healthy then.
     UndoSent { run: Option<RunId>, by: String, primary_healthy: bool },
@@ -27,9 +27,13 @@ pub enum Event {
     Serving(bool),
     /// Whether the standby serves users changed to this.
     Standby(bool),
+    /// CloudFront reports the distribution as deployed, with the standby.
+    Deployed,
     /// The failover function's call took effect, for the alarm's change of this moment. `by_run`: whether that
     /// change names a run.
     FailedOver { by_run: bool, change: Timestamp },
+    /// The failover function concluded a real alarm without a call, although RDS would have failed the database over.
+    GivenUp { change: Timestamp },
     /// The Auto Scaling group terminated a stopped instance and launched another.
     Replaced,
     /// The drill overwrote a configuration that an operator had set.
@@ -70,7 +74,7 @@ impl fmt::Display for Event {
             }
             Self::Injected => f.write_str("an injecting call takes effect"),
             Self::InPlace => f.write_str("the failure is in place"),
-            Self::RealAlarm => f.write_str("the alarm changes to ALARM, and not because of the drill"),
+            Self::RealAlarm => f.write_str("the alarm changes to ALARM, and the drill did not set it"),
             Self::UndoSent { by, primary_healthy, .. } => {
                 write!(f, "{by} sends a step of the undo")?;
                 f.write_str(if *primary_healthy { "" } else { ", while the primary is unhealthy" })
@@ -81,9 +85,13 @@ impl fmt::Display for Event {
             Self::Serving(false) => f.write_str("users are not served"),
             Self::Standby(true) => f.write_str("the standby serves"),
             Self::Standby(false) => f.write_str("the standby does not serve any more"),
+            Self::Deployed => f.write_str("CloudFront has deployed the standby on all edges"),
             Self::FailedOver { by_run, change } => {
                 let whose = if *by_run { "the drill's" } else { "another" };
                 write!(f, "the failover function fails over for {whose} change of the alarm at {change}")
+            }
+            Self::GivenUp { change } => {
+                write!(f, "the failover function gives up the failover for the real alarm at {change}")
             }
             Self::Replaced => f.write_str("the group replaces a stopped instance"),
             Self::Overwritten => f.write_str("the drill overwrites what an operator set"),

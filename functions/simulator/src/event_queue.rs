@@ -17,6 +17,8 @@ pub(crate) enum Due {
     Tick,
     /// A tick that was throttled runs after all.
     LateTick,
+    /// A drill function that handed its run over starts the watchdog.
+    StartedTick,
     /// An operator sends a command, after this many repetitions.
     Command(PlannedCommand, u32),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub use automation::SimulatedJournal;
 pub(crate) use automation::{Stack, function, invocation};
-pub(crate) use cloud::{Cloud, MuteRule, Pending, Unusual, ms};
+pub(crate) use cloud::{Cloud, MuteRule, Pending, Shown, Unusual, ms};
 pub use cloud::{DistributionConfig, Place};
 
 /// The trigger of every simulated failover.

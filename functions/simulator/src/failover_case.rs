@@ -10,12 +10,12 @@ mod log;
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use firedrill_core::{
-    Phase, Run, Timestamp,
+    ClockName, Measured, Phase, Run, Timestamp,
     dispatch::{Invocation, new_run},
-    failover::{AlarmChange, AlarmState, ChangeLimits, JournalEntry},
+    failover::{AlarmChange, AlarmState, ChangeLimits, DatabaseState, JournalEntry},
     kind::DrillKind,
     millis,
-    run::{OwnerId, RunId},
+    run::{OwnerId, RunId, Trigger},
 };
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ use crate::{
     alarm_event::Shape,
     calls::SentCall,
     executor::{self, Task},
-    failover::{ALARM, CLUSTER, DISTRIBUTION, INSTANCE, Place, Stack, Unusual},
+    failover::{ALARM, CLUSTER, DISTRIBUTION, FUNCTION, INSTANCE, PERIOD, PERIODS, Place, Stack, Unusual},
     planned_fault::{FaultEffect, OperationFault},
     requests::{TIMING, policy, request},
     scenario::{Scenario, Span},
@@ -217,6 +217,26 @@ impl FailoverCase {
         let run_id = RunId(id.to_owned());
         let run = Run { run_id, phase, ..new_run(&request, &invocation, &TIMING, self.world.time()) };
         self.world.table.borrow_mut().put(&run, None);
+    }
+
+    /// Writes a run in this phase into the record that failed the database over just now.
+    pub fn record_run_that_failed_over(&mut self, id: &str, phase: Phase) {
+        self.record_run(id, phase);
+        let now = self.world.time();
+        let mut table = self.world.table.borrow_mut();
+        let mut run =
+            table.head(&RunId(id.to_owned())).cloned().unwrap_or_else(|| unreachable!("it is there"));
+        let trigger = Trigger {
+            alarm_arn: ALARM.to_owned(),
+            automation: FUNCTION.to_owned(),
+            acts_for: FUNCTION_LIVES,
+            datapoints: None,
+            database: Some(DatabaseState::default()),
+            steady_within_ms: Some(PERIOD * (PERIODS + 2)),
+        };
+        run.trigger = Some(trigger.into());
+        run.times.failed_over = Some(Measured { at: now, clock: ClockName::Ours, resolution_ms: 0 });
+        table.put(&run, None);
     }
 
     /// Registers the alarm as held by this run, or by none.

@@ -20,6 +20,7 @@ macro_rules! fault_kinds {
 
 fault_kinds! {
     AlarmFallsBackWithinASecond,
+    AlarmSeesCut,
     AnswerFromCache,
     ApplicationStopped,
     CallDenied,
@@ -27,9 +28,11 @@ fault_kinds! {
     CallLandsLate,
     CallLostAfter,
     CallLostBefore,
+    CallNotConnected,
     CallThrottled,
     AlarmChangeHoursLate,
     ClockSkewed,
+    DatabaseBacksUp,
     StopConditionTrips,
     OwnerCutOffFromStore,
     DuplicateAlarmChange,
@@ -68,6 +71,7 @@ fault_kinds! {
     TickLate,
     TicksOverlap,
     WatchdogAbsent,
+    WatchdogStartLost,
 }
 
 impl FaultKind {
@@ -81,7 +85,9 @@ impl FaultKind {
             Self::AnswerFromCache | Self::UpdateRaceLost | Self::OthersChangeDistribution => {
                 matches!(kind, DrillKind::Cdn)
             }
-            Self::FailoverDropped => matches!(kind, DrillKind::Database),
+            Self::AlarmSeesCut | Self::DatabaseBacksUp | Self::FailoverDropped => {
+                matches!(kind, DrillKind::Database)
+            }
             Self::AlarmFallsBackWithinASecond
             | Self::AlarmChangeHoursLate
             | Self::DuplicateAlarmChange

@@ -1,5 +1,6 @@
 //! Oracle: what must be true of every history. It reads the world's log and shares no code with `step`.
 
+mod rise;
 mod rollback;
 mod verdict;
 
@@ -40,6 +41,7 @@ pub fn check(history: &History) -> Result<(), String> {
     nothing_moves_back_past_a_real_alarm(history)?;
     no_failover_twice(history)?;
     no_unwanted_failover(history)?;
+    no_real_failover_is_given_up(history)?;
     if let Some(logged) = history.log.iter().find(|logged| logged.what == Event::Overwritten) {
         return Err(format!("an operator's change was overwritten at {}", logged.at));
     }
@@ -256,6 +258,16 @@ fn no_unwanted_failover(history: &History) -> Result<(), String> {
     Ok(())
 }
 
+/// A real alarm fails the database over whenever RDS takes the call.
+fn no_real_failover_is_given_up(history: &History) -> Result<(), String> {
+    history.log.iter().try_for_each(|logged| match logged.what {
+        Event::GivenUp { change } => {
+            Err(format!("the real alarm at {change} failed nothing over, and RDS would have taken the call"))
+        }
+        _ => Ok(()),
+    })
+}
+
 fn finished_at(history: &History) -> Option<Timestamp> {
     history.log.iter().find(|logged| matches!(logged.what, Event::Finished { .. })).map(|logged| logged.at)
 }
@@ -302,8 +314,8 @@ fn restored_by_others(history: &History) -> bool {
     history.scenario.kind == DrillKind::Instance && history.scenario.restored_by_others_at.is_some()
 }
 
-/// A change to ALARM after the drill's own is a real one: from then on only a release moves traffic back. In mode
-/// `metric` the two cannot be told apart.
+/// A change to ALARM after the drill's own is a real one, unless its failover explains that one: from then on only a release
+/// moves traffic back. In mode `metric` the two cannot be told apart.
 fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String> {
     if history.scenario.kind == DrillKind::Instance || history.scenario.failover.metric {
         return Ok(());
@@ -313,7 +325,9 @@ fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String>
     for logged in &history.log {
         match &logged.what {
             Event::InPlace => own = true,
-            Event::RealAlarm if own => real = real.or(Some(logged.at)),
+            Event::RealAlarm if own && !rise::may_be_explained(history, logged.at) => {
+                real = real.or(Some(logged.at));
+            }
             Event::Released { fail_back: true } => real = None,
             Event::UndoSent { .. }
                 if real.is_some_and(|at| logged.at.millis_since(at) > ONE_LOOK_AND_SAVE) =>

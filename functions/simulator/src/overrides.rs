@@ -43,6 +43,10 @@ pub struct Overrides {
     pub stop_protection: Override<Option<bool>>,
     /// The names of the rules that mute the alarm.
     pub mute_rules: &'static [&'static str],
+    /// The Region of the alarm has no mute rules: CloudWatch answers with this code.
+    pub no_mute_rules: Option<&'static str>,
+    /// So many more target groups, without a target, that can be read until this moment, in milliseconds.
+    pub other_target_groups: (usize, u64),
     pub health_checks: Option<fn() -> Vec<HealthCheck>>,
     /// The application's answer to a GET request of this URL.
     pub http: Option<fn(&Url, &mut HttpReply, u64)>,

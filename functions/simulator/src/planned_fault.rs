@@ -30,6 +30,8 @@ pub enum FaultEffect {
     Throttled,
     /// AWS did not execute it, and never will.
     Denied,
+    /// No connection could be made: nothing was sent.
+    NotConnected,
     /// It is not executed, and there is no answer.
     LostBefore,
     /// It is executed, and there is no answer.
@@ -62,10 +64,12 @@ impl FaultPoint {
     #[must_use]
     pub const fn effects(self) -> &'static [FaultEffect] {
         use FaultEffect::{
-            Denied, DiesAfter, DiesBefore, LandsLate, LostAfter, LostBefore, Throttled, Unknown,
+            Denied, DiesAfter, DiesBefore, LandsLate, LostAfter, LostBefore, NotConnected, Throttled, Unknown,
         };
         match self {
-            Self::Call => &[Throttled, Denied, LostBefore, LostAfter, LandsLate, DiesBefore, DiesAfter],
+            Self::Call => {
+                &[Throttled, NotConnected, Denied, LostBefore, LostAfter, LandsLate, DiesBefore, DiesAfter]
+            }
             Self::Read => &[LostBefore, DiesBefore],
             Self::Write => &[LostBefore, LostAfter, DiesBefore, DiesAfter],
             Self::Look => &[Unknown],

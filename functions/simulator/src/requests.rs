@@ -21,6 +21,9 @@ use crate::{
 /// The timing of the simulated stack: production's.
 pub const TIMING: Timing = Timing::DEFAULT;
 
+/// The watchdog's function.
+pub(crate) const WATCHDOG: &str = "watchdog";
+
 /// The document that starts a history's run.
 pub(crate) fn document(scenario: &Scenario) -> Value {
     let scheduled = if scenario.delivered_late { "2026-11-23T04:00:00Z" } else { "2026-11-23T10:00:00Z" };
@@ -42,6 +45,9 @@ pub(crate) fn document(scenario: &Scenario) -> Value {
         DrillKind::Cdn => {
             let mut target =
                 json!({ "arn": DISTRIBUTION, "trigger": trigger, "primaryProbe": probe("primary") });
+            if failover.require_deployed {
+                target["requireDeployed"] = json!(true);
+            }
             if !failover.no_identity_probe {
                 target["identity"] = json!({
                     "url": "http://127.0.0.1:1/status", "json": "/cdn", "primary": "primary", "standby": "standby",
@@ -143,6 +149,7 @@ pub(crate) fn settings(scenario: &Scenario) -> Settings {
         policy: policy(scenario),
         kms_key_arns: Vec::new(),
         topic_arn: Arn::try_from("arn:aws:sns:eu-west-2:123456789012:pages".to_owned()).ok(),
+        watchdog: Some(WATCHDOG.to_owned()),
         cool_down: Duration::from_millis(scenario.failover.cool_down),
     }
 }
@@ -162,19 +169,24 @@ pub(crate) fn policy(scenario: &Scenario) -> Policy {
 /// # Panics
 /// If the core refuses it, which is a mistake of this crate.
 pub(crate) fn request(scenario: &Scenario) -> Rc<Request> {
-    type Key = (DrillKind, bool, bool, bool, bool, bool, bool, Option<Elsewhere>, Radius, Option<Span>, u64);
+    type Key = (DrillKind, [bool; 7], Option<Elsewhere>, Radius, Option<Span>, u64);
     type Known = BTreeMap<Key, Rc<Request>>;
     thread_local!(static KNOWN: RefCell<Known> = const { RefCell::new(BTreeMap::new()) });
-    let Failover { metric, no_identity_probe, restore_writer, of_another_account, .. } = scenario.failover;
+    let Failover { metric, no_identity_probe, restore_writer, require_deployed, of_another_account, .. } =
+        scenario.failover;
     let allowed = scenario.failover.leads_elsewhere.filter(|_| scenario.failover.elsewhere_allowed);
+    let Scenario { delivered_late, long_texts, .. } = *scenario;
     let key = (
         scenario.kind,
-        scenario.delivered_late,
-        metric,
-        no_identity_probe,
-        restore_writer,
-        scenario.long_texts,
-        of_another_account,
+        [
+            delivered_late,
+            metric,
+            no_identity_probe,
+            restore_writer,
+            require_deployed,
+            long_texts,
+            of_another_account,
+        ],
         allowed,
         scenario.fleet.radius,
         scenario.gate_closed,

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub takes_over_after: Option<u64>,
     /// How long the request waits for the recovery.
     pub give_up_after: u64,
+    /// Reads of AWS lag behind now and then, though no fault is drawn.
+    pub reads_lag: bool,
     /// Users notice nothing: another zone serves without interruption.
     pub seamless: bool,
     /// Chance of each random fault at each place where one can occur, in 1/4,000.
@@ -138,6 +140,8 @@ pub struct Watchdog {
     pub absent: Option<Span>,
     /// Chance in a hundred that a tick is throttled and runs late.
     pub throttled: u32,
+    /// A drill function that hands its run over cannot start it.
+    pub start_lost: bool,
 }
 
 struct Draw(Rng);
@@ -177,7 +181,7 @@ impl Scenario {
         let wrong_entry = added.chance(50);
         let long_texts = added.chance(60);
         let elsewhere = Elsewhere::ALL[added.0.usize(0..4)];
-        let failover = Failover {
+        let mut failover = Failover {
             others_win_the_race,
             wrong_entry,
             leads_elsewhere: added.chance(60).then_some(elsewhere),
@@ -185,7 +189,18 @@ impl Scenario {
             of_another_account: added.chance(20),
             ..Failover::draw(seed)
         };
+        let reads_lag = added.chance(100);
+        let cool_down = added.0.u64(60_000..120_000);
+        if added.chance(300) {
+            // The alarm goes off again before the cool-down is over, as in production.
+            (failover.alarm_sees_cuts, failover.cool_down, failover.drops_within) =
+                (true, cool_down, cool_down);
+        }
+        failover.require_deployed = added.chance(200);
+        failover.backs_up =
+            added.span(80, 0..150_000, 20_000..200_000).filter(|_| kind == DrillKind::Database);
         let (fleet, watchdog) = (Fleet::draw(&mut draw), Watchdog::draw(&mut draw));
+        let watchdog = Watchdog { start_lost: added.chance(200), ..watchdog };
         let calm = draw.chance(250);
         let takes_over = draw.chance(850);
         let longest = if draw.chance(500) { 35_000 } else { 150_000 };
@@ -205,6 +220,7 @@ impl Scenario {
             watchdog,
             takes_over_after: takes_over.then_some(takes_over_after),
             give_up_after: GIVE_UP_AFTER,
+            reads_lag,
             seamless: draw.chance(80),
             fault_rate: if calm { 0 } else { draw.0.u32(0..100) },
             clocks_differ: if calm { 0 } else { draw.0.i64(0..2_000) },
@@ -271,12 +287,15 @@ impl Scenario {
                 function_deaths: 0,
                 edges_take: 5_000,
                 deployed_after: 5_000,
+                require_deployed: false,
                 outage: 5_000,
+                alarm_sees_cuts: false,
                 standby_broken: false,
                 no_identity_probe: false,
                 changed_by_others_at: None,
                 others_win_the_race: false,
                 wrong_entry: false,
+                backs_up: None,
                 restore_writer: false,
                 cool_down: 10_000,
                 drops_within: 10_000,
@@ -286,9 +305,11 @@ impl Scenario {
                 first_tick: 30_000,
                 absent: None,
                 throttled: 0,
+                start_lost: false,
             },
             takes_over_after: Some(10_000),
             give_up_after: GIVE_UP_AFTER,
+            reads_lag: false,
             seamless: false,
             fault_rate: 0,
             clocks_differ: 0,
@@ -359,14 +380,20 @@ impl Scenario {
                 || self.failover.of_another_account)
     }
 
-    /// Whether nothing in it may keep a run from telling exactly what happened.
+    /// Whether nothing in it may keep a run from telling exactly what happened, and when.
     #[must_use]
     pub fn is_calm(&self) -> bool {
+        self.hides_nothing() && !self.reads_lag && self.working_time > 300_000
+    }
+
+    /// Whether nothing in it may keep a run from telling what happened, if perhaps not exactly when.
+    #[must_use]
+    pub fn hides_nothing(&self) -> bool {
         self.fault_rate == 0
             && self.fault.is_none()
             && self.clocks_differ == 0
             && self.deaths == 0
-            && self.working_time > 300_000
+            && (self.working_time > 300_000 || self.watchdog.follows_at_once())
             && self.store_unavailable.is_none()
             && self.store_slow.is_none()
             && self.owner_cut_off.is_none()
@@ -422,6 +449,11 @@ impl Fleet {
 }
 
 impl Watchdog {
+    /// Whether it continues a run that was handed over within seconds.
+    const fn follows_at_once(&self) -> bool {
+        self.absent.is_none() && !self.start_lost
+    }
+
     fn draw(draw: &mut Draw) -> Self {
         let first_tick = draw.0.u64(0..60_000);
         // Absent since long before the history, or for a span within it.
@@ -432,6 +464,7 @@ impl Watchdog {
             first_tick,
             absent: gone.map(|_| (0, draw.0.u64(30_000..200_000))).or(absent),
             throttled: if draw.chance(200) { draw.0.u32(5..60) } else { 0 },
+            start_lost: false,
         }
     }
 }
@@ -509,8 +542,12 @@ pub struct Failover {
     pub edges_take: u64,
     /// After that, CloudFront reports it as deployed after this.
     pub deployed_after: u64,
+    /// The request asks that CloudFront report the failover as deployed.
+    pub require_deployed: bool,
     /// A database takes no connection for this long while it fails over.
     pub outage: u64,
+    /// The alarm watches the connections that a database's failover cuts.
+    pub alarm_sees_cuts: bool,
     /// The standby is unhealthy.
     pub standby_broken: bool,
     /// The request has no identity probe: nothing shows which origin serves.
@@ -521,6 +558,8 @@ pub struct Failover {
     pub others_win_the_race: bool,
     /// The function's configuration also holds an entry that is wrong, for another alarm.
     pub wrong_entry: bool,
+    /// The database is `backing-up` during this span, in which RDS takes a failover.
+    pub backs_up: Option<Span>,
     /// The request asks for the original writer to be restored.
     pub restore_writer: bool,
     /// The code under test requests no second failover within this after the first.
@@ -566,12 +605,15 @@ impl Failover {
             function_deaths: if dies { rng.u32(5..60) } else { 0 },
             edges_take: if slow { rng.u64(20_000..80_000) } else { rng.u64(500..22_000) },
             deployed_after: rng.u64(500..30_000),
+            require_deployed: false,
             outage: if slow { rng.u64(20_000..80_000) } else { rng.u64(1_000..25_000) },
+            alarm_sees_cuts: false,
             standby_broken: broken,
             no_identity_probe,
             changed_by_others_at: others.then(|| rng.u64(10_000..90_000)),
             others_win_the_race: false,
             wrong_entry: false,
+            backs_up: None,
             restore_writer: restore,
             cool_down,
             drops_within: if twice { cool_down + rng.u64(1..40_000) } else { cool_down },
@@ -589,5 +631,6 @@ impl Failover {
             && !self.no_identity_probe
             && self.changed_by_others_at.is_none()
             && !self.others_win_the_race
+            && self.backs_up.is_none()
     }
 }

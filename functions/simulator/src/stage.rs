@@ -54,7 +54,8 @@ impl EventSource for Scenery {
         match due {
             Due::Fleet(change) => self.world.change_fleet(change),
             Due::Cloud(pending) => self.world.take_effect(pending),
-            Due::Passes | Due::Delivery | Due::Tick | Due::LateTick | Due::Command(..) => {}
+            Due::Passes | Due::Delivery | Due::Tick | Due::LateTick | Due::StartedTick | Due::Command(..) => {
+            }
         }
         self.world.propagate();
         None

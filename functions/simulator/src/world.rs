@@ -8,7 +8,7 @@ use std::{
 use fastrand::Rng;
 use firedrill_core::{
     Phase, Run, Timestamp,
-    failover::{AlarmChange, run_of},
+    failover::{AlarmChange, AlarmState, run_of},
     kind::DrillKind,
     run::RunId,
 };
@@ -165,7 +165,8 @@ impl World {
     pub fn staleness(&self) -> i64 {
         /// The oldest state that a read may show.
         const STALE_MS: i64 = 8_000;
-        if self.draws_fault() {
+        let lags = self.scenario.reads_lag && self.rng.borrow_mut().u32(0..6) == 0;
+        if lags || self.draws_fault() {
             self.note_fault(FaultKind::StaleRead);
             self.rng.borrow_mut().i64(0..STALE_MS)
         } else {
@@ -217,6 +218,37 @@ impl World {
     /// Logs that the failover function's call takes effect.
     pub fn log_failover(&self, change: &AlarmChange) {
         self.log(Event::FailedOver { by_run: run_of(&change.reason).is_some(), change: change.at });
+    }
+
+    /// Logs that the failover function gave up a real failover of the database that nothing forbade, if it did.
+    pub fn note_given_up(&self, change: &AlarmChange) {
+        /// The longest age that no clock takes for too old.
+        const RECENT: u64 = 60_000;
+        let is_real = change.state == AlarmState::Alarm && run_of(&change.reason).is_none();
+        let cloud = self.cloud.borrow();
+        let is_newest = cloud.changes.last().is_some_and(|last| last.at == change.at);
+        let is_recent = self.time().millis_since(change.at) < RECENT;
+        let given_up = cloud.entries.iter().any(|entry| {
+            entry.at == change.at
+                && entry.state == change.state
+                && entry.done.is_some()
+                && entry.called_at.is_none()
+        });
+        let has_moved = cloud.last_failover.is_some();
+        drop(cloud);
+        let of_database = self.scenario.kind == DrillKind::Database
+            && self.scenario.failover.wrong_function.is_none()
+            && self.scenario.overrides.is_none();
+        if given_up
+            && is_real
+            && is_newest
+            && is_recent
+            && !has_moved
+            && of_database
+            && self.forbids_failover(None).is_none()
+        {
+            self.log(Event::GivenUp { change: change.at });
+        }
     }
 
     /// Notes that the failover function sends a call; its number.

@@ -147,6 +147,11 @@ fn a_function_that_cannot_be_invoked_never_looks_as_if_it_could() {
 }
 
 #[test]
+fn a_function_that_does_not_exist_is_never_taken_for_started() {
+    Stage::play(Cdn, |_| {}, async |at: Stage| contracts::invoker(&at.aws(), "watchdog").await);
+}
+
+#[test]
 fn a_message_to_a_topic_is_never_lost() {
     Stage::play(Cdn, |_| {}, async |at: Stage| contracts::topics(&at.aws(), &at.topics(), &at).await);
 }

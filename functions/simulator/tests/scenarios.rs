@@ -2,7 +2,10 @@
 
 mod scenarios {
     mod alarm;
+    mod cut;
+    mod hand_over;
     mod instance;
+    mod looks;
     mod no_answer;
     mod operators;
     mod people;

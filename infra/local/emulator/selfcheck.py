@@ -3,6 +3,7 @@
 Every check awaits a condition; none sleeps for a fixed time and hopes.
 """
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -46,7 +47,7 @@ class Local:
             return json.load(answer)
 
 
-def until(what: str, condition, seconds: float = 15):
+def until(what: str, condition, seconds: float = 120):
     """The condition's first true value; fails if there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -210,6 +211,8 @@ def check_embedded(aws: Local) -> None:
 
 
 def check_functions(aws: Local, at: str, table: str) -> None:
+    from botocore.exceptions import ReadTimeoutError
+
     functions = aws.client("lambda")
     lines = lambda word: printed(aws, word)  # noqa: E731
     scheduled = until("the schedule", lambda: [e for _, e in lines("event") if "at" in e])[0]
@@ -224,8 +227,13 @@ def check_functions(aws: Local, at: str, table: str) -> None:
     answer = functions.invoke(FunctionName="self-check", Payload=b'{"sleep": 60}')
     assert b"timed out after 10" in answer["Payload"].read() and answer["FunctionError"]
     rows = lambda: aws.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Count"]  # noqa: E731
-    # ministack may still be cleaning up after the worker that was ended.
-    renewed = lambda: "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')  # noqa: E731
+
+    def renewed() -> bool:
+        # ministack may still be cleaning up after the worker that was ended, and answer with an error, or not in time.
+        with contextlib.suppress(ReadTimeoutError):
+            return "FunctionError" not in functions.invoke(FunctionName="self-check", Payload=b'{"write": true}')
+        return False
+
     for when, written in (("before", 0), ("after", 1)):
         until("a new process", renewed)
         kill = {"id": when, "kind": "kill", "when": when, "caller": "LOCALSELFCHECK", "action": "PutItem"}

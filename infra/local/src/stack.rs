@@ -124,7 +124,8 @@ const TIMING: [(&str, &str); 9] = [
     ("WatchdogTimeoutSeconds", "100"),
 ];
 /// What the playbook of the demo expects.
-const EXPECTED: [(&str, &str); 10] = [
+const EXPECTED: [(&str, &str); 11] = [
+    ("MinimumOutageSeconds", "0"),
     ("RtoSeconds", "30"),
     ("GiveUpAfterSeconds", "40"),
     ("RestoreWithinSeconds", "300"),

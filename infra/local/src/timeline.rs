@@ -389,7 +389,7 @@ mod tests {
             request_id: "r".to_owned(),
             owner: OwnerId("o".to_owned()),
             ends_at: Duration::from_mins(1),
-            policy: Policy { production_applications: Vec::new(), non_production_environments: Vec::new() },
+            policy: Policy::default(),
         };
         let at = Timestamp::from_millis;
         let mut run = new_run(&request, &invocation, &Timing::DEFAULT, at(0));

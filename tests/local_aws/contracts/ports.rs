@@ -97,6 +97,7 @@ fn what_does_not_exist_is_never_taken_for_what_does() {
         suites::keys(&at.cloud, &at.keys()).await;
         suites::functions(&at.cloud, &function("plain", None)).await;
         suites::functions(&at.cloud, &function("disabled", Some(0))).await;
+        suites::invoker(&at.cloud, "plain").await;
         suites::health_checks(&at.cloud, &at.health_checks().await).await;
         suites::prober(&at.cloud, &at.probe()).await;
     });

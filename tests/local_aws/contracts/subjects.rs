@@ -112,7 +112,8 @@ impl Fixture {
                 name: "contract".to_owned(),
                 arn: arn("events", "rule/contract"),
                 enabled: false,
-                pattern: Some(json!({ "source": ["contract"] }).to_string()),
+                // As CloudFormation writes what is an object in the template.
+                pattern: Some(r#"{"source": ["contract"]}"#.to_owned()),
             },
             targets: vec![self.made("Queue")],
             pages: 1,

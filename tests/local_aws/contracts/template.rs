@@ -74,7 +74,7 @@ fn servers(resources: &mut Map<String, Value>) {
 fn databases(resources: &mut Map<String, Value>) {
     let cluster = json!({
         "DBClusterIdentifier": "contract", "Engine": "aurora-postgresql", "MasterUsername": "contract",
-        "ManageMasterUserPassword": true
+        "ManageMasterUserPassword": true, "Tags": opt_in()
     });
     resources.insert("Cluster".to_owned(), of("AWS::RDS::DBCluster", &cluster));
     for (number, after) in [(1, "Cluster"), (2, "Member1")] {

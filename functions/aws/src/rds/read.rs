@@ -6,9 +6,8 @@ use aws_sdk_rds::types::{DbCluster as SdkCluster, DbInstance as SdkInstance, Eve
 use firedrill_core::Timestamp;
 use firedrill_drills::ports::{DbCluster, DbEvent, DbInstance, DbMember};
 
-fn tags(of: Option<Vec<Tag>>) -> BTreeMap<String, String> {
-    let pair = |tag: Tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-    of.unwrap_or_default().into_iter().map(pair).collect()
+pub(super) fn tags(of: Vec<Tag>) -> BTreeMap<String, String> {
+    of.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect()
 }
 
 pub(super) fn cluster(cluster: SdkCluster) -> DbCluster {
@@ -23,7 +22,7 @@ pub(super) fn cluster(cluster: SdkCluster) -> DbCluster {
                 writer: member.is_cluster_writer.unwrap_or_default(),
             })
             .collect(),
-        tags: tags(cluster.tag_list),
+        tags: cluster.tag_list.map(tags),
     }
 }
 
@@ -35,7 +34,7 @@ pub(super) fn instance(instance: SdkInstance) -> DbInstance {
         multi_az: instance.multi_az.unwrap_or_default(),
         zone: instance.availability_zone.unwrap_or_default(),
         secondary_zone: instance.secondary_availability_zone.filter(|zone| !zone.is_empty()),
-        tags: tags(instance.tag_list),
+        tags: instance.tag_list.map(tags),
     }
 }
 
@@ -59,6 +58,14 @@ mod tests {
         let read = instance(SdkInstance::builder().secondary_availability_zone("").multi_az(true).build());
         assert_eq!((read.multi_az, read.secondary_zone), (true, None));
         assert!(!instance(SdkInstance::builder().build()).multi_az, "unknown is not yes");
+    }
+
+    #[test]
+    fn tags_that_the_answer_leaves_out_are_never_taken_for_none() {
+        assert_eq!(cluster(SdkCluster::builder().build()).tags, None);
+        assert_eq!(instance(SdkInstance::builder().build()).tags, None);
+        let untagged = SdkInstance::builder().set_tag_list(Some(Vec::new())).build();
+        assert_eq!(instance(untagged).tags, Some(BTreeMap::new()));
     }
 
     #[test]

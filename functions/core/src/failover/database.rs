@@ -40,7 +40,22 @@ pub struct DatabaseMember {
     pub status: String,
 }
 
+/// A failover that is wanted of a database.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedFailover<'a> {
+    /// Whether the database is a cluster.
+    pub is_cluster: bool,
+    /// Cluster: the reader that is to become the writer; none leaves the choice to RDS.
+    pub reader: Option<&'a str>,
+    /// The shortest time since the last failover.
+    pub cool_down: Duration,
+    /// Whether a drill wants it, and not a real alarm.
+    pub by_drill: bool,
+}
+
 const AVAILABLE: &str = "available";
+/// The statuses of a database that fails over.
+const FAILING_OVER: [&str; 2] = ["failing-over", "rebooting"];
 
 impl DatabaseState {
     /// The writer of a cluster, if there is exactly one.
@@ -53,43 +68,38 @@ impl DatabaseState {
         }
     }
 
-    fn available_readers(&self) -> impl Iterator<Item = &str> {
-        let is_available_reader = |member: &&DatabaseMember| !member.writer && member.status == AVAILABLE;
-        self.members.iter().filter(is_available_reader).map(|member| member.id.as_str())
+    fn is_failing_over(&self) -> bool {
+        FAILING_OVER.contains(&self.status.as_str())
     }
 
-    /// Whether it may be failed over now, to `reader` if one is named.
+    fn readers(&self) -> impl Iterator<Item = &DatabaseMember> {
+        self.members.iter().filter(|member| !member.writer)
+    }
+
+    fn has_available_reader(&self) -> bool {
+        self.readers().any(|reader| reader.status == AVAILABLE)
+    }
+
+    /// Whether it may be failed over now.
+    ///
+    /// A drill needs database and reader to be `available`. For a real alarm RDS decides about their statuses: it fails
+    /// over in others, too, such as `backing-up`, and refuses where it cannot.
     #[must_use]
-    pub fn may_fail_over(
-        &self,
-        is_cluster: bool,
-        reader: Option<&str>,
-        cool_down: Duration,
-        now: Timestamp,
-    ) -> FailoverReadiness {
+    pub fn may_fail_over(&self, wanted: &WantedFailover<'_>, now: Timestamp) -> FailoverReadiness {
+        let WantedFailover { is_cluster, cool_down, by_drill, .. } = *wanted;
         let arn = &self.arn;
         if let Err(looked) = check_opt_in(self.tags.as_ref(), arn) {
             return looked;
         }
-        if matches!(self.status.as_str(), "failing-over" | "rebooting") {
+        if self.is_failing_over() {
             return FailoverReadiness::Already(format!("{arn} is {}", self.status));
         }
-        if self.status != AVAILABLE {
+        if by_drill && self.status != AVAILABLE {
             return FailoverReadiness::Unfit(format!("{arn} is {}, not available", self.status));
         }
         if is_cluster {
-            if self.writer().is_none() {
-                return FailoverReadiness::Unfit(format!("{arn} has not exactly one writer"));
-            }
-            if let Some(reader) = reader {
-                if self.writer() == Some(reader) {
-                    return FailoverReadiness::Already(format!("{reader} is the writer of {arn} already"));
-                }
-                if !self.available_readers().any(|id| id == reader) {
-                    return FailoverReadiness::Unfit(format!("{reader} is not an available reader of {arn}"));
-                }
-            } else if self.available_readers().next().is_none() {
-                return FailoverReadiness::Unfit(format!("{arn} has no available reader to fail over to"));
+            if let Err(unready) = self.check_members(wanted) {
+                return unready;
             }
         } else if !self.multi_az {
             return FailoverReadiness::Unfit(format!("{arn} is not Multi-AZ: it has no standby"));
@@ -105,19 +115,38 @@ impl DatabaseState {
         FailoverReadiness::Ready
     }
 
+    /// Checks that the cluster has a writer to fail over from, and a reader to fail over to.
+    fn check_members(&self, wanted: &WantedFailover<'_>) -> Result<(), FailoverReadiness> {
+        let arn = &self.arn;
+        let unfit = |why: String| Err(FailoverReadiness::Unfit(why));
+        let Some(writer) = self.writer() else {
+            return unfit(format!("{arn} has not exactly one writer"));
+        };
+        if wanted.reader == Some(writer) {
+            return Err(FailoverReadiness::Already(format!("{writer} is the writer of {arn} already")));
+        }
+        let named = |reader: &&DatabaseMember| wanted.reader.is_none_or(|id| id == reader.id);
+        let mut readers = self.readers().filter(named);
+        if readers.any(|reader| !wanted.by_drill || reader.status == AVAILABLE) {
+            return Ok(());
+        }
+        let missing = if wanted.by_drill { "available reader" } else { "reader" };
+        unfit(match wanted.reader {
+            Some(reader) => format!("{arn} has no {missing} {reader}"),
+            None => format!("{arn} has no {missing} to fail over to"),
+        })
+    }
+
     /// Whether it is fully redundant again: one writer and an available reader, or an available Multi-AZ instance.
     #[must_use]
     pub fn is_whole(&self, is_cluster: bool) -> StepObservation {
-        let whole = if is_cluster {
-            self.writer().is_some() && self.available_readers().next().is_some()
-        } else {
-            self.multi_az
-        };
+        let whole =
+            if is_cluster { self.writer().is_some() && self.has_available_reader() } else { self.multi_az };
         if whole && self.status == AVAILABLE { StepObservation::Done } else { StepObservation::Busy }
     }
 
     /// Whether it has failed over since `before`. An instance has no writer to look at: exchanged zones, an event since the
-    /// injection, or a status other than `available` prove a failover; without any of these it is unknown.
+    /// injection, or the status of a reboot prove a failover; without any of these it is unknown.
     #[must_use]
     pub fn failed_over(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
         if is_cluster {
@@ -133,7 +162,16 @@ impl DatabaseState {
             _ => false,
         };
         let has_event = self.last_failover.is_some_and(|at| at >= since);
-        if exchanged || has_event || self.status != AVAILABLE { Tristate::Yes } else { Tristate::Unknown }
+        if exchanged || has_event || self.is_failing_over() { Tristate::Yes } else { Tristate::Unknown }
+    }
+
+    /// Whether it has failed over since `before`, and RDS is done with that.
+    #[must_use]
+    pub fn completed_failover(&self, before: &Self, is_cluster: bool, since: Timestamp) -> Tristate {
+        match self.failed_over(before, is_cluster, since) {
+            Tristate::Yes if self.is_failing_over() => Tristate::No,
+            seen => seen,
+        }
     }
 
     /// The state of the undo step that makes the original writer writer again, by a second failover.
@@ -142,7 +180,8 @@ impl DatabaseState {
         if self.writer() == Some(writer) {
             return self.is_whole(true);
         }
-        match self.may_fail_over(true, Some(writer), cool_down, now) {
+        let wanted = WantedFailover { is_cluster: true, reader: Some(writer), cool_down, by_drill: true };
+        match self.may_fail_over(&wanted, now) {
             FailoverReadiness::Ready => StepObservation::Open,
             FailoverReadiness::Already(_) | FailoverReadiness::Unfit(_) => StepObservation::Busy,
             FailoverReadiness::Unknown(_) => StepObservation::Unknown,
@@ -183,12 +222,14 @@ mod tests {
     #[test]
     fn a_database_without_a_place_to_go_is_never_failed_over() {
         let now = Timestamp::from_millis(1_000_000);
+        let cool_down = Duration::from_mins(10);
+        let wanted = WantedFailover { is_cluster: true, reader: None, cool_down, by_drill: true };
         let may = |state: &DatabaseState, reader: Option<&str>| {
-            state.may_fail_over(true, reader, Duration::from_mins(10), now)
+            state.may_fail_over(&WantedFailover { reader, ..wanted }, now)
         };
         assert_eq!(may(&cluster(AVAILABLE), None), FailoverReadiness::Ready);
-        assert!(unfit(&may(&cluster("creating"), None)).contains("no available reader"));
-        assert!(unfit(&may(&cluster("creating"), Some("db-2"))).contains("db-2 is not an available reader"));
+        assert!(unfit(&may(&cluster("creating"), None)).contains("no available reader to"));
+        assert!(unfit(&may(&cluster("creating"), Some("db-2"))).contains("no available reader db-2"));
         assert!(matches!(may(&cluster(AVAILABLE), Some("db-1")), FailoverReadiness::Already(_)));
         let backing_up = DatabaseState { status: "backing-up".to_owned(), ..cluster(AVAILABLE) };
         assert!(unfit(&may(&backing_up, None)).contains("backing-up"));
@@ -196,7 +237,27 @@ mod tests {
             DatabaseState { last_failover: Some(Timestamp::from_millis(500_000)), ..cluster(AVAILABLE) };
         assert!(unfit(&may(&recent, None)).contains("silently drop"));
         let single = DatabaseState { members: Vec::new(), multi_az: false, ..cluster(AVAILABLE) };
-        assert!(unfit(&single.may_fail_over(false, None, Duration::ZERO, now)).contains("not Multi-AZ"));
+        let wanted = WantedFailover { is_cluster: false, ..wanted };
+        assert!(unfit(&single.may_fail_over(&wanted, now)).contains("not Multi-AZ"));
+    }
+
+    #[test]
+    fn for_a_real_alarm_no_status_is_refused_that_rds_might_take() {
+        let may = |state: &DatabaseState, reader| {
+            let wanted =
+                WantedFailover { is_cluster: true, reader, cool_down: Duration::ZERO, by_drill: false };
+            state.may_fail_over(&wanted, Timestamp::from_millis(1_000_000))
+        };
+        for status in ["backing-up", "storage-optimization", "a status of tomorrow"] {
+            let busy = DatabaseState { status: status.to_owned(), ..cluster(status) };
+            assert_eq!(may(&busy, None), FailoverReadiness::Ready, "{status}");
+            assert_eq!(may(&busy, Some("db-2")), FailoverReadiness::Ready, "{status}");
+        }
+        let moving = DatabaseState { status: "failing-over".to_owned(), ..cluster(AVAILABLE) };
+        assert!(matches!(may(&moving, None), FailoverReadiness::Already(_)));
+        assert!(unfit(&may(&cluster(AVAILABLE), Some("db-3"))).contains("no reader db-3"));
+        let alone = DatabaseState { members: cluster(AVAILABLE).members[..1].to_vec(), ..cluster(AVAILABLE) };
+        assert!(unfit(&may(&alone, None)).contains("no reader to"));
     }
 
     #[test]
@@ -208,6 +269,8 @@ mod tests {
         assert_eq!(before.failed_over(&before, false, since), Tristate::Unknown);
         let moved = DatabaseState { zones: zones("b", "a"), ..before.clone() };
         assert_eq!(moved.failed_over(&before, false, since), Tristate::Yes);
+        let backing_up = DatabaseState { status: "backing-up".to_owned(), ..before.clone() };
+        assert_eq!(backing_up.failed_over(&before, false, since), Tristate::Unknown);
         let with_event = DatabaseState { last_failover: Some(since), ..before.clone() };
         assert_eq!(with_event.failed_over(&before, false, since), Tristate::Yes);
         assert_eq!(cluster(AVAILABLE).failed_over(&cluster(AVAILABLE), true, since), Tristate::No);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Direction, FailoverReadiness, check_opt_in};
-use crate::{StepObservation, Tristate};
+use crate::{StepObservation, Tristate, plan::Permission};
 
 /// The origin id of each cache behaviour, by its path pattern; the default behaviour is [`DEFAULT_BEHAVIOR`].
 pub type BehaviorOrigins = BTreeMap<String, String>;
@@ -24,8 +24,49 @@ pub struct DistributionState {
     pub origins: Vec<String>,
     /// The origin of each cache behaviour.
     pub origins_by_behavior: BehaviorOrigins,
+    /// What of other services it is configured with.
+    pub attachments: Attachments,
     /// Its tags; `None` if they could not be read.
     pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// What of other services a distribution is configured with: an update sends it again, and CloudFront checks that the caller
+/// may read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachments {
+    /// The web ACL: an ARN, or the id of one of AWS WAF Classic; none if there is none.
+    pub web_acl: Option<String>,
+    /// The ids of the VPC origins.
+    pub vpc_origins: Vec<String>,
+    /// The ARNs of the Lambda@Edge functions, with their versions.
+    pub edge_functions: Vec<String>,
+}
+
+impl Attachments {
+    /// The permissions, beside its own, that `UpdateDistribution` may need for them. AWS has no dry run that would check any.
+    #[must_use]
+    pub fn permissions(&self) -> Vec<Permission> {
+        let acl = self.web_acl.as_deref().map(|acl| {
+            let action = if acl.starts_with("arn:") { "wafv2:GetWebACL" } else { "waf:GetWebACL" };
+            (action, format!("web ACL {acl}"))
+        });
+        let origins = (!self.vpc_origins.is_empty())
+            .then(|| ("cloudfront:GetVpcOrigin", format!("VPC origin {}", self.vpc_origins.join(", "))));
+        let edge = (!self.edge_functions.is_empty()).then(|| {
+            let named = self.edge_functions.join(", ");
+            format!("edge function {named}, which the stack's parameter `EdgeFunctionArns` must name")
+        });
+        let edge = edge.into_iter().flat_map(|why| {
+            ["lambda:GetFunction", "lambda:EnableReplication*"].map(|action| (action, why.clone()))
+        });
+        let needed = acl.into_iter().chain(origins).chain(edge);
+        needed
+            .map(|(action, why)| {
+                let why = format!("CloudFront may check it when the distribution is updated: it has {why}");
+                Permission::not_checked(action, Some(&why))
+            })
+            .collect()
+    }
 }
 
 /// The default behaviour and these, all pointing to one origin.
@@ -148,7 +189,27 @@ mod tests {
             origins: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
             origins_by_behavior: behavior_origins(&[], default),
             tags: Some(tags()),
+            ..DistributionState::default()
         }
+    }
+
+    #[test]
+    fn what_an_update_also_needs_is_never_left_out_of_a_plan() {
+        let named = |attachments: Attachments| -> Vec<String> {
+            attachments.permissions().into_iter().map(|permission| permission.action).collect()
+        };
+        assert_eq!(named(Attachments::default()), [""; 0]);
+        let arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/1".to_owned();
+        let all = Attachments {
+            web_acl: Some(arn),
+            vpc_origins: vec!["vo_1".to_owned()],
+            edge_functions: vec!["arn:aws:lambda:us-east-1:123456789012:function:headers:3".to_owned()],
+        };
+        let four =
+            ["wafv2:GetWebACL", "cloudfront:GetVpcOrigin", "lambda:GetFunction", "lambda:EnableReplication*"];
+        assert_eq!(named(all), four);
+        let classic = Attachments { web_acl: Some("11111111-2222".to_owned()), ..Attachments::default() };
+        assert_eq!(named(classic), ["waf:GetWebACL"]);
     }
 
     #[test]

@@ -86,8 +86,8 @@ pub struct CallResult {
 
 /// The resource that fails over: a distribution or a database.
 pub trait FailoverAction {
-    /// Reads whether traffic can be moved in this direction.
-    fn look(&mut self, direction: Direction) -> impl Future<Output = FailoverReadiness>;
+    /// Reads whether traffic can be moved in this direction: `by_drill`, or for a real alarm.
+    fn look(&mut self, direction: Direction, by_drill: bool) -> impl Future<Output = FailoverReadiness>;
     /// Sends the one mutating call, once.
     fn call(&mut self, direction: Direction) -> impl Future<Output = CallResult>;
     /// Whether a call whose outcome is unknown may be sent again after a look: true where a second one changes nothing, as
@@ -190,7 +190,7 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
         let alarm = AlarmOnRecord { newest, registered };
         match decide(change, self.rule, &alarm, self.limits.max_event_age, clock.now()) {
             // No call is sent any more, but an earlier one may have been: the journal must not deny it.
-            ChangeDecision::Conclude { why, .. } if may_have_been_sent(entry) => {
+            ChangeDecision::Conclude { why, .. } if entry.may_have_been_sent() => {
                 let why = format!("{SENT_BEFORE} ({why})");
                 self.conclude_and_page(action, entry, (Done::Failed, why)).await
             }
@@ -203,6 +203,9 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
             ChangeDecision::MoveTraffic { direction, run } => {
                 journal.remember(entry).await?;
                 let result = self.attempt_move(action, entry, direction, run.as_ref()).await?;
+                if self.is_explained(entry, result.0, alarm.registered.as_ref()).await {
+                    return self.conclude(entry, result).await;
+                }
                 self.conclude_and_page(action, entry, result).await
             }
         }
@@ -236,6 +239,13 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
         Ok(answer)
     }
 
+    /// Whether the run whose trigger the alarm is explains that no call was sent: its own failover of the database cut the
+    /// connections that the alarm watches. A run that cannot be read explains nothing.
+    async fn is_explained(&self, entry: &JournalEntry, done: Done, registered: Option<&RunId>) -> bool {
+        let (Done::Refused | Done::Already, Some(id)) = (done, registered) else { return false };
+        matches!(self.journal.run(id).await, Ok(Some(run)) if run.explains_rise(entry.at))
+    }
+
     /// Looks at the resource and sends the one call, again only if AWS proves that it was not executed or a second one is safe.
     async fn attempt_move(
         &self,
@@ -246,8 +256,8 @@ impl<C: Clock, J: Journal> FailoverEngine<'_, C, J> {
     ) -> Result<(Done, String), HandleError> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=MAX_CALLS {
-            let looked = action.look(direction).await;
-            if may_have_been_sent(entry) && !action.is_repeatable() {
+            let looked = action.look(direction, run.is_some()).await;
+            if entry.may_have_been_sent() && !action.is_repeatable() {
                 let seen = match looked {
                     FailoverReadiness::Already(what) => return Ok((done(direction), what)),
                     FailoverReadiness::Unknown(why) => return Err(HandleError::NotNow(why)),
@@ -315,15 +325,10 @@ async fn release_claim(journal: &impl Journal, entry: &JournalEntry) {
     let _ = journal.write(&free).await;
 }
 
-/// Whether AWS may have executed a call for this change: one was sent, or may have been, and was not proven unexecuted.
-const fn may_have_been_sent(entry: &JournalEntry) -> bool {
-    entry.called_at.is_some() && !matches!(entry.outcome, Some(CallOutcome::NotExecuted { .. }))
-}
-
 /// The result if no call is sent any more, and why: refused, unless an earlier one may have been executed, or may still be.
 /// The journal must not deny that one.
 fn unsent(entry: &JournalEntry, why: String) -> (Done, String) {
-    if may_have_been_sent(entry) {
+    if entry.may_have_been_sent() {
         (Done::Failed, format!("an earlier call may have been executed; no other is sent ({why})"))
     } else {
         (Done::Refused, why)

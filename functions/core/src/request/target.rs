@@ -66,6 +66,15 @@ impl Target {
         }
     }
 
+    /// Whether a failover counts only once CloudFront reports it as deployed everywhere.
+    #[must_use]
+    pub const fn requires_deployed(&self) -> bool {
+        match self {
+            Self::Distribution(target) => target.require_deployed,
+            Self::Instances(_) | Self::Database(_) => false,
+        }
+    }
+
     /// The probe aimed at the primary itself, if there is one.
     #[must_use]
     pub fn primary_probe(&self) -> Option<&ProbeKind> {
@@ -171,6 +180,10 @@ pub struct DistributionTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub identity: Option<IdentityProbe>,
+    /// Whether the failover counts only once CloudFront reports the change as deployed everywhere: probes see one of its edges.
+    /// `false` by default: it counts once the standby serves there.
+    #[serde(default)]
+    pub require_deployed: bool,
     /// Whether the primary origin itself is healthy (`http` or `tcp`): asked before traffic is moved back onto it.
     #[garde(dive)]
     pub primary_probe: ProbeKind,

@@ -183,7 +183,7 @@ impl Request {
                 ),
             );
         }
-        let least = self.steady_state.within_seconds.duration() + give_up_after;
+        let least = self.steady_state.within_seconds.duration() + give_up_after.max(self.minimum_outage());
         if let Some(within) = objective.run_within_seconds.filter(|within| within.duration() < least) {
             found.add(
                 "objective.runWithinSeconds",

@@ -24,6 +24,18 @@ pub struct Limits {
     /// Recovery must begin within this.
     #[serde(rename = "giveUpAfterMs", with = "as_millis")]
     pub give_up_after: Duration,
+    /// Whether a distribution's failover counts only once CloudFront reports it as deployed everywhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_deployed: bool,
+    /// How long the failure stays in place after the application has recovered, unless it is detected before; zero in heads
+    /// of earlier versions.
+    #[serde(
+        default,
+        rename = "minimumOutageMs",
+        with = "as_millis",
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    pub minimum_outage: Duration,
     /// The undo and the return of the steady state must be seen within this, or the outcome is `rollback-failed`.
     #[serde(rename = "restoreWithinMs", with = "as_millis")]
     pub restore_within: Duration,
@@ -66,6 +78,9 @@ pub struct Times {
     /// The standby served users, by its own answers or, for a database, by those of the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving_standby: Option<Measured>,
+    /// CloudFront reported the failover as deployed on all of its edges. Probes see one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Measured>,
     /// The first answer of the streak that counts as recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<Measured>,

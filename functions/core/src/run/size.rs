@@ -22,7 +22,8 @@ const TEXT_BYTES: [usize; 4] = [1_000, 400, 150, 60];
 const FEW_BYTES: usize = 500;
 /// An injecting call that is proven not to have been executed may be sent so often.
 const MIN_CALLS: usize = 6;
-/// The most pages of one run: one for each cause.
+/// The most pages of one run: one for each cause. A run that moves traffic back may be held, and another may be told of an
+/// alarm after its failover.
 const MAX_PAGES: usize = 3;
 
 impl Run {
@@ -131,6 +132,7 @@ impl Run {
     /// This head with everything that may still be added to it, and texts cut as short as they ever are.
     fn fullest(&self) -> Self {
         let at = Timestamp::from_millis(1_795_428_000_000);
+        let of_alarm = self.trigger.as_ref().map(|_| at);
         let owner = || OwnerId("x".repeat(60));
         let text = || "x".repeat(2_000);
         let unknown = || Some(CallOutcome::Unknown { message: text() });
@@ -138,7 +140,7 @@ impl Run {
             |number| Call { number, intended: at, sent: Some(at), answered: Some(at), outcome: unknown() };
         let calls = (1..=self.planned_calls()).map(|number| call(u32::try_from(number).unwrap_or(u32::MAX)));
         let page = || Page {
-            cause: "primary unknown".to_owned(),
+            cause: "alarm after the failover".to_owned(),
             text: text(),
             at,
             sent: false,
@@ -172,8 +174,9 @@ impl Run {
             impaired: Some(false),
             version: u64::from(u32::MAX),
             owner: Some(owner()),
+            handed_over: Some(at),
             finished_by: Some(owner()),
-            times: fullest_times(at),
+            times: fullest_times(at, of_alarm),
             injection: Some(
                 Injection {
                     owner: owner(),
@@ -187,8 +190,11 @@ impl Run {
             streaks: vec![streak; self.limits.probes.len()],
             stop: Some(Stop { by: text(), reason: text() }),
             unwell_since: Some(at),
+            own_rise: of_alarm,
             last_not_undone: Some(at),
             last_not_failed_over: Some(at),
+            last_not_deployed: of_alarm,
+            contrary_since: Some(at),
             settled_at: Some(at),
             rollback_saved_at: Some(at),
             missing: Some(text()),
@@ -210,7 +216,7 @@ impl Run {
     }
 }
 
-fn fullest_times(at: Timestamp) -> Times {
+fn fullest_times(at: Timestamp, of_alarm: Option<Timestamp>) -> Times {
     let measured = Some(longest(at));
     Times {
         scheduled: Some(at),
@@ -220,6 +226,7 @@ fn fullest_times(at: Timestamp) -> Times {
         detected: measured,
         failed_over: measured,
         serving_standby: measured,
+        deployed: of_alarm.map(longest),
         recovered: measured,
         rollback_started_at: Some(at),
         rolled_back: measured,

@@ -26,6 +26,11 @@ pub struct Trigger {
     /// probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseState>,
+    /// How soon the steady state must hold after the alarm has gone off once more by itself, for that rise to be the
+    /// failover's: the periods that the alarm evaluates, and two more. None if it has no periods of its own: such a rise is
+    /// then a real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady_within_ms: Option<u64>,
 }
 
 /// The breaching datapoints that mode `metric` publishes: how many at most, and how long they count.
@@ -64,6 +69,12 @@ const fn one() -> u32 {
 }
 
 impl Trigger {
+    /// See `steady_within_ms`; none if what fails over is no database.
+    #[must_use]
+    pub fn steady_within(&self) -> Option<Duration> {
+        self.database.as_ref().and(self.steady_within_ms).map(Duration::from_millis)
+    }
+
     /// Until when the datapoints that may have been published can keep the alarm in ALARM; none without datapoints.
     #[must_use]
     pub fn window_end(&self, injection: &Injection) -> Option<Timestamp> {

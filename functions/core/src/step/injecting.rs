@@ -14,22 +14,24 @@ const MAX_CALLS: u32 = 6;
 
 pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Decision {
     record_detection(run, observed);
-    let (patience, lasts) = (run.limits.patience, run.mode.lasts());
-    let Some(injection) = run.injection_mut() else {
+    let Some(injection) = &run.injection else {
         // This code never writes such a head. Nobody knows what was sent, so the undo on record is carried out.
         let reason = "the record holds no intent: what was injected is unknown; its undo is carried out";
         return roll_back(run, Verdict::Inconclusive, reason.to_owned(), now);
     };
     let before = injection.last_absent;
     let deadline = injection.deadline;
+    let mut unobserved = injection.unobserved;
     let Some(began) = injection.began() else { return retry_injection(run, observed, now) };
     if let (Tristate::No, Some(at)) = (observed.in_place, observed.looked) {
         // A forced alarm need not last, but its history keeps it: a gap between two looks matters in mode `stop` only.
-        let gap = at - before.unwrap_or(began) > patience;
-        injection.unobserved |= gap && lasts;
-        injection.last_absent = Some(at);
+        let gap = run.silence_between(before.unwrap_or(began), at) > run.limits.patience;
+        unobserved |= gap && run.mode.lasts();
+        if let Some(injection) = run.injection_mut() {
+            injection.unobserved = unobserved;
+            injection.last_absent = Some(at);
+        }
     }
-    let unobserved = injection.unobserved;
     // The clock starts just before the call is sent. If that moment was lost with its invocation, the time of the intent is
     // used, which is earlier: measured times are then too long, never too short.
     run.times.injected.get_or_insert(Measured::ours(began, 0));

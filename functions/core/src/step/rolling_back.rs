@@ -15,6 +15,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
     }
     // AWS was not asked this time: nothing new is known about the undo steps.
     let Some(at) = observed.looked else { return check_overdue(run, now) };
+    reopen(run, observed);
     record_undo_steps(run, observed, at, true);
     if let Some(drift) = drifted(run, observed) {
         rollback_failed(run, drift, now);
@@ -56,8 +57,8 @@ fn record_undo_steps(run: &mut Run, observed: &Observation, at: Timestamp, with_
     }
 }
 
-/// Reopens undo steps while the run is held: an injecting call whose answer was lost may be executed late, and its effect is
-/// then undone, unless that moves traffic.
+/// Reopens undo steps while others are open or held: an injecting call whose answer was lost may be executed late, and its
+/// effect is then undone, unless that moves traffic.
 fn reopen(run: &mut Run, observed: &Observation) {
     for (step, looked) in run.undo_mut().iter_mut().zip(&observed.undone) {
         if step.progress.state == StepState::Done && !step.moves_traffic && *looked == StepObservation::Open {
@@ -80,7 +81,7 @@ fn drifted(run: &Run, observed: &Observation) -> Option<String> {
 
 /// Records since when the primary answers users again. That may be before every CloudFront edge has the configuration.
 fn record_failing_back(run: &mut Run, began: Timestamp) {
-    let moved = run.undo.iter().any(|step| step.moves_traffic && step.progress.attempts > 0);
+    let moved = run.sent_back().next().is_some();
     let answers = run.streaks_of(&[crate::ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
     if let (true, Some(streak)) = (moved, answers)
         && let Some(first) = streak.first_yes.filter(|first| *first > began)

@@ -71,8 +71,7 @@ pub(super) fn step(run: &mut Run, observed: &Observation, now: Timestamp) -> Dec
 
 /// Records when the primary served users again, if traffic had been moved away and back.
 fn record_failed_back(run: &mut Run) {
-    let done = run.undo.iter().filter(|step| step.moves_traffic && step.progress.attempts > 0);
-    let Some(done) = done.filter_map(|step| step.progress.done).max() else { return };
+    let Some(done) = run.sent_back().filter_map(|step| step.progress.done).max() else { return };
     let primary = run.streaks_of(&[ProbeRole::Primary]).map(|(streak, _)| streak.clone()).next();
     let measured = match (primary, run.times.failed_back) {
         (None, known) => known.or(Some(Measured::ours(done, 0))),

@@ -28,14 +28,14 @@ fn matches(pattern: &Value, event: &Value) -> bool {
         }
         // A list of values in the event matches if one of them does.
         (Value::Array(_), Value::Array(values)) => values.iter().any(|value| matches(pattern, value)),
-        (Value::Array(tests), Value::String(value)) => tests.iter().any(|test| holds(test, value)),
+        (Value::Array(any_of), Value::String(value)) => any_of.iter().any(|test| holds(test, value)),
         _ => true,
     }
 }
 
 fn holds(test: &Value, value: &str) -> bool {
     match test {
-        Value::String(text) => text == value,
+        Value::String(equal) => equal == value,
         Value::Object(comparison) => match comparison.get("prefix") {
             Some(Value::String(prefix)) => value.starts_with(prefix.as_str()),
             _ => true,

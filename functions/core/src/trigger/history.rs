@@ -51,9 +51,14 @@ pub fn is_caused_by_run(run: &Run, named: Option<&RunId>, at: Timestamp, early: 
 }
 
 impl AlarmHistory {
-    /// Whether this run caused the change, allowing for a CloudWatch clock a little behind ours.
-    fn is_ours(run: &Run, change: &StateUpdate) -> bool {
+    /// Whether this run set the alarm, allowing for a CloudWatch clock a little behind ours.
+    fn is_set(run: &Run, change: &StateUpdate) -> bool {
         is_caused_by_run(run, run_of(&change.reason).as_ref(), change.at, run.limits.consistency)
+    }
+
+    /// Whether this run caused the change, by setting the alarm or by the failover that followed.
+    fn is_ours(run: &Run, change: &StateUpdate) -> bool {
+        Self::is_set(run, change) || run.own_rise == Some(change.at)
     }
 
     /// The changes to ALARM.
@@ -73,29 +78,70 @@ impl AlarmHistory {
         }
     }
 
-    /// Whether the alarm changed to ALARM without this run, since an operator last released it to fail back; or is in ALARM
-    /// now without this run.
+    /// The rise of a database's alarm that may be due to the run's failover, and whether it is. A failover cuts connections, so
+    /// that an alarm that watches them goes off once more, by itself. That rise is the run's if RDS `completed` the run's
+    /// failover, the alarm was OK in between, and the steady state holds soon enough; what it is is not known until then.
+    fn second_rise(&self, run: &Run, completed: Tristate, now: Timestamp) -> Option<(Timestamp, Tristate)> {
+        let within = run.steady_within().filter(|_| run.own_rise.is_none())?;
+        let is_set = |change: &StateUpdate| change.to == AlarmState::Alarm && Self::is_set(run, change);
+        let mut later = self.changes.iter().flatten().skip_while(|change| !is_set(change));
+        let mut was_ok = false;
+        let rise = later.find(|change| {
+            was_ok |= change.to == AlarmState::Ok;
+            change.to == AlarmState::Alarm && !is_set(change)
+        })?;
+        let until = rise.at + within;
+        let is_steady = run.is_steady_again(rise.at, until);
+        let caused = match completed {
+            _ if !was_ok => Tristate::No,
+            Tristate::Yes if is_steady => Tristate::Yes,
+            // Another clock measured the rise.
+            _ if now > until + run.limits.consistency => Tristate::No,
+            Tristate::Yes | Tristate::No | Tristate::Unknown => Tristate::Unknown,
+        };
+        Some((rise.at, caused))
+    }
+
+    /// When the alarm went to ALARM because the run's failover cut connections; none if it did not, or nobody can tell yet.
     #[must_use]
-    pub fn foreign_alarm(&self, run: &Run, now: Timestamp) -> Tristate {
+    pub fn rise_by_failover(&self, run: &Run, completed: Tristate, now: Timestamp) -> Option<Timestamp> {
+        self.second_rise(run, completed, now).filter(|(_, caused)| *caused == Tristate::Yes).map(|(at, _)| at)
+    }
+
+    /// Whether the alarm changed to ALARM without this run, since an operator last released it to fail back; or is in ALARM
+    /// now without this run. `completed`: whether RDS completed the run's failover.
+    #[must_use]
+    pub fn foreign_alarm(&self, run: &Run, completed: Tristate, now: Timestamp) -> Tristate {
         let (Some(changes), Some(began)) = (&self.changes, run.injection_began()) else {
             return Tristate::Unknown;
         };
-        let own = self.raised().find(|change| Self::is_ours(run, change)).map(|change| change.at);
+        let second = self.second_rise(run, completed, now);
+        let is_foreign = |change: &StateUpdate| match second {
+            _ if Self::is_ours(run, change) => Tristate::No,
+            Some((rise, Tristate::Yes)) if rise == change.at => Tristate::No,
+            Some((rise, Tristate::Unknown)) if rise == change.at => Tristate::Unknown,
+            _ => Tristate::Yes,
+        };
+        let own = self.raised().find(|change| Self::is_set(run, change)).map(|change| change.at);
         let since = match run.mode {
             // The time of our own change, by CloudWatch's clock; if there is none, the injection's by our clock.
             Mode::Stop | Mode::Alarm => own.unwrap_or(began),
             Mode::Metric => run.window_end().unwrap_or(began),
         };
         let known = run.released_at.map_or(since, |at| at.max(since));
-        if self.raised().any(|change| change.at > known && !Self::is_ours(run, change)) {
-            return Tristate::Yes;
+        let foreign = || self.raised().filter(|change| change.at > known).map(is_foreign);
+        for seen in [Tristate::Yes, Tristate::Unknown] {
+            if foreign().any(|foreign| foreign == seen) {
+                return seen;
+            }
         }
         let last = changes.last().filter(|change| change.to == AlarmState::Alarm);
         match self.state {
             None => Tristate::Unknown,
             Some(AlarmState::Alarm) => match (run.mode, last) {
+                (Mode::Metric, Some(last)) if !Self::is_set(run, last) => is_foreign(last),
                 (Mode::Metric, _) => (now > since).into(),
-                (_, Some(last)) => (!Self::is_ours(run, last)).into(),
+                (_, Some(last)) => is_foreign(last),
                 // In ALARM, and no change in the history tells who raised it.
                 (_, None) => Tristate::Unknown,
             },
@@ -103,15 +149,25 @@ impl AlarmHistory {
         }
     }
 
+    /// Whether the last change in the history is that to ALARM which this run set.
+    fn last_was_set(&self, run: &Run) -> bool {
+        let last = self.changes.as_ref().and_then(|changes| changes.last());
+        last.is_some_and(|last| last.to == AlarmState::Alarm && Self::is_set(run, last))
+    }
+
     /// The state of the undo step that sets the alarm back. An alarm that is in ALARM without this run is left alone.
     #[must_use]
     pub fn set_back(&self, run: &Run) -> StepObservation {
         match self.state {
             None => StepObservation::Unknown,
+            // Both reads are eventually consistent: one of them is from before.
+            Some(AlarmState::Ok | AlarmState::InsufficientData) if self.last_was_set(run) => {
+                StepObservation::Unknown
+            }
             Some(AlarmState::Ok | AlarmState::InsufficientData) => StepObservation::Done,
             Some(AlarmState::Alarm) => match (&self.changes, self.raised().last()) {
                 (None, _) => StepObservation::Unknown,
-                (Some(_), Some(last)) if Self::is_ours(run, last) => StepObservation::Open,
+                (Some(_), Some(last)) if Self::is_set(run, last) => StepObservation::Open,
                 (Some(_), _) => StepObservation::Done,
             },
         }

@@ -33,7 +33,7 @@ pub fn document() -> Value {
         "steadyState": { "withinSeconds": 60, "probes": [
             { "name": "version", "check": { "http": { "url": "https://example.com/" } }, "count": 3, "holdForSeconds": 2 }
         ] },
-        "objective": { "rtoSeconds": 30, "restoreWithinSeconds": 120, "injectWithinSeconds": 60 },
+        "objective": { "rtoSeconds": 30, "giveUpAfterSeconds": 90, "restoreWithinSeconds": 120, "injectWithinSeconds": 60 },
         "cadence": { "everyDays": 28 },
         "playbook": { "link": "https://example.com/p", "version": "1", "owner": "o", "severity": "s" }
     })

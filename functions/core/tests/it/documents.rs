@@ -274,6 +274,7 @@ fn prepared(planned: u32) -> PreparedInjection {
         acts_for: std::time::Duration::from_mins(2),
         datapoints: Some(datapoints),
         database: None,
+        steady_within_ms: None,
     };
     let undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     PreparedInjection { trigger: Some(trigger), undo }

@@ -43,7 +43,11 @@ fn refusal(document: &Value) -> String {
 fn a_whole_request_is_taken_and_only_plans_by_default() {
     let Delivery::Start(request) = parse(&good()).unwrap() else { panic!("not a request") };
     assert!(!request.execute);
-    assert_eq!(request.objective.give_up_after().as_secs(), 180, "three times the objective");
+    assert_eq!(
+        request.objective.give_up_after().as_secs(),
+        300,
+        "three times the objective, and five minutes"
+    );
 }
 
 /// A document of every kind of target, with everything that can be in it.

@@ -123,6 +123,9 @@ impl<'a> Primary<'a> {
 }
 
 impl Drill for Primary<'_> {
+    async fn start_watchdog(&mut self) -> Result<(), String> {
+        Ok(())
+    }
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         self.looked = self.clock.0.get();
         self.clock.pass(millis(self.takes));

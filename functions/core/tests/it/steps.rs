@@ -45,6 +45,7 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, results: Vec<DecisionResult>) ->
         detected: None,
         in_place_at: None,
         failed_over: any_seen(rng),
+        deployed: any_seen(rng),
         automation_report: None,
         undone: vec![
             [
@@ -59,6 +60,7 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, results: Vec<DecisionResult>) ->
         ],
         primary: mostly(rng, Tristate::Yes),
         foreign_alarm: mostly(rng, Tristate::No),
+        own_rise: None,
         stop: (rng.u8(0..60) == 0).then(|| Stop { by: "b".into(), reason: "r".into() }),
         last_command: None,
         release: (rng.u8(0..60) == 0).then(|| Release {
@@ -91,6 +93,7 @@ fn trigger(mode: Mode) -> Option<Trigger> {
         acts_for: Duration::from_secs(20),
         datapoints,
         database: None,
+        steady_within_ms: None,
     })
 }
 

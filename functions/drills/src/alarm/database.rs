@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use firedrill_core::{
     CallOutcome, ClockName, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
-    failover::{self, DatabaseState},
+    failover::{self, DatabaseState, WantedFailover},
     request::Arn,
     trigger::{FailoverPath, whole_step, writer_step},
 };
@@ -99,14 +99,14 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
             }
         };
         let is_cluster = self.identifier.is_cluster();
-        let readiness = state.may_fail_over(is_cluster, reader, self.cool_down(), now);
-        check_readiness(readiness, "there is nothing to fail over")?;
+        let wanted = WantedFailover { is_cluster, reader, cool_down: self.cool_down(), by_drill: true };
+        check_readiness(state.may_fail_over(&wanted, now), "there is nothing to fail over")?;
         self.check_time_to_restore(run)?;
         let undo = match state.writer().filter(|_| self.restore_writer) {
             Some(writer) => writer_step(&self.arn, writer),
             None => whole_step(&self.arn, is_cluster),
         };
-        Ok(FailoverPlan { undo: vec![undo], database: Some(state.clone()) })
+        Ok(FailoverPlan { undo: vec![undo], database: Some(state.clone()), permissions: Vec::new() })
     }
 
     fn describe(&self, _run: &Run, state: &DatabaseState) -> String {
@@ -119,6 +119,20 @@ impl<C: Databases, K> AlarmDrillTarget for Database<C, K> {
             (Some(before), Some(began)) => state.failed_over(before, self.identifier.is_cluster(), began),
             _ => Tristate::Unknown,
         }
+    }
+
+    fn completed_failover(&self, run: &Run, state: &DatabaseState) -> Tristate {
+        let before = run.trigger.as_ref().and_then(|trigger| trigger.database.as_ref());
+        match (before, run.injection_began()) {
+            (Some(before), Some(began)) => {
+                state.completed_failover(before, self.identifier.is_cluster(), began)
+            }
+            _ => Tristate::Unknown,
+        }
+    }
+
+    fn deployed(&self, _run: &Run, _state: &DatabaseState) -> Tristate {
+        Tristate::Unknown
     }
 
     fn undone(&self, state: &DatabaseState, step: &UndoStep, now: Timestamp) -> StepObservation {

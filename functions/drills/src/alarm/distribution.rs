@@ -72,13 +72,13 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
         _now: Timestamp,
     ) -> Result<FailoverPlan, NotReady> {
         let refused = |why: String| Err(NotReady::Refused(why));
-        let undo = match path {
+        let (undo, permissions) = match path {
             // The health check moves DNS names: the distribution is not changed, so nothing of it is undone.
             FailoverPath::HealthCheck(_) => {
                 if let Err(readiness) = check_opt_in(state.tags.as_ref(), self.arn.as_str()) {
                     check_readiness(readiness, "")?;
                 }
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
             FailoverPath::Function {
                 resource: failover::FailoverTarget::Distribution { primary, standby, behaviors, .. },
@@ -88,11 +88,9 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
                     state.may_move(primary, standby, behaviors, Direction::Over),
                     "the standby serves now, so there is nothing to fail over from",
                 )?;
-                vec![distribution_step(
-                    &self.arn,
-                    &behavior_origins(behaviors, primary),
-                    &behavior_origins(behaviors, standby),
-                )]
+                let (before, set) =
+                    (behavior_origins(behaviors, primary), behavior_origins(behaviors, standby));
+                (vec![distribution_step(&self.arn, &before, &set)], state.attachments.permissions())
             }
             FailoverPath::Function { function, .. } => {
                 return refused(format!("function {} fails over no distribution", function.arn));
@@ -104,7 +102,7 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
                 self.arn
             ));
         }
-        Ok(FailoverPlan { undo, database: None })
+        Ok(FailoverPlan { undo, database: None, permissions })
     }
 
     fn describe(&self, run: &Run, state: &DistributionState) -> String {
@@ -114,6 +112,17 @@ impl<C: Distributions, K> AlarmDrillTarget for Distribution<C, K> {
 
     fn failed_over(&self, run: &Run, state: &DistributionState) -> Tristate {
         recorded_origins(run).map_or(Tristate::Unknown, |(_, set)| state.failed_over(&set))
+    }
+
+    fn completed_failover(&self, run: &Run, state: &DistributionState) -> Tristate {
+        self.failed_over(run, state)
+    }
+
+    fn deployed(&self, run: &Run, state: &DistributionState) -> Tristate {
+        match self.failed_over(run, state) {
+            Tristate::Yes => state.deployed.into(),
+            not => not,
+        }
     }
 
     fn undone(&self, state: &DistributionState, step: &UndoStep, _now: Timestamp) -> StepObservation {

@@ -145,7 +145,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
                 effects.extend(join_all(followed).await.into_iter().flatten());
             }
             Err(failure) => {
-                effects.push(self.unread(&behind, "its targets", "targets of the rule", &failure))
+                effects.push(self.unread(&behind, "its targets", "targets of the rule", &failure));
             }
         }
         effects

@@ -44,6 +44,13 @@ fn is_ours(run: &Run, entry: &JournalEntry) -> bool {
     entry.state == AlarmState::Alarm && is_caused_by_run(run, entry.run_id.as_ref(), entry.at, Duration::ZERO)
 }
 
+/// Whether the failover function sent its call for this run's change, and none for any other since the injection: what failed
+/// over is then this run's failover.
+pub(super) fn was_called_for(run: &Run, journal: &[JournalEntry]) -> bool {
+    let mut called = journal.iter().filter(|entry| entry.may_have_been_sent()).peekable();
+    called.peek().is_some() && called.all(|entry| is_ours(run, entry))
+}
+
 fn newest<'a>(run: &Run, journal: &'a [JournalEntry]) -> Option<&'a JournalEntry> {
     journal.iter().filter(|entry| is_ours(run, entry)).max_by_key(|entry| entry.at)
 }

@@ -34,6 +34,15 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         }
         let state = state.as_ref();
         let failed_over = state.map_or(Tristate::Unknown, |state| self.resource.failed_over(run, state));
+        let deployed = state.map_or(Tristate::Unknown, |state| self.resource.deployed(run, state));
+        let completed = match (state, journal.as_deref()) {
+            (Some(state), Some(journal)) if journal::was_called_for(run, journal) => {
+                self.resource.completed_failover(run, state)
+            }
+            (Some(_), Some(_)) => Tristate::No,
+            _ => Tristate::Unknown,
+        };
+        let own_rise = history.rise_by_failover(run, completed, answered);
         let undone: Vec<StepObservation> =
             run.undo.iter().map(|step| self.observe_step(run, step, history, state)).collect();
         let entries = journal.as_deref().unwrap_or_default();
@@ -43,13 +52,25 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         findings.extend(events.unwrap_or_default());
         findings.extend(state.map(|state| self.state_found(asked, self.resource.describe(run, state))));
         findings.extend(primary.as_ref().map(primary_found));
+        findings.extend(own_rise.map(|at| Evidence::Note {
+            at: answered,
+            text: format!(
+                "the alarm went to ALARM again at {at} because the failover cut connections: the steady state holds again"
+            ),
+        }));
         let look = Observation {
-            looked: Some(if is_not_yet(run, failed_over, &in_place, &undone) { asked } else { answered }),
+            looked: Some(if is_not_yet(run, (failed_over, deployed), &in_place, &undone) {
+                asked
+            } else {
+                answered
+            }),
             in_place: in_place.0,
             in_place_at: in_place.1,
             failed_over,
+            deployed,
             detected: in_place.1.filter(|_| run.mode == Mode::Metric).map(|at| at.at),
-            foreign_alarm: history.foreign_alarm(run, answered),
+            foreign_alarm: history.foreign_alarm(run, completed, answered),
+            own_rise,
             primary: primary.map_or(Tristate::Unknown, |answer| answer.seen),
             automation_report: journal
                 .as_deref()
@@ -101,14 +122,15 @@ fn is_primary_needed(run: &Run) -> bool {
 /// Whether something has not happened yet: then the look counts from when it was asked for, else from its answer.
 fn is_not_yet(
     run: &Run,
-    failed_over: Tristate,
+    (failed_over, deployed): (Tristate, Tristate),
     in_place: &(Tristate, Option<Measured>),
     undone: &[StepObservation],
 ) -> bool {
     let has_just_failed_over = failed_over == Tristate::Yes && run.times.failed_over.is_none();
+    let is_just_deployed = deployed == Tristate::Yes && run.times.deployed.is_none();
     let open = |step: &StepObservation| {
         matches!(step, StepObservation::Open | StepObservation::Busy | StepObservation::Drifted(_))
     };
     let not_yet = failed_over == Tristate::No || in_place.0 == Tristate::No || undone.iter().any(open);
-    not_yet && !has_just_failed_over
+    not_yet && !has_just_failed_over && !is_just_deployed
 }

@@ -13,7 +13,7 @@ use super::{AlarmDrill, AlarmDrillTarget, Cloud, look::PRIMARY, prepare::Checked
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     pub(super) async fn plan_run(&self, run: &Run) -> Plan {
         let (readiness, found) = self.checked(run).await;
-        let Checked { hops, effects, actions, ok_actions, primary, .. } = found;
+        let Checked { hops, effects, actions, ok_actions, primary, permissions: also_checked, .. } = found;
         let primary = primary.map(|answer| PlannedProbe {
             probe: PRIMARY.to_owned(),
             seen: answer.seen,
@@ -41,7 +41,11 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             wiring: all_hops(&hops, &effects),
             exercises: self.context.request.mode.exercises().to_owned(),
             steps: self.steps(&actions, automation.as_deref(), &undo),
-            permissions: if is_ready { self.permissions(&undo) } else { Vec::new() },
+            permissions: if is_ready {
+                self.permissions(&undo).into_iter().chain(also_checked).collect()
+            } else {
+                Vec::new()
+            },
             undo,
             ..Plan::default()
         }

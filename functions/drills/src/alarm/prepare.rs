@@ -1,9 +1,12 @@
 //! Readiness of a drill through an alarm: whether the alarm may be set off, what it leads to, and the undo.
 
+use std::time::Duration;
+
 use firedrill_core::{
     PreparedInjection, ProbeAnswer, Readiness, Run, Tristate, UndoStep,
     evidence::Evidence,
-    plan::Hop,
+    millis,
+    plan::{Hop, Permission},
     ports::Clock,
     request::Mode,
     run::Trigger,
@@ -17,7 +20,11 @@ use super::{
     look::{PRIMARY, primary_found},
     wiring::Alarm,
 };
-use crate::{NotReady, WithFindings, deadline::within};
+use crate::{
+    NotReady, WithFindings,
+    deadline::within,
+    ports::{AlarmSetup, Kind},
+};
 
 /// Everything that one check found before it ended.
 #[derive(Default)]
@@ -33,6 +40,8 @@ pub(super) struct Checked {
     /// The state of what fails over.
     pub description: Option<String>,
     pub primary: Option<ProbeAnswer>,
+    /// The permissions that AWS may check beside those of our own calls.
+    pub permissions: Vec<Permission>,
 }
 
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
@@ -109,6 +118,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             return Err(NotReady::Refused(format!("{} {why}", self.resource.arn())));
         }
         let failover_plan = self.resource.prepare(run, &state, &path, now)?;
+        found.permissions = failover_plan.permissions;
         check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();
         Ok(PreparedInjection { trigger: Some(Trigger { database: failover_plan.database, ..trigger }), undo })
@@ -135,9 +145,17 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             acts_for: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
             datapoints,
             database: None,
+            steady_within_ms: steady_within(&alarm.setup).map(millis),
         };
         Ok((step, trigger))
     }
+}
+
+/// The periods that the alarm evaluates, and two more; none if it has no periods of its own.
+fn steady_within(alarm: &AlarmSetup) -> Option<Duration> {
+    let Kind::Metric(rule) = &alarm.kind else { return None };
+    let period = Duration::from_secs(rule.period_seconds?.into());
+    Some(period.saturating_mul(rule.evaluation_periods?.saturating_add(2)))
 }
 
 /// Checks that the primary's own probe answers yes, where the undo moves traffic back onto the primary. With an

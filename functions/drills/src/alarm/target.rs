@@ -6,6 +6,7 @@ use firedrill_core::{
     CallOutcome, Run, StepObservation, Timestamp, Tristate, UndoStep,
     evidence::Evidence,
     failover::{DatabaseState, FailoverReadiness},
+    plan::Permission,
     request::Arn,
     trigger::FailoverPath,
 };
@@ -19,6 +20,8 @@ pub(super) struct FailoverPlan {
     pub undo: Vec<UndoStep>,
     /// The state of the database before the failover; none if the target is a distribution.
     pub database: Option<DatabaseState>,
+    /// The permissions that AWS may check beside those of our own calls.
+    pub permissions: Vec<Permission>,
 }
 
 /// A resource that an alarm's automation fails over.
@@ -52,6 +55,12 @@ pub(super) trait AlarmDrillTarget {
 
     /// Whether this state shows the run's failover.
     fn failed_over(&self, run: &Run, state: &Self::State) -> Tristate;
+
+    /// Whether this state shows that the run's failover is complete.
+    fn completed_failover(&self, run: &Run, state: &Self::State) -> Tristate;
+
+    /// Whether CloudFront reports the run's failover as deployed on all of its edges; unknown of a database.
+    fn deployed(&self, run: &Run, state: &Self::State) -> Tristate;
 
     /// What this state shows of an undo step.
     fn undone(&self, state: &Self::State, step: &UndoStep, now: Timestamp) -> StepObservation;

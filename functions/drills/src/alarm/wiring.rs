@@ -51,6 +51,9 @@ impl ActionTarget {
     }
 }
 
+/// Codes of CloudWatch for an operation that it does not have in this Region: where no mute rule can be made, none mutes.
+const UNKNOWN_OPERATION: [&str; 3] = ["InvalidAction", "UnknownOperation", "UnknownOperationException"];
+
 impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
     /// Reads the trigger's alarm, its mute rules and its tags.
     pub(super) async fn read_alarm(&self) -> Result<Alarm, NotReady> {
@@ -65,6 +68,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         let tags = tags.map_err(|failure| self.not_ready(failure))?;
         let (mut muted_by, mute_failure) = match mutes {
             Ok(rules) => (Some(rules), None),
+            Err(failure) if UNKNOWN_OPERATION.contains(&failure.code()) => (Some(Vec::new()), None),
             Err(failure) => (None, Some(failure)),
         };
         if let Kind::Composite { suppressor: Some(by), suppressed_by: Some(how) } = &setup.kind {

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use firedrill_core::{
-    failover::{CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget},
+    failover::{
+        CallResult, Direction, FailoverAction, FailoverReadiness, FailoverRule, FailoverTarget,
+        WantedFailover,
+    },
     ports::Clock,
     request::Arn,
 };
@@ -55,7 +58,11 @@ impl<C: Databases + Topics, K: Clock> DatabaseFailover<C, K> {
         Ok(Self { context, arn: arn.clone(), database, reader })
     }
 
-    async fn readiness(&self, direction: Direction) -> Result<FailoverReadiness, FailoverReadiness> {
+    async fn readiness(
+        &self,
+        direction: Direction,
+        by_drill: bool,
+    ) -> Result<FailoverReadiness, FailoverReadiness> {
         if direction == Direction::Back {
             return Err(FailoverReadiness::Unfit("a database is not failed back by itself".to_owned()));
         }
@@ -64,13 +71,19 @@ impl<C: Databases + Topics, K: Clock> DatabaseFailover<C, K> {
         let read = database_state(cloud, self.arn.region(), &self.database, *cool_down, now);
         let state = self.context.read(read).await?;
         check_arn(&state.arn, &self.arn)?;
-        Ok(state.may_fail_over(self.database.is_cluster(), self.reader.as_deref(), *cool_down, now))
+        let wanted = WantedFailover {
+            is_cluster: self.database.is_cluster(),
+            reader: self.reader.as_deref(),
+            cool_down: *cool_down,
+            by_drill,
+        };
+        Ok(state.may_fail_over(&wanted, now))
     }
 }
 
 impl<C: Databases + Topics, K: Clock> FailoverAction for DatabaseFailover<C, K> {
-    async fn look(&mut self, direction: Direction) -> FailoverReadiness {
-        self.readiness(direction).await.unwrap_or_else(|unread| unread)
+    async fn look(&mut self, direction: Direction, by_drill: bool) -> FailoverReadiness {
+        self.readiness(direction, by_drill).await.unwrap_or_else(|unread| unread)
     }
 
     async fn call(&mut self, _: Direction) -> CallResult {

@@ -74,7 +74,7 @@ impl<C: Distributions + Topics, K: Clock> DistributionFailover<C, K> {
 }
 
 impl<C: Distributions + Topics, K: Clock> FailoverAction for DistributionFailover<C, K> {
-    async fn look(&mut self, direction: Direction) -> FailoverReadiness {
+    async fn look(&mut self, direction: Direction, _: bool) -> FailoverReadiness {
         self.readiness(direction).await.unwrap_or_else(|unread| unread)
     }
 

@@ -147,7 +147,8 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
         }
     }
 
-    /// Where these instances are registered, and the healthy targets of each target group of their VPCs.
+    /// Where these instances are registered, and the healthy targets of each target group of their VPCs. There may be hundreds:
+    /// those without one of these instances are not asked again.
     async fn registrations(&self, found: &[Instance]) -> Reply<(Registrations, Healthy)> {
         let vpcs: BTreeSet<&str> = found.iter().map(|instance| instance.vpc.as_str()).collect();
         if vpcs.is_empty() {
@@ -159,8 +160,18 @@ impl<C: Cloud, K: Clock> InstanceDrill<C, K> {
             matches!(group.target_type.as_deref(), None | Some("instance" | "ip"))
                 && group.vpc.as_deref().is_none_or(|vpc| vpcs.contains(vpc))
         });
-        let targets = self.targets_of(groups.map(|group| group.arn)).await?;
-        Ok(registered_in(&targets, found))
+        let ids: BTreeSet<String> = found.iter().map(|instance| instance.id.clone()).collect();
+        let (before, mut skipped) = self.without_candidates.take();
+        if before != ids {
+            skipped.clear();
+        }
+        let asked = groups.map(|group| group.arn).filter(|arn| !skipped.contains(arn));
+        let targets = self.targets_of(asked.collect::<Vec<_>>()).await?;
+        let (registered, healthy) = registered_in(&targets, found);
+        let with_candidates: BTreeSet<&String> = registered.values().flatten().collect();
+        skipped.extend(targets.keys().filter(|arn| !with_candidates.contains(arn)).cloned());
+        self.without_candidates.replace((ids, skipped));
+        Ok((registered, healthy))
     }
 
     /// Reads the stop protection of those candidates that nothing else excludes: one call each.

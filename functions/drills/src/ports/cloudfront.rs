@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_core::failover::Attachments;
+
 use super::Reply;
 
 /// One distribution as it is configured. Until it is deployed, edges may serve an older configuration.
@@ -21,6 +23,8 @@ pub struct Distribution {
     pub default_origin: String,
     /// The origin, or origin group, of each other behaviour, by path pattern.
     pub behaviors: BTreeMap<String, String>,
+    /// What of other services it is configured with.
+    pub attachments: Attachments,
 }
 
 /// The origin of the default behaviour (no pattern) and of others (by path pattern).

@@ -1,4 +1,4 @@
-//! Lambda's API: the functions behind an alarm.
+//! Lambda's API: the functions behind an alarm, and the watchdog.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,15 @@ pub struct FunctionConfiguration {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Lambda's API.
+/// Lambda's API: starting a function.
+pub trait Invoker {
+    /// `Invoke` of this function, by its name or ARN, in the Region of the caller, with an empty event and `InvocationType`
+    /// `Event`: Lambda queues the event, and the answer does not say what the function does with it (API reference, `Invoke`).
+    /// Sent once.
+    async fn invoke_async(&self, function: &str) -> Reply<()>;
+}
+
+/// Lambda's API: reading a function's configuration.
 pub trait Functions {
     /// `GetFunctionConfiguration` of this function, or of this version or alias of it. An environment that could not be
     /// decrypted, which Lambda reports inside an answer that is otherwise complete, is a failure (API reference,

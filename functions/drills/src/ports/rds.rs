@@ -17,8 +17,8 @@ pub struct DbCluster {
     pub multi_az: bool,
     /// Its members. Only this list says which one is the writer.
     pub members: Vec<DbMember>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    /// Its tags; none if the answer does not say, which is not the same as no tag.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// A member of a cluster.
@@ -45,8 +45,8 @@ pub struct DbInstance {
     pub zone: String,
     /// The zone of its standby.
     pub secondary_zone: Option<String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    /// Its tags; none if the answer does not say, which is not the same as no tag.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// What kind of database an event is about.
@@ -67,7 +67,7 @@ pub struct EventsOf<'a> {
     pub id: &'a str,
     /// The earliest moment.
     pub since: Timestamp,
-    /// The latest moment. Without an end, `DescribeEvents` covers one hour of unstated begin (API reference).
+    /// The latest moment, which is not in the future. Without an end, `DescribeEvents` covers one hour of unstated begin (API reference).
     pub until: Timestamp,
 }
 
@@ -93,6 +93,9 @@ pub trait Databases {
     /// `DescribeDBInstances`, those of this cluster.
     async fn cluster_instances(&self, region: &str, cluster: &str, page: Next<'_>)
     -> Reply<Page<DbInstance>>;
+
+    /// `ListTagsForResource`: the tags of a cluster or an instance, by its ARN.
+    async fn database_tags(&self, region: &str, arn: &str) -> Reply<BTreeMap<String, String>>;
 
     /// `DescribeEvents`, in no order. RDS keeps events for 14 days; they come late, and some never do.
     async fn describe_events(&self, region: &str, of: EventsOf<'_>, page: Next<'_>) -> Reply<Page<DbEvent>>;

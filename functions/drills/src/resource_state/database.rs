@@ -83,13 +83,14 @@ pub async fn database_state(
                 id: member.id,
                 writer: member.writer,
             });
+            let tags = tags_of(cloud, region, &cluster.arn, cluster.tags).await?;
             Ok(DatabaseState {
                 arn: cluster.arn,
                 status: cluster.status,
                 members: members.collect(),
                 multi_az: cluster.multi_az,
                 zones: None,
-                tags: Some(cluster.tags),
+                tags: Some(tags),
                 last_failover: last_failover(&events),
             })
         }
@@ -97,16 +98,30 @@ pub async fn database_state(
             let (instance, events) = try_join(cloud.describe_instance(region, id), events).await?;
             let instance =
                 instance.ok_or_else(|| missing("rds:DescribeDBInstances", "DBInstanceNotFound", id))?;
+            let tags = tags_of(cloud, region, &instance.arn, instance.tags).await?;
             Ok(DatabaseState {
                 arn: instance.arn,
                 status: instance.status,
                 members: Vec::new(),
                 multi_az: instance.multi_az,
                 zones: instance.secondary_zone.map(|secondary| (instance.zone, secondary)),
-                tags: Some(instance.tags),
+                tags: Some(tags),
                 last_failover: last_failover(&events),
             })
         }
+    }
+}
+
+/// These tags of a database; if its description left them out, they are asked for.
+async fn tags_of(
+    cloud: &impl Databases,
+    region: &str,
+    arn: &str,
+    described: Option<BTreeMap<String, String>>,
+) -> Reply<BTreeMap<String, String>> {
+    match described {
+        Some(tags) => Ok(tags),
+        None => cloud.database_tags(region, arn).await,
     }
 }
 

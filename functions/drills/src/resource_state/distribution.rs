@@ -35,10 +35,12 @@ pub async fn distribution_state<C: Distributions>(
     let (distribution, config) = cloud.get_distribution(id).await?;
     let tags = cloud.distribution_tags(&distribution.arn).await;
     let tags = tags.inspect_err(|error| tracing::warn!(%error, "the tags of {id} are unknown")).ok();
-    let Distribution { arn, etag, deployed, enabled, origins, default_origin, behaviors } = distribution;
+    let Distribution { arn, etag, deployed, enabled, origins, default_origin, behaviors, attachments } =
+        distribution;
     let mut origins_by_behavior: BehaviorOrigins = behaviors;
     origins_by_behavior.insert(DEFAULT_BEHAVIOR.to_owned(), default_origin);
-    Ok((DistributionState { arn, deployed, enabled, origins, origins_by_behavior, tags }, config, etag))
+    let state = DistributionState { arn, deployed, enabled, origins, origins_by_behavior, attachments, tags };
+    Ok((state, config, etag))
 }
 
 /// Sets the origins of these behaviours in the configuration whose version is `etag`. Sent once. If somebody

@@ -198,7 +198,11 @@ impl Alarms for SimulatedAws {
     }
 
     async fn active_mute_rules(&self, _: &str, alarm: &str, next: Next<'_>) -> Reply<Page<String>> {
-        self.read("cloudwatch:ListAlarmMuteRules", |_| {
+        const ACTION: &str = "cloudwatch:ListAlarmMuteRules";
+        self.read(ACTION, |_| {
+            if let Some(code) = self.world.overrides().no_mute_rules {
+                return Err(refused(ACTION, code));
+            }
             let cloud = self.world.cloud.borrow();
             let active = cloud.mute_rules.iter().filter(|rule| is_trigger(alarm) && rule.is_active);
             let of_test = self.world.overrides().mute_rules.iter().map(|name| (*name).to_owned());

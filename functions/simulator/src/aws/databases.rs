@@ -1,5 +1,7 @@
 //! RDS.
 
+use std::collections::BTreeMap;
+
 use firedrill_core::Timestamp;
 use firedrill_drills::ports::{
     Databases, DbCluster, DbEvent, DbInstance, DbMember, EventSource, EventsOf, Next, Page, Reply,
@@ -33,19 +35,19 @@ impl SimulatedAws {
         let of_readers = cloud.unusual.reader_status.as_deref().unwrap_or("available");
         let instance = DbInstance {
             id: place.name().to_owned(),
-            status: if cloud.writer == place { "available" } else { of_readers }.to_owned(),
+            status: if cloud.shown(at).writer == place { "available" } else { of_readers }.to_owned(),
             ..DbInstance::default()
         };
         changed(self.world.overrides().cluster_instance, at, instance)
     }
 
-    /// The database's status; `busy` while it fails over.
-    fn status(&self, busy: &str) -> String {
+    /// The database's status at this moment; `busy` while it fails over.
+    fn status(&self, busy: &str, at: i64) -> String {
         let cloud = self.world.cloud.borrow();
-        if self.world.now.get() < cloud.busy_until {
+        if at < cloud.busy_until && cloud.last_failover.is_none_or(|began| began <= at) {
             return busy.to_owned();
         }
-        cloud.unusual.status.clone().unwrap_or_else(|| "available".to_owned())
+        self.world.database_status()
     }
 }
 
@@ -56,14 +58,14 @@ impl Databases for SimulatedAws {
             if !is_cluster(id) {
                 return Err(refused(ACTION, "DBClusterNotFoundFault"));
             }
-            let writer = self.world.cloud.borrow().writer;
+            let writer = self.world.cloud.borrow().shown(at).writer;
             let member = |place: Place| DbMember { id: place.name().to_owned(), writer: writer == place };
             let cluster = DbCluster {
                 arn: CLUSTER.to_owned(),
-                status: self.status("failing-over"),
+                status: self.status("failing-over", at),
                 multi_az: true,
                 members: self.members().into_iter().map(member).collect(),
-                tags: self.tags(at),
+                tags: Some(self.tags(at)),
             };
             Ok(Some(changed(self.world.overrides().cluster, at, cluster)))
         })
@@ -80,18 +82,18 @@ impl Databases for SimulatedAws {
             let Some(multi_az) = cloud.unusual.instance else {
                 return Err(refused(DESCRIBE, "DBInstanceNotFound"));
             };
-            let (zone, other) = match cloud.writer {
+            let (zone, other) = match cloud.shown(at).writer {
                 Place::Primary => ("eu-west-2a", "eu-west-2b"),
                 Place::Standby | Place::Elsewhere => ("eu-west-2b", "eu-west-2a"),
             };
             Ok(Some(DbInstance {
                 arn: INSTANCE.to_owned(),
                 id: "bookstore".to_owned(),
-                status: self.status("rebooting"),
+                status: self.status("rebooting", at),
                 multi_az,
                 zone: zone.to_owned(),
                 secondary_zone: multi_az.then(|| other.to_owned()),
-                tags: self.tags(at),
+                tags: Some(self.tags(at)),
             }))
         })
         .await
@@ -101,6 +103,15 @@ impl Databases for SimulatedAws {
         self.read(DESCRIBE, |at| {
             let members = self.members().into_iter().filter(|_| is_cluster(cluster));
             Ok(self.page(members.map(|member| self.member(member, at)).collect(), next))
+        })
+        .await
+    }
+
+    async fn database_tags(&self, _: &str, arn: &str) -> Reply<BTreeMap<String, String>> {
+        const ACTION: &str = "rds:ListTagsForResource";
+        self.read(ACTION, |at| match arn {
+            CLUSTER | INSTANCE => Ok(self.tags(at)),
+            _ => Err(refused(ACTION, "DBClusterNotFoundFault")),
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_core::failover::Attachments;
 use firedrill_drills::{
     Failure,
     ports::{Distribution, Distributions, Origins, Reply},
@@ -10,7 +11,7 @@ use firedrill_drills::{
 use super::{SimulatedAws, changed};
 use crate::{
     calls::refused,
-    failover::{DISTRIBUTION, DistributionConfig, Pending, Place},
+    failover::{DISTRIBUTION, DistributionConfig, Pending, Place, Shown},
 };
 
 const ORIGINS: [Place; 3] = [Place::Primary, Place::Standby, Place::Elsewhere];
@@ -24,18 +25,17 @@ impl Distributions for SimulatedAws {
             if id != DISTRIBUTION.rsplit('/').next().unwrap_or_default() {
                 return Err(refused(ACTION, "NoSuchDistribution"));
             }
-            let now = self.world.now.get();
-            let cloud = self.world.cloud.borrow();
-            let config = cloud.config.clone();
+            let Shown { config, version, deployed_at, .. } = self.world.cloud.borrow().shown(at);
             let behaviors = config.behaviors.iter();
             let distribution = Distribution {
                 arn: DISTRIBUTION.to_owned(),
-                etag: cloud.version.to_string(),
-                deployed: now >= cloud.deployed_at,
+                etag: version.to_string(),
+                deployed: at >= deployed_at,
                 enabled: true,
                 origins: ORIGINS.map(|origin| origin.name().to_owned()).to_vec(),
                 default_origin: config.place.name().to_owned(),
                 behaviors: behaviors.map(|(path, to)| (path.clone(), to.name().to_owned())).collect(),
+                attachments: Attachments::default(),
             };
             let change = self.world.overrides().distribution;
             Ok((changed(change, at, distribution), config))

@@ -1,16 +1,22 @@
 //! The failover function behind the alarm, as Lambda and the record show it; Route 53.
 
 use firedrill_core::{Timestamp, failover::JournalEntry, kind::DrillKind, ports::StoreError, run::RunId};
-use firedrill_drills::ports::{
-    AlarmRecord, FunctionConfiguration, Functions, HealthCheck, HealthChecks, Next, Page, Reply,
+use firedrill_drills::{
+    Failure,
+    failure::Answer,
+    ports::{
+        AlarmRecord, FunctionConfiguration, Functions, HealthCheck, HealthChecks, Invoker, Next, Page, Reply,
+    },
 };
 use serde_json::json;
 
 use super::{SimulatedAws, changed};
 use crate::{
     calls::refused,
+    event_queue::Due,
     failover::{ALARM, ANOTHER_FUNCTION, CLUSTER, DISTRIBUTION, FUNCTION, FUNCTION_TIMEOUT, MAX_EVENT_AGE},
-    requests::of_another_account,
+    fault_kind::FaultKind,
+    requests::{WATCHDOG, of_another_account},
     scenario::{Scenario, WrongFunction},
     store::{Access, with_store_faults},
 };
@@ -48,6 +54,24 @@ impl Functions for SimulatedAws {
                 .ok_or_else(|| refused(ACTION, "ResourceNotFoundException"))
         })
         .await
+    }
+}
+
+impl Invoker for SimulatedAws {
+    /// Starts a tick of the watchdog soon: Lambda's queue takes a moment.
+    async fn invoke_async(&self, function: &str) -> Reply<()> {
+        const ACTION: &str = "lambda:InvokeFunction";
+        self.clock.latency().await;
+        if function != WATCHDOG {
+            return Err(refused(ACTION, "ResourceNotFoundException"));
+        }
+        if self.world.scenario.watchdog.start_lost || self.world.draws_fault() {
+            self.world.note_fault(FaultKind::WatchdogStartLost);
+            return Err(Failure { action: ACTION, answer: Answer::None, message: "simulated".to_owned() });
+        }
+        let queued = self.world.rng.borrow_mut().u64(20..1_000);
+        self.world.schedule(queued, Due::StartedTick);
+        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::{
 };
 
 const START: &str = "ec2:StartInstances";
+/// What the names of target groups begin with in which nothing of the application is registered.
+const OTHER_TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-west-2:123456789012:targetgroup/other-";
 /// A key of AWS, and one of the customer. No simulated volume is encrypted.
 pub(crate) const AWS_KEY: &str = "arn:aws:kms:eu-west-2:123456789012:key/aws";
 pub(crate) const CUSTOMER_KEY: &str = "arn:aws:kms:eu-west-2:123456789012:key/customer";
@@ -188,7 +190,10 @@ impl LoadBalancers for SimulatedAws {
                 vpc: Some("vpc-1".to_owned()),
                 target_type: Some("instance".to_owned()),
             };
-            Ok(self.page(self.in_group().then_some(group).into_iter().collect(), next))
+            let other =
+                |number| TargetGroup { arn: format!("{OTHER_TARGET_GROUP}{number}"), ..group.clone() };
+            let others = (0..self.world.overrides().other_target_groups.0).map(other);
+            Ok(self.page(self.in_group().then_some(group.clone()).into_iter().chain(others).collect(), next))
         })
         .await
     }
@@ -196,6 +201,10 @@ impl LoadBalancers for SimulatedAws {
     async fn target_health(&self, _: &str, group: &str) -> Reply<Vec<Target>> {
         const ACTION: &str = "elasticloadbalancing:DescribeTargetHealth";
         self.read(ACTION, |at| {
+            if group.starts_with(OTHER_TARGET_GROUP) {
+                let readable = self.world.elapsed() < self.world.overrides().other_target_groups.1;
+                return if readable { Ok(Vec::new()) } else { Err(refused(ACTION, "Throttling")) };
+            }
             if group != TARGET_GROUP {
                 return Err(refused(ACTION, "TargetGroupNotFound"));
             }

@@ -1,6 +1,6 @@
 //! Lambda's API: the functions behind an alarm.
 
-use firedrill_drills::ports::Functions;
+use firedrill_drills::ports::{Functions, Invoker};
 
 use super::refusal;
 
@@ -19,6 +19,15 @@ pub struct FunctionSubject {
     pub reserved: Option<i32>,
     /// The ARN of a function that does not exist.
     pub missing: String,
+}
+
+/// The suite of [`Invoker`]. Starts the function `name`.
+///
+/// # Panics
+/// A promise is broken.
+pub async fn invoker(aws: &impl Invoker, name: &str) {
+    assert_eq!(aws.invoke_async(name).await, Ok(()));
+    assert_eq!(refusal(aws.invoke_async("nobody").await), "ResourceNotFoundException");
 }
 
 /// The suite of [`Functions`].

@@ -58,6 +58,7 @@ pub(super) fn injecting(run: &Run, alarm: &str) -> Run {
         acts_for: Duration::from_mins(1),
         datapoints: None,
         database: None,
+        steady_within_ms: None,
     };
     Run { trigger: Some(Arc::new(trigger)), ..next(run, Phase::Injecting) }
 }

@@ -184,6 +184,7 @@ pub(crate) async fn function(
     // Each delivery of a change has another shape than the one before.
     let event = Shape::ALL[(change + attempt as usize) % Shape::ALL.len()].event(&alarm_change);
     let handled = invocation(Rc::clone(&world), clock, &stack, (&event, &alarm_change), &by).await;
+    world.note_given_up(&alarm_change);
     if world.event_queue.borrow_mut().cancel(&retry) && handled.is_err() {
         world.schedule(1_000 * (1 << attempt.min(10)), retry);
     }

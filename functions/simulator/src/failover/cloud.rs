@@ -12,7 +12,9 @@ use firedrill_core::{
 use firedrill_drills::ports::{ActionRecord, Reply};
 
 use super::{FUNCTION, PERIOD, PERIODS};
-use crate::{calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, world::World};
+use crate::{
+    calls::refused, event::Event, event_queue::Due, fault_kind::FaultKind, scenario::Failover, world::World,
+};
 
 /// An origin of the distribution, an instance of the cluster, or a zone of the database instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,9 @@ impl Place {
         }
     }
 }
+
+/// The statuses of a database, and of a reader, in which RDS takes a failover.
+const TAKES_FAILOVERS: [&str; 3] = ["available", "backing-up", "storage-optimization"];
 
 /// A change that takes effect at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +90,15 @@ pub(crate) struct Unusual {
     pub instance: Option<bool>,
 }
 
+/// The distribution and the database, as a read shows them.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub config: DistributionConfig,
+    pub version: u64,
+    pub deployed_at: i64,
+    pub writer: Place,
+}
+
 /// The alarm, the distribution and the database of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Cloud {
@@ -100,9 +114,13 @@ pub(crate) struct Cloud {
     edges_at: i64,
     pub deployed_at: i64,
     pub writer: Place,
+    /// What a read that lags may show: the distribution and the writer until these moments, oldest first.
+    before: Vec<(i64, Shown)>,
     /// The writer when the drill began; the other instance is its standby.
     pub writer_before: Place,
     outage_until: i64,
+    /// When a failover cut the database's connections: begin and end of each cut.
+    cuts: Vec<(i64, i64)>,
     pub busy_until: i64,
     pub last_failover: Option<i64>,
     /// The run whose trigger each alarm is, by the alarm's ARN.
@@ -112,6 +130,7 @@ pub(crate) struct Cloud {
     /// The journal: one entry for each change.
     pub entries: Vec<JournalEntry>,
     serving_standby: bool,
+    deployed_standby: bool,
     /// The actions that the alarm started.
     pub actions: Vec<ActionRecord>,
     /// The alarm's mute rules.
@@ -131,6 +150,23 @@ impl Cloud {
             entry.alarm_arn == of.alarm_arn && entry.at == of.at && entry.state == of.state
         };
         self.entries.iter_mut().find(is_of)
+    }
+
+    /// Keeps the distribution and the database as they are now, right before a change.
+    fn keep(&mut self, now: i64) {
+        let shown = self.now();
+        self.before.push((now, shown));
+    }
+
+    fn now(&self) -> Shown {
+        let Self { version, deployed_at, writer, .. } = *self;
+        Shown { config: self.config.clone(), version, deployed_at, writer }
+    }
+
+    /// The distribution and the database, as they were at this moment.
+    pub fn shown(&self, at: i64) -> Shown {
+        let kept = self.before.iter().find(|(until, _)| at < *until);
+        kept.map_or_else(|| self.now(), |(_, shown)| shown.clone())
     }
 }
 
@@ -157,10 +193,22 @@ impl World {
         }
     }
 
+    /// The database's status while it does not fail over.
+    pub fn database_status(&self) -> String {
+        if self.is_within(self.scenario.failover.backs_up) {
+            self.note_fault_once(FaultKind::DatabaseBacksUp);
+            return "backing-up".to_owned();
+        }
+        self.cloud.borrow().unusual.status.clone().unwrap_or_else(|| "available".to_owned())
+    }
+
     /// The code with which RDS refuses a failover at this moment (API reference, `FailoverDBCluster`).
-    fn forbids_failover(&self, to: Option<Place>) -> Option<&'static str> {
+    pub fn forbids_failover(&self, to: Option<Place>) -> Option<&'static str> {
+        let status = self.database_status();
         let cloud = self.cloud.borrow();
-        if self.now.get() < cloud.busy_until {
+        let of_readers = cloud.unusual.reader_status.as_deref().filter(|_| cloud.unusual.instance.is_none());
+        let takes_it = |status: &str| TAKES_FAILOVERS.contains(&status);
+        if self.now.get() < cloud.busy_until || !takes_it(&status) || !of_readers.is_none_or(takes_it) {
             return Some("InvalidDBClusterStateFault");
         }
         match to {
@@ -198,15 +246,18 @@ impl World {
                     if self.cloud.borrow().config.place == Place::Elsewhere {
                         self.log(Event::Overwritten);
                     }
+                    let now = self.now.get();
                     let mut cloud = self.cloud.borrow_mut();
+                    cloud.keep(now);
                     cloud.version += 1;
                     let to = config.place;
                     cloud.config = config;
-                    let now = self.now.get();
                     cloud.edges_at = now + ms(self.scenario.failover.edges_take);
                     cloud.deployed_at = cloud.edges_at + ms(self.scenario.failover.deployed_after);
                     drop(cloud);
-                    self.schedule(self.scenario.failover.edges_take, Due::Passes);
+                    let Failover { edges_take, deployed_after, .. } = self.scenario.failover;
+                    self.schedule(edges_take, Due::Passes);
+                    self.schedule(edges_take + deployed_after, Due::Passes);
                     // The failover function does not fail back.
                     if to == Place::Primary {
                         self.log(Event::MovedBack);
@@ -217,6 +268,7 @@ impl World {
             Pending::OthersUpdate => {
                 let mut cloud = self.cloud.borrow_mut();
                 if cloud.config.place == Place::Standby {
+                    cloud.keep(self.now.get());
                     cloud.version += 1;
                     cloud.config.place = Place::Elsewhere;
                     cloud.edges = Place::Elsewhere;
@@ -247,12 +299,20 @@ impl World {
             self.note_fault(FaultKind::FailoverDropped);
             return;
         }
+        cloud.keep(now);
         let other = if cloud.writer == Place::Primary { Place::Standby } else { Place::Primary };
         cloud.writer = to.unwrap_or(other);
         cloud.last_failover = Some(now);
         cloud.outage_until = now + ms(scenario.outage);
         cloud.busy_until = cloud.outage_until + 2_000;
+        let until = cloud.outage_until;
+        cloud.cuts.push((now, until));
         drop(cloud);
+        if scenario.alarm_sees_cuts {
+            (now..=until)
+                .step_by(usize::try_from(PERIOD).unwrap_or(1))
+                .for_each(|at| self.schedule_evaluations(at));
+        }
         self.schedule(scenario.outage, Due::Passes);
         // The failover function names no target.
         if to.is_some() {
@@ -274,7 +334,7 @@ impl World {
         }
     }
 
-    /// Whether the alarm's metric breaches in this span: by a datapoint of the drill, or in a real incident.
+    /// Whether the alarm's metric breaches in this span: by a datapoint of the drill, by a cut, or in a real incident.
     fn breaches(&self, from: i64, to: i64) -> bool {
         let cloud = self.cloud.borrow();
         let by_datapoint = cloud.datapoints.iter().any(|at| (from..to).contains(at));
@@ -283,7 +343,14 @@ impl World {
             .scenario
             .primary_unhealthy
             .is_some_and(|(a, b)| from < begins + ms(b) && begins + ms(a) < to);
-        by_datapoint || incident
+        by_datapoint || incident || self.is_cut(from, to)
+    }
+
+    /// Whether the alarm sees in this span that a failover cut connections.
+    fn is_cut(&self, from: i64, to: i64) -> bool {
+        let cloud = self.cloud.borrow();
+        let mut cuts = cloud.cuts.iter().filter(|_| self.scenario.failover.alarm_sees_cuts);
+        cuts.any(|(begin, end)| from < *end && *begin < to)
     }
 
     fn evaluate_alarm(&self) {
@@ -299,6 +366,9 @@ impl World {
         if changes && alarm != Some(shows) {
             if shows == AlarmState::Alarm && !self.is_primary_healthy() {
                 self.note_fault(FaultKind::RealAlarm);
+            }
+            if shows == AlarmState::Alarm && self.is_cut(end - period, end) {
+                self.note_fault(FaultKind::AlarmSeesCut);
             }
             self.change_alarm(shows, "Threshold Crossed".to_owned());
         }
@@ -367,6 +437,14 @@ impl World {
         };
         if changed {
             self.log(Event::Standby(standby));
+        }
+        let deployed = {
+            let mut cloud = self.cloud.borrow_mut();
+            let deployed = cloud.config.place == Place::Standby && now >= cloud.deployed_at;
+            !std::mem::replace(&mut cloud.deployed_standby, deployed) && deployed
+        };
+        if deployed {
+            self.log(Event::Deployed);
         }
     }
 

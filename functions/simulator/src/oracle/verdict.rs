@@ -16,7 +16,7 @@ const OBJECTIVE: u64 = 40_000;
 const TOLERANCE: u64 = 3_000;
 /// The longest that a slow answer to it takes.
 const SLOW_ANSWER: u64 = 9_000;
-/// How soon the run knows of a database's failover: RDS is asked every five seconds, and may lag or not answer.
+/// How soon the run knows what only AWS tells, a database's failover or that CloudFront deployed one: AWS is asked every five seconds, and may lag or not answer.
 const RDS_REPORTS_WITHIN: u64 = 22_000;
 const RDS_REPORTS_WITHIN_IN_CALM: u64 = 8_000;
 /// The longest that a failure in place may go unseen: looks fail, are stale, or pause while no invocation runs.
@@ -97,8 +97,7 @@ fn agrees(
     let calm = history.scenario.is_calm();
     // A probe may be answered late.
     let slow = if history.occurrences.times(FaultKind::SlowAnswer) > 0 { SLOW_ANSWER } else { 0 };
-    let of_a_database = history.scenario.kind == DrillKind::Database;
-    let late = match (of_a_database, calm) {
+    let late = match (is_told_by_aws(history), calm) {
         (true, true) => RDS_REPORTS_WITHIN_IN_CALM,
         (true, false) => RDS_REPORTS_WITHIN,
         (false, _) => TOLERANCE + slow,
@@ -113,7 +112,9 @@ fn agrees(
         Verdict::NotInjected if in_place_for(history, decided) > unseen => {
             return Err("it was in place, long enough to be seen".to_owned());
         }
-        Verdict::Inconclusive if calm && history.scenario.restored_by_others_at.is_none() => {
+        Verdict::Inconclusive
+            if history.scenario.hides_nothing() && history.scenario.restored_by_others_at.is_none() =>
+        {
             return Err("nothing went wrong that could hide what happened".to_owned());
         }
         Verdict::Recovered => took.is_some_and(|took| took <= OBJECTIVE + TOLERANCE),
@@ -184,7 +185,10 @@ fn has_reason_to_stop(history: &History) -> bool {
         || scenario.watchdog.throttled > 0;
     // A real incident ends a run that works through an alarm; and a gate that cannot be read counts as closed.
     let incident = scenario.kind != DrillKind::Instance && scenario.primary_unhealthy.is_some();
-    commanded || gate || incident || scenario.fault_rate > 0 || scenario.fault.is_some()
+    // The alarm stays up, or goes off again, by what a failover cut.
+    let risen = super::rise::some_may_be_real(history)
+        || scenario.failover.metric && scenario.failover.alarm_sees_cuts;
+    commanded || gate || incident || risen || scenario.fault_rate > 0 || scenario.fault.is_some()
 }
 
 /// When the injecting call that counts was sent. Calls before the last one are proven to have had no effect: no other
@@ -222,9 +226,27 @@ fn recovered(history: &History, sent: Timestamp, seen: Timestamp) -> Option<(u64
     let again = if history.scenario.kind == DrillKind::Instance {
         again
     } else {
-        standby_serving_since(history, seen)?.max(again)
+        standby_serving_since(history, seen)?.max(deployed(history, seen)?).max(again)
     };
     Some((again.millis_since(sent), again))
+}
+
+/// Whether only AWS tells that the failover took place, and not a probe.
+fn is_told_by_aws(history: &History) -> bool {
+    match history.scenario.kind {
+        DrillKind::Instance => false,
+        DrillKind::Cdn => history.scenario.failover.require_deployed,
+        DrillKind::Database => true,
+    }
+}
+
+/// When CloudFront had deployed the failover, at `until`; the history's beginning if that does not matter, none if it had not.
+fn deployed(history: &History, until: Timestamp) -> Option<Timestamp> {
+    if history.scenario.kind != DrillKind::Cdn || !history.scenario.failover.require_deployed {
+        return history.log.first().map(|logged| logged.at);
+    }
+    let mut log = history.log.iter().filter(|logged| logged.at <= until);
+    log.find(|logged| logged.what == Event::Deployed).map(|logged| logged.at)
 }
 
 /// How long the failure was in place before `until`, in milliseconds.
@@ -274,8 +296,8 @@ fn measured(history: &History, run: &Run, again: Option<Timestamp>) -> Result<()
         return Ok(());
     }
     let off = recovered.at.millis_since(again).max(again.millis_since(recovered.at));
-    // A database's failover is reported by RDS, which is asked less often.
-    if off > if history.scenario.kind == DrillKind::Database { 6_500 } else { 1_500 } {
+    // AWS is asked less often than a probe.
+    if off > if is_told_by_aws(history) { 6_500 } else { 1_500 } {
         return Err(format!("recovered at {} by the record, at {again} in truth", recovered.at));
     }
     Ok(())

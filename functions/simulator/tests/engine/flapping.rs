@@ -62,6 +62,9 @@ struct Flapping {
 }
 
 impl Drill for Flapping {
+    async fn start_watchdog(&mut self) -> Result<(), String> {
+        Ok(())
+    }
     async fn observe(&mut self, run: &Run) -> (Observation, Vec<Evidence>) {
         let elapsed = self.elapsed.get();
         let now = self.began + elapsed;

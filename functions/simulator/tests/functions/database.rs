@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use firedrill_core::failover::{AlarmState, Done};
+use firedrill_core::{
+    Phase,
+    failover::{AlarmState, Done, reason_of},
+    run::RunId,
+};
 use firedrill_simulator::{
     FailoverCase, FaultEffect, Place, Shape,
     failover_case::{Attempt, COOL_DOWN, Delivery, FUNCTION_LIVES, Resource},
 };
 
-use super::check::{CROSSED, WELL, error, failed_over_once, goes_off, handled_at_once, logged, refused, why};
+use super::check::{
+    CROSSED, WELL, error, failed_over_once, goes_off, handled_at_once, logged, nothing_moved, refused, why,
+};
 
 const FAILOVER: &str = "rds:FailoverDBCluster";
 
@@ -46,16 +52,87 @@ fn a_second_failover_within_the_cool_down_is_never_sent() {
     assert_eq!((case.calls().len(), case.place()), (2, Place::Primary));
 }
 
-#[test]
-fn a_cluster_whose_only_reader_is_not_available_is_never_failed_over() {
-    let cold = FailoverCase::with(Resource::Cluster, |setup| setup.reader_status = "rebooting");
-    refused(&mut { cold }, "no available reader");
+/// The pages about an alarm that goes off without a run's id, right after this run failed the database over.
+fn pages_about_a_rise(phase: Phase, change: impl FnOnce(&mut FailoverCase)) -> Vec<String> {
+    let mut case = FailoverCase::of(Resource::Cluster);
+    case.record_run("run", Phase::Injecting);
+    case.register(Some("run"));
+    let forced = case.change(AlarmState::Alarm, &reason_of(&RunId("run".to_owned()), "forces it"));
+    case.deliver(&forced);
+    assert_eq!(case.entry(&forced).done, Some(Done::FailedOver));
+    case.record_run_that_failed_over("run", phase);
+    case.wait(COOL_DOWN / 10);
+    change(&mut case);
+    let (risen, _) = goes_off(&mut case);
+    assert_eq!(case.entry(&risen).done, Some(Done::Refused), "{:#?}", case.entry(&risen));
+    assert_eq!((case.calls().len(), case.place()), (1, Place::Standby));
+    case.pages()
 }
 
 #[test]
-fn a_cluster_that_is_not_available_is_never_failed_over() {
-    let vague = FailoverCase::with(Resource::Cluster, |setup| setup.status = "backing-up");
-    refused(&mut { vague }, "is backing-up, not available");
+fn nobody_is_ever_paged_for_a_refusal_that_a_drills_own_failover_explains() {
+    for phase in [Phase::Recovering, Phase::RollingBack, Phase::Verifying] {
+        assert_eq!(pages_about_a_rise(phase, |_| {}), Vec::<String>::new(), "{phase}");
+    }
+}
+
+#[test]
+fn people_are_told_of_a_refusal_that_no_drill_is_known_to_explain() {
+    let told = |phase, change: fn(&mut FailoverCase)| assert_eq!(pages_about_a_rise(phase, change).len(), 1);
+    told(Phase::Held, |_| {});
+    told(Phase::Recovering, |case| case.register(None));
+    told(Phase::Recovering, |case| case.record_run("run", Phase::Recovering));
+    told(Phase::Recovering, |case| case.fault("journal:run", 1, FaultEffect::LostBefore));
+}
+
+#[test]
+fn a_cluster_whose_only_reader_is_not_available_is_never_failed_over() {
+    let cold = FailoverCase::with(Resource::Cluster, |setup| setup.reader_status = "rebooting");
+    refused_by_rds(cold);
+}
+
+/// RDS refuses the call: that is what is recorded and paged, and nothing moves.
+fn refused_by_rds(mut case: FailoverCase) {
+    let entry = handled_at_once(&mut case);
+    assert_eq!((entry.done, case.place()), (Some(Done::Failed), Place::Primary), "{entry:#?}");
+    assert!(why(&entry).contains("was not executed (InvalidDBClusterStateFault)"), "{entry:#?}");
+    assert_eq!(case.calls().len(), 1, "what RDS refuses is not asked for again");
+    assert!(case.pages().len() == 1 && case.pages()[0].contains("InvalidDBClusterStateFault"));
+}
+
+#[test]
+fn a_real_failover_is_never_given_up_for_a_status_in_which_rds_takes_it() {
+    for resource in [Resource::Cluster, Resource::Instance] {
+        for status in ["backing-up", "storage-optimization"] {
+            let mut case = FailoverCase::with(resource, |setup| {
+                setup.status = status;
+                setup.reader_status = status;
+            });
+            goes_off(&mut case);
+            failed_over_once(&case);
+        }
+    }
+}
+
+#[test]
+fn a_status_in_which_rds_refuses_a_failover_is_never_guessed() {
+    let stopped = |resource| FailoverCase::with(resource, |setup| setup.status = "stopped");
+    refused_by_rds(stopped(Resource::Cluster));
+    refused_by_rds(stopped(Resource::Instance));
+}
+
+#[test]
+fn a_database_that_is_not_available_is_never_failed_over_for_a_drill() {
+    let run = "test/bookstore/database/1";
+    let mut case = FailoverCase::with(Resource::Cluster, |setup| setup.status = "backing-up");
+    case.record_run(run, Phase::Injecting);
+    case.register(Some(run));
+    let change = case.change(AlarmState::Alarm, &reason_of(&RunId(run.to_owned()), "forces it"));
+    case.deliver(&change);
+    let entry = case.entry(&change);
+    assert_eq!(entry.done, Some(Done::Refused), "{entry:#?}");
+    assert!(why(&entry).contains("is backing-up, not available"), "{entry:#?}");
+    nothing_moved(&case);
 }
 
 #[test]
@@ -106,6 +183,20 @@ fn a_failover_whose_answer_is_lost_is_never_sent_a_second_time() {
         assert_eq!(case.entry(&change), entry, "{effect:?}");
         let told = case.pages();
         assert!(told.len() == 1 && told[0].contains("is not known"), "{effect:?}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_real_failover_is_never_given_up_because_no_connection_could_be_made() {
+    for (resource, call) in [(Resource::Cluster, FAILOVER), (Resource::Instance, "rds:RebootDBInstance")] {
+        let mut case = FailoverCase::of(resource);
+        case.fault(call, 2, FaultEffect::NotConnected);
+        let entry = handled_at_once(&mut case);
+        assert_eq!((entry.done, case.place()), (Some(Done::FailedOver), Place::Standby), "{entry:#?}");
+        let codes: Vec<_> = case.calls().into_iter().map(|call| call.code).collect();
+        let unsent = Some("NotConnected".to_owned());
+        assert_eq!(codes, [unsent.clone(), unsent, None], "the last one was executed");
+        assert_eq!(case.pages().len(), 1);
     }
 }
 

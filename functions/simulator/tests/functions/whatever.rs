@@ -6,7 +6,8 @@ use firedrill_simulator::{FailoverCase, FaultEffect, Place, failover_case::Resou
 use super::check::goes_off;
 
 use FaultEffect::{
-    Denied, DiesAfter, DiesBefore, ErrorAfter, Hangs, HangsAfter, LandsLate, LostAfter, LostBefore, Throttled,
+    Denied, DiesAfter, DiesBefore, ErrorAfter, Hangs, HangsAfter, LandsLate, LostAfter, LostBefore,
+    NotConnected, Throttled,
 };
 
 const RESOURCES: [(Resource, &str); 3] = [
@@ -60,7 +61,7 @@ fn no_failure_of_the_journal_or_of_a_read_ever_leaves_a_change_open_or_moves_any
             .flat_map(|at| [LostBefore, LostAfter, Hangs, DiesBefore, DiesAfter].map(|effect| (*at, effect)));
         let of_reads = reads(resource)
             .iter()
-            .flat_map(|read| [LostBefore, Throttled, Hangs].map(|effect| ((*read, 0), effect)));
+            .flat_map(|read| [LostBefore, NotConnected, Throttled, Hangs].map(|effect| ((*read, 0), effect)));
         for (at, effect) in of_journal.chain(of_reads) {
             let is_database = resource != Resource::Distribution;
             let expected = match (at, effect) {
@@ -79,7 +80,16 @@ fn no_failure_of_the_journal_or_of_a_read_ever_leaves_a_change_open_or_moves_any
 #[test]
 fn no_failure_of_the_call_is_ever_silent_or_moves_anything_twice() {
     let of_calls = [
-        Throttled, Denied, LostBefore, LostAfter, ErrorAfter, Hangs, HangsAfter, LandsLate, DiesBefore,
+        Throttled,
+        NotConnected,
+        Denied,
+        LostBefore,
+        LostAfter,
+        ErrorAfter,
+        Hangs,
+        HangsAfter,
+        LandsLate,
+        DiesBefore,
         DiesAfter,
     ];
     for (resource, call) in RESOURCES {
@@ -87,7 +97,7 @@ fn no_failure_of_the_call_is_ever_silent_or_moves_anything_twice() {
             let executed = matches!(effect, LostAfter | ErrorAfter | HangsAfter | LandsLate | DiesAfter);
             let expected = match (resource, effect) {
                 (_, Denied) => (Some(Done::Failed), Place::Primary, 1, 1),
-                (_, Throttled) => (Some(Done::FailedOver), Place::Standby, 2, 1),
+                (_, Throttled | NotConnected) => (Some(Done::FailedOver), Place::Standby, 2, 1),
                 // A second update changes nothing, so one is sent unless the first is seen to have taken effect.
                 (Resource::Distribution, _) => {
                     let calls = if executed && effect != LandsLate { 1 } else { 2 };

@@ -55,6 +55,33 @@ fn a_configuration_is_never_taken_for_serving() {
 }
 
 #[test]
+fn one_edge_that_serves_is_never_taken_for_all_of_them() {
+    for (require_deployed, deployed_after, outcome) in [
+        (false, 45_000, Outcome::Recovered),
+        (true, 20_000, Outcome::Recovered),
+        (true, 45_000, Outcome::ObjectiveMissed),
+        (true, 200_000, Outcome::NotRecovered),
+    ] {
+        let played = played(DrillKind::Cdn, |scenario| {
+            scenario.failover.require_deployed = require_deployed;
+            scenario.failover.deployed_after = deployed_after;
+        });
+        played.ended(outcome);
+        let times = &played.run().times;
+        if let (true, Some(deployed)) = (outcome != Outcome::NotRecovered && require_deployed, times.deployed)
+        {
+            let served = times.serving_standby.unwrap().at;
+            assert!(deployed.at.millis_since(served) + 2_000 > deployed_after, "{times:?}");
+            assert_eq!(times.recovered.unwrap().at, deployed.at, "{times:?}");
+        }
+        assert_eq!(
+            times.deployed.is_some(),
+            matches!(outcome, Outcome::Recovered if require_deployed) || outcome == Outcome::ObjectiveMissed
+        );
+    }
+}
+
+#[test]
 fn without_an_identity_probe_nobody_ever_claims_that_the_standby_served() {
     let blind = played(DrillKind::Cdn, |scenario| scenario.failover.no_identity_probe = true);
     blind.ended(Outcome::Inconclusive);

@@ -1,11 +1,17 @@
 //! The instance drill.
 
+use std::time::Duration;
+
 use firedrill_core::{Outcome, Verdict, kind::DrillKind};
-use firedrill_simulator::{Event, scenario::Radius};
+use firedrill_simulator::{Event, PlannedCommand, scenario::Radius};
+use serde_json::json;
 
 use super::played::played;
 
 const INSTANCE: DrillKind = DrillKind::Instance;
+
+/// No history of the instance drill has this alarm: it never goes off.
+const ALARM: &str = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:bookstore";
 
 fn sent(event: &Event) -> bool {
     matches!(event, Event::InjectSent { .. })
@@ -37,6 +43,44 @@ fn a_recovery_of_an_hour_is_never_left_to_one_invocation_nor_untimed() {
     });
     long.ended(Outcome::ObjectiveMissed);
     assert!(long.count(|event| matches!(event, Event::LeaseTaken { .. })) > 10, "{}", long.timeline());
+}
+
+#[test]
+fn a_failure_is_never_undone_before_it_could_be_detected() {
+    let kept = played(INSTANCE, |scenario| {
+        scenario.change_request = Some(|request| {
+            request["detection"] = json!({ "alarmArn": ALARM, "minimumOutageSeconds": 100 });
+        });
+    });
+    kept.ended(Outcome::Recovered);
+    let times = &kept.run().times;
+    let (in_place, injected) = (times.in_place.unwrap().at, times.injected.unwrap().at);
+    assert!(times.rollback_started_at.unwrap() - in_place >= Duration::from_secs(100), "{times:#?}");
+    // That is no part of what users waited for.
+    assert_eq!(times.recovered.unwrap().at.millis_since(injected) / 1_000, 10, "{}", kept.timeline());
+}
+
+#[test]
+fn a_failure_that_is_kept_in_place_is_undone_at_once_when_an_operator_stops_the_run() {
+    let stopped = played(INSTANCE, |scenario| {
+        scenario.change_request = Some(|request| {
+            request["detection"] = json!({ "alarmArn": ALARM, "minimumOutageSeconds": 1_000 });
+        });
+        scenario.commands = vec![(60_000, PlannedCommand::Stop)];
+    });
+    stopped.ended(Outcome::Stopped);
+    assert!(stopped.first(|event| *event == Event::Undone) < Some(80_000), "{}", stopped.timeline());
+}
+
+#[test]
+fn a_target_group_without_a_candidate_is_never_asked_again() {
+    let crowded = played(INSTANCE, |scenario| {
+        scenario.fleet.replaced_after = Some(1_000);
+        scenario.page_size = 50;
+        // From then on each of them is throttled, as hundreds of calls in each look would be.
+        scenario.overrides().other_target_groups = (200, 4_000);
+    });
+    crowded.learned(Verdict::Recovered);
 }
 
 #[test]

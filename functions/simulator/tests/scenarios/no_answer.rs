@@ -41,6 +41,17 @@ fn a_throttled_call_is_sent_again() {
 }
 
 #[test]
+fn a_call_that_never_left_is_never_taken_for_one_that_may_have_been_executed() {
+    for kind in DrillKind::ALL {
+        let unsent = injected_with(kind, FaultEffect::NotConnected, 3_000);
+        unsent.ended(Outcome::Recovered);
+        assert!(unsent.count(sent) > 1, "{}", unsent.timeline());
+        let calls = &unsent.run().injection.as_ref().unwrap().calls;
+        assert_eq!(calls[0].may_land_until(unsent.run().limits.settle), None, "{calls:#?}");
+    }
+}
+
+#[test]
 fn what_a_killed_invocation_injected_is_never_left_nor_injected_again() {
     for kind in DrillKind::ALL {
         let killed = injected_with(kind, FaultEffect::DiesAfter, 0);

@@ -33,6 +33,22 @@ fn a_plan_never_touches_what_it_describes() {
 }
 
 #[test]
+fn a_plan_never_passes_over_what_an_update_of_the_distribution_also_needs() {
+    let planned = planned(DrillKind::Cdn, |scenario| {
+        scenario.overrides().distribution = Some(|distribution, _| {
+            distribution.attachments.web_acl =
+                Some("arn:aws:wafv2:us-east-1:1:global/webacl/shop/1".to_owned());
+            distribution.attachments.vpc_origins = vec!["vo_1".to_owned()];
+        });
+    });
+    for (action, why) in [("wafv2:GetWebACL", "webacl/shop"), ("cloudfront:GetVpcOrigin", "vo_1")] {
+        let permission = planned.plan().permissions.iter().find(|one| one.action == action).unwrap();
+        assert_eq!(permission.proof, Proof::NotChecked);
+        assert!(permission.detail.as_deref().unwrap().contains(why), "{permission:#?}");
+    }
+}
+
+#[test]
 fn a_second_failover_that_cannot_fit_is_never_planned() {
     let planned = planned(DrillKind::Database, |scenario| {
         scenario.failover.restore_writer = true;

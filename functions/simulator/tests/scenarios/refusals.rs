@@ -44,6 +44,12 @@ fn an_instance_that_might_not_start_again_is_never_stopped() {
 }
 
 #[test]
+fn a_database_that_backs_up_is_never_drilled() {
+    let refused = played(DrillKind::Database, |scenario| scenario.failover.backs_up = Some((0, 900_000)));
+    refused.was_refused(Outcome::NotInjected, "is backing-up, not available");
+}
+
+#[test]
 fn a_target_that_matches_nothing_is_refused() {
     let refused = played(DrillKind::Instance, |scenario| scenario.fleet.fit = 0);
     refused.was_refused(Outcome::NotInjected, "no instance in");
@@ -154,15 +160,15 @@ fn what_belongs_to_another_account_region_or_partition_is_never_taken_for_ours()
     let detects: [fn(&mut Value); 3] = [
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:bookstore" });
         },
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bookstore" });
         },
         |it| {
             it["detection"] =
-                json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" })
+                json!({ "alarmArn": "arn:aws-cn:cloudwatch:us-east-1:123456789012:alarm:bookstore" });
         },
     ];
     for detects in detects {

@@ -65,6 +65,32 @@ fn what_did_not_opt_in_or_has_nowhere_to_go_is_never_moved() {
     alone.was_refused(Outcome::NotInjected, "no available reader");
 }
 
+#[test]
+fn a_region_without_mute_rules_is_never_taken_for_one_whose_rules_cannot_be_read() {
+    for kind in THROUGH_AN_ALARM {
+        played(kind, |it| it.overrides().no_mute_rules = Some("InvalidAction")).ended(Outcome::Recovered);
+        let denied = played(kind, |it| it.overrides().no_mute_rules = Some("AccessDenied"));
+        denied.was_refused(Outcome::NotInjected, "cloudwatch:ListAlarmMuteRules is denied");
+    }
+}
+
+#[test]
+fn tags_that_a_description_leaves_out_are_never_taken_for_none() {
+    let left_out: Change = |it| it.overrides().cluster = Some(|cluster, _| cluster.tags = None);
+    played(DrillKind::Database, left_out).ended(Outcome::Recovered);
+    let unread = played(DrillKind::Database, |scenario| {
+        left_out(scenario);
+        scenario.overrides().unread =
+            Some(Unread { action: "rds:ListTagsForResource", span: (0, 900_000), denied: true });
+    });
+    unread.was_refused(Outcome::NotInjected, "rds:ListTagsForResource is denied");
+    let untagged = played(DrillKind::Database, |scenario| {
+        left_out(scenario);
+        scenario.overrides().tags = Some(|tags, _| tags.clear());
+    });
+    untagged.was_refused(Outcome::NotInjected, "opt-in tag");
+}
+
 fn terminates(allowed: bool) -> Played {
     played(DrillKind::Cdn, |scenario| {
         scenario.overrides().alarm = Some(|alarm, _| alarm.alarm_actions.push(TERMINATE.to_owned()));
@@ -120,7 +146,8 @@ fn subscription(protocol: &str, confirmed: bool) -> Subscription {
 
 #[test]
 fn a_subscription_is_never_passed_over_for_its_protocol_or_its_place() {
-    let others: [(fn(&mut Vec<Subscription>, u64), &str); 5] = [
+    type Change = fn(&mut Vec<Subscription>, u64);
+    let others: [(Change, &str); 5] = [
         (|all, _| *all = vec![subscription("sqs", true)], "sqs endpoint"),
         // After what fits, and on a later page.
         (|all, _| all.push(subscription("http", true)), "http endpoint"),

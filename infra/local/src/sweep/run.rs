@@ -36,7 +36,8 @@ const TIMING: [(&str, &str); 13] = [
     ("WatchdogTimeoutSeconds", "20"),
 ];
 /// One sample of what users saw is enough, and no objective is missed because a machine is busy.
-const EXPECTED: [(&str, &str); 10] = [
+const EXPECTED: [(&str, &str); 11] = [
+    ("MinimumOutageSeconds", "0"),
     ("RtoSeconds", "60"),
     ("GiveUpAfterSeconds", "60"),
     ("RestoreWithinSeconds", "900"),

@@ -75,7 +75,7 @@ struct Switch {
 }
 
 impl FailoverAction for Switch {
-    async fn look(&mut self, _: Direction) -> FailoverReadiness {
+    async fn look(&mut self, _: Direction, _: bool) -> FailoverReadiness {
         self.stands.clone()
     }
     async fn call(&mut self, _: Direction) -> CallResult {

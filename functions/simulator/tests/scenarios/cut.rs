@@ -1,0 +1,50 @@
+//! A database's alarm that sees its failover cut connections: it goes off once more, by itself.
+
+use firedrill_core::{Outcome, Phase, Verdict, kind::DrillKind};
+use firedrill_simulator::{Event, Scenario};
+
+use super::played::{Played, played};
+
+/// A failover that cuts connections for twenty seconds, which the alarm sees.
+fn cut(change: impl FnOnce(&mut Scenario)) -> Played {
+    played(DrillKind::Database, |scenario| {
+        scenario.failover.outage = 20_000;
+        scenario.failover.alarm_sees_cuts = true;
+        scenario.failover.cool_down = 90_000;
+        scenario.failover.drops_within = 90_000;
+        change(scenario);
+    })
+}
+
+fn risen(event: &Event) -> bool {
+    *event == Event::RealAlarm
+}
+
+#[test]
+fn a_rise_that_the_drills_own_failover_caused_never_ends_nor_holds_the_run() {
+    for restore_writer in [false, true] {
+        let own = cut(|scenario| scenario.failover.restore_writer = restore_writer);
+        own.ended(Outcome::Recovered);
+        assert!(own.count(risen) > 0, "{}", own.timeline());
+        assert!(!own.phases().contains(&Phase::Held), "{}", own.timeline());
+        assert_eq!(own.pages(), Vec::<String>::new());
+        let (risen, finished) =
+            (own.first(risen), own.first(|event| matches!(event, Event::Finished { .. })));
+        assert!(risen < finished, "the alarm could go off after the run: {}", own.timeline());
+    }
+}
+
+#[test]
+fn a_rise_after_which_the_application_does_not_become_well_is_never_the_runs_own() {
+    for restore_writer in [false, true] {
+        let real = cut(|scenario| {
+            scenario.failover.restore_writer = restore_writer;
+            scenario.failover.standby_broken = true;
+            scenario.give_up_after = 200_000;
+        });
+        real.learned(Verdict::Stopped);
+        assert!(real.reason().contains("real incident"), "{}", real.reason());
+        assert_eq!(real.phases().contains(&Phase::Held), restore_writer, "{}", real.timeline());
+        assert!(!real.pages().is_empty(), "{}", real.timeline());
+    }
+}
