@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::{
     Outcome, Phase, Request, Run, Timestamp, Tristate, Verdict,
+    answer::list,
     engine::Engine,
     evidence::Evidence,
     gate::{self, Policy},
@@ -160,7 +161,9 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> Engine<'_, C, S, F, I> {
             }
             Delivery::List(key) => {
                 let runs = self.store.list(&key, 100).await?;
-                Ok(json!({ "runs": runs.iter().map(report).collect::<Vec<_>>() }))
+                let mut listed = json!({});
+                list(&mut listed, "runs", runs.iter().map(|run| answer(&report(run))));
+                Ok(listed)
             }
             Delivery::Resume(id) => {
                 let id = RunId(id);

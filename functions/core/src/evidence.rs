@@ -199,7 +199,7 @@ impl Recorder {
         // Counted over the whole run: a probe may flap in each of a hundred ticks, and each tick is another owner.
         let of_each_tick = matches!(item, Evidence::Probe { .. } | Evidence::Continued { .. });
         if counts.written >= if of_each_tick { MAX_ITEMS_WITH_PROBES } else { MAX_ITEMS } {
-            counts.cut += 1;
+            counts.cut = counts.cut.saturating_add(1);
             return;
         }
         counts.written += 1;

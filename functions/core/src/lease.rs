@@ -68,7 +68,7 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
         let Self { clock, store, .. } = *self;
         let mut ours = run.clone();
         ours.owner = Some(session.owner.clone());
-        ours.version = run.version + 1;
+        ours.version = run.version.saturating_add(1);
         // The holder died, or cannot reach the store: its last looks and calls may not be on record. A rollback does not wait
         // for the store, so an undo call of that holder may still be on its way.
         if let (Some(injection), true) = (ours.injection_mut(), run.owner.is_some()) {

@@ -19,6 +19,7 @@
 //! - [`kind`]: the one table of drill kinds.
 //! - [`ports`]: the traits behind which AWS, the record and the clock are.
 
+pub mod answer;
 pub mod dispatch;
 pub mod engine;
 pub mod environment;

@@ -296,7 +296,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
         let Self { session, recorder, stored, .. } = self;
         let began = clock.elapsed();
         stored.dirty = true;
-        next.version = stored.version + 1;
+        next.version = stored.version.saturating_add(1);
         next.fit();
         if !recorder.waiting().is_empty() {
             store.append(&next.run_id, recorder.waiting()).await?;
@@ -380,7 +380,7 @@ impl<C: Clock, S: Store, F: Drills, I: Injector> RunLoop<'_, C, S, F, I> {
         let answer = self.drill.page(run, &run.pages[index].clone()).await;
         let page = &mut run.pages[index];
         page.sent = answer.is_ok();
-        page.attempts += 1;
+        page.attempts = page.attempts.saturating_add(1);
         page.last_tried = Some(now);
         self.stored.dirty = true;
         let (cause, error) = (page.cause.clone(), answer.err());

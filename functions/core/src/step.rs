@@ -80,11 +80,12 @@ fn record_answers(run: &mut Run, observed: &Observation) {
         // Only the steady state tells whether users were served; the identity probes tell by whom.
         let serves_users = rule.role == crate::ProbeRole::SteadyState;
         if serves_users && run.verdict.is_none() && began.is_some_and(|began| answer.answered > began) {
-            run.answers.asked += 1;
+            let count = |counter: &mut u64| *counter = counter.saturating_add(1);
+            count(&mut run.answers.asked);
             match answer.seen {
                 Tristate::Yes => {}
-                Tristate::No => run.answers.failed += 1,
-                Tristate::Unknown => run.answers.unknown += 1,
+                Tristate::No => count(&mut run.answers.failed),
+                Tristate::Unknown => count(&mut run.answers.unknown),
             }
         }
     }

@@ -8,15 +8,27 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A moment, in milliseconds since the Unix epoch. Written in records as RFC 3339 in UTC, which operators can read.
+/// A moment, in milliseconds since the Unix epoch, within the years that `jiff` supports: -9999 to 9999. Written in records
+/// as RFC 3339 in UTC, which operators can read, and which can be read again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment that is this many milliseconds after the Unix epoch.
+    /// The first moment: `jiff::Timestamp::MIN`.
+    pub const FIRST: Self = Self(-377_705_023_201_000);
+    /// The last moment: `jiff::Timestamp::MAX`.
+    pub const LAST: Self = Self(253_402_207_200_999);
+
+    /// The moment that is this many milliseconds after the Unix epoch; the first or the last one if it lies beyond.
     #[must_use]
     pub const fn from_millis(ms: i64) -> Self {
-        Self(ms)
+        if ms < Self::FIRST.0 {
+            Self::FIRST
+        } else if ms > Self::LAST.0 {
+            Self::LAST
+        } else {
+            Self(ms)
+        }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -31,16 +43,16 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0).unsigned_abs() * (self.0 > earlier.0) as u64
     }
 
-    /// `self` moved later by `ms` milliseconds.
+    /// `self` moved later by `ms` milliseconds; at most the last moment.
     #[must_use]
     pub const fn plus_millis(self, ms: u64) -> Self {
-        Self(self.0.saturating_add_unsigned(ms))
+        Self::from_millis(self.0.saturating_add_unsigned(ms))
     }
 
-    /// The same moment for calendars and time zones; `None` outside the years that `jiff` supports.
+    /// The same moment for calendars and time zones.
     #[must_use]
-    pub fn to_jiff(self) -> Option<jiff::Timestamp> {
-        jiff::Timestamp::from_millisecond(self.0).ok()
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX)
     }
 }
 
@@ -54,7 +66,7 @@ impl Add<Duration> for Timestamp {
 impl Sub<Duration> for Timestamp {
     type Output = Self;
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub_unsigned(millis(span)))
+        Self::from_millis(self.0.saturating_sub_unsigned(millis(span)))
     }
 }
 
@@ -68,10 +80,7 @@ impl Sub for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to_jiff() {
-            Some(at) => write!(f, "{at:.3}"),
-            None => write!(f, "{} ms", self.0),
-        }
+        write!(f, "{:.3}", self.to_jiff())
     }
 }
 
@@ -185,6 +194,17 @@ mod tests {
     fn a_span_never_wraps() {
         let (early, late) = (Timestamp::from_millis(5), Timestamp::from_millis(8));
         assert_eq!((late.millis_since(early), early.millis_since(late)), (3, 0));
-        assert_eq!(late.plus_millis(u64::MAX).as_millis(), i64::MAX);
+        assert_eq!(late.plus_millis(u64::MAX), Timestamp::LAST);
+        assert_eq!(early - Duration::MAX, Timestamp::FIRST);
+    }
+
+    #[test]
+    fn no_moment_is_ever_written_as_what_cannot_be_read() {
+        let ends = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(jiff::Timestamp::as_millisecond);
+        assert_eq!(ends.map(Timestamp), [Timestamp::FIRST, Timestamp::LAST]);
+        for ms in [i64::MIN, ends[0] - 1, ends[0], 0, ends[1], ends[1] + 1, i64::MAX] {
+            let at = Timestamp::from_millis(ms);
+            assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at, "{ms}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{DispatchError, note};
 use crate::{
     Phase, Run, Verdict,
+    answer::list,
     engine::Engine,
     ports::{Clock, OperatorCommand, Store, StoreError},
     request::{StopOrder, StopWhat},
@@ -21,7 +22,8 @@ impl<C: Clock, S: Store, F, I> Engine<'_, C, S, F, I> {
             StopWhat::Application(name) => self.stop_application(&name, &stop).await?,
         };
         let Stop { by, reason } = stop;
-        let mut answer = json!({ "stop": { "by": by, "reason": reason }, "runs": runs });
+        let mut answer = json!({ "stop": { "by": by, "reason": reason } });
+        list(&mut answer, "runs", runs);
         note(&mut answer, &notes);
         Ok(answer)
     }

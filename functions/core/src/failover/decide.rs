@@ -61,6 +61,11 @@ pub fn decide(
         let why = format!("the change is {} s old; at most {} s", age.as_secs(), max_event_age.as_secs());
         return conclude(Done::Refused, why, false);
     }
+    // Remembered, it would hide every real alarm until then.
+    if change.at - now > max_event_age {
+        let why = format!("the change is of {}, which is in the future", change.at);
+        return conclude(Done::Refused, why, false);
+    }
     // CloudWatch resets a forced state within seconds, without the run's id, and that OK may overtake the ALARM. If it were
     // remembered, the ALARM would look old.
     if let (AlarmState::Ok, Some(run)) = (change.state, registered) {
@@ -145,6 +150,16 @@ mod tests {
         let plan = decided(&change(AlarmState::Alarm, 300_001, ""), None, None, false);
         assert_eq!(done(&plan), Some((Done::Refused, false)));
         assert_eq!(done(&decided(&change(AlarmState::Alarm, 300_000, ""), None, None, false)), None);
+    }
+
+    #[test]
+    fn an_alarm_of_the_future_never_moves_traffic_nor_hides_those_that_come() {
+        for ahead_ms in [300_001, i64::MAX / 2] {
+            let plan = decided(&change(AlarmState::Alarm, -ahead_ms, ""), None, None, false);
+            assert_eq!(done(&plan), Some((Done::Refused, false)));
+        }
+        // Clocks differ.
+        assert_eq!(done(&decided(&change(AlarmState::Alarm, -10_000, ""), None, None, false)), None);
     }
 
     #[test]

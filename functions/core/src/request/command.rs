@@ -25,6 +25,8 @@ use crate::{
 const MAX_SIGNED: usize = 500;
 /// The longest id of a run, in characters.
 const MAX_RUN_ID: usize = 300;
+/// How many fields that nothing reads an answer names.
+const MAX_UNREAD: usize = 20;
 /// Who sent a command that does not say so, and why.
 const NOT_SAID: &str = "(not said)";
 
@@ -114,7 +116,8 @@ pub struct KillSwitchCommand {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Release {
-    /// The run to release, as `environment/application/drill/id`.
+    /// The run to release, as `environment/application/drill/id`; 1 to 300 characters.
+    #[schemars(length(min = 1, max = 300))]
     pub run_id: String,
     /// The operator who releases it; 1 to 500 characters.
     #[schemars(length(min = 1, max = 500))]
@@ -140,9 +143,13 @@ pub(super) fn release(value: &Value) -> Result<Release, ParseError> {
         let named = problems.into_iter().map(|problem| Problem { field: below(&problem.field), ..problem });
         return Err(ParseError::Invalid(named.collect()));
     }
-    for (field, text) in [("by", &release.by), ("reason", &release.reason)] {
-        if text.trim().is_empty() || text.chars().count() > MAX_SIGNED {
-            return Err(shape(&below(field), format!("must be 1 to {MAX_SIGNED} characters")));
+    for (field, text, most) in [
+        ("runId", &release.run_id, MAX_RUN_ID),
+        ("by", &release.by, MAX_SIGNED),
+        ("reason", &release.reason, MAX_SIGNED),
+    ] {
+        if text.trim().is_empty() || text.chars().count() > most {
+            return Err(shape(&below(field), format!("must be 1 to {most} characters")));
         }
     }
     Ok(release)
@@ -329,8 +336,8 @@ impl Command<'_> {
     }
 
     fn note_unread(&mut self, known: &[&str]) {
-        let notes: Vec<String> = self.unread(known).map(|key| unread(&self.at(&one_line(key, 60)))).collect();
-        self.notes.extend(notes);
+        let fields = self.unread(known).map(|key| self.at(&one_line(key, 60))).collect();
+        self.notes.extend(unread(fields));
     }
 
     fn refuse_unread(&self, known: &[&str]) -> Result<(), ParseError> {
@@ -347,7 +354,10 @@ fn missing(field: &str) -> String {
     format!("missing field `{field}`")
 }
 
-/// What is said of a field that an emergency command has beside those that are read.
-pub(super) fn unread(field: &str) -> String {
-    format!("`{field}` is an unknown field, and was not read")
+/// What is said of the fields that an emergency command has beside those that are read. At most 20 are named.
+pub(super) fn unread(fields: Vec<String>) -> Vec<String> {
+    let more = fields.len().saturating_sub(MAX_UNREAD);
+    let named = fields.into_iter().take(MAX_UNREAD);
+    let named = named.map(|field| format!("`{field}` is an unknown field, and was not read"));
+    named.chain((more > 0).then(|| format!("{more} more fields are unknown, and were not read"))).collect()
 }

@@ -280,7 +280,7 @@ fn command(fields: &Map<String, Value>, repeated: &[String]) -> Result<Option<De
     if let Some(other) = others.iter().find(|key| COMMANDS.contains(&key.as_str())) {
         return alone(other);
     }
-    let notes = others.iter().map(|key| command::unread(&one_line(key, 60))).collect();
+    let notes = command::unread(others.iter().map(|key| one_line(key, 60)).collect());
     let delivery = match word {
         "stop" => Delivery::Stop(command::stop(value, notes)?),
         "killSwitch" => Delivery::KillSwitch(command::kill_switch(value, notes)?),

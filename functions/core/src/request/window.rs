@@ -99,7 +99,7 @@ impl Window {
         let found = || {
             let (from, to) = (hour_and_minute(&self.from)?, hour_and_minute(&self.to)?);
             let zone = self.zone()?;
-            let today = now.to_jiff()?.to_zoned_datetime(zone.clone()).date();
+            let today = now.to_jiff().to_zoned_datetime(zone.clone()).date();
             let is_skipped = |moment: civil::DateTime| {
                 matches!(zone.to_ambiguous_timestamp(moment).offset(), AmbiguousOffset::Gap { .. })
             };
@@ -119,7 +119,7 @@ impl Window {
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> Option<bool> {
         let (from, to) = (hour_and_minute(&self.from)?, hour_and_minute(&self.to)?);
-        let local = now.to_jiff()?.to_zoned_datetime(self.zone()?);
+        let local = now.to_jiff().to_zoned_datetime(self.zone()?);
         let (date, time) = (local.date(), local.time());
         let on = |date: civil::Date| self.days.contains(&date.weekday().into());
         if from < to {

@@ -99,7 +99,7 @@ fn next_datapoint(run: &mut Run, observed: &Observation, now: Timestamp) -> Deci
     let (every, planned) = (points.every, points.planned);
     let Some(injection) = run.injection_mut() else { return Decision::Wait };
     let Some(last) = injection.calls.last() else { return Decision::Wait };
-    let number = last.number + 1;
+    let number = last.number.saturating_add(1);
     if has_successor || number > planned || now < last.intended + every {
         return Decision::Wait;
     }

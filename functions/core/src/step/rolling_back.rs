@@ -139,7 +139,7 @@ fn next_due(run: &mut Run, steps: &[usize], now: Timestamp) -> Option<Decision> 
         let progress = &mut run.undo_mut()[index].progress;
         let pause = backoff(first_pause, progress.attempts).min(MAX_PAUSE);
         if progress.last_sent.is_none_or(|last| now >= last + pause) {
-            progress.attempts += 1;
+            progress.attempts = progress.attempts.saturating_add(1);
             progress.last_sent = Some(now);
             progress.last = None;
             return Some(Decision::Undo(index));

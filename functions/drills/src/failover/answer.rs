@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use firedrill_core::{
     Timestamp,
+    answer::list,
     failover::{
         AlarmChange, AlarmState, ChangeLimits, Claimed, Done, FailoverEngine, FailoverRule, FailoverRules,
         FailoverTarget, HandleError, HandledChange, Journal, JournalEntry, WrongEntry,
     },
     ports::Clock,
-    text::one_line,
+    text::{cut_bytes, one_line},
 };
 use serde_json::{Value, json};
 
@@ -41,6 +42,8 @@ impl From<HandleError> for Unanswered {
 
 /// How much of a wrong entry names it in the journal.
 const MAX_WRONG: usize = 500;
+/// The most bytes of the error for a whole event.
+const MAX_ERROR_BYTES: usize = 16_000;
 
 /// A failover function: its journal, its rules, and what it works with.
 #[derive(Debug)]
@@ -105,7 +108,8 @@ impl<J: Journal, C: Topics, K: Clock, F: Failover> FailoverFunction<J, C, K, F> 
         for wrong in &self.wrong {
             self.report(wrong, by).await;
         }
-        let mut answer = json!({ "changes": answered });
+        let mut answer = json!({});
+        list(&mut answer, "changes", answered);
         if !self.wrong.is_empty() {
             answer["wrongConfiguration"] =
                 json!(self.wrong.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -218,7 +222,9 @@ fn shown(answer: &HandledChange) -> Value {
 fn joined(failed: Vec<Unanswered>) -> Option<Unanswered> {
     let mut failed = failed.into_iter();
     let first = failed.next()?;
-    Some(failed.fold(first, |all, next| Unanswered { text: format!("{}; {}", all.text, next.text), ..all }))
+    let joined =
+        failed.fold(first, |all, next| Unanswered { text: format!("{}; {}", all.text, next.text), ..all });
+    Some(Unanswered { text: cut_bytes(&joined.text, MAX_ERROR_BYTES), ..joined })
 }
 
 #[cfg(test)]

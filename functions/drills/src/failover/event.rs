@@ -36,6 +36,13 @@ pub(super) struct UnreadableChange {
 type Data = CloudWatchAlarmData<Value, Value>;
 type State = CloudWatchAlarmState<Value>;
 
+/// The most messages of one event that are read: SNS delivers one in each.
+const MAX_MESSAGES: usize = 20;
+/// The most characters of an alarm's ARN (API reference, `MetricAlarm`).
+const MAX_ARN: usize = 1_600;
+/// The most characters of a reason (API reference, `SetAlarmState`).
+const MAX_REASON: usize = 1_023;
+
 /// The kind of event that EventBridge delivers when an alarm changes its state.
 const STATE_CHANGE: &str = "CloudWatch Alarm State Change";
 
@@ -58,7 +65,12 @@ pub(super) fn changes(event: &Value) -> Vec<Result<AlarmChange, UnreadableChange
         // Not as an `SnsEvent`, which is unreadable as a whole if one of its records is.
         return match records.as_array() {
             Some(records) if !records.is_empty() => {
-                records.iter().enumerate().map(|(index, record)| from_sns(index, record)).collect()
+                let read = records.iter().take(MAX_MESSAGES).enumerate();
+                let read = read.map(|(index, record)| from_sns(index, record));
+                let what =
+                    format!("holds {} messages, of which only {MAX_MESSAGES} were read", records.len());
+                let is_too_long = records.len() > MAX_MESSAGES;
+                read.chain(is_too_long.then(|| Err(wrong("Records", &what)))).collect()
             }
             _ => vec![Err(wrong("Records", "holds no message"))],
         };
@@ -84,10 +96,10 @@ fn from_sns(index: usize, record: &Value) -> Result<AlarmChange, UnreadableChang
     demand(&at, &message, &["AlarmArn", "StateChangeTime", "NewStateValue"])?;
     let message: AlarmMessage = read(&at, message)?;
     Ok(AlarmChange {
-        alarm_arn: message.alarm_arn,
+        alarm_arn: alarm_arn(&format!("{at}.AlarmArn"), Some(message.alarm_arn))?,
         at: message.state_change_time,
         state: message.new_state_value,
-        reason: message.new_state_reason.unwrap_or_default(),
+        reason: cut_reason(message.new_state_reason.as_deref().unwrap_or_default()),
     })
 }
 
@@ -95,7 +107,7 @@ fn from_action(event: &Value) -> Result<AlarmChange, UnreadableChange> {
     let mut defaults = CloudWatchAlarm::<Value, Value>::default();
     defaults.alarm_data = default_data();
     let alarm: CloudWatchAlarm<Value, Value> = read("", filled_in(json!(defaults), event))?;
-    let alarm_arn = present("alarmArn", alarm.alarm_arn)?;
+    let alarm_arn = alarm_arn("alarmArn", alarm.alarm_arn)?;
     changed("alarmData", &event["alarmData"], alarm.alarm_data, alarm_arn)
 }
 
@@ -112,7 +124,7 @@ fn from_eventbridge(event: &Value) -> Result<AlarmChange, UnreadableChange> {
     if source != "aws.cloudwatch" {
         return Err(wrong("source", &format!("is `{source}`, not aws.cloudwatch")));
     }
-    let alarm_arn = present("resources[0]", event.resources.unwrap_or_default().into_iter().next())?;
+    let alarm_arn = alarm_arn("resources[0]", event.resources.unwrap_or_default().into_iter().next())?;
     let data = read("detail", filled_in(json!(default_data()), &event.detail))?;
     changed("detail", &event.detail, data, alarm_arn)
 }
@@ -130,7 +142,23 @@ fn changed(at: &str, given: &Value, data: Data, alarm_arn: String) -> Result<Ala
             return Err(wrong(&format!("{at}.value"), &format!("is `{other:?}`, which is unknown here")));
         }
     };
-    Ok(AlarmChange { alarm_arn, at: Timestamp::from_millis(timestamp.timestamp_millis()), state, reason })
+    let at = Timestamp::from_millis(timestamp.timestamp_millis());
+    Ok(AlarmChange { alarm_arn, at, state, reason: cut_reason(&reason) })
+}
+
+/// One that is longer than any names no alarm, and no item of the journal could have it for a key.
+fn alarm_arn(field: &str, text: Option<String>) -> Result<String, UnreadableChange> {
+    let arn = present(field, text)?;
+    match arn.chars().count() {
+        length if length > MAX_ARN => {
+            Err(wrong(field, &format!("has {length} characters: an ARN has at most {MAX_ARN}")))
+        }
+        _ => Ok(arn),
+    }
+}
+
+fn cut_reason(reason: &str) -> String {
+    reason.chars().take(MAX_REASON).collect()
 }
 
 /// With both states, so that what either leaves out can be filled in.
@@ -181,8 +209,9 @@ fn present(field: &str, text: Option<String>) -> Result<String, UnreadableChange
     text.filter(|text| !text.is_empty()).ok_or_else(|| wrong(field, "is missing"))
 }
 
+/// Of what was sent at most a line is quoted.
 fn wrong(field: &str, what: &str) -> UnreadableChange {
-    UnreadableChange { field: field.to_owned(), what: what.to_owned() }
+    UnreadableChange { field: one_line(field, 200), what: one_line(what, 400) }
 }
 
 #[cfg(test)]
