@@ -82,7 +82,10 @@ pub fn report(run: &Run) -> Report {
 
 fn took(from: Measured, to: Measured) -> Took {
     let start_resolution_ms = if from.clock == to.clock { 0 } else { from.resolution_ms };
-    Took { ms: to.at.millis_since(from.at), resolution_ms: to.resolution_ms.saturating_add(start_resolution_ms) }
+    Took {
+        ms: to.at.millis_since(from.at),
+        resolution_ms: to.resolution_ms.saturating_add(start_resolution_ms),
+    }
 }
 
 fn span(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<u64> {

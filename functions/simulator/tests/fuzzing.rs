@@ -5,7 +5,9 @@ mod entry_points;
 
 use std::{fs, panic::catch_unwind, path::Path};
 
-use firedrill_core::{Outcome, Phase, Run, Timestamp, failover::AlarmChange, failover::AlarmState, kind::DrillKind};
+use firedrill_core::{
+    Outcome, Phase, Run, Timestamp, failover::AlarmChange, failover::AlarmState, kind::DrillKind,
+};
 use firedrill_simulator::{Shape, Stage};
 use serde_json::{Value, json};
 
@@ -103,7 +105,8 @@ fn no_list_of_runs_is_ever_longer_than_an_answer() {
             let (begun, request) = at.run_of(0);
             let key = begun.drill_key();
             for number in 0..100 {
-                let mut run = Run { phase: Phase::Finished, reason: Some("x".repeat(1_000)), ..begun.clone() };
+                let mut run =
+                    Run { phase: Phase::Finished, reason: Some("x".repeat(1_000)), ..begun.clone() };
                 run.run_id.0 = format!("{key}/{number}");
                 run.outcome = Some(Outcome::Recovered);
                 run.times.started = Some(Timestamp::from_millis(number));

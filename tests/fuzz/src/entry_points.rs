@@ -62,7 +62,10 @@ pub fn schedule(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let filled_in = text
         .replace("<aws.scheduler.scheduled-time>", SCHEDULED_AT)
-        .replace("<aws.scheduler.schedule-arn>", "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s")
+        .replace(
+            "<aws.scheduler.schedule-arn>",
+            "arn:aws:scheduler:eu-west-2:123456789012:schedule/default/s",
+        )
         .replace("<aws.scheduler.execution-id>", "d32c5kddcf5bb8c3")
         .replace("<aws.scheduler.attempt-number>", "1")
         .replace("<time>", SCHEDULED_AT)
@@ -160,10 +163,14 @@ fn dispatch(document: WrittenDocument) {
 }
 
 fn play<F: AsyncFnOnce(Stage) + 'static>(kind: DrillKind, act: F) {
-    Stage::play(kind, |_| {}, async move |stage: Stage| {
-        stage.set_heartbeat(Some(Stage::moment(0)));
-        act(stage).await;
-    });
+    Stage::play(
+        kind,
+        |_| {},
+        async move |stage: Stage| {
+            stage.set_heartbeat(Some(Stage::moment(0)));
+            act(stage).await;
+        },
+    );
 }
 
 /// What the caller gets is short.
