@@ -43,10 +43,10 @@ const MUTATIONS: [Mutation; 61] = [
     mutation("no-condition-on-the-save", "instance", "finished 2 times"),
     mutation("takeover-at-once", "instance", "no fault occurred for long"),
     mutation("takeover-by-the-holders-clock", "instance", "no fault occurred for long"),
-    mutation("undo-after-half-the-lease", "instance", "and another held the lease"),
+    mutation("undo-after-half-the-lease", "instance", "and another held the lease").at(256),
     mutation("calls-of-a-dead-holder-forgotten", "instance", "after the run was finished").at(4_204),
     mutation("ttl-trusted-as-a-lock", "database", "failed over twice for the alarm's change"),
-    mutation("watchdog-injects", "cdn", "injected, and had not begun the run").at(4_210),
+    mutation("watchdog-injects", "cdn", "injected, and had not begun the run").at(332),
     // What keeps a run from injecting.
     mutation("late-delivery-accepted", "instance", "injected although a gate was closed"),
     mutation("kill-switch-read-only-once", "cdn", "injected although it had to stop, or a kill switch"),
@@ -61,7 +61,8 @@ const MUTATIONS: [Mutation; 61] = [
     mutation("one-bad-entry-disables-all", "cdn", "nothing kept the run from injecting").at(823),
     // What is observed.
     mutation("unknown-as-yes", "instance", "but the failure was never in place"),
-    mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen"),
+    mutation("trigger-verified-by-its-current-state", "cdn", "it was in place, long enough to be seen")
+        .at(181),
     mutation("recovered-without-the-standby", "cdn", "verdict recovered, but users were served again after"),
     mutation("one-contrary-look-ends-the-run", "cdn", "nothing went wrong that could hide what happened")
         .at(2_520),
@@ -76,7 +77,8 @@ const MUTATIONS: [Mutation; 61] = [
     mutation("stop-ignored", "instance", "and continued, though it had to stop"),
     mutation("rollback-skipped-after-a-stop", "instance", "finished, and the targets are down"),
     mutation("rollback-waits-for-the-store", "instance", "and waited for the store").at(1_418),
-    mutation("rollback-held-by-the-kill-switch", "instance", "a step that moves no traffic was not undone"),
+    mutation("rollback-held-by-the-kill-switch", "instance", "a step that moves no traffic was not undone")
+        .at(366),
     mutation("no-settling-after-an-unknown-call", "instance", "finished, and the targets are down"),
     mutation("drift-overwritten", "cdn", "an operator's change was overwritten"),
     mutation("failback-during-a-real-incident", "cdn", "traffic was moved onto the unhealthy primary"),
@@ -89,13 +91,13 @@ const MUTATIONS: [Mutation; 61] = [
     mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back").at(2_392),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
     mutation("lost-call-taken-for-unsent", "instance", "the failure was caused 2 times"),
-    mutation("real-failover-given-up-during-a-backup", "database", "RDS would have taken the call"),
+    mutation("real-failover-given-up-during-a-backup", "database", "RDS would have taken the call").at(155),
     // What a drill reads.
     mutation("page-left-unread", "instance", "nothing kept the run from injecting"),
     mutation("opt-in-not-asked", "instance", "and the blast radius allows"),
     mutation("environment-tag-ignored", "instance", "and the blast radius allows"),
     mutation("last-healthy-member-stopped", "instance", "the last healthy member of a group"),
-    mutation("foreign-effect-passes", "cdn", "the alarm also sets off what is not the drill's"),
+    mutation("foreign-effect-passes", "cdn", "the alarm also sets off what is not the drill's").at(128),
     mutation("another-accounts-arn-believed", "cdn", "what the request names is another account's"),
     mutation("another-functions-rule-believed", "cdn", "the alarm leads to another resource"),
     mutation("unread-hop-taken-for-sound", "cdn", "the alarm's function cannot be invoked").at(24_649),
@@ -111,7 +113,7 @@ const MUTATIONS: [Mutation; 61] = [
         "instance",
         "and continued, though it had to stop",
     ),
-    mutation("primary-not-asked", "cdn", "traffic was moved onto the unhealthy primary"),
+    mutation("primary-not-asked", "cdn", "traffic was moved onto the unhealthy primary").at(194),
     mutation("old-gates-believed", "cdn", "injected although a gate was closed").at(10_414),
     mutation("old-look-believed", "cdn", "traffic was moved onto the unhealthy primary").at(109_055),
     mutation("lost-race-overwritten", "cdn", "an operator's change was overwritten"),

@@ -64,12 +64,17 @@ fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
                 "code": "ResourceNotFoundException", "status": 400, "message": "Requested resource not found"
             }))
             .await;
-        let (kind, message) = fixture.invoke(&request("no-table", fixture.aws.endpoint())).await.unwrap_err();
-        assert_eq!(kind, "StoreFailed");
-        assert!(
-            message.contains("ResourceNotFoundException") && message.contains("nothing was injected"),
-            "{message}"
-        );
+        let request = request("no-table", fixture.aws.endpoint());
+        until(async || {
+            let (kind, message) = fixture.invoke(&request).await.unwrap_err();
+            assert_eq!(kind, "StoreFailed", "{message}");
+            assert!(message.contains("nothing was injected"), "{message}");
+            // On a busy machine the table's refusal may come too late.
+            let refused = !message.contains("no answer within");
+            assert!(!refused || message.contains("ResourceNotFoundException"), "{message}");
+            refused.then_some(())
+        })
+        .await;
         assert!(fixture.mutations_of(&ids).await.is_empty());
     });
 }

@@ -1,6 +1,7 @@
 //! Local AWS: what only the wire can show, with the real binaries, the real SDK and the templates that users deploy.
 //!
-//! All of it is one binary, because most tests wait most of the time: they wait beside each other. The longest come first.
+//! All of it is one binary, because most tests wait most of the time: they wait beside each other. The longest come first,
+//! and with them those that deploy stacks of their own.
 
 mod contracts;
 mod demo;
@@ -18,7 +19,13 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 /// So many tests at a time, unless the command line says otherwise: each has a process of its own or two, and waits for it.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 10;
+
+/// The longest, which begin before all others.
+const LONGEST: [&str; 2] = [
+    "demo::a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_shown",
+    "failovers::drills::drill_metric::nothing_is_finished_while_a_datapoint_of_it_can_still_raise_the_alarm",
+];
 
 /// Makes a [`Trial`] of each test function; after `with FIXTURE:`, of those that use a shared fixture.
 macro_rules! trials {
@@ -49,19 +56,21 @@ fn trial(path: &str, test: impl FnOnce() + Send + 'static) -> Trial {
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
-    let trials: Vec<Trial> = [
+    let mut trials: Vec<Trial> = [
         watchdog::trials(),
         failures::trials(),
         deployed::trials(),
         sweep::trials(),
-        standins::trials(),
-        demo::trials(),
         failovers::trials(),
+        demo::trials(),
+        standins::trials(),
         runs::trials(),
         contracts::trials(),
     ]
     .into_iter()
     .flatten()
     .collect();
+    assert!(LONGEST.iter().all(|name| trials.iter().any(|trial| trial.name() == *name)), "one was renamed");
+    trials.sort_by_key(|trial| !LONGEST.contains(&trial.name()));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

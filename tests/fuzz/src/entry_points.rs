@@ -31,8 +31,11 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// The time that a schedule or a rule fills in, shortly before the simulated world begins.
 const SCHEDULED_AT: &str = "2026-11-23T10:00:00Z";
 
+/// What is fuzzed: it takes any bytes.
+pub type EntryPoint = fn(&[u8]);
+
 /// Every entry point, by the name of its fuzzer and of the folder of what was kept.
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, EntryPoint); 5] = [
     ("request", request),
     ("command", command),
     ("schedule", schedule),
@@ -105,8 +108,10 @@ pub fn record(bytes: &[u8]) {
     read_again::<Stop>(&item);
     read_again::<Switch>(&item).inspect(|switch| assert_short(&switch.to_string()));
     // A head of another layout is not read.
-    if item["layout"] == LAYOUT {
-        read_again::<Run>(&item).map(continued);
+    if item["layout"] == LAYOUT
+        && let Some(run) = read_again::<Run>(&item)
+    {
+        continued(run);
     }
 }
 

@@ -4,6 +4,9 @@
 use libfuzzer_sys::fuzzer_mutate;
 use serde_json::{Value, json};
 
+/// The most bytes that one change adds: a longer document is refused for its length.
+const MAX_BYTES: usize = 120_000;
+
 /// Changes the document in `data[..size]`; its new size.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut random = Random(u64::from(seed) << 1 | 1);
@@ -39,7 +42,7 @@ fn change(value: &mut Value, random: &mut Random) {
                     fields.insert(text(random), copy);
                 }
                 2 => {
-                    for number in 0..random.below(2_000) {
+                    for number in 0..times(random.below(2_000), key.len()) {
                         fields.insert(format!("{key}{number}"), Value::Null);
                     }
                 }
@@ -52,7 +55,8 @@ fn change(value: &mut Value, random: &mut Random) {
                 0 => drop(items.remove(nth)),
                 1 => {
                     let copy = items[nth].clone();
-                    items.extend(vec![copy; random.below(300)]);
+                    let count = times(random.below(300), copy.to_string().len());
+                    items.extend(vec![copy; count]);
                 }
                 _ => change(&mut items[nth], random),
             }
@@ -69,7 +73,7 @@ fn change(value: &mut Value, random: &mut Random) {
             match random.below(3) {
                 0 => inner.truncate(from),
                 1 => inner.insert_str(from, &text(random)),
-                _ => *inner = inner.repeat(1 + random.below(400)),
+                _ => *inner = inner.repeat(1 + times(random.below(400), inner.len())),
             }
         }
         Value::Number(number) if random.below(2) == 0 => {
@@ -78,6 +82,11 @@ fn change(value: &mut Value, random: &mut Random) {
         }
         value => *value = any(random),
     }
+}
+
+/// So many times, or as often as what takes so many bytes fits into a document.
+fn times(wanted: usize, bytes: usize) -> usize {
+    wanted.min(MAX_BYTES / bytes.max(1))
 }
 
 fn any(random: &mut Random) -> Value {

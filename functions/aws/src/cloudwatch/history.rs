@@ -45,7 +45,9 @@ pub(super) fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
 
 pub(super) fn action(item: &AlarmHistoryItem) -> Option<ActionRecord> {
     let summary = item.history_summary().unwrap_or_default().to_owned();
-    Some(ActionRecord { at: moment(item.timestamp()?)?, summary })
+    let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
+    let change = data.and_then(|data| data["stateUpdateTimestamp"].as_i64()).map(Timestamp::from_millis);
+    Some(ActionRecord { at: moment(item.timestamp()?)?, change, summary })
 }
 
 #[cfg(test)]
@@ -88,6 +90,14 @@ mod tests {
         assert_eq!(states(Some(to_ok), "it went to ALARM"), Some((None, AlarmState::Ok)));
         assert_eq!(states(None, "Alarm \"a\" created"), None);
         assert_eq!(states(Some(r#"{"newState":{"stateValue":"ODD"}}"#), "from OK to ALARM"), None);
+    }
+
+    #[test]
+    fn an_action_names_the_change_that_started_it_if_its_data_do() {
+        let started = |data| action(&item(data, "Successfully executed action")).unwrap().change;
+        let at = Timestamp::from_millis(1_795_428_040_123);
+        assert_eq!(started(Some(r#"{"stateUpdateTimestamp":1795428040123}"#)), Some(at));
+        assert_eq!((started(None), started(Some("{")), started(Some("{}"))), (None, None, None));
     }
 
     #[test]

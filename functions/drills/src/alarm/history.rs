@@ -13,7 +13,8 @@ use crate::ports::{ActionRecord, AlarmSetup, AlarmState, Ids, Next, Reply, State
 #[derive(Default)]
 pub(super) struct AlarmLook {
     pub history: AlarmHistory,
-    /// The actions that the alarm started, or tried to start.
+    /// The actions that the alarm started, or tried to start, when it went to ALARM for the run: those of its return to OK
+    /// are no part of the failover.
     actions: Vec<ActionRecord>,
 }
 
@@ -40,8 +41,16 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             let actions = self.actions(run, since).await;
             (actions, self.bounded("the alarm's history", self.changes(since)).await)
         };
-        let (setup, (actions, changes)) = join(self.bounded("the alarm", self.alarm_setup()), history).await;
+        let (setup, (mut actions, changes)) =
+            join(self.bounded("the alarm", self.alarm_setup()), history).await;
         let now = setup.flatten().and_then(|setup| setup.state);
+        let listed = changes.as_deref().unwrap_or_default();
+        let is_ours =
+            |change: &StateUpdate| change.to == AlarmState::Alarm && belongs(change, &run.run_id, began);
+        match listed.iter().position(is_ours) {
+            Some(raised) => actions.retain(|action| is_of_first(action, &listed[raised..])),
+            None => actions.retain(|action| action.at >= began),
+        }
         AlarmLook { history: AlarmHistory { changes, state: now }, actions }
     }
 
@@ -92,14 +101,7 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         let listed = alarm_look.history.changes.as_deref().unwrap_or_default();
         let of_this_run = listed.iter().filter(|change| belongs(change, &run.run_id, began));
         let mut found: Vec<Evidence> = of_this_run.map(|change| item(change.at, summary(change))).collect();
-        // Actions while the alarm was in ALARM because of the run; those of its return to OK are no part of the
-        // failover.
-        let raised = listed.iter().find(|change| change.at >= began && change.to == AlarmState::Alarm);
-        let back = raised.and_then(|raised| listed.iter().find(|change| change.at > raised.at));
-        let of_this_rise =
-            |action: &&ActionRecord| action.at >= began && back.is_none_or(|back| action.at < back.at);
-        let actions = alarm_look.actions.iter().filter(of_this_rise);
-        found.extend(actions.map(|action| item(action.at, action.summary.clone())));
+        found.extend(alarm_look.actions.iter().map(|action| item(action.at, action.summary.clone())));
         found
     }
 }
@@ -107,6 +109,17 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
 /// Whether this change is of the run's time: it names the run, whatever the clocks say, or came after the injection.
 fn belongs(change: &StateUpdate, run: &RunId, began: Timestamp) -> bool {
     change.at >= began || run_of(&change.reason).as_ref() == Some(run)
+}
+
+/// Whether the first of these changes started the action. A record that does not say which change did is taken for that of
+/// the last change before it: CloudWatch may write it when the alarm has changed again.
+fn is_of_first(action: &ActionRecord, changes: &[StateUpdate]) -> bool {
+    let Some((first, later)) = changes.split_first() else { return false };
+    match action.change {
+        // The times of changes are cut off to milliseconds.
+        Some(at) => at.millis_since(first.at).max(first.at.millis_since(at)) <= 1,
+        None => action.at >= first.at && later.first().is_none_or(|next| action.at < next.at),
+    }
 }
 
 fn summary(change: &StateUpdate) -> String {
@@ -139,6 +152,20 @@ mod tests {
         assert!(belongs(&made(990, &reason_of(&run, "forces it")), &run, began));
         assert!(!belongs(&made(990, "Threshold Crossed"), &run, began));
         assert!(belongs(&made(1_000, "Threshold Crossed"), &run, began));
+    }
+
+    #[test]
+    fn an_action_that_is_recorded_when_the_alarm_is_back_already_is_never_left_out() {
+        let changes = [made(1_000, ""), StateUpdate { to: AlarmState::Ok, ..made(1_400, "") }];
+        let of_first = |at: i64, change: Option<i64>| {
+            let change = change.map(Timestamp::from_millis);
+            let action = ActionRecord { at: Timestamp::from_millis(at), change, summary: String::new() };
+            is_of_first(&action, &changes)
+        };
+        assert!(of_first(1_400, Some(1_000)) && of_first(1_600, Some(1_001)));
+        assert!(!of_first(1_400, Some(1_400)), "the action of its return to OK");
+        // The record does not say it.
+        assert!(of_first(1_399, None) && !of_first(1_400, None) && !of_first(999, None));
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub enum Special {
 pub struct ActionRecord {
     /// When, by `CloudWatch`'s clock.
     pub at: Timestamp,
+    /// When the alarm changed that started it: the record's `stateUpdateTimestamp`, if it holds one.
+    pub change: Option<Timestamp>,
     /// The summary, such as `Successfully executed action arn:…`.
     pub summary: String,
 }

@@ -111,12 +111,18 @@ pub async fn forced_states(
     assert!(!changes(aws, of, since).await.iter().any(|one| one.reason == "OK as before"));
     // A time is read cut off to a millisecond, so up to one early.
     assert_eq!(changes(aws, of, back.at.plus_millis(2)).await, [], "only those since then are asked for");
-    until(outside, "each change to ALARM starts the action", async || {
-        let started = actions(aws, of, since).await;
-        let ours = started.iter().filter(|one| one.summary.contains(&of.action) && one.at >= since).count();
-        (ours >= TIMES).then_some(())
+    let started = until(outside, "each change to ALARM starts the action", async || {
+        let mut started = actions(aws, of, since).await;
+        started.retain(|one| one.summary.contains(&of.action) && one.at >= since);
+        (started.len() >= TIMES).then_some(started)
     })
     .await;
+    for number in 0..TIMES {
+        let change = with_reason(&forced, &format!("forced {number}")).at;
+        let names_it =
+            |one: &ActionRecord| one.change == Some(change) || one.change == Some(change.plus_millis(1));
+        assert!(started.iter().any(names_it), "{change}: {started:?}");
+    }
     nothing_is_known_of_a_missing_alarm(aws, injector, of).await;
 }
 

@@ -402,8 +402,8 @@ impl World {
         if self.cloud.borrow().mute_rules.iter().any(|rule| rule.is_active) {
             return;
         }
-        let started =
-            ActionRecord { at: self.time(), summary: format!("Successfully executed action {FUNCTION}") };
+        let summary = format!("Successfully executed action {FUNCTION}");
+        let started = ActionRecord { at: self.time(), change: Some(self.time()), summary };
         self.cloud.borrow_mut().actions.push(started);
         let scenario = &self.scenario.failover;
         let deliver = Due::Cloud(Pending::DeliverChange { change: index, attempt: 0 });
