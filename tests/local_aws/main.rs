@@ -19,12 +19,16 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 /// So many tests at a time, unless the command line says otherwise: each has a process of its own or two, and waits for it.
-const AT_A_TIME: usize = 10;
+const AT_A_TIME: usize = 8;
 
 /// The longest, which begin before all others.
-const LONGEST: [&str; 2] = [
+const LONGEST: [&str; 6] = [
     "demo::a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_shown",
+    "demo::what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so",
     "failovers::drills::drill_metric::nothing_is_finished_while_a_datapoint_of_it_can_still_raise_the_alarm",
+    "failures::what_a_killed_function_stopped_is_started_again_by_the_watchdog",
+    "sweep::no_call_that_goes_wrong_leaves_the_application_broken",
+    "watchdog::a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it",
 ];
 
 /// Makes a [`Trial`] of each test function; after `with FIXTURE:`, of those that use a shared fixture.
@@ -57,12 +61,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
     let mut trials: Vec<Trial> = [
-        watchdog::trials(),
-        failures::trials(),
+        demo::trials(),
         deployed::trials(),
+        failures::trials(),
+        watchdog::trials(),
         sweep::trials(),
         failovers::trials(),
-        demo::trials(),
         standins::trials(),
         runs::trials(),
         contracts::trials(),

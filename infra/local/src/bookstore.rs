@@ -27,7 +27,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -44,8 +43,6 @@ pub use truth::{CdnTruth, DatabaseTruth, Truth, What};
 /// Options of a bookstore.
 #[derive(Clone, Debug)]
 pub struct BookstoreOptions {
-    /// The interval at which it polls the emulator; its answers lag by as much.
-    pub look_every: Duration,
     /// How long users get no answer after a failure before the standby serves, in milliseconds.
     pub failover_ms: u64,
     /// Whether the standby server never takes over.
@@ -60,14 +57,7 @@ pub struct BookstoreOptions {
 
 impl Default for BookstoreOptions {
     fn default() -> Self {
-        Self {
-            look_every: Duration::from_millis(50),
-            failover_ms: 3_000,
-            broken: false,
-            cached: false,
-            distribution: None,
-            database: None,
-        }
+        Self { failover_ms: 3_000, broken: false, cached: false, distribution: None, database: None }
     }
 }
 
@@ -99,12 +89,12 @@ impl Bookstore {
         let (close, closed) = oneshot::channel();
         // On its own thread and runtime, so that its answers never wait for the test or demo that measures them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let (inside, look_every) = (Arc::clone(&shop), options.look_every);
+        let inside = Arc::clone(&shop);
         let thread = std::thread::Builder::new().name("bookstore".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = background::poll(&requests, &inside, look_every) => {}
+                    () = background::poll(&requests, &inside) => {}
                     () = background::publish(&requests, &inside) => {}
                     _ = closed => {}
                 }

@@ -27,6 +27,7 @@ use crate::{
     LocalError,
     binaries::{self, Binaries},
     paths,
+    stack::LocalDrill,
 };
 
 pub use point::{CallerRole, Fault, Point};
@@ -184,15 +185,15 @@ pub async fn find(
                 let faults = if source.watchdog { json!([prelude(source.drill)]) } else { json!([]) };
                 let mut ran = lane.run(source.drill, &faults).await?;
                 for _ in 1..MAX_ATTEMPTS {
-                    if ran.is_whole() || !judge::wrong(&ran, source.drill, None).is_empty() {
+                    if shows_all(source, &ran) || !judge::wrong(&ran, source.drill, None).is_empty() {
                         break;
                     }
                     ran = lane.run(source.drill, &faults).await?;
                 }
                 let mut wrong = judge::wrong(&ran, source.drill, None);
-                if !ran.is_whole() {
+                if !shows_all(source, &ran) {
                     wrong.push(format!(
-                        "it did not recover, however often; the function answered {}",
+                        "it did not recover as it should, however often; the function answered {}",
                         ran.answer
                     ));
                 }
@@ -217,6 +218,16 @@ pub async fn find(
         found.extend(some);
     }
     Ok((lanes, found))
+}
+
+/// Whether every call that there can be was made by whom it is looked for: on a busy machine a function hands over what it
+/// does by itself otherwise.
+fn shows_all(source: Source, ran: &RunTrace) -> bool {
+    let (service, action) = LocalDrill::of(source.drill).moving_call;
+    let made = find::counted(ran, source.drill, CallerRole::Drill);
+    let has_moved =
+        made.keys().any(|call| (call.service.as_str(), call.action.as_str()) == (service, action));
+    ran.is_whole() && (source.watchdog || has_moved)
 }
 
 /// Does every one of these points; `done` hears of each.
@@ -291,13 +302,7 @@ async fn one(lane: &mut Lane, point: Point) -> Swept {
         let run = ran.record.as_ref().map(|record| &record.run);
         let outcome =
             run.and_then(|run| run.outcome).map_or_else(|| "not begun".to_owned(), |one| one.to_string());
-        let finisher = run.and_then(|run| run.finished_by.as_ref());
-        let finished_by = match finisher {
-            None => "nobody",
-            Some(owner) if owner.0.starts_with("watchdog/") => "watchdog",
-            Some(_) => "drill",
-        };
-        let hit = hit.then_some(tried.number);
+        let (hit, finished_by) = (hit.then_some(tried.number), ran.finished_by());
         return Swept { point, hit, outcome, finished_by, took: ran.took, wrong };
     }
 }

@@ -29,7 +29,7 @@ pub use operator_api::OperatorApi;
 /// Nothing that is awaited here takes as long, on however slow a machine.
 const WITHIN: Duration = Duration::from_mins(5);
 /// Most looks read a whole log, of which one process is the keeper: it has more to do than to answer us.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Polls until `look` gives a value.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {

@@ -8,7 +8,7 @@ use firedrill_core::failover::Done;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::failovers::fixture::{Case, Shape, with};
+use crate::failovers::fixture::{Case, Shape, until, with};
 
 const CROSSED: &str = "Threshold Crossed: 2 out of the last 2 datapoints were less than the threshold (1.0).";
 
@@ -43,7 +43,10 @@ fn one_change_delivered_in_three_shapes_is_never_acted_on_twice() {
         assert_eq!((of("/static/*"), of("/origins/*")), (Some("standby"), Some("primary")));
 
         // Each delivery again: answered with the entry.
-        let before = case.entry().await;
+        let before = until("the change is concluded", async || {
+            Some(case.entry().await).filter(|entry| entry.done.is_some())
+        })
+        .await;
         for one in &told {
             fixture.aws.redeliver(one.n).await.unwrap();
         }

@@ -16,6 +16,8 @@ use crate::{
     request::Requests,
 };
 
+/// The interval at which it polls the emulator: its answers lag by as much. Each poll costs the emulator some 5 ms of a processor.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The interval at which it publishes its metrics.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
@@ -28,9 +30,9 @@ struct Resources {
 }
 
 /// Polls instances, distributions and databases, without end.
-pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>, pause: Duration) {
+pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>) {
     let began = Since::now();
-    let mut ticks = every(pause);
+    let mut ticks = every(LOOK_EVERY);
     loop {
         ticks.tick().await;
         let found = resources(requests).await;

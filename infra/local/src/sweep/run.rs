@@ -98,6 +98,16 @@ impl RunTrace {
     pub fn is_whole(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.run.outcome == Some(Outcome::Recovered))
     }
+
+    /// Who finished the run: `drill`, `watchdog` or `nobody`.
+    #[must_use]
+    pub fn finished_by(&self) -> &'static str {
+        match self.record.as_ref().and_then(|record| record.run.finished_by.as_ref()) {
+            None => "nobody",
+            Some(owner) if owner.0.starts_with("watchdog/") => "watchdog",
+            Some(_) => "drill",
+        }
+    }
 }
 
 impl Lane {
@@ -112,11 +122,7 @@ impl Lane {
             "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
         let stack = DemoStack::up(StackOptions {
-            bookstore: BookstoreOptions {
-                failover_ms: 500,
-                look_every: LOOK_EVERY,
-                ..BookstoreOptions::default()
-            },
+            bookstore: BookstoreOptions { failover_ms: 500, ..BookstoreOptions::default() },
             transitions,
             params: TIMING.to_vec(),
             drill_params: EXPECTED.to_vec(),

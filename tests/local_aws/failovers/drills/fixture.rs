@@ -1,6 +1,6 @@
 //! Fixture of the drill tests: one local AWS for all of them, and a case for each.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use firedrill_core::{
     ClockName, Timestamp,
@@ -135,9 +135,7 @@ impl DrillCase<'_> {
 
     /// The same, with these options.
     pub fn shop_with(&self, how: impl FnOnce(&mut BookstoreOptions)) -> Bookstore {
-        // Several of them look at one emulator, which has more to do than to answer them.
-        let look_every = Duration::from_millis(200);
-        let mut options = BookstoreOptions { look_every, ..BookstoreOptions::default() };
+        let mut options = BookstoreOptions::default();
         how(&mut options);
         if self.kind == "cdn" {
             options.distribution = Some(self.id.clone());
