@@ -111,15 +111,15 @@ fn belongs(change: &StateUpdate, run: &RunId, began: Timestamp) -> bool {
     change.at >= began || run_of(&change.reason).as_ref() == Some(run)
 }
 
-/// Whether the first of these changes started the action. A record that does not say which change did is taken for that of
-/// the last change before it: CloudWatch may write it when the alarm has changed again.
+/// Whether the first of these changes started the action. CloudWatch may record an action when the alarm has changed again; a
+/// record that names none of the changes is taken for that of the last change before it.
 fn is_of_first(action: &ActionRecord, changes: &[StateUpdate]) -> bool {
-    let Some((first, later)) = changes.split_first() else { return false };
-    match action.change {
-        // The times of changes are cut off to milliseconds.
-        Some(at) => at.millis_since(first.at).max(first.at.millis_since(at)) <= 1,
-        None => action.at >= first.at && later.first().is_none_or(|next| action.at < next.at),
-    }
+    // The times of changes are cut off to milliseconds.
+    let is_at =
+        |change: &StateUpdate, at: Timestamp| at.millis_since(change.at).max(change.at.millis_since(at)) <= 1;
+    let named = action.change.and_then(|at| changes.iter().position(|change| is_at(change, at)));
+    let before = || changes.iter().rposition(|change| change.at <= action.at);
+    named.or_else(before) == Some(0)
 }
 
 fn summary(change: &StateUpdate) -> String {
@@ -164,8 +164,10 @@ mod tests {
         };
         assert!(of_first(1_400, Some(1_000)) && of_first(1_600, Some(1_001)));
         assert!(!of_first(1_400, Some(1_400)), "the action of its return to OK");
-        // The record does not say it.
-        assert!(of_first(1_399, None) && !of_first(1_400, None) && !of_first(999, None));
+        // The record does not say it, or says what is no change's time.
+        for change in [None, Some(0)] {
+            assert!(of_first(1_399, change) && !of_first(1_400, change) && !of_first(999, change));
+        }
     }
 
     #[test]
