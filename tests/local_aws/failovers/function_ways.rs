@@ -50,7 +50,8 @@ fn one_change_delivered_in_three_shapes_is_never_acted_on_twice() {
         for one in &told {
             fixture.aws.redeliver(one.n).await.unwrap();
         }
-        let again = case.delivered(6).await;
+        let mut again = case.delivered(6).await;
+        again.retain(|one| one.again.is_some());
         assert!(again.iter().all(|one| one.state == "delivered"), "{again:#?}");
         assert_eq!(case.entry().await, before);
         failed_over_once(&case).await;
