@@ -10,7 +10,7 @@ mod distribution;
 mod handle;
 mod rule;
 
-pub use change::{AlarmChange, AlarmState, reason_of, run_of};
+pub use change::{AlarmChange, AlarmState, cut_reason, reason_of, run_of};
 pub use database::{DatabaseMember, DatabaseState, WantedFailover};
 pub use decide::{AlarmOnRecord, ChangeDecision, Direction, decide};
 pub use distribution::{Attachments, BehaviorOrigins, DEFAULT_BEHAVIOR, DistributionState, behavior_origins};
@@ -96,7 +96,7 @@ impl JournalEntry {
             alarm_arn: change.alarm_arn.clone(),
             at: change.at,
             state: change.state,
-            reason: change.reason.chars().take(1_023).collect(),
+            reason: cut_reason(&change.reason),
             run_id: run_of(&change.reason),
             received_at: now,
             by: by.to_owned(),

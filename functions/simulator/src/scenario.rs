@@ -386,6 +386,12 @@ impl Scenario {
         self.hides_nothing() && !self.reads_lag && self.working_time > 300_000
     }
 
+    /// How far apart the machines' clocks may be, in milliseconds.
+    #[must_use]
+    pub fn clocks_apart(&self) -> u64 {
+        u64::try_from(self.clocks_differ).unwrap_or(0)
+    }
+
     /// Whether nothing in it may keep a run from telling what happened, if perhaps not exactly when.
     #[must_use]
     pub fn hides_nothing(&self) -> bool {

@@ -224,7 +224,7 @@ impl World {
     /// Logs that the failover function gave up a real failover of the database that nothing forbade, if it did.
     pub fn note_given_up(&self, change: &AlarmChange) {
         let is_real = change.state == AlarmState::Alarm && run_of(&change.reason).is_none();
-        let clocks_apart = Duration::from_millis(self.scenario.clocks_differ.unsigned_abs());
+        let clocks_apart = Duration::from_millis(self.scenario.clocks_apart());
         let cloud = self.cloud.borrow();
         let is_newest = cloud.changes.last().is_some_and(|last| last.at == change.at);
         // No clock takes it for too old.

@@ -6,7 +6,9 @@ mod entry_points;
 use std::{fs, panic::catch_unwind, path::Path};
 
 use firedrill_core::{
-    Outcome, Phase, Run, Timestamp, failover::AlarmChange, failover::AlarmState, kind::DrillKind,
+    Outcome, Phase, Run, Timestamp,
+    failover::{AlarmChange, AlarmState},
+    kind::DrillKind,
 };
 use firedrill_simulator::{Shape, Stage};
 use serde_json::{Value, json};
@@ -41,13 +43,13 @@ fn no_command_is_ever_answered_with_all_that_it_said() {
     let signed = json!({ "runId": "test/bookstore/simulated/1", "by": "ana", "reason": "enough" });
     let mut release = signed.clone();
     release["runId"] = json!("x".repeat(90_000));
-    let mut switch = json!({ "engage": true, "account": true, "by": "ana", "reason": "sale" });
+    let switch = json!({ "engage": true, "account": true, "by": "ana", "reason": "sale" });
     for document in [
         json!({ "release": release }),
         json!({ "stop": with_unknown_fields(signed.clone()) }),
         with_unknown_fields(json!({ "stop": signed })),
         json!({ "killSwitch": with_unknown_fields(switch.clone()) }),
-        with_unknown_fields(json!({ "killSwitch": switch.take() })),
+        with_unknown_fields(json!({ "killSwitch": switch })),
     ] {
         entry_points::command(document.to_string().as_bytes());
     }

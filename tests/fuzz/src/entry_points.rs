@@ -6,7 +6,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use firedrill_core::{
-    Observation, Run,
+    Observation, Phase, Run,
     dispatch::{DispatchError, Invocation, new_run},
     evidence::Evidence,
     failover::{AlarmState, JournalEntry},
@@ -55,7 +55,7 @@ pub fn command(bytes: &[u8]) {
     let Some(document) = written(bytes) else { return };
     play(DrillKind::Instance, async move |stage| {
         let (run, request) = stage.run_of(0);
-        stage.put(&Run { phase: firedrill_core::Phase::Held, ..run }, Some(&request));
+        stage.put(&Run { phase: Phase::Held, ..run }, Some(&request));
         bounded(&stage.dispatch_written("operator", &document).await);
     });
 }

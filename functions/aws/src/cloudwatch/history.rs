@@ -27,10 +27,15 @@ pub(super) async fn items(
     Ok(page(answer.alarm_history_items.unwrap_or_default(), answer.next_token))
 }
 
+/// What an item holds beside its summary, if it is JSON.
+fn data_of(item: &AlarmHistoryItem) -> Option<Value> {
+    serde_json::from_str(item.history_data()?).ok()
+}
+
 /// The change in an item: from its data, or else from its summary, `Alarm updated from OK to ALARM`.
 pub(super) fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
     let summary = item.history_summary().unwrap_or_default();
-    let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
+    let data = data_of(item);
     let field = |pointer: &str| data.as_ref()?.pointer(pointer)?.as_str();
     let (from, to) = summary.rsplit_once(" to ").unwrap_or_default();
     let from = from.rsplit_once(' ').map(|(_, from)| from);
@@ -45,7 +50,7 @@ pub(super) fn change(item: &AlarmHistoryItem) -> Option<StateUpdate> {
 
 pub(super) fn action(item: &AlarmHistoryItem) -> Option<ActionRecord> {
     let summary = item.history_summary().unwrap_or_default().to_owned();
-    let data = item.history_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
+    let data = data_of(item);
     let change = data.and_then(|data| data["stateUpdateTimestamp"].as_i64()).map(Timestamp::from_millis);
     Some(ActionRecord { at: moment(item.timestamp()?)?, change, summary })
 }

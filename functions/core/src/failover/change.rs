@@ -44,7 +44,13 @@ const MAX_REASON: usize = 1023;
 #[must_use]
 pub fn reason_of(run: &RunId, what: &str) -> String {
     let whole = format!("{REASON_PREFIX}{run}] {what}");
-    whole.chars().take(MAX_REASON).collect()
+    cut_reason(&whole)
+}
+
+/// As much of a reason as CloudWatch itself keeps: 1,023 characters.
+#[must_use]
+pub fn cut_reason(reason: &str) -> String {
+    reason.chars().take(MAX_REASON).collect()
 }
 
 /// The run that gave this reason; `None` if none did.

@@ -148,11 +148,17 @@ pub(super) fn release(value: &Value) -> Result<Release, ParseError> {
         ("by", &release.by, MAX_SIGNED),
         ("reason", &release.reason, MAX_SIGNED),
     ] {
-        if text.trim().is_empty() || text.chars().count() > most {
-            return Err(shape(&below(field), format!("must be 1 to {most} characters")));
-        }
+        check_length(&below(field), text, most)?;
     }
     Ok(release)
+}
+
+/// That `text`, which stands at `field`, has 1 to `most` characters, not all of them white space.
+fn check_length(field: &str, text: &str, most: usize) -> Result<(), ParseError> {
+    if text.trim().is_empty() || text.chars().count() > most {
+        return Err(shape(field, format!("must be 1 to {most} characters")));
+    }
+    Ok(())
 }
 
 /// Reads the command `stop`, whose value may also be the run's id alone.
@@ -216,9 +222,7 @@ pub(super) fn kill_switch(value: &Value, notes: Vec<String>) -> Result<SwitchOrd
 
 fn run_id(id: &str) -> Result<String, ParseError> {
     let id = id.trim();
-    if id.is_empty() || id.chars().count() > MAX_RUN_ID {
-        return Err(shape("stop.runId", format!("must be 1 to {MAX_RUN_ID} characters")));
-    }
+    check_length("stop.runId", id, MAX_RUN_ID)?;
     Ok(id.to_owned())
 }
 
@@ -313,9 +317,7 @@ impl Command<'_> {
         let text = self.text(field)?;
         let text =
             text.ok_or_else(|| ParseError::Shape { field: self.word.to_owned(), what: missing(field) })?;
-        if text.trim().is_empty() || text.chars().count() > MAX_SIGNED {
-            return Err(shape(&self.at(field), format!("must be 1 to {MAX_SIGNED} characters")));
-        }
+        check_length(&self.at(field), &text, MAX_SIGNED)?;
         Ok(text)
     }
 

@@ -14,7 +14,7 @@ use aws_lambda_events::{
 };
 use firedrill_core::{
     Timestamp,
-    failover::{AlarmChange, AlarmState},
+    failover::{AlarmChange, AlarmState, cut_reason},
     text::one_line,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -40,8 +40,6 @@ type State = CloudWatchAlarmState<Value>;
 const MAX_MESSAGES: usize = 20;
 /// The most characters of an alarm's ARN (API reference, `MetricAlarm`).
 const MAX_ARN: usize = 1_600;
-/// The most characters of a reason (API reference, `SetAlarmState`).
-const MAX_REASON: usize = 1_023;
 
 /// The kind of event that EventBridge delivers when an alarm changes its state.
 const STATE_CHANGE: &str = "CloudWatch Alarm State Change";
@@ -155,10 +153,6 @@ fn alarm_arn(field: &str, text: Option<String>) -> Result<String, UnreadableChan
         }
         _ => Ok(arn),
     }
-}
-
-fn cut_reason(reason: &str) -> String {
-    reason.chars().take(MAX_REASON).collect()
 }
 
 /// With both states, so that what either leaves out can be filled in.

@@ -51,7 +51,7 @@ fn rollback_did_not_wait_for_the_store(history: &History, run: &Run) -> Result<(
         return Ok(());
     };
     let elapsed = u64::try_from(began.as_millis() - BEGINS).unwrap_or(0);
-    let clocks = u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
+    let clocks = history.scenario.clocks_apart();
     // It looks once more at each step of the undo, and then sends it.
     let soon = in_ms(TIMING.aws_poll + 2 * TIMING.poll) + 2 * clocks;
     // A holder counts its lease from when it sent the save, and a slow table writes that later.

@@ -75,7 +75,7 @@ pub(super) fn check(history: &History, run: &Run) -> Result<(), String> {
 
 /// In mode `metric`: whether enough datapoints had taken effect within the clocks' skew after a real alarm.
 fn is_indistinguishable_from_real_alarm(history: &History) -> bool {
-    let clocks = 2 * u64::try_from(history.scenario.clocks_differ).unwrap_or(0);
+    let clocks = 2 * history.scenario.clocks_apart();
     let raised = history.log.iter().filter(|logged| logged.what == Event::RealAlarm);
     history.scenario.failover.metric
         && raised.map(|logged| logged.at.plus_millis(clocks)).any(|at| {
