@@ -1,5 +1,8 @@
-//! Tests that need `sam` or `cargo-lambda`. Those whose tool is missing are reported as ignored, after a message that
-//! names it.
+//! Tests that need `sam`, `cargo-lambda` or the AWS CLI. Those whose tool is missing are reported as ignored, after a
+//! message that names it.
+
+#[path = "tools/pipeline.rs"]
+mod pipeline;
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -25,6 +28,25 @@ fn answers(program: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
+/// Whether the AWS CLI is installed, and reads `AWS_ENDPOINT_URL`: one before 1.29 or 2.13 would call AWS.
+fn aws_stays_here() -> bool {
+    let Ok(output) = Command::new("aws").arg("--version").stdin(Stdio::null()).output() else { return false };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let version = said.split("aws-cli/").nth(1).unwrap_or_default();
+    let mut numbers = version.split(['.', ' ']).map_while(|number| number.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(1), Some(minor)) => minor >= 29,
+        (Some(2), Some(minor)) => minor >= 13,
+        _ => false,
+    }
+}
+
+/// Runs a test that waits, on a runtime of its own.
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(test)
+}
+
 fn main() {
     let arguments = Arguments::from_args();
     let sam = answers("sam", &["--version"]);
@@ -41,11 +63,23 @@ fn main() {
         let trial = Trial::test(format!("sam_has_nothing_against_{name}"), move || validate(&template));
         trial.with_ignored_flag(!sam)
     });
-    let by_hand = Trial::test("a_drill_by_hand_with_cargo_lambda_recovers", || {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(drilled_by_hand())
+    let aws = aws_stays_here();
+    if !aws {
+        eprintln!(
+            "`aws` is missing, or older than 1.29 or 2.13 (pip install awscli): no pipeline runs a drill"
+        );
+    }
+    let by_hand = Trial::test("a_drill_by_hand_with_cargo_lambda_recovers", || block_on(drilled_by_hand()));
+    let sent = Trial::test("one_run_of_a_pipeline_is_one_drill_however_often_it_is_sent", || {
+        block_on(pipeline::one_run_of_a_pipeline_is_one_drill_however_often_it_is_sent())
     });
-    let mut trials = Vec::from(validated);
-    trials.push(by_hand.with_ignored_flag(!cargo_lambda));
+    let played = Trial::test("nothing_but_recovered_ever_passes_a_pipeline", || {
+        block_on(pipeline::nothing_but_recovered_ever_passes_a_pipeline());
+        Ok(())
+    });
+    // The longest begin first.
+    let mut trials = vec![by_hand.with_ignored_flag(!cargo_lambda), sent.with_ignored_flag(!aws), played];
+    trials.extend(validated);
     libtest_mimic::run(&arguments, trials).exit();
 }
 
