@@ -36,10 +36,12 @@ fn no_module_lies_in_a_mod_rs() {
 }
 
 #[test]
-fn the_core_never_names_aws_or_a_clock() {
-    let manifest = read("functions/core/Cargo.toml");
-    for word in ["aws", "tokio", "lambda"] {
-        assert!(!manifest.contains(word), "functions/core depends on {word}");
+fn the_core_and_the_scorecard_never_name_aws_or_a_runtime() {
+    for crate_of_ours in ["core", "scorecard"] {
+        let manifest = read(format!("functions/{crate_of_ours}/Cargo.toml"));
+        for word in ["aws", "tokio", "lambda"] {
+            assert!(!manifest.contains(word), "functions/{crate_of_ours} depends on {word}");
+        }
     }
     for file in files() {
         if file.extension().is_none_or(|extension| extension != "rs") {
