@@ -26,7 +26,12 @@ pub(crate) fn days_between(from: Timestamp, to: Timestamp) -> String {
 
 /// `1 run`, `12 runs`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    count_of(number, noun, &format!("{noun}s"))
+}
+
+/// So many of what has a plural of its own: `1 item is`, `3 items are`.
+pub(crate) fn count_of(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// `a`, `a and b`, `a, b and c`.

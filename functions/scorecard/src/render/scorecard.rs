@@ -35,9 +35,9 @@ use super::{
     listed::Listed,
     moment,
     page::{Frame, Link, Published},
-    text::{MAX_SHORT, Text, count},
+    text::{MAX_SHORT, Text},
 };
-use crate::model::Scorecard;
+use crate::{model::Scorecard, words::count};
 
 /// What the index is called where another page links to it.
 pub(crate) const INDEX: &str = "All applications";
@@ -117,7 +117,7 @@ fn published(scorecard: &Scorecard) -> Published<'_> {
 
 fn page(scope: &Scope<'_>, frame: Frame, heading: &str) -> askama::Result<String> {
     const MAX_UNREAD: usize = 20;
-    let drills = count(scope.drills().count() as u64, "drill", "drills");
+    let drills = count(scope.drills().count() as u64, "drill");
     let subtitle = format!("As of {}; {drills}", moment::long(scope.scorecard.as_of));
     ScorecardPage {
         frame,

@@ -65,11 +65,6 @@ pub(crate) fn web_link(link: &str) -> Option<String> {
     (is_web && parsed.as_str().len() <= MAX_LINK).then(|| parsed.into())
 }
 
-/// So many of something: `1 answer`, `3 answers`.
-pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 /// What a run of this mode does to the application, for who does not know the modes.
 pub(crate) const fn what_fails(mode: Mode) -> &'static str {
     match mode {

@@ -16,20 +16,6 @@ use serde_json::{Value, json};
 
 use crate::common::{now, read, request};
 
-fn timing() -> Timing {
-    Timing {
-        poll: Duration::from_secs(1),
-        aws_poll: Duration::from_secs(2),
-        call_deadline: Duration::from_secs(5),
-        lease: Duration::from_secs(30),
-        renew: Duration::from_secs(5),
-        margin: Duration::from_secs(10),
-        settle: Duration::from_mins(3),
-        function_timeout: Duration::from_mins(3),
-        heartbeat_fresh: Duration::from_mins(3),
-    }
-}
-
 /// A run of this request that injected after 10 s, recovered after 40 s, and was over after 100 s.
 fn run(request: &Request) -> Run {
     let invocation = Invocation {
@@ -38,7 +24,7 @@ fn run(request: &Request) -> Run {
         ends_at: Duration::from_secs(170),
         policy: Policy::default(),
     };
-    let mut run = new_run(request, &invocation, &timing(), now());
+    let mut run = new_run(request, &invocation, &Timing::DEFAULT, now());
     let at = |seconds: u64| now() + Duration::from_secs(seconds);
     run.phase = Phase::Finished;
     run.verdict = Some(Verdict::Recovered);

@@ -16,11 +16,14 @@ use super::{
     plan::{Line, some},
     verdict::says_the_reason,
 };
-use crate::render::{
-    listed::Listed,
-    moment::exact,
-    state::{Shown, Tone, tristate},
-    text::{Text, count},
+use crate::{
+    render::{
+        listed::Listed,
+        moment::exact,
+        state::{Shown, Tone, tristate},
+        text::Text,
+    },
+    words::{count, count_of},
 };
 
 /// The most lines of each table.
@@ -156,7 +159,7 @@ fn undo_step(step: &UndoStep) -> UndoShown {
     };
     let done = step.progress.done.map(|at| format!("seen at {}", exact(at)));
     let attempts = (step.progress.attempts > 0)
-        .then(|| format!("sent {}", count(step.progress.attempts.into(), "time", "times")));
+        .then(|| format!("sent {}", count(step.progress.attempts.into(), "time")));
     let last = step.progress.last.as_ref().map(call_outcome);
     let detail: Vec<String> = [done, attempts, last].into_iter().flatten().collect();
     UndoShown { what: Text::new(&step_words(step)), state, detail: Text::new(&detail.join("; ")) }
@@ -165,8 +168,7 @@ fn undo_step(step: &UndoStep) -> UndoShown {
 fn page(page: &Page) -> Line {
     let state = if page.sent { Shown::new("sent", Tone::Ok) } else { Shown::new("not sent", Tone::Bad) };
     let what = Text::name(&page.cause);
-    let detail =
-        format!("{}: {} ({})", exact(page.at), page.text, count(page.attempts.into(), "attempt", "attempts"));
+    let detail = format!("{}: {} ({})", exact(page.at), page.text, count(page.attempts.into(), "attempt"));
     Line { what, state: Some(state), detail: Text::up_to(&detail, 1_200) }
 }
 
@@ -175,7 +177,7 @@ fn people(run: &Run, evidence: &[Evidence]) -> Vec<(&'static str, Text)> {
     let continued = evidence.iter().filter(|item| matches!(item, Evidence::Continued { .. })).count();
     let carried = match continued {
         0 => "nobody else, as far as the evidence says".to_owned(),
-        some => format!("{} later", count(some as u64, "invocation", "invocations")),
+        some => format!("{} later", count(some as u64, "invocation")),
     };
     let owner =
         run.owner.as_ref().map_or("nobody: the lease was handed over".to_owned(), |owner| owner.0.clone());
@@ -202,7 +204,7 @@ fn people(run: &Run, evidence: &[Evidence]) -> Vec<(&'static str, Text)> {
 
 fn evidence_words(record: RunRecord<'_>) -> String {
     let counts = record.run.evidence;
-    let written = count(counts.written, "item is", "items are");
+    let written = count_of(counts.written, "item is", "items are");
     let read = record.evidence.len() as u64;
     let unread = counts.written.saturating_sub(read);
     let kept = (counts.cut > 0).then(|| format!("{} more counted and not kept", counts.cut));

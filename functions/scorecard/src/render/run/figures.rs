@@ -6,9 +6,9 @@ use firedrill_core::{
 };
 
 use super::zero;
-use crate::render::{
-    moment::{self, span},
-    text::count,
+use crate::{
+    render::moment::{self, span},
+    words::count,
 };
 
 /// One figure of the run.
@@ -128,5 +128,5 @@ pub(super) fn moments(run: &Run) -> Vec<Moment> {
 
 /// How many answers of a probe there were, in words.
 pub(super) fn answers(number: u64) -> String {
-    count(number, "answer", "answers")
+    count(number, "answer")
 }

@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use firedrill_core::{CallOutcome, Phase, Timestamp, Tristate, evidence::Evidence, run::EvidenceCounts};
 
 use super::RunRecord;
-use crate::render::{
-    moment::{clock, relative},
-    text::{Text, count},
+use crate::{
+    render::{
+        moment::{clock, relative},
+        text::Text,
+    },
+    words::count_of,
 };
 
 /// The most entries of the log.
@@ -72,7 +75,7 @@ fn left_out(cut: &[(Weight, Timestamp, Entry)], counts: EvidenceCounts) -> Optio
     let mut words: Vec<String> =
         by_kind.into_iter().map(|(about, number)| format!("{number} of “{about}”")).collect();
     if counts.cut > 0 {
-        let items = count(
+        let items = count_of(
             counts.cut,
             "item that the record counted and did not keep",
             "items that the record counted and did not keep",

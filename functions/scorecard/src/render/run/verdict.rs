@@ -7,10 +7,13 @@ use firedrill_core::{
     run::{Hold, StepState},
 };
 
-use crate::render::{
-    moment::span,
-    state::{self, Shown, Tone},
-    text::{Text, count},
+use crate::{
+    render::{
+        moment::span,
+        state::{self, Shown, Tone},
+        text::Text,
+    },
+    words::count_of,
 };
 
 /// Did it work.
@@ -186,7 +189,7 @@ fn restored(run: &Run) -> Option<Restored> {
 fn undone(run: &Run) -> Restored {
     let in_state = |state| run.undo.iter().filter(|step| step.progress.state == state).count() as u64;
     let (left, open) = (in_state(StepState::LeftToOperators), in_state(StepState::Open));
-    let were = |number| count(number, "step of the undo was", "steps of the undo were");
+    let were = |number| count_of(number, "step of the undo was", "steps of the undo were");
     if left > 0 {
         Restored::new("not restored", Tone::Bad, format!("{} left to operators.", were(left)))
     } else if run.undo.is_empty() && run.injection.is_none() {

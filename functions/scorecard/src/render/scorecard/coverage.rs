@@ -9,8 +9,9 @@ use crate::{
     render::{
         listed::Listed,
         state::{Shown, Tone, state},
-        text::{Text, count, web_link},
+        text::{Text, web_link},
     },
+    words::count,
 };
 
 /// The most environments of the table.
@@ -112,7 +113,7 @@ pub(super) fn coverage(scope: &Scope<'_>) -> CoverageShown {
 
 fn cell(cell: &CoverageCell) -> CellShown {
     let drills = cell.drills.len() as u64;
-    let drills = if drills > 1 { count(drills, "drill", "drills") } else { String::new() };
+    let drills = if drills > 1 { count(drills, "drill") } else { String::new() };
     CellShown { state: cell.state.map(state), drills }
 }
 

@@ -12,8 +12,9 @@ use crate::{
         moment::{resolution, short_day, span},
         path::drill_anchor,
         state::{Shown, outcome, state},
-        text::{Text, count, web_link, what_fails},
+        text::{Text, web_link, what_fails},
     },
+    words::count,
 };
 
 /// One drill.
@@ -125,7 +126,7 @@ fn row(drill: &Drill, scope: &Scope<'_>) -> DrillRow {
         objective: drill.objective_ms.map_or("not known".to_owned(), span),
         runs: match drill.time_to_recover.runs {
             0 => String::new(),
-            runs => format!("in {}", count(runs as u64, "run", "runs")),
+            runs => format!("in {}", count(runs as u64, "run")),
         },
         times: times(drill.time_to_recover),
         parts: [

@@ -9,8 +9,9 @@ use crate::{
         listed::Listed,
         moment::{long, span},
         state::{Shown, Tone},
-        text::{Text, count},
+        text::Text,
     },
+    words::count,
 };
 
 /// The most incidents that are listed: as many as the scorecard has.
@@ -119,7 +120,7 @@ fn month(month: &MonthLoss) -> MonthShown {
 }
 
 fn sum(sum: LossSum, event: &str) -> SumShown {
-    let of = count(sum.events.into(), event, &format!("{event}s"));
+    let of = count(sum.events.into(), event);
     let unknown =
         if sum.unknown > 0 { format!(", {} of them of unknown length", sum.unknown) } else { String::new() };
     let known = sum.events.saturating_sub(sum.unknown);

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use super::Scope;
 use crate::{
     model::{Drill, State},
-    render::{
-        listed::Listed,
-        text::{Text, count},
-    },
+    render::{listed::Listed, text::Text},
+    words::count,
 };
 
 /// The drills of one application that are not shown.
@@ -43,5 +41,5 @@ fn words(drills: &[&Drill]) -> String {
     }
     let states: Vec<String> =
         by_state.iter().rev().map(|(state, number)| format!("{number} {state}")).collect();
-    format!("{}: {}", count(drills.len() as u64, "more drill", "more drills"), states.join(", "))
+    format!("{}: {}", count(drills.len() as u64, "more drill"), states.join(", "))
 }
