@@ -13,9 +13,9 @@ use firedrill_local::{
     sweep::{self, CallerRole, Fault, Lane, Point, RunTrace, Source},
 };
 
-/// So many points, in as many homes at a time as two processors serve.
-const SAMPLE: usize = 8;
-const LANES: usize = 4;
+/// So many points, all at a time. A home waits most of the time; each of the six sources has one to be looked for in.
+const SAMPLE: usize = 6;
+const LANES: usize = 6;
 
 /// What one undisturbed run of each source showed, and the homes in which they ran.
 struct Fixture {

@@ -102,8 +102,8 @@ fn function_output(drill: DrillKind) -> String {
 
 /// An image that the emulator knows.
 const IMAGE: &str = "ami-12c6146b";
-/// Parameters of every stack of functions on local AWS, but for the sweep's, whose deadlines are short on purpose: this
-/// machine's architecture; production's call deadline, because a busy machine needs it; and what follows from it.
+/// Parameters of every stack of functions on local AWS: this machine's architecture; production's call deadline, because
+/// with a shorter one a busy machine would decide how a run ends; and what follows from it.
 pub const LOCAL: [(&str, &str); 5] = [
     ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
     ("CallDeadlineMs", "10000"),

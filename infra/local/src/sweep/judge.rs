@@ -1,6 +1,6 @@
 //! Judge: whether a disturbed run ended as every run must: nothing broken or left behind, nothing done twice, and a record
-//! that does not deny what was done. How good the outcome is, is not asked: with deadlines as short as the sweep's, a
-//! busy machine decides that.
+//! that does not deny what was done. How good the outcome is, is not asked: with objectives as short as the sweep's,
+//! a busy machine decides that.
 
 use firedrill_core::{Outcome, Phase, kind::DrillKind, run::StepState};
 
