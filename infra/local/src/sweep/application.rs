@@ -6,7 +6,7 @@ use firedrill_core::kind::DrillKind;
 
 use crate::{DemoStack, LocalError, bookstore::Color, clock::Since, emulator::Behaviors, stack::LocalDrill};
 
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything that a drill may change, as AWS has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
