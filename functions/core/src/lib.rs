@@ -11,6 +11,7 @@
 //! - [`engine`]: what one invocation works with.
 //! - [`run_loop`]: the loop around `step`: observe, step, save, act.
 //! - [`lease`]: which invocation may continue a run, and until when.
+//! - [`mod@result`]: the small item that is kept of each run for whoever looks back at many.
 //! - [`dispatch`]: what an invocation does with one delivery.
 //! - [`watchdog`]: the tick that finishes the runs whose owner is gone.
 //! - [`failover`]: the decisions of the failover functions, and their journal.
@@ -37,6 +38,7 @@ pub mod ports;
 pub mod recovery;
 pub mod report;
 pub mod request;
+pub mod result;
 pub mod run;
 pub mod run_loop;
 pub mod step;

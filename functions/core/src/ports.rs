@@ -102,7 +102,7 @@ pub trait Store {
     /// (`pending`) is replaced.
     fn begin(&self, run: &Run, request: &Request) -> impl Future<Output = Result<Begun, StoreError>>;
     /// Creates a head that is finished already (skipped, planned), without a lock; counts skipped ones in
-    /// the drill's summary. `Exists` if the identity is taken.
+    /// the drill's summary, and adds their results. `Exists` if the identity is taken.
     fn record(&self, run: &Run, request: &Request) -> impl Future<Output = Result<Begun, StoreError>>;
     /// The head, read consistently.
     fn load(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, StoreError>>;
@@ -111,8 +111,8 @@ pub trait Store {
     /// Replaces the head of version `expected`. While a run with a trigger is injecting, the same transaction registers the
     /// trigger's alarm as this run's.
     fn save(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
-    /// Replaces the head of version `expected` by a finished one, releases the lock and the trigger's alarm, and updates the
-    /// drill's summary, in one transaction.
+    /// Replaces the head of version `expected` by a finished one, releases the lock and the trigger's alarm, updates the
+    /// drill's summary, and adds the run's [`DrillResult`](crate::result::DrillResult), in one transaction.
     fn finish(&self, next: &Run, expected: u64) -> impl Future<Output = Result<Saved, StoreError>>;
     /// Adds evidence. The keys are the caller's, so that adding twice adds once.
     fn append(

@@ -21,7 +21,7 @@ mod window;
 pub use command::{KillSwitchCommand, Release, StopCommand, StopOrder, StopWhat, SwitchOrder};
 pub use document::WrittenDocument;
 pub use names::{Arn, Name, NotAName, NotAnArn};
-pub use parse::{Delivery, Document, ParseError, Problem, parse, parse_written};
+pub use parse::{Delivery, Document, ParseError, Problem, parse, parse_document, parse_written};
 pub use probe::{Header, HttpProbe, JsonValue, Probe, ProbeKind, TcpProbe};
 pub use read::{Unreadable, read_leniently};
 pub use span::{Days, Millis, Minutes, Seconds, Span};

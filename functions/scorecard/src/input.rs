@@ -2,19 +2,15 @@
 
 mod declaration;
 mod incident;
-mod read;
-mod result;
 mod scheduled;
-mod sender;
 
 pub use declaration::{
     Declaration, DeclaredDependency, DeclaredLink, DeclaredPlaybook, NotADeclaration, RetiredDrill,
     parse_declaration,
 };
+pub use firedrill_core::result::{DrillResult, MAX_RESULT_BYTES, Sender, UnreadableResult};
 pub use incident::Incident;
-pub use result::{DrillResult, MAX_RESULT_BYTES, UnreadableResult};
 pub use scheduled::ScheduledDrill;
-pub use sender::Sender;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +30,16 @@ pub struct Inputs {
     pub scheduled: Scheduled,
     /// The runs that are under way.
     pub open_runs: Vec<OpenRun>,
-    /// What of results, open runs and incidents could not be read, in a sentence each.
+    /// What of results, open runs, declarations and incidents could not be read, in a sentence each.
     pub unread: Vec<String>,
+    /// The drills of which results could not be read that may change what they have shown.
+    pub results_unread: UnreadDrills,
+    /// The drills of which it could not be read whether a run is under way.
+    pub open_runs_unread: UnreadDrills,
     /// For each application, what it declares of itself, or why that cannot be read. One that declares nothing is missing.
     pub declarations: BTreeMap<String, Result<Declaration, String>>,
+    /// Whether the declarations could not be read at all: then no application is said to declare nothing.
+    pub declarations_unread: bool,
     /// Real incidents on which a failover function acted.
     pub incidents: Vec<Incident>,
     /// The environments that are not production. Every other one is.
@@ -58,6 +60,23 @@ impl Inputs {
     #[must_use]
     pub fn is_production(&self, environment: &str) -> bool {
         !self.non_production_environments.contains(environment)
+    }
+}
+
+/// The drills of which something could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnreadDrills {
+    /// Whether these are all drills.
+    pub all: bool,
+    /// These drills, if they are not all.
+    pub drills: BTreeSet<DrillKey>,
+}
+
+impl UnreadDrills {
+    /// Whether a drill is one of them.
+    #[must_use]
+    pub fn holds(&self, drill: &DrillKey) -> bool {
+        self.all || self.drills.contains(drill)
     }
 }
 

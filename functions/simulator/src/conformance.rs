@@ -116,7 +116,9 @@ impl Subject {
         if !again.iter().any(|logged| logged.what == Event::Finished { back: true, served: true }) {
             return fail("it was not finished again".to_owned());
         }
-        is_rolled_back(&History { finishes: history.finishes - 1, ..history }).or_else(fail)
+        // Everything about the end of a run is on record twice.
+        let results = history.results.iter().skip(1).cloned().collect();
+        is_rolled_back(&History { finishes: history.finishes - 1, results, ..history }).or_else(fail)
     }
 
     fn fails(

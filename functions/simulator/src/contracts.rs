@@ -28,7 +28,7 @@ pub use alarms::{AlarmsSubject, alarms, evaluated_states, forced_states, mute_ru
 pub use autoscaling::{GroupsSubject, autoscaling};
 pub use databases::{ClusterSubject, databases, failovers, reboots};
 pub use distributions::{DistributionSubject, distributions};
-use firedrill_core::{CallOutcome, Timestamp, ports::Ids, run::RunId};
+use firedrill_core::{CallOutcome, Timestamp, ports::Ids, result::DrillResult, run::RunId};
 use firedrill_drills::{Proof, ports::Reply};
 pub use functions::{FunctionSubject, functions, invoker};
 pub use health_checks::{HealthChecksSubject, health_checks};
@@ -61,6 +61,8 @@ pub trait Outside {
     fn evidence(&self, run: &RunId) -> impl Future<Output = usize>;
     /// The summary of a drill (`environment/application/drill`); none if no run of it ever ended.
     fn summary(&self, drill_key: &str) -> impl Future<Output = Option<Summary>>;
+    /// The results of a drill, in the order of their keys.
+    fn results(&self, drill_key: &str) -> impl Future<Output = Vec<DrillResult>>;
 }
 
 /// What the record holds about all runs of one drill.

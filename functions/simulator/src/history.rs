@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use firedrill_core::{Run, Timestamp, evidence::Evidence};
+use firedrill_core::{Outcome, Run, Timestamp, evidence::Evidence, run::RunId};
 
 use crate::{
     actors::Actors,
@@ -41,6 +41,8 @@ pub struct History {
     pub evidence: Vec<Evidence>,
     /// When each tick of the watchdog began and ended, but for those that died.
     pub ticks: Vec<(Timestamp, Timestamp)>,
+    /// The results on record: the run and the outcome of each.
+    pub results: Vec<(RunId, Outcome)>,
     /// How often a run was finished in the store.
     pub finishes: u32,
     /// Whether the application's lock is held at the end.
@@ -115,6 +117,7 @@ pub(crate) fn collect(world: &World) -> History {
         heads: table.heads.len(),
         evidence: std::mem::take(&mut table.evidence).into_values().collect(),
         ticks: world.ticks.take().into_iter().map(moments).collect(),
+        results: table.results.drain(..).map(|result| (RunId(result.run_id), result.outcome)).collect(),
         finishes: table.finishes,
         locked: !table.locks.is_empty(),
         run: table.heads.pop(),

@@ -66,6 +66,14 @@ fn nothing_left_behind(history: &History) -> Result<(), String> {
     if history.finishes != 1 {
         return Err(format!("finished {} times", history.finishes));
     }
+    let result = (run.run_id.clone(), run.outcome.unwrap_or(Outcome::Planned));
+    let wanted = if result.1 == Outcome::Planned { Vec::new() } else { vec![result] };
+    if history.results != wanted {
+        return Err(format!(
+            "finished, and the results on record are {:?} instead of {wanted:?}",
+            history.results
+        ));
+    }
     if history.held_alarm {
         return Err("finished, and the alarm is still registered as the run's".to_owned());
     }

@@ -7,6 +7,7 @@ use firedrill_core::{
     evidence::Evidence,
     kill_switch::{Scope, Switch},
     ports::{Begun, Clock as _, ControlState, OperatorCommand, RunCommands, Saved, Store, StoreError},
+    result::DrillResult,
     run::{LAYOUT, OwnerId, RunId, Stop},
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct SimulatedTable {
     pub evidence: BTreeMap<(RunId, String), Evidence>,
     /// The summary of each drill, by its key.
     pub summaries: BTreeMap<String, Summary>,
+    /// The results of all drills, in the order in which they were written.
+    pub results: Vec<DrillResult>,
     /// How often each owner looked since a stop was requested that it could have read.
     pub looks_since_stop: Vec<(OwnerId, u32)>,
 }
@@ -106,8 +109,9 @@ impl SimulatedTable {
         self.heads.iter().map(|head| &head.run_id).filter(open)
     }
 
-    /// What a finished run adds to its drill's summary.
-    fn summarize(&mut self, run: &Run) {
+    /// What a finished run leaves for whoever looks back at many: its result, and its part of the drill's summary.
+    fn look_back(&mut self, run: &Run) {
+        self.results.extend(DrillResult::of(run));
         let outcome = run.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
         let summary = self.summaries.entry(run.drill_key()).or_default();
         summary.last_run.clone_from(&run.run_id.0);
@@ -318,7 +322,7 @@ impl World {
         } else {
             table.finishes += 1;
             if run.outcome == Some(Outcome::Skipped) {
-                table.summarize(run);
+                table.look_back(run);
             }
         }
         table.began_at.get_or_insert(now);
@@ -340,7 +344,7 @@ impl World {
         if let Some((_, over)) = table.index.get_mut(&run.run_id) {
             *over = Some(now);
         }
-        table.summarize(run);
+        table.look_back(run);
         table.locks.retain(|_, holder| *holder != run.run_id);
         drop(table);
         self.cloud.borrow_mut().holders.retain(|_, holder| *holder != run.run_id);

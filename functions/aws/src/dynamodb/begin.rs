@@ -12,7 +12,7 @@ use firedrill_core::{
     run::RunId,
 };
 
-use super::{RunTable, finish, item};
+use super::{RunTable, item};
 use firedrill_drills::{Proof, failure::Answer};
 
 use crate::client::failure;
@@ -102,7 +102,7 @@ impl RunTable {
             self.put(item::head(run, self.retention)?).condition_expression("attribute_not_exists(pk)");
         let mut parts = vec![put(head)?, put(self.put(item::request(run, request, self.retention)?))?];
         if run.outcome == Some(Outcome::Skipped) {
-            parts.push(finish::summary(&self.name, run)?);
+            parts.extend(self.looking_back(run)?);
         }
         match self.transact(parts).await? {
             Transacted::Done => Ok(Begun::Begun),

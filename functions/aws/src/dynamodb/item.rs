@@ -9,6 +9,7 @@ use firedrill_core::{
     failover::JournalEntry,
     ports::StoreError,
     request::read_leniently,
+    result::DrillResult,
     run::{LAYOUT, RunId},
 };
 use serde::Serialize;
@@ -33,6 +34,9 @@ pub(super) fn id_of(item: &Item) -> Option<RunId> {
     pk.strip_prefix("run#").map(|id| RunId(id.to_owned()))
 }
 
+/// The key under which the summaries of all drills lie.
+pub(super) const DRILLS_PK: &str = "drills";
+
 pub(super) fn lock_pk(run: &Run) -> String {
     format!("lock#{}/{}", run.environment, run.application)
 }
@@ -52,6 +56,19 @@ fn unwritable(error: impl std::fmt::Display) -> StoreError {
 /// The fields of a value as attributes.
 pub(super) fn fields(value: impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::to_item(value).map_err(unwritable)
+}
+
+/// A value as an attribute.
+#[cfg(feature = "widget")]
+pub(super) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(unwritable)
+}
+
+/// An item as plain JSON, keys included.
+#[cfg(feature = "widget")]
+pub(super) fn plain(item: Item) -> Result<Value, StoreError> {
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Refused(format!("an item cannot be read: {error}")))
 }
 
 pub(super) fn expires(at: Timestamp, retention: Duration) -> AttributeValue {
@@ -89,6 +106,14 @@ pub(super) fn request(run: &Run, request: &Request, retention: Duration) -> Resu
     let value = serde_dynamo::to_attribute_value(request).map_err(unwritable)?;
     item.insert("request".to_owned(), value);
     item.insert("ttl".to_owned(), expires(started(run), retention));
+    Ok(item)
+}
+
+/// The result of a run as an item: under its drill, in the order in which runs were over.
+pub(super) fn result(result: &DrillResult, retention: Duration) -> Result<Item, StoreError> {
+    let mut item = fields(result)?;
+    item.extend(keys(format!("drill#{}", result.key()), result.sort_key()));
+    item.insert("ttl".to_owned(), expires(result.finished, retention));
     Ok(item)
 }
 

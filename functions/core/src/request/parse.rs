@@ -1,7 +1,8 @@
 //! Deliveries: the documents that a function accepts, and the errors for any other.
 
+use garde::Validate;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -212,6 +213,26 @@ pub fn parse_written(document: &WrittenDocument) -> Result<Delivery, ParseError>
 /// See [`parse_written`].
 pub fn parse(document: &Value) -> Result<Delivery, ParseError> {
     deliver(document, &[]).map_err(ParseError::shortened)
+}
+
+/// Reads a document that is no delivery, such as what an application declares of itself, as strictly as a request.
+///
+/// # Errors
+/// Each field that is unknown, missing, stands twice, is of another form or is out of bounds.
+pub fn parse_document<T>(document: &WrittenDocument) -> Result<T, Vec<Problem>>
+where
+    T: DeserializeOwned + Serialize + Validate<Context = ()>,
+{
+    let WrittenDocument { value, repeated } = document;
+    let mut problems = stand_twice(repeated);
+    problems.extend(too_large(value));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (read, mut problems) =
+        read_strictly(value).map_err(|Unreadable { field, what }| vec![Problem { field, what }])?;
+    problems.extend(out_of_bounds(value, &read));
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
 }
 
 fn deliver(document: &Value, repeated: &[String]) -> Result<Delivery, ParseError> {

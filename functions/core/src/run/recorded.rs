@@ -8,7 +8,8 @@ use super::Run;
 use crate::request::{Cadence, Days, Objective, Playbook, Probe, Request, Seconds, SteadyState, Target};
 
 /// What has to be known of a request to look at its target, to undo the failure, to ask whether the application is in
-/// its steady state and whether the primary is healthy, and to tell operators where the procedure is.
+/// its steady state and whether the primary is healthy, to tell operators where the procedure is, and to say in the run's
+/// result what it was measured against.
 ///
 /// The whole request lies in an item of its own. That item can be lost, or hold what this version cannot read; the head
 /// cannot, because a reader that does not know its layout touches nothing.
@@ -21,6 +22,12 @@ pub struct RecordedTarget {
     pub probes: Vec<Probe>,
     /// The team's procedure, for messages to operators.
     pub playbook: Playbook,
+    /// How often the drill must pass; none in a head of a version that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_days: Option<Days>,
+    /// What a minute of impairment costs, in the application's own currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revenue_per_minute: Option<u32>,
 }
 
 impl RecordedTarget {
@@ -34,6 +41,8 @@ impl RecordedTarget {
             target: request.target.clone(),
             probes: request.steady_state.probes.clone(),
             playbook: request.playbook.clone(),
+            every_days: Some(request.cadence.every_days),
+            revenue_per_minute: request.objective.revenue_per_minute,
         }
     }
 }
@@ -44,7 +53,8 @@ impl Run {
     /// is false.
     #[must_use]
     pub fn recorded_request(&self) -> Request {
-        let RecordedTarget { target, probes, playbook } = (*self.recorded).clone();
+        let RecordedTarget { target, probes, playbook, every_days, revenue_per_minute } =
+            (*self.recorded).clone();
         let limits = &self.limits;
         Request {
             schema: None,
@@ -63,12 +73,12 @@ impl Run {
                 restore_within_seconds: seconds(limits.restore_within),
                 inject_within_seconds: seconds(limits.inject_within),
                 run_within_seconds: None,
-                revenue_per_minute: None,
+                revenue_per_minute,
             },
             detection: None,
             stop_conditions: Vec::new(),
             windows: Vec::new(),
-            cadence: Cadence { every_days: Days::new(1) },
+            cadence: Cadence { every_days: every_days.unwrap_or(Days::new(1)) },
             playbook,
             schedule: None,
             run_id: None,

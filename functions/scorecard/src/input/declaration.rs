@@ -4,7 +4,7 @@
 //! with a link and a date, and is always shown as declared.
 
 use firedrill_core::{
-    request::{Name, Problem},
+    request::{Name, Problem, WrittenDocument, parse_document},
     text::one_line,
 };
 use garde::Validate;
@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::Url;
 
-use super::read::read_strictly;
 use crate::model::DrillKey;
 
 /// The most bytes of a declaration: what a parameter of Systems Manager holds (8 KB, advanced).
@@ -178,7 +177,10 @@ pub fn parse_declaration(text: &str) -> Result<Declaration, NotADeclaration> {
         let what = format!("takes {} bytes; at most {MAX_BYTES}", text.len());
         return Err(refuse(vec![Problem { field: ".".to_owned(), what }]));
     }
-    let declaration: Declaration = read_strictly(text).map_err(refuse)?;
+    let document: WrittenDocument = serde_json::from_str(text).map_err(|error| {
+        refuse(vec![Problem { field: ".".to_owned(), what: format!("is no JSON: {error}") }])
+    })?;
+    let declaration: Declaration = parse_document(&document).map_err(refuse)?;
     let problems = declaration.problems();
     if problems.is_empty() { Ok(declaration) } else { Err(refuse(problems)) }
 }

@@ -1,28 +1,10 @@
 //! Drill: the figures of one drill.
 
-use std::fmt;
-
+pub use firedrill_core::result::DrillKey;
 use firedrill_core::{Outcome, Timestamp, report::Took, request::Mode};
 use serde::Serialize;
 
 use super::{Cell, Point, Retirement, State};
-
-/// What identifies a drill. Two with the same name in two environments are two drills.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of `Request`")]
-pub struct DrillKey {
-    pub environment: String,
-    pub application: String,
-    pub drill: String,
-}
-
-/// As the record writes it: `environment/application/drill`.
-impl fmt::Display for DrillKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.environment, self.application, self.drill)
-    }
-}
 
 /// One drill: its last run, its cadence, its figures, its calendar and its history.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +20,8 @@ pub struct Drill {
     pub state: State,
     /// The state in words: `proven 6 days ago`, `overdue 3 days`, `failing since 4 November 2026`, `never tried`.
     pub words: String,
+    /// What could not be read, so that it cannot be told where it stands; none if that can be told.
+    pub unread: Option<&'static str>,
     /// The drill of the same dependency and environment that passed since this one lost its schedule; none if this drill
     /// counts. A replaced drill counts for no dependency.
     pub replaced_by: Option<String>,
@@ -72,6 +56,29 @@ impl Drill {
     /// Whether it counts for its dependency: it was neither replaced nor retired.
     pub(crate) const fn counts(&self) -> bool {
         self.replaced_by.is_none() && self.retired.is_none()
+    }
+
+    /// Whether it is overdue; none if that cannot be told. One that was replaced or retired is not.
+    #[must_use]
+    pub fn is_overdue(&self) -> Option<bool> {
+        match self.cadence.standing {
+            _ if !self.counts() => Some(false),
+            Standing::Overdue => Some(true),
+            Standing::Retired | Standing::OnTime | Standing::Due => Some(false),
+            Standing::NeverPassed | Standing::CannotTell => None,
+        }
+    }
+
+    /// Whether its last run that told something did not pass; none if that cannot be told. One that was replaced or retired does
+    /// not count as failing.
+    #[must_use]
+    pub fn is_failing(&self) -> Option<bool> {
+        match self.state {
+            _ if !self.counts() => Some(false),
+            State::Failing => Some(true),
+            State::Proven | State::Stale | State::NeverTried => Some(false),
+            State::CannotTell => None,
+        }
     }
 }
 

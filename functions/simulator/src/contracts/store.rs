@@ -9,6 +9,7 @@ use firedrill_core::{
     gate::Policy,
     ports::{Begun, Saved, Store, StoreError},
     request::Name,
+    result::DrillResult,
     run::{LAYOUT, OwnerId, RunId, Trigger},
     timing::Timing,
 };
@@ -146,11 +147,11 @@ async fn a_save_replaces_the_version_that_was_read(store: &impl Store, of: &Stor
 }
 
 async fn a_run_without_a_lock_is_recorded(store: &impl Store, of: &StoreSubject, outside: &impl Outside) {
-    let over = |number: &str, outcome: Outcome| Run {
-        phase: Phase::Finished,
-        outcome: Some(outcome),
-        owner: None,
-        ..of.run("recorded", number)
+    let over = |number: &str, outcome: Outcome| {
+        let mut run = of.run("recorded", number);
+        (run.phase, run.outcome, run.owner) = (Phase::Finished, Some(outcome), None);
+        run.times.finished = run.times.started;
+        run
     };
     let (skipped, planned) = (over("1", Outcome::Skipped), over("2", Outcome::Planned));
     let key = skipped.drill_key();
@@ -164,8 +165,16 @@ async fn a_run_without_a_lock_is_recorded(store: &impl Store, of: &StoreSubject,
         (summary.last_run.as_str(), summary.last_outcome.as_str()),
         (skipped.run_id.0.as_str(), "skipped")
     );
+    assert_eq!(
+        outside.results(&key).await,
+        [of_run(&skipped)],
+        "what was skipped is seen, and a plan counts for nothing"
+    );
     let run = of.run("recorded", "3");
     assert_eq!(store.begin(&run, &of.request).await, Ok(Begun::Begun), "neither holds the lock");
+    let stale = finished(&run);
+    assert_eq!(store.finish(&stale, 7).await, Ok(Saved::Conflict));
+    assert_eq!(outside.results(&key).await.len(), 1, "what is not finished has no result");
     assert_eq!(store.finish(&finished(&run), 1).await, Ok(Saved::Saved));
     assert_eq!(store.finish(&finished(&run), 1).await, Ok(Saved::Conflict), "a run is finished once");
     let summary = outside.summary(&key).await.expect("there is one");
@@ -176,6 +185,13 @@ async fn a_run_without_a_lock_is_recorded(store: &impl Store, of: &StoreSubject,
     let counts: Vec<(&str, u64)> =
         summary.counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     assert_eq!(counts, [("recovered", 1), ("skipped", 1)], "a plan counts for nothing");
+    let mut both = [of_run(&skipped), of_run(&finished(&run))];
+    both.sort_by_key(DrillResult::sort_key);
+    assert_eq!(outside.results(&key).await, both, "each run has one, however often it is finished");
+}
+
+fn of_run(run: &Run) -> DrillResult {
+    DrillResult::of(run).expect("a finished run has a result")
 }
 
 async fn evidence_is_added_once(store: &impl Store, of: &StoreSubject, outside: &impl Outside) {

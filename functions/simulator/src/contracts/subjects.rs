@@ -1,6 +1,6 @@
 //! Subjects: the resources of every simulated world, as suites want them, and everything outside of a suite.
 
-use firedrill_core::{Timestamp, ports::Clock as _, request::Arn, run::RunId};
+use firedrill_core::{Timestamp, ports::Clock as _, request::Arn, result::DrillResult, run::RunId};
 use firedrill_drills::ports::Rule;
 use serde_json::json;
 
@@ -206,5 +206,13 @@ impl Outside for Stage {
 
     async fn summary(&self, drill_key: &str) -> Option<Summary> {
         self.world.table.borrow().summaries.get(drill_key).cloned()
+    }
+
+    async fn results(&self, drill_key: &str) -> Vec<DrillResult> {
+        let table = self.world.table.borrow();
+        let mut results: Vec<DrillResult> =
+            table.results.iter().filter(|result| result.drill_path() == drill_key).cloned().collect();
+        results.sort_by_key(DrillResult::sort_key);
+        results
     }
 }

@@ -3,26 +3,36 @@
 //! A scorecard reads these and never the runs, so its cost does not grow with what a run holds. A skipped run has a result,
 //! too: otherwise nobody would see that a drill is skipped each time. A plan has none, because it counts in no cadence.
 
-use firedrill_core::{
-    Measured, Outcome, Phase, Request, Run, Timestamp, Verdict, millis,
-    report::{Took, report},
-    request::Mode,
-    text::one_line,
-};
+mod sender;
+
+use std::fmt;
+
+pub use sender::Sender;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
 use thiserror::Error;
 
-use super::Sender;
-use crate::model::DrillKey;
+use crate::{
+    Measured, Outcome, Phase, Run, Timestamp, Verdict, millis,
+    report::{Took, report},
+    request::{Days, Mode},
+    text::one_line,
+};
 
-/// The most bytes of a result, written as JSON.
+/// The most bytes of a result, written as JSON, its keys included.
 pub const MAX_RESULT_BYTES: usize = 1_024;
+/// What the keys of its item take beside the drill's key: their names and prefixes, [`DrillResult::sort_key`], and when it
+/// expires.
+const KEY_BYTES: usize = 64;
+
+/// How the key of a result begins among the items of its drill.
+pub const RESULT_PREFIX: &str = "result#";
 
 /// The layout of the results that this version writes.
 const LAYOUT: u32 = 1;
 /// The most bytes of a playbook's version and of its owner, written as JSON.
-const MAX_NAME_BYTES: usize = 60;
+const MAX_NAME_BYTES: usize = 48;
 /// The fewest bytes of a reason that is worth keeping.
 const MIN_REASON_BYTES: usize = 16;
 
@@ -80,16 +90,16 @@ pub struct DrillResult {
     /// How long users were impaired, at most; none if that is not known, which is not 0.
     #[serde(rename = "lostMs", default, skip_serializing_if = "Option::is_none")]
     pub impaired_ms: Option<u64>,
-    /// How often the drill had to pass, as the run's request said.
-    #[serde(rename = "days")]
-    pub every_days: u32,
+    /// How often the drill had to pass, as the run's request said; none if the run's head does not say so.
+    #[serde(rename = "days", default, skip_serializing_if = "Option::is_none")]
+    pub every_days: Option<u32>,
     /// What a minute of impairment costs, in the application's own currency.
     #[serde(rename = "perMin", default, skip_serializing_if = "Option::is_none")]
     pub revenue_per_minute: Option<u32>,
-    /// The playbook's version, cut to 60 bytes.
+    /// The playbook's version, cut to 48 bytes.
     #[serde(rename = "pbVer")]
     pub playbook_version: String,
-    /// The playbook's owner, cut to 60 bytes.
+    /// The playbook's owner, cut to 48 bytes.
     #[serde(rename = "own")]
     pub owner: String,
     /// The playbook's URL; none if it is too long: half a URL leads nowhere.
@@ -98,6 +108,23 @@ pub struct DrillResult {
     /// The reason for the verdict, cut to what fits.
     #[serde(rename = "why", default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What identifies a drill. Two with the same name in two environments are two drills.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of `Request`")]
+pub struct DrillKey {
+    pub environment: String,
+    pub application: String,
+    pub drill: String,
+}
+
+/// As the record writes it: `environment/application/drill`.
+impl fmt::Display for DrillKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.environment, self.application, self.drill)
+    }
 }
 
 /// Why an item cannot be read as a result.
@@ -117,17 +144,17 @@ pub enum UnreadableResult {
 impl DrillResult {
     /// The result of a finished run; none if it is not finished, or was only a plan.
     #[must_use]
-    pub fn of(run: &Run, request: &Request) -> Option<Self> {
+    pub fn of(run: &Run) -> Option<Self> {
         let outcome = run.outcome.filter(|outcome| *outcome != Outcome::Planned)?;
         let finished = run.times.finished.filter(|_| run.phase == Phase::Finished)?;
-        let report = report(run);
+        let (report, playbook) = (report(run), &run.recorded.playbook);
         let injected = run.times.injected.map(|at| at.at);
         let mut result = Self {
             layout: LAYOUT,
             run_id: run.run_id.0.clone(),
             dependency: run.dependency.to_string(),
             mode: run.mode,
-            sender: Sender::of(run.caller, request),
+            sender: Sender::of(run),
             outcome,
             verdict: run.verdict.filter(|verdict| Outcome::from(*verdict) != outcome),
             scheduled: run.times.scheduled,
@@ -140,14 +167,14 @@ impl DrillResult {
             restored_after_ms: injected.and_then(|from| Some(restored(run)?.millis_since(from))),
             objective_ms: millis(run.limits.rto),
             impaired_ms: impaired_ms(run),
-            every_days: request.cadence.every_days.units(),
-            revenue_per_minute: request.objective.revenue_per_minute,
-            playbook_version: cut_json(&request.playbook.version, MAX_NAME_BYTES),
-            owner: cut_json(&request.playbook.owner, MAX_NAME_BYTES),
+            every_days: run.recorded.every_days.map(Days::units),
+            revenue_per_minute: run.recorded.revenue_per_minute,
+            playbook_version: cut_json(&playbook.version, MAX_NAME_BYTES),
+            owner: cut_json(&playbook.owner, MAX_NAME_BYTES),
             playbook_link: None,
             reason: None,
         };
-        result.add_texts(request.playbook.link.as_str(), run.reason.as_deref().unwrap_or_default());
+        result.add_texts(playbook.link.as_str(), run.reason.as_deref().unwrap_or_default());
         Some(result)
     }
 
@@ -179,10 +206,19 @@ impl DrillResult {
         Ok(result)
     }
 
-    /// How many bytes it takes, as JSON.
+    /// How many bytes it takes at most, as JSON, with the keys of its item, which name the drill once more.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        serde_json::to_vec(self).map_or(usize::MAX, |json| json.len())
+        let fields = serde_json::to_vec(self).map_or(usize::MAX / 2, |json| json.len());
+        fields + self.drill_path().len() + KEY_BYTES
+    }
+
+    /// The key under which it lies among the results of its drill: they are in the order in which their runs were over, and
+    /// two runs that were over in the same millisecond have two.
+    #[must_use]
+    pub fn sort_key(&self) -> String {
+        let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        format!("{RESULT_PREFIX}{}#{:08x}", self.finished, self.run_id.bytes().fold(0x811c_9dc5, hash))
     }
 
     /// The drill.
@@ -197,7 +233,8 @@ impl DrillResult {
     }
 
     /// The part of the run's id that names the drill: `environment/application/drill`.
-    pub(crate) fn drill_path(&self) -> &str {
+    #[must_use]
+    pub fn drill_path(&self) -> &str {
         self.run_id.match_indices('/').nth(2).map_or(&*self.run_id, |(end, _)| &self.run_id[..end])
     }
 
@@ -224,7 +261,7 @@ impl DrillResult {
     }
 }
 
-/// The drill that a run's id names.
+/// The drill that a run's id names; none if it is no run's id.
 fn key_of(run_id: &str) -> Option<DrillKey> {
     let mut parts = run_id.splitn(4, '/');
     let mut part = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
@@ -273,7 +310,7 @@ fn cut_json(text: &str, most: usize) -> String {
 
 /// A duration as `[ms, resolutionMs]`.
 mod pair {
-    use firedrill_core::report::Took;
+    use crate::report::Took;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[expect(clippy::ref_option, reason = "serde's form")]

@@ -1,7 +1,8 @@
 //! Sender: what sent the request of a run, as far as that can be told.
 
-use firedrill_core::{Request, run::Caller};
 use serde::{Deserialize, Serialize};
+
+use crate::{Run, run::Caller};
 
 /// What sent the request of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,9 +24,11 @@ impl Sender {
     pub const PIPELINE_PREFIX: &str = "pipeline-";
 
     /// What sent the request of this run.
-    pub(super) fn of(caller: Caller, request: &Request) -> Self {
-        let is_pipeline = request.run_id.as_ref().is_some_and(|id| id.starts_with(Self::PIPELINE_PREFIX));
-        match caller {
+    pub(super) fn of(run: &Run) -> Self {
+        // Without an id of the caller's, a run has that of the invocation, which does not begin like this.
+        let name = run.run_id.0.rsplit('/').next();
+        let is_pipeline = name.is_some_and(|name| name.starts_with(Self::PIPELINE_PREFIX));
+        match run.caller {
             Caller::Schedule => Self::Schedule,
             Caller::Rule => Self::Rule,
             Caller::Direct if is_pipeline => Self::Pipeline,
