@@ -6,6 +6,7 @@ mod answer;
 mod build;
 mod calendar;
 mod coverage;
+mod doubt;
 mod drill;
 mod figures;
 mod finding;
@@ -16,6 +17,7 @@ mod stage;
 mod state;
 
 pub use answer::{ApplicationAnswer, DependencyAnswer, State};
+pub(crate) use calendar::outcome_words;
 pub use calendar::{Cell, CellRun, Mark, Week};
 pub use coverage::{Coverage, CoverageCell, CoverageRow};
 pub use drill::{Drill, DrillCadence, DrillKey, Figures, LastRun, PassRate, Playbook, Standing, Time};

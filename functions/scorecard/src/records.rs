@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     cadence::zone_of,
-    input::{DrillResult, Inputs, ScheduledDrill},
+    input::{DrillResult, Inputs, ScheduledDrill, Sender},
     model::DrillKey,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct DrillRecords<'a> {
     pub zone: TimeZone,
     /// Whether it has more results than were read.
     pub results_cut: bool,
+    /// Whether results could not be read that may change what it has shown.
+    pub results_unread: bool,
     /// Results from before this are not read.
     pub oldest: Timestamp,
 }
@@ -68,6 +70,9 @@ pub(crate) fn gather(inputs: &Inputs, now: Timestamp) -> Vec<DrillRecords<'_>> {
         let key = results[0].key();
         of_key(&mut drills, key, oldest).results = results;
     }
+    for key in &inputs.results_unread.drills {
+        of_key(&mut drills, key.clone(), oldest);
+    }
     for scheduled in &inputs.scheduled.drills {
         if let Some(key) = scheduled.key() {
             of_key(&mut drills, key, oldest).schedules.push(scheduled);
@@ -79,6 +84,7 @@ pub(crate) fn gather(inputs: &Inputs, now: Timestamp) -> Vec<DrillRecords<'_>> {
         let more = drill.results.len().saturating_sub(Inputs::MAX_RESULTS);
         drill.results.drain(..more);
         drill.results_cut = more > 0 || inputs.results_cut.contains(&drill.key);
+        drill.results_unread = inputs.results_unread.holds(&drill.key);
         drill.schedules.sort_by_key(|scheduled| (!scheduled.enabled, scheduled.arn.as_str()));
         drill.zone = zone_of(&drill.schedules);
     }
@@ -103,6 +109,7 @@ fn of_key<'m, 'a>(
         open_since: None,
         zone: TimeZone::UTC,
         results_cut: false,
+        results_unread: false,
         oldest,
     })
 }
@@ -113,6 +120,12 @@ impl<'a> DrillRecords<'a> {
         if !self.has_run_since(began) {
             self.open_since = Some(self.open_since.map_or(began, |since| since.min(began)));
         }
+    }
+
+    /// Its last result of a run that a schedule or a rule sent.
+    pub(crate) fn last_scheduled(&self) -> Option<&'a DrillResult> {
+        let was_scheduled = |sender| matches!(sender, Sender::Schedule | Sender::Rule);
+        self.results.iter().rev().find(|result| was_scheduled(result.sender)).copied()
     }
 
     /// Whether a run that was not skipped, and was scheduled then or later, is over.
@@ -181,7 +194,7 @@ impl<'a> DrillRecords<'a> {
     /// How often it must pass: as its schedule says now, else as its last result recorded it.
     pub(crate) fn every_days(&self) -> Option<u32> {
         let scheduled = self.request().map(|request| request.cadence.every_days.units());
-        scheduled.or(self.last().map(|result| result.every_days))
+        scheduled.or(self.last().and_then(|result| result.every_days))
     }
 
     /// From when on its cadence counts as long as it has not passed: its schedule was created, or its first run was over. A

@@ -5,15 +5,15 @@
 //! only, which bounds, escapes and isolates it.
 
 mod listed;
-mod moment;
+pub(crate) mod moment;
 mod page;
-mod path;
+pub(crate) mod path;
 mod run;
 mod scale;
 mod scorecard;
 mod site;
 mod state;
-mod text;
+pub(crate) mod text;
 mod widget;
 
 pub use page::Published;

@@ -71,11 +71,10 @@ fn inputs(drills: &[SampleDrill], now: Timestamp) -> Inputs {
             unread: Vec::new(),
         },
         declarations: BTreeMap::from(declarations),
-        open_runs: Vec::new(),
-        unread: Vec::new(),
         incidents: vec![incident],
         non_production_environments: BTreeSet::from(["staging".to_owned()]),
         page_published: Tristate::Yes,
         notices_subscribed: Tristate::Yes,
+        ..Inputs::default()
     }
 }

@@ -7,7 +7,7 @@ use super::{
     starts::{Often, Starts},
 };
 use crate::{
-    input::{DrillResult, ScheduledDrill, Sender},
+    input::{DrillResult, ScheduledDrill},
     model::{DrillCadence, FindingKind, Standing},
     records::{Class, DrillRecords},
     words::{count, date, days_between, list},
@@ -56,6 +56,8 @@ pub(crate) struct CadenceProblem {
     pub kind: FindingKind,
     pub since: Option<Timestamp>,
     pub text: String,
+    /// See [`Finding::occasion`](crate::model::Finding::occasion).
+    pub occasion: String,
 }
 
 /// Checks one drill. `others` are all drills; `whole` says whether everything that is scheduled could be read: otherwise no
@@ -127,7 +129,10 @@ fn overdue(cadence: &DrillCadence, now: Timestamp) -> Option<CadenceProblem> {
         .last_pass
         .map_or("it has never passed".to_owned(), |at| format!("it passed last on {}", date(at)));
     let text = format!("It has been overdue for {since}: it must pass every {days}, and {last}.");
-    Some(CadenceProblem { kind: FindingKind::Overdue, since: Some(overdue_at), text })
+    // What never passed counts from its oldest result, and that one changes as results expire.
+    let due = cadence.due_at.filter(|_| cadence.last_pass.is_some()).map(|at| at.to_string());
+    let occasion = due.unwrap_or_else(|| format!("never passed, every {days}"));
+    Some(CadenceProblem { kind: FindingKind::Overdue, since: Some(overdue_at), text, occasion })
 }
 
 fn never_run(drill: &DrillRecords<'_>, cadence: &DrillCadence) -> Option<CadenceProblem> {
@@ -138,7 +143,8 @@ fn never_run(drill: &DrillRecords<'_>, cadence: &DrillCadence) -> Option<Cadence
         .next_run
         .map_or("Nothing is known of a next run".to_owned(), |at| format!("It starts next on {}", date(at)));
     let text = format!("It is scheduled, and has never injected a failure. {next}.");
-    Some(CadenceProblem { kind: FindingKind::NeverRun, since: drill.known_since(), text })
+    let occasion = "never run".to_owned();
+    Some(CadenceProblem { kind: FindingKind::NeverRun, since: drill.known_since(), text, occasion })
 }
 
 fn skipped(drill: &DrillRecords<'_>) -> Option<CadenceProblem> {
@@ -150,13 +156,15 @@ fn skipped(drill: &DrillRecords<'_>) -> Option<CadenceProblem> {
     let first = drill.results[drill.results.len() - in_a_row];
     let why = drill.last().and_then(|last| last.reason.as_deref()).unwrap_or("no reason is recorded");
     let text = format!("Its last {in_a_row} runs were skipped; the last one because {}.", one_line(why, 300));
-    Some(CadenceProblem { kind: FindingKind::SkippedRepeatedly, since: Some(first.finished), text })
+    // The first one changes as results expire.
+    let before = drill.results.iter().rev().nth(in_a_row).map(|result| format!("after {}", result.finished));
+    let occasion = before.unwrap_or_else(|| "no other run".to_owned());
+    Some(CadenceProblem { kind: FindingKind::SkippedRepeatedly, since: Some(first.finished), text, occasion })
 }
 
 /// It was started by a schedule or a rule once, and nothing is there any more.
 fn deleted(drill: &DrillRecords<'_>, others: &[DrillRecords<'_>]) -> Option<CadenceProblem> {
-    let was_scheduled = |sender| matches!(sender, Sender::Schedule | Sender::Rule);
-    let last = drill.results.iter().rev().find(|result| was_scheduled(result.sender))?;
+    let last = drill.last_scheduled()?;
     let is_heir = |other: &&DrillRecords<'_>| {
         other.key != drill.key
             && other.key.application == drill.key.application
@@ -164,19 +172,21 @@ fn deleted(drill: &DrillRecords<'_>, others: &[DrillRecords<'_>]) -> Option<Cade
             && other.dependency() == drill.dependency()
             && !other.schedules.is_empty()
             && other.injected().next().is_none()
+            && !other.results_unread
     };
     let heirs: Vec<String> = others.iter().filter(is_heir).map(|other| other.key.drill.clone()).collect();
     let since = Some(last.finished);
     let on = date(last.finished);
+    let occasion = format!("after {}", last.finished);
     Some(if heirs.is_empty() {
         let text = format!("Nothing starts it any more: its schedule was deleted after its run of {on}.");
-        CadenceProblem { kind: FindingKind::ScheduleDeleted, since, text }
+        CadenceProblem { kind: FindingKind::ScheduleDeleted, since, text, occasion }
     } else {
         let text = format!(
             "It seems to have been renamed: nothing starts it since its run of {on}, and {} of the same dependency never ran.",
             list(&heirs)
         );
-        CadenceProblem { kind: FindingKind::Renamed, since, text }
+        CadenceProblem { kind: FindingKind::Renamed, since, text, occasion }
     })
 }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use firedrill_core::{Timestamp, request::Window};
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
 use super::{StartTimes, check::CadenceProblem, days_after, overdue_after_days};
 use crate::{
+    hash::short_hash,
     input::ScheduledDrill,
     model::FindingKind,
     records::DrillRecords,
@@ -55,11 +57,7 @@ impl<'a> Starts<'a> {
                 Err(why) => {
                     starts.unreadable = true;
                     let text = format!("When its schedule starts it cannot be read: {why}.");
-                    problems.push(CadenceProblem {
-                        kind: FindingKind::ScheduleUnreadable,
-                        since: None,
-                        text,
-                    });
+                    problems.push(of_schedules(drill, FindingKind::ScheduleUnreadable, text));
                 }
             }
         }
@@ -84,7 +82,7 @@ impl<'a> Starts<'a> {
 
     /// What is the matter with what starts it; it has a schedule or a rule.
     pub(super) fn problems(&self, drill: &DrillRecords<'_>, now: Timestamp) -> Vec<CadenceProblem> {
-        let problem = |kind, text: String| vec![CadenceProblem { kind, since: None, text }];
+        let problem = |kind, text: String| vec![of_schedules(drill, kind, text)];
         if self.timed.is_empty() {
             return match (self.by_events, self.unreadable) {
                 (true, _) => {
@@ -119,7 +117,7 @@ impl<'a> Starts<'a> {
                 count(u64::from(every_days), "day"),
             ),
         };
-        Some(CadenceProblem { kind: FindingKind::ScheduledTooRarely, since: None, text })
+        Some(of_schedules(drill, FindingKind::ScheduledTooRarely, text))
     }
 
     /// Whether it is started often enough: never more than so many days apart.
@@ -188,7 +186,7 @@ impl<'a> Starts<'a> {
             "None of the next {every} at which {} is scheduled lies in one of its windows: each run will be skipped.",
             drill.key.drill
         );
-        Some(CadenceProblem { kind: FindingKind::NeverInWindow, since: None, text })
+        Some(of_schedules(drill, FindingKind::NeverInWindow, text))
     }
 }
 
@@ -207,5 +205,22 @@ fn nothing_starts(drill: &DrillRecords<'_>) -> Vec<CadenceProblem> {
     } else {
         (FindingKind::Disabled, "Its schedule is disabled: nothing starts a run.")
     };
-    vec![CadenceProblem { kind, since: None, text: text.to_owned() }]
+    // A schedule that is enabled for a while, and runs, is disabled anew.
+    let last = drill.last_scheduled().map(|result| format!("after {}", result.finished));
+    let occasion = last.unwrap_or_else(|| "no scheduled run".to_owned());
+    vec![CadenceProblem { kind, since: None, text: text.to_owned(), occasion }]
+}
+
+/// A problem with what starts a drill: as long as that stays the same, so does the occasion.
+fn of_schedules(drill: &DrillRecords<'_>, kind: FindingKind, text: String) -> CadenceProblem {
+    let shown = |scheduled: &&ScheduledDrill| {
+        let ScheduledDrill { arn, enabled, expression, time_zone, starts, ends, .. } = scheduled;
+        let request = scheduled.request.as_deref().ok();
+        json!([
+            [arn, enabled, expression, time_zone, starts, ends, scheduled.flexible_window_minutes],
+            request.map(|request| json!([request.execute, request.windows, request.cadence])),
+        ])
+    };
+    let schedules: Vec<Value> = drill.schedules.iter().map(shown).collect();
+    CadenceProblem { kind, since: None, text, occasion: short_hash(&json!(schedules).to_string()) }
 }

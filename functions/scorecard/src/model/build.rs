@@ -6,6 +6,7 @@ use firedrill_core::Timestamp;
 
 use super::{
     Drill, DrillKey, Figures, LastRun, PassRate, Playbook, Scorecard, State, answer, calendar, coverage,
+    doubt::doubt,
     finding, history, loss,
     retirement::retirement,
     stage,
@@ -61,7 +62,9 @@ impl Application<'_> {
         let declared = self.declaration.into_iter().flat_map(|declared| &declared.dependencies);
         let declared = declared.map(|dependency| dependency.name.as_str());
         let drilled = self.drills.iter().filter(|drill| drill.shown.counts());
-        declared.chain(drilled.map(|drill| drill.records.dependency())).collect()
+        let drilled = drilled.map(|drill| drill.records.dependency());
+        // Of a drill of which nothing could be read, it is not known.
+        declared.chain(drilled.filter(|name| !name.is_empty())).collect()
     }
 
     /// The drills of one of its dependencies that count.
@@ -112,6 +115,7 @@ fn checked<'a>(inputs: &'a Inputs, weeks: &[super::Week], now: Timestamp) -> Vec
         && inputs.scheduled.drills.iter().all(|scheduled| scheduled.request.is_ok());
     let of_drill = |drill: &DrillRecords<'a>| {
         let mut check = check(drill, &drills, whole, now);
+        let unread = doubt(inputs, drill, &mut check);
         let state = state_of(drill, &check.cadence);
         let mut words = words_of(drill, state, &check, now);
         let retired = retirement(inputs, drill, now).unwrap_or_else(|problem| {
@@ -128,6 +132,7 @@ fn checked<'a>(inputs: &'a Inputs, weeks: &[super::Week], now: Timestamp) -> Vec
             mode: drill.last().map(|last| last.mode).or(drill.request().map(|request| request.mode)),
             state,
             words,
+            unread,
             replaced_by: replaced_by(drill, &drills, whole),
             retired,
             last: last_run(drill),
@@ -151,7 +156,7 @@ fn checked<'a>(inputs: &'a Inputs, weeks: &[super::Week], now: Timestamp) -> Vec
 /// of the same dependency and environment has passed.
 fn replaced_by(drill: &DrillRecords<'_>, others: &[DrillRecords<'_>], whole: bool) -> Option<String> {
     let decisive = drill.last_decisive().filter(|result| Class::of(result.outcome) == Class::Passed)?;
-    if !whole || !drill.schedules.is_empty() {
+    if !whole || drill.results_unread || !drill.schedules.is_empty() {
         return None;
     }
     let has_passed_since = |other: &&DrillRecords<'_>| {
@@ -213,6 +218,7 @@ fn applications<'a>(inputs: &'a Inputs, checked: &'a [Checked<'a>]) -> Vec<Appli
             }
             Some(Ok(declared)) => (Some(declared), None),
             Some(Err(_)) => (None, Some("its declaration cannot be read".to_owned())),
+            None if inputs.declarations_unread => (None, Some("what it declares cannot be read".to_owned())),
             None => (None, Some("it declares no dependencies".to_owned())),
         };
         Application { name, declaration, undeclared, drills }

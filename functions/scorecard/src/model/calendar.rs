@@ -116,7 +116,9 @@ pub(super) fn weeks(now: Timestamp) -> Vec<Week> {
 pub(super) fn cells(drill: &DrillRecords<'_>, check: &Check, weeks: &[Week], now: Timestamp) -> Vec<Cell> {
     let this_week = weeks.last().map_or(now, |week| week.from);
     let (due, overdue) = due_and_overdue(drill, check, this_week, now);
-    let known_since = drill.known_since();
+    // Where results are missing, a gap is no proof of anything.
+    let known_since = drill.known_since().filter(|_| !drill.results_unread);
+    let (due, overdue) = if drill.results_unread { (Vec::new(), Vec::new()) } else { (due, overdue) };
     weeks
         .iter()
         .map(|week| cell(drill, week, [&due, &overdue], known_since.is_some_and(|at| at < week.end())))
@@ -176,7 +178,7 @@ const fn mark_of(outcome: Outcome) -> Mark {
 }
 
 /// An outcome, for people.
-pub(super) const fn outcome_words(outcome: Outcome) -> &'static str {
+pub(crate) const fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Recovered => "passed",
         Outcome::ObjectiveMissed => "missed its objective",

@@ -1,7 +1,8 @@
 //! Finding: what is open, since when, and whose it is.
 
 use firedrill_core::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{DrillKey, Playbook, build::Checked, calendar::outcome_words};
 use crate::{
@@ -30,10 +31,13 @@ pub struct Finding {
     pub run_id: Option<String>,
     /// The procedure, with its owner: whose finding it is.
     pub playbook: Option<Playbook>,
+    /// What tells one occasion from the next: as long as a finding lasts, it stays the same, so that it is told once.
+    #[serde(skip)]
+    pub occasion: String,
 }
 
 /// What is the matter with a drill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
     /// A run did not pass, and none has since.
@@ -91,9 +95,11 @@ fn of_drill(drill: &Checked<'_>) -> Vec<Finding> {
         reason: None,
         run_id: None,
         playbook: drill.shown.playbook.clone(),
+        occasion: String::new(),
     };
     let of_run = |kind, run: &DrillResult, text| Finding {
         since: Some(run.finished),
+        occasion: run.run_id.clone(),
         text,
         reason: run.reason.clone(),
         run_id: Some(run.run_id.clone()),
@@ -111,6 +117,7 @@ fn of_drill(drill: &Checked<'_>) -> Vec<Finding> {
     let problems = problems.map(|problem| Finding {
         since: problem.since,
         text: problem.text.clone(),
+        occasion: problem.occasion.clone(),
         ..blank(problem.kind)
     });
     failed.into_iter().chain(silent).chain(problems).collect()

@@ -42,7 +42,8 @@ pub(super) fn retirement(
         date(since),
         list(&signs)
     );
-    Err(CadenceProblem { kind: FindingKind::RetiredButActive, since: Some(since), text })
+    let occasion = since.to_string();
+    Err(CadenceProblem { kind: FindingKind::RetiredButActive, since: Some(since), text, occasion })
 }
 
 /// What shows that it is in use after the day on which it was retired.

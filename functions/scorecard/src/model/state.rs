@@ -13,6 +13,9 @@ use crate::{
 /// that it told nothing.
 pub(super) fn state_of(drill: &DrillRecords<'_>, cadence: &DrillCadence) -> State {
     let Some(decisive) = drill.last_decisive() else {
+        if drill.results_unread {
+            return State::CannotTell;
+        }
         return if drill.injected().next().is_some() { State::CannotTell } else { State::NeverTried };
     };
     match (Class::of(decisive.outcome), cadence.standing) {
@@ -45,6 +48,7 @@ pub(super) fn words_of(drill: &DrillRecords<'_>, state: State, check: &Check, no
             with_overdue(format!("failing{since}"))
         }
         State::NeverTried => with_overdue(state.words().to_owned()),
+        State::CannotTell if cadence.standing == Standing::CannotTell => cadence.words.clone(),
         State::CannotTell => with_overdue("cannot tell, because no run came to a verdict".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! Paths of the published files. Ids come from callers: a path is made of a readable part and a hash of the whole id.
 
-use sha2::{Digest, Sha256};
+use crate::hash::short_hash;
 
 /// The most bytes of the readable part.
 const MAX_READABLE: usize = 80;
@@ -35,8 +35,7 @@ fn file_name(id: &str) -> String {
             _ => readable.push('-'),
         }
     }
-    let hash = Sha256::digest(id.as_bytes());
-    let hash = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let hash = short_hash(id);
     let readable = readable.trim_end_matches('-');
     if readable.is_empty() { hash } else { format!("{readable}-{hash}") }
 }

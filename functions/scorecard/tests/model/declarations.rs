@@ -46,7 +46,7 @@ fn what_is_wrong_is_never_passed_over_and_always_named() {
         ("/retiredDrills/0/reason", json!(""), "`retiredDrills[0].reason` is out of bounds"),
         ("/retiredDrills/0/date", json!("soon"), "`retiredDrills[0].date`"),
         ("/retiredDrills/0/since", json!(1), "since` is an unknown field"),
-        ("/agreement", json!(["https://example.com/", "2026-01-01"]), "`agreement` is an array"),
+        ("/agreement", json!(["https://example.com/", "2026-01-01"]), "`agreement` expected an object"),
         ("/agreement/date", json!("01.02.2026"), "`agreement.date`"),
         ("/agreement/date", json!("2026-02-30"), "`agreement.date`"),
         ("/agreement/link", json!("wiki"), "`agreement.link`"),

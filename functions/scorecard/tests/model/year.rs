@@ -100,7 +100,7 @@ fn told(inputs: &Inputs, drill: &str, now: Timestamp) -> Told {
     for result in results {
         told.first = told.first.or(Some(result.finished));
         told.tried |= result.injected.is_some();
-        told.recorded_days = result.every_days;
+        told.recorded_days = result.every_days.unwrap();
         let nominal = result.scheduled.or(result.injected).unwrap_or(result.finished);
         if result.outcome != Skipped {
             told.later_runs.push((nominal, result.finished));

@@ -100,6 +100,7 @@ fn drill(number: usize, weeks: &[Week], named: Named<'_>) -> Drill {
     };
     let passed = history.iter().filter(|point| point.outcome == Outcome::Recovered).count();
     Drill {
+        unread: None,
         dependency: named("dependency", number % 3),
         mode: Some(Mode::Alarm),
         state,
@@ -240,6 +241,7 @@ fn answer(number: usize, drills: &[Drill], named: Named<'_>) -> ApplicationAnswe
 
 fn finding(drill: &Drill, named: Named<'_>) -> Finding {
     Finding {
+        occasion: String::new(),
         kind: FindingKind::Failed,
         key: drill.key.clone(),
         dependency: drill.dependency.clone(),

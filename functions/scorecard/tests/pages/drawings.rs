@@ -67,8 +67,8 @@ fn a_run_that_did_not_pass_is_never_drawn_as_one_that_did() {
         for (outcome, class, piece) in marks {
             assert_eq!(pieces(figure, class, piece), runs(outcome), "{outcome:?} of {}", drill.key);
         }
-        // Detect, fail over, users well, restored: a column of each run has each of them, in a width of its own.
-        for (class, column) in [("f-mute", "h10V"), ("f-work", "h5V"), ("f-bad", "h10V"), ("f-ok", "h2V")] {
+        // Detect, fail over, users well, restored: a column of each run has each of them, in a form of its own.
+        for (class, column) in [("l l-mute", "h10V"), ("f-work", "h5V"), ("f-bad", "h10V"), ("f-ok", "h2V")] {
             assert_eq!(pieces(figure, class, column), drill.history.len(), "{class} of {}", drill.key);
         }
     }

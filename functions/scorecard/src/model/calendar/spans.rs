@@ -61,7 +61,7 @@ fn add(spans: &mut Vec<Span>, from: Timestamp, to: Timestamp) {
 
 fn parts(drill: &DrillRecords<'_>, check: &Check, this_week: Timestamp, now: Timestamp) -> Vec<Part> {
     let (Some(known_since), Some(today)) = (drill.known_since(), check.promise) else { return Vec::new() };
-    let recorded = drill.results.first().map(|first| first.every_days).or(drill.every_days());
+    let recorded = drill.results.iter().find_map(|result| result.every_days).or(drill.every_days());
     let Some(mut every_days) = recorded else { return Vec::new() };
     let (mut counts_from, mut at) = (known_since, known_since);
     let mut promise = Promise::new(counts_from, every_days, &drill.zone);
@@ -74,8 +74,9 @@ fn parts(drill: &DrillRecords<'_>, check: &Check, this_week: Timestamp, now: Tim
         if has_passed {
             counts_from = result.nominal();
         }
-        if has_passed || result.every_days != every_days {
-            every_days = result.every_days;
+        let recorded = result.every_days.unwrap_or(every_days);
+        if has_passed || recorded != every_days {
+            every_days = recorded;
             promise = Promise::new(counts_from, every_days, &drill.zone).after(result);
         }
     }

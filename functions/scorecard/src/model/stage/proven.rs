@@ -66,7 +66,8 @@ impl Facts<'_, '_> {
             Some(at) => format!("the last one was on {}", date(at)),
             None => "there was none".to_owned(),
         };
-        Requirement { met: last.is_some_and(|at| at >= since).into(), detail, ..blank }
+        let met = if last.is_some_and(|at| at >= since) { Tristate::Yes } else { self.not_seen() };
+        Requirement { met, detail, ..blank }
     }
 
     pub(super) fn automated_before_production(&self) -> Requirement {
@@ -100,6 +101,10 @@ impl Facts<'_, '_> {
             return Requirement { met: Tristate::Yes, basis: Basis::Proven, detail, ..blank };
         }
         let declared = self.application.declaration.and_then(|of| of.failover_semi_automated.as_ref());
+        let read = self.inputs.declarations.get(self.application.name);
+        if self.inputs.declarations_unread || read.is_some_and(Result::is_err) {
+            return self.undeclared(blank);
+        }
         match declared.filter(|link| link.date <= self.today()) {
             Some(link) => Requirement {
                 met: Tristate::Yes,
@@ -109,7 +114,7 @@ impl Facts<'_, '_> {
                 ..blank
             },
             None => Requirement {
-                met: Tristate::No,
+                met: self.not_seen(),
                 basis: Basis::Proven,
                 detail: "no run within 35 days shows it".to_owned(),
                 ..blank
@@ -125,7 +130,8 @@ impl Facts<'_, '_> {
             Some((at, _)) => format!("by its id, a pipeline sent a run that was over on {}", date(at)),
             None => format!("no run has an id that begins with `{}`", Sender::PIPELINE_PREFIX),
         };
-        Requirement { met: sent.is_some_and(|(_, is_recent)| is_recent).into(), detail, ..blank }
+        let met = if sent.is_some_and(|(_, is_recent)| is_recent) { Tristate::Yes } else { self.not_seen() };
+        Requirement { met, detail, ..blank }
     }
 
     pub(super) fn production_cadence_kept(&self) -> Requirement {
@@ -152,7 +158,7 @@ impl Facts<'_, '_> {
             .filter(|dependency| !self.application.drills_of(&dependency.name).any(&meets))
             .map(|dependency| self.application.title_of(&dependency.name))
             .collect();
-        let whole = self.inputs.scheduled.unread.is_empty();
+        let whole = self.inputs.scheduled.unread.is_empty() && self.not_seen() == Tristate::No;
         match (&lacking[..], whole) {
             ([], _) => {
                 Requirement { met: Tristate::Yes, detail: "holds for each of them".to_owned(), ..blank }
@@ -161,9 +167,20 @@ impl Facts<'_, '_> {
                 Requirement { met: Tristate::No, detail: format!("{} {lacks}", list(&lacking)), ..blank }
             }
             (_, false) => {
-                let detail = format!("{} {lacks}, as far as schedules could be read", list(&lacking));
+                let detail =
+                    format!("{} {lacks}, as far as schedules and results could be read", list(&lacking));
                 Requirement { met: Tristate::Unknown, detail, ..blank }
             }
+        }
+    }
+
+    /// What it means that no result shows something: that there is none, unless results could not be read.
+    fn not_seen(&self) -> Tristate {
+        let mut drills = self.application.drills.iter();
+        if self.inputs.results_unread.all || drills.any(|drill| drill.records.results_unread) {
+            Tristate::Unknown
+        } else {
+            Tristate::No
         }
     }
 
@@ -188,7 +205,9 @@ impl Facts<'_, '_> {
     /// Whether it is scheduled often enough, and its last word is a pass within 35 days.
     fn keeps_cadence(&self, drill: &Checked<'_>) -> bool {
         let last = drill.records.last_decisive().filter(|run| Class::of(run.outcome) == Class::Passed);
-        drill.check.is_scheduled_for_stages && last.is_some_and(|run| self.is_recent(drill, run))
+        !drill.records.results_unread
+            && drill.check.is_scheduled_for_stages
+            && last.is_some_and(|run| self.is_recent(drill, run))
     }
 
     /// Whether it keeps its cadence without a person.

@@ -218,11 +218,11 @@ impl Plot<'_> {
     }
 
     /// One column for each run, its parts above each other in the order in which they ended. Each part has a width of
-    /// its own: without colours they still differ.
+    /// its own, or is hollow: without colours they still differ.
     fn parts(&self) -> Vec<Marks> {
         let wide = (DRAWN[0] / 2 / (self.points.len() as u64).max(1)).clamp(4, 10);
         let kinds = [
-            (SegmentKind::Detect, "f-mute", wide),
+            (SegmentKind::Detect, "l l-mute", wide),
             (SegmentKind::FailOver, "f-work", wide / 2),
             (SegmentKind::UsersWell, "f-bad", wide),
             (SegmentKind::Restored, "f-ok", wide / 4),
