@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, process::Command};
 
 use firedrill_core::kind::DrillKind;
 
-use crate::{files, read, root};
+use crate::{files, read, roles::ROLES, root};
 
 #[test]
 fn the_tests_add_no_feature_to_what_the_functions_are_built_with() {
@@ -25,17 +25,14 @@ fn the_tests_add_no_feature_to_what_the_functions_are_built_with() {
 /// Invariant 10. IAM tells stopping from starting; where one action serves both ways, it is the build that does.
 #[test]
 fn only_a_drill_function_is_ever_built_with_what_injects() {
-    let injects = |package: &str| {
-        let arguments = ["tree", "--offline", "--package", package, "--edges", "normal", "--prefix", "none"];
-        let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).lines().any(|line| line.starts_with("firedrill-inject v"))
-    };
+    let injects = |package: &str| is_built_with(package, "firedrill-inject");
     for kind in DrillKind::ALL {
         assert!(injects(kind.row().package), "or this test would prove nothing");
         assert!(!kind.row().failover_package.is_some_and(injects));
     }
-    assert!(!injects("watchdog"));
+    for package in ["watchdog", "publisher", "notifier", "widget"] {
+        assert!(!injects(package), "{package}");
+    }
     // What injects, by name: in the crate that is built for it, and nowhere else.
     for file in files().iter().filter(|file| file.starts_with("functions")) {
         let text = read(file);
@@ -44,6 +41,24 @@ fn only_a_drill_function_is_ever_built_with_what_injects() {
         let found = calls.iter().any(|call| text.contains(call));
         assert!(!found || file.starts_with("functions/inject"), "{} injects", file.display());
     }
+}
+
+/// What publishes is large, and none of it is needed to drill.
+#[test]
+fn no_drill_is_ever_built_with_what_publishes() {
+    for (package, ..) in ROLES {
+        let publishes = ["publisher", "notifier", "widget"].contains(&package);
+        assert_eq!(is_built_with(package, "firedrill-scorecard"), publishes, "{package}");
+    }
+}
+
+/// Whether a package depends on this crate.
+fn is_built_with(package: &str, depends_on: &str) -> bool {
+    let arguments = ["tree", "--offline", "--package", package, "--edges", "normal", "--prefix", "none"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let begins = format!("{depends_on} v");
+    String::from_utf8_lossy(&output.stdout).lines().any(|line| line.starts_with(&begins))
 }
 
 /// The wrapper is the checkout's: whoever builds here builds the same, and shares what was built.

@@ -54,12 +54,17 @@ fn no_function_ever_has_a_longer_name_than_lambda_takes() {
     assert!(!of_the_stack.is_match(&template), "a stack's name has up to 128 characters");
 }
 
+/// Whether this function asks the application itself.
+fn does_probe(package: &str) -> bool {
+    package.starts_with("drill-") || package == "watchdog"
+}
+
 #[test]
 fn only_what_probes_is_ever_put_into_a_vpc_and_lambda_alone_may_connect_it() {
     let template = read("infra/template.yaml");
     for (package, ..) in ROLES {
         let name = firedrill_local::stack::logical_id(package);
-        let probes = !package.starts_with("failover-");
+        let probes = does_probe(package);
         let function = resource(&template, &format!("{name}Function"));
         let config = "VpcConfig: !If\n        - InVpc\n        - SubnetIds: !Split [\",\", !Ref SubnetIds]\n          \
                       SecurityGroupIds: !Split [\",\", !Ref SecurityGroupIds]\n        - !Ref AWS::NoValue\n";
@@ -97,7 +102,7 @@ fn every_function_that_probes_trusts_the_authorities_of_the_stack() {
             // A layer is unpacked there.
             format!("{variable}: !If [HasProbeCa, /opt/probe-ca.pem, \"\"]"),
         ] {
-            assert_eq!(function.contains(&line), !package.starts_with("failover-"), "{package}: {line}");
+            assert_eq!(function.contains(&line), does_probe(package), "{package}: {line}");
         }
     }
 }

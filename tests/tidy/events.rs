@@ -83,8 +83,14 @@ fn the_request_in_the_readme_is_never_another_than_the_event_that_it_names() {
 
 #[test]
 fn every_event_file_is_known_to_these_tests() {
-    // The events of the failover functions are tested beside the code that reads their envelopes.
-    let tests = read("tests/tidy/events.rs") + &read("functions/drills/src/failover/event/tests.rs");
+    // The events of the failover functions are tested beside the code that reads their envelopes, those of the publisher and
+    // the widget on local AWS.
+    let tests = [
+        "tests/tidy/events.rs",
+        "functions/drills/src/failover/event/tests.rs",
+        "tests/local_aws/published.rs",
+    ];
+    let tests: String = tests.map(read).concat();
     for file in files().iter().filter(|file| file.starts_with("events") && !file.ends_with("README.md")) {
         let name = file.file_stem().unwrap().to_string_lossy();
         assert!(
@@ -105,9 +111,10 @@ fn every_document_of_ours_names_the_schema_that_an_editor_completes_it_from() {
             "request.schema" => {}
             // A parameter of the stack: an array, which has no place for a `$schema`.
             "config" => assert!(document.is_array(), "{name}"),
-            // AWS's own envelopes of an alarm's change, and the empty document of the watchdog's schedule.
-            "sns" | "alarm" | "eventbridge" | "watchdog" => {
-                assert_eq!(document.get("$schema"), None, "{name} is what AWS sends");
+            // AWS's own envelopes of an alarm's change, what a dashboard asks the widget, the empty document of the watchdog's
+            // schedule; and the publisher's, which refuses every field but its own.
+            "sns" | "alarm" | "eventbridge" | "widget" | "watchdog" | "publish" => {
+                assert_eq!(document.get("$schema"), None, "{name} has no place for it");
             }
             _ => assert_eq!(document["$schema"], "./request.schema.json", "{name}"),
         }

@@ -5,6 +5,7 @@ mod deployed;
 mod events;
 mod layout;
 mod pages;
+mod published;
 mod roles;
 mod schedules;
 mod whole;
@@ -58,6 +59,7 @@ fn resource(template: &str, name: &str) -> String {
     let mut lines = template.lines().skip_while(|line| *line != format!("  {name}:"));
     let Some(first) = lines.next() else { return String::new() };
     let inside = lines.take_while(|line| line.starts_with("   ") || line.trim().is_empty());
-    let bare = |line: &str| line.split('#').next().unwrap_or_default().to_owned() + "\n";
+    // A comment begins after a space: keys of items and URLs hold the sign, too.
+    let bare = |line: &str| line.split(" #").next().unwrap_or_default().trim_end().to_owned() + "\n";
     std::iter::once(first).chain(inside).map(bare).collect()
 }

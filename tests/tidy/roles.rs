@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use crate::{files, read, resource};
 
 /// Each function's package, the adapters it is built with, and what it never asks of them.
-pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
+pub const ROLES: [(&str, &[&str], &[&str]); 9] = [
     (
         "drill-instance",
         &[
@@ -92,15 +92,41 @@ pub const ROLES: [(&str, &[&str], &[&str]); 6] = [
         &["dynamodb/journal", "dynamodb/read", "rds", "sns"],
         &["dynamodb:Query", "sns:ListSubscriptionsByTopic"],
     ),
+    // It notes what is to be told, and tells nobody itself.
+    (
+        "publisher",
+        &[
+            "dynamodb/journal",
+            "dynamodb/read",
+            "dynamodb/scorecard",
+            "event_rules",
+            "notices",
+            "s3",
+            "scheduler",
+            "ssm",
+        ],
+        &["sns:Publish"],
+    ),
+    ("notifier", &["event_bus", "notices"], &["sns:ListSubscriptionsByTopic"]),
+    (
+        "widget",
+        &["dynamodb/read", "dynamodb/scorecard", "event_rules", "notices", "scheduler", "ssm"],
+        &["sns:Publish"],
+    ),
 ];
 
 /// What AWS checks on our behalf: a service needs it of the caller of another action, and no code of ours calls it.
-const CHECKED_BY_AWS: [(&str, &[&str]); 4] = [
+const CHECKED_BY_AWS: [(&str, &[&str]); 6] = [
     ("drill-instance", &["kms:CreateGrant"]),
     ("drill-cdn", &UPDATE_DISTRIBUTION),
     ("watchdog", &WATCHDOG),
     ("failover-cdn", &UPDATE_DISTRIBUTION),
+    ("publisher", &STREAM),
+    ("notifier", &STREAM),
 ];
+/// Of the function that a stream starts: Lambda reads the stream in the name of its role.
+const STREAM: [&str; 4] =
+    ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 /// Of whoever updates a distribution with a web ACL, a VPC origin or a Lambda@Edge function.
 const UPDATE_DISTRIBUTION: [&str; 5] = [
     "cloudfront:GetVpcOrigin",
@@ -150,7 +176,7 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
     let named = Regex::new(r"\b[a-z0-9]+:[A-Z]\w+").unwrap();
     // What every function needs of the platform, and condition keys, which are no actions.
     let given = ["sts:AssumeRole", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
-    let conditions = ["aws:ResourceTag", "kms:GrantIsForAWSResource"];
+    let conditions = ["aws:ResourceTag", "dynamodb:LeadingKeys", "kms:GrantIsForAWSResource"];
     let template = read("infra/template.yaml");
     let mut by_file = BTreeMap::new();
     for file in files() {
@@ -181,8 +207,8 @@ fn each_role_grants_what_its_adapters_call_and_nothing_else() {
         let mut granted: BTreeSet<String> =
             named.find_iter(&role).map(|found| found.as_str().to_owned()).collect();
         for action in given {
-            // The next tick makes a failed one good: it needs no dead-letter queue.
-            let needed = package != "watchdog" || action != "sqs:SendMessage";
+            // The next tick makes a failed one good, and a dashboard shows what failed: they need no dead-letter queue.
+            let needed = !["watchdog", "widget"].contains(&package) || action != "sqs:SendMessage";
             assert_eq!(granted.remove(action), needed, "{package}: {action}");
         }
         let checked = CHECKED_BY_AWS.iter().find(|(of, _)| *of == package);
@@ -233,5 +259,31 @@ fn only_drills_can_cause_a_failure_and_only_what_is_tagged_is_moved() {
                 assert!(statement.contains("cloudwatch:namespace: !Split"), "{package}: {statement}");
             }
         }
+    }
+}
+
+#[test]
+fn whoever_publishes_can_never_change_a_run_and_the_widget_nothing_at_all() {
+    let template = read("infra/template.yaml");
+    let statement = |package: &str, action: &str| {
+        let role = resource(&template, &format!("{}Role", logical_id(package)));
+        let found = role.split("- Sid: ").find(|statement| statement.contains(action)).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("{package}: no {action}"))
+    };
+    let puts = statement("publisher", "dynamodb:PutItem");
+    assert!(puts.contains("dynamodb:LeadingKeys: [\"marker#*\"]\n"), "{puts}");
+    assert!(puts.contains("ForAllValues:StringLike:\n") && !puts.contains("Query"), "{puts}");
+    let writes = statement("publisher", "s3:PutObject");
+    assert!(writes.contains("Resource: !Sub \"${ScorecardBucket.Arn}/*\"\n"), "{writes}");
+    let tells = statement("notifier", "events:PutEvents");
+    assert!(tells.contains("events:source: [firedrill]\n"), "{tells}");
+    let publishes = statement("notifier", "sns:Publish");
+    assert!(publishes.contains("Resource: !Ref NoticesTopic"), "{publishes}");
+    let action = Regex::new(r"\b[a-z0-9]+:([A-Z]\w+)").unwrap();
+    let widget = resource(&template, "WidgetRole");
+    for found in action.captures_iter(&widget) {
+        let name = &found[1];
+        let reads = ["Get", "List", "Query", "Describe"].iter().any(|verb| name.starts_with(verb));
+        assert!(reads || ["AssumeRole", "CreateLogStream", "PutLogEvents"].contains(&name), "{}", &found[0]);
     }
 }

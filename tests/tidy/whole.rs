@@ -120,10 +120,13 @@ fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
     let alarms: Vec<&str> = template
         .lines()
         .zip(template.lines().skip(1))
-        .filter(|(_, kind)| kind.trim().starts_with("Type: AWS::CloudWatch::"))
+        .filter(|(_, kind)| {
+            let kind = kind.trim();
+            kind.starts_with("Type: AWS::CloudWatch::") && kind.ends_with("Alarm")
+        })
         .filter_map(|(name, _)| name.trim().strip_suffix(':'))
         .collect();
-    assert_eq!(alarms.len(), 7, "{alarms:?}");
+    assert_eq!(alarms.len(), 11, "{alarms:?}");
     let topic = "!If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref PagesTopic]";
     let over = resource(&template, "AlarmsOverRule");
     assert!(over.contains(&format!("Arn: {topic}\n")), "{over}");
@@ -138,9 +141,17 @@ fn no_alarm_of_the_stack_ever_changes_its_state_and_tells_no_one() {
             assert!(!alarm.contains("Actions:"), "{name}: {alarm}");
             continue;
         }
+        // Of each such drill a notice tells, and the dashboard shows the alarm.
+        if ["OverdueDrillsAlarm", "FailingDrillsAlarm"].contains(&name) {
+            assert!(!alarm.contains("Actions:") && alarm.contains("a notice told of"), "{name}: {alarm}");
+            let dashboard = resource(&template, "DrillsDashboard");
+            assert!(dashboard.contains(&format!("\"${{{name}.Arn}}\"")), "{name} is nowhere to be seen");
+            continue;
+        }
         assert!(alarm.contains(&format!("AlarmActions: [{topic}]\n")), "{name}: {alarm}");
-        // A message stays in the dead-letter queue until an operator has looked at it: that alarm needs no end.
-        let ends = name == "DeadLetterAlarm" || over.contains(&format!("- !GetAtt {name}.Arn\n"));
+        // A message stays in its queue until an operator has looked at it: that alarm needs no end.
+        let of_a_queue = ["DeadLetterAlarm", "UndeliveredNoticesAlarm"].contains(&name);
+        let ends = of_a_queue || over.contains(&format!("- !GetAtt {name}.Arn\n"));
         assert!(ends, "{name} never says that it is over");
         // It would also tell of the first OK of an alarm that has just been made.
         assert!(!alarm.contains("OKActions"), "{name}: {alarm}");

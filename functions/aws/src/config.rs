@@ -12,6 +12,8 @@ use thiserror::Error;
 
 #[cfg(feature = "failover")]
 pub mod failover;
+#[cfg(feature = "scorecard")]
+pub mod scorecard;
 
 /// The settings of a drill function or the watchdog, as the stack's template sets them.
 #[derive(Clone, Debug, PartialEq, Eq)]

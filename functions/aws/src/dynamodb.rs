@@ -14,10 +14,12 @@
 //! | kill switch | `switch#account`, `switch#application/APPLICATION`, `switch#drill/DRILL_KEY` | `switch` | `by`, `reason`, `until` (without it: until an operator deletes the item), `engagedAt`. The switch is engaged while the item exists |
 //! | heartbeat | `watchdog` | `heartbeat` | `at`: when the watchdog last listed the open runs |
 //! | lock | `lock#ENVIRONMENT/APPLICATION` | `lock` | `runId` |
-//! | summary | `drill#DRILL_KEY` | `summary` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome |
+//! | result | `drill#DRILL_KEY` | `result#WHEN#HASH` | the fields of `DrillResult`, written when the run is finished; `ttl` |
+//! | summary | `drills` | `DRILL_KEY` | `lastRun`, `lastRunAt`, `lastOutcome`; `lastPass` (when the last run that recovered began); `count-OUTCOME` for each outcome; `ttl` |
 //! | registration | `alarm#ALARM_ARN` | `run` | `runId`: the run whose trigger this alarm is, from its intent until it is finished |
 //! | newest change | `alarm#ALARM_ARN` | `newest` | `at` and `state` of the newest change that is remembered |
 //! | journal entry | `alarm#ALARM_ARN` | `change#WHEN#STATE` | the fields of `JournalEntry`: what a failover function did about this change; no `done` until an invocation has concluded it; `ttl` |
+//! | marker | `marker#KIND#DRILL_KEY` | the occasion: a due date, or whatever else tells one from the next | `at`; `notice` (a map): what the table's stream delivers to people; `ttl` |
 //!
 //! `drillKey` is `ENVIRONMENT/APPLICATION/DRILL`; that of a plan ends in `#plan`, so that no list of a drill's runs
 //! and no cadence counts it. Index `byDrill` (`drillKey`, `startedAt`) lists a drill's runs by time; index `open`
@@ -34,6 +36,8 @@ mod finish;
 mod item;
 mod journal;
 mod read;
+#[cfg(feature = "widget")]
+mod scorecard;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -4,8 +4,16 @@
 mod drill;
 #[cfg(feature = "failover")]
 mod failover;
+#[cfg(feature = "notifier")]
+mod notifier;
+#[cfg(feature = "publisher")]
+mod publisher;
+#[cfg(feature = "scorecard")]
+mod stream;
 #[cfg(feature = "watchdog")]
 mod watchdog;
+#[cfg(feature = "widget")]
+mod widget;
 
 use std::{fmt, future::Future, process::ExitCode};
 
@@ -13,12 +21,18 @@ use std::{fmt, future::Future, process::ExitCode};
 pub use drill::{MakeProcedure, serve};
 #[cfg(feature = "failover")]
 pub use failover::serve_failover;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+#[cfg(feature = "notifier")]
+pub use notifier::serve_notifier;
+#[cfg(feature = "publisher")]
+pub use publisher::serve_publisher;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 #[cfg(feature = "watchdog")]
 pub use watchdog::serve_watchdog;
+#[cfg(feature = "widget")]
+pub use widget::serve_widget;
 
 /// Why an invocation failed.
 #[derive(Clone)]
@@ -48,7 +62,8 @@ impl From<Failed> for Diagnostic {
 }
 
 /// The name of this invocation: a retry by Lambda keeps the request id, so a random part is added.
-fn owner(context: &Context) -> String {
+#[cfg(any(feature = "http", feature = "failover"))]
+fn owner(context: &lambda_runtime::Context) -> String {
     format!("{}/{:08x}", context.request_id, fastrand::u32(..))
 }
 

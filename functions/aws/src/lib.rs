@@ -1,7 +1,8 @@
 //! AWS adapters of Firedrill: reads and undo calls.
 //!
 //! One file and one feature per service: each carries out a port of `firedrill_drills`, one operation and one page at a
-//! time, for [`Cloud`]. It translates and decides nothing. [`lambda`] serves.
+//! time, for [`Cloud`]. It translates and decides nothing. [`lambda`] serves. The ports of `firedrill_scorecard` are carried out
+//! in files of their own, which no drill function is built with.
 //!
 //! The calls that inject a failure are not here: they are a crate of their own, on which the watchdog does not depend.
 //!
@@ -24,6 +25,10 @@ pub mod dynamodb;
 mod ec2;
 #[cfg(feature = "elbv2")]
 mod elbv2;
+#[cfg(feature = "notifier")]
+pub mod event_bus;
+#[cfg(feature = "widget")]
+mod event_rules;
 #[cfg(feature = "events")]
 mod events;
 #[cfg(feature = "kms")]
@@ -32,14 +37,24 @@ mod kms;
 pub mod lambda;
 #[cfg(feature = "lambda-api")]
 mod lambda_api;
+#[cfg(feature = "scorecard")]
+pub mod notices;
 #[cfg(feature = "http")]
 pub mod prober;
 #[cfg(feature = "rds")]
 mod rds;
 #[cfg(feature = "route53")]
 mod route53;
+#[cfg(feature = "publisher")]
+pub mod s3;
+#[cfg(feature = "widget")]
+mod scheduler;
+#[cfg(feature = "widget")]
+pub mod scorecard;
 #[cfg(feature = "sns")]
 mod sns;
+#[cfg(feature = "widget")]
+mod ssm;
 
 /// The clients of every service that a function uses, in any Region. Built once, before the first delivery.
 #[cfg(feature = "dynamodb")]

@@ -1,5 +1,6 @@
 //! SNS: publishes pages, and lists the subscriptions of a topic.
 
+use aws_sdk_sns::types::Subscription as SdkSubscription;
 use firedrill_core::request::Arn;
 use firedrill_drills::ports::{Next, Page, Reply, Subscription, Topics};
 
@@ -24,17 +25,20 @@ impl Topics for Cloud {
         let call = self.sns.reads.at(topic.region()).list_subscriptions_by_topic().topic_arn(topic.as_str());
         let answer =
             call.set_next_token(token(next)).send().await.map_err(failure("sns:ListSubscriptionsByTopic"))?;
-        let subscriptions = answer.subscriptions.unwrap_or_default().into_iter().map(|one| Subscription {
-            protocol: one.protocol.unwrap_or_default(),
-            endpoint: one.endpoint.unwrap_or_default(),
-            confirmed: one.subscription_arn.is_some_and(|arn| arn.starts_with("arn:")),
-        });
-        Ok(page(subscriptions, answer.next_token))
+        Ok(page(answer.subscriptions.unwrap_or_default().into_iter().map(subscription), answer.next_token))
+    }
+}
+
+pub(crate) fn subscription(subscription: SdkSubscription) -> Subscription {
+    Subscription {
+        protocol: subscription.protocol.unwrap_or_default(),
+        endpoint: subscription.endpoint.unwrap_or_default(),
+        confirmed: subscription.subscription_arn.is_some_and(|arn| arn.starts_with("arn:")),
     }
 }
 
 /// The subject in the form that SNS accepts; none if no character of it is left.
-fn fitting(subject: &str) -> Option<String> {
+pub(crate) fn fitting(subject: &str) -> Option<String> {
     let plain = |character: char| match character {
         ' '..='~' => character,
         _ if character.is_control() || character.is_whitespace() => ' ',

@@ -58,7 +58,11 @@ impl RunTable {
         self.within(self.list_journal(alarm_arn, since)).await
     }
 
-    async fn list_journal(&self, alarm_arn: &str, since: Timestamp) -> Result<Vec<JournalEntry>, StoreError> {
+    pub(super) async fn list_journal(
+        &self,
+        alarm_arn: &str,
+        since: Timestamp,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         let query = self
             .reads
             .query()
@@ -116,7 +120,7 @@ impl RunTable {
 }
 
 /// Every item that a query finds, on all pages.
-async fn every_item(query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+pub(super) async fn every_item(query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
     let found: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
     Ok(found.map_err(failure("dynamodb:Query"))?)
 }
