@@ -9,6 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use firedrill_scorecard::render::run_path;
 use regex_lite::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,6 +68,7 @@ fn shape(transcript: &str) -> Vec<String> {
         (r"\d+ of \d+ failed", "N of N failed"),
         (r"firedrill-RunsTable-\w+", "firedrill-RunsTable-ID"),
         (r"written +\S+/runs.json", "written  target/demo/runs.json"),
+        (r"published +\S+/site/index.html", "published  target/demo/site/index.html"),
     ];
     let mut text = transcript.to_owned();
     for (pattern, placeholder) in replacements {
@@ -200,7 +202,27 @@ fn a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_s
     let serves = |probe: &str| who.iter().any(|item| item["probe"] == probe && item["seen"] == "yes");
     assert!(serves("primary serves") && serves("secondary serves"), "{who:?}");
     assert!(records[1]["times"]["failedBack"]["at"].is_string());
+    assert_published(folder.path(), &records);
     nothing_is_left(folder.path());
+}
+
+/// Checks that the site shows each run as the record has it.
+fn assert_published(folder: &Path, records: &[Value]) {
+    let read = |path: &str| fs::read_to_string(folder.join("demo/site").join(path)).expect(path);
+    let scorecard: Value = serde_json::from_str(&read("scorecard.json")).unwrap();
+    let drills = scorecard["drills"].as_array().unwrap();
+    assert_eq!(drills.len(), records.len(), "{scorecard}");
+    let index = read("index.html");
+    for record in records {
+        let (id, drill) = (record["runId"].as_str().unwrap(), &record["drill"]);
+        let shown =
+            drills.iter().find(|of| of["key"]["drill"] == *drill).expect("the drill is on the scorecard");
+        assert_eq!(shown["last"]["runId"], id, "{shown}");
+        assert_eq!(shown["last"]["outcome"], record["outcome"], "{shown}");
+        let page = run_path(id);
+        assert!(index.contains(&page), "the index leads to {page}");
+        assert!(read(&page).contains(record["reason"].as_str().unwrap()), "{page} has the reason");
+    }
 }
 
 fn a_standby_that_is_broken_ends_the_demo_with_a_failure_and_the_instance_running() {

@@ -24,6 +24,8 @@ pub struct Fixture {
     pub aws: LocalAws,
     pub functions: Binaries,
     pub table: String,
+    /// The outputs of the stack.
+    pub outputs: BTreeMap<String, String>,
     pub sdk: SdkConfig,
     pub ec2: aws_sdk_ec2::Client,
     http: reqwest::Client,
@@ -65,6 +67,7 @@ impl Fixture {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self {
             table: outputs["TableName"].clone(),
+            outputs,
             aws,
             functions,
             sdk,

@@ -19,6 +19,7 @@ from . import (
     properties,
     schedules,
     stacks,
+    streams,
 )
 from .gateway import Gateway
 
@@ -29,7 +30,7 @@ def assemble() -> Gateway:
     ministack.app._collect_scripts = lambda *_paths: []
     for part in (
         instances, groups, paging, functions, schedules, deliveries, metrics, mutes, alarms, healthchecks,
-        keys, properties, stacks, distributions, databases,
+        keys, properties, stacks, streams, distributions, databases,
     ):  # fmt: skip
         part.install()
     return Gateway(ministack.app.app)

@@ -4,7 +4,7 @@ import json
 import re
 from urllib.parse import parse_qs
 
-from . import databases, distributions, instances, packages, transitions
+from . import databases, distributions, instances, objects, packages, transitions
 from .deliveries import deliveries, messages
 
 
@@ -22,6 +22,7 @@ def handle(gateway, method: str, path: str, query: str, body: bytes):
 def _route(gateway, method: str, path: str, query: str, body: bytes):
     one_instance = re.fullmatch(r"/_local/instances/(i-[0-9a-f]+)", path)
     one_database = re.fullmatch(r"/_local/databases/([a-z0-9-]+)", path)
+    one_bucket = re.fullmatch(r"/_local/objects/([a-z0-9.-]+)", path)
     since = int(parse_qs(query).get("since", ["0"])[0])
     match method, path:
         case "GET", "/_local/ready":
@@ -47,6 +48,8 @@ def _route(gateway, method: str, path: str, query: str, body: bytes):
             return databases.listed()
         case "POST", _ if one_database:
             return databases.patch(one_database[1], json.loads(body))
+        case "GET", _ if one_bucket:
+            return objects.listed(one_bucket[1])
         case "GET", "/_local/resources":
             return {
                 "instances": instances.listed(), "distributions": distributions.listed(), "databases": databases.listed(),

@@ -1,11 +1,11 @@
 """CloudFormation properties that ministack ignores, applied after it has created a resource.
 
-A schedule's time zone and dates, a table's recovery, expiry and index states, a function's reserved concurrency and VPC.
+A schedule's time zone and dates, the numbers of retry policies, a table's recovery, expiry and index states, a function's reserved concurrency and VPC.
 """
 
 import functools
 
-from ministack.services import dynamodb, lambda_svc, scheduler
+from ministack.services import dynamodb, eventbridge, lambda_svc, scheduler
 from ministack.services.cloudformation import provisioners
 
 
@@ -31,6 +31,21 @@ def _schedule_kept(props: dict, name: str) -> None:
     for key in ("ScheduleExpressionTimezone", "StartDate", "EndDate", "ActionAfterCompletion"):
         if schedule is not None and key in props:
             schedule[key] = props[key]
+    if schedule is not None:
+        _with_numbers(schedule.get("Target") or {}, "RetryPolicy")
+        _with_numbers(schedule, "FlexibleTimeWindow")
+
+
+def _rule_kept(props: dict, name: str) -> None:
+    for targets in list(eventbridge._targets._data.values()):
+        for target in targets:
+            _with_numbers(target, "RetryPolicy")
+
+
+def _with_numbers(holder: dict, name: str) -> None:
+    """A parameter's value is a text in the template, and a number in the answers of the services."""
+    if isinstance(holder.get(name), dict):
+        holder[name] = {key: int(value) if str(value).isdecimal() else value for key, value in holder[name].items()}
 
 
 def _table_kept(props: dict, name: str) -> None:
@@ -60,5 +75,6 @@ def enabled(value) -> bool:
 
 def install() -> None:
     after("AWS::Scheduler::Schedule", _schedule_kept)
+    after("AWS::Events::Rule", _rule_kept)
     after("AWS::DynamoDB::Table", _table_kept)
     after("AWS::Lambda::Function", _function_kept)

@@ -33,11 +33,14 @@ struct Target {
     name: String,
 }
 
-/// The package of every function: those of each kind of drill, and the watchdog.
+/// The packages of the functions that belong to no kind of drill.
+const COMMON: [&str; 4] = ["watchdog", "publisher", "notifier", "widget"];
+
+/// The package of every function: those of each kind of drill, and the common ones.
 fn packages() -> Vec<&'static str> {
     let rows = DrillKind::ALL.map(DrillKind::row);
     let drills = rows.iter().map(|row| row.package);
-    drills.chain(rows.iter().filter_map(|row| row.failover_package)).chain(["watchdog"]).collect()
+    drills.chain(rows.iter().filter_map(|row| row.failover_package)).chain(COMMON).collect()
 }
 
 /// The path of each function's binary, by logical id.

@@ -2,17 +2,17 @@
 
 use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
 
-use firedrill_core::{Outcome, Phase, kind::DrillKind};
+use firedrill_core::{Outcome, Phase, Timestamp, kind::DrillKind};
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
     DemoStack, LocalAws, LocalError, binaries,
     bookstore::{BookstoreOptions, Cdn},
-    clock::Since,
-    keep_hints, python,
+    clock::{self, Since},
+    history, keep_hints, python,
     record_reader::Record,
-    records,
+    records, site,
     stack::{LocalDrill, StackOptions, caller_key},
     style::{Mark, marked, shows_colors},
     summary,
@@ -41,6 +41,8 @@ pub struct DemoOptions {
     pub keep: bool,
     /// What goes wrong, if anything.
     pub trouble: Option<Trouble>,
+    /// Whether a year of made-up records is written first.
+    pub history: bool,
     /// The folder into which the records are written.
     pub output: PathBuf,
 }
@@ -90,6 +92,13 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
         screen.done(&break_something(&stack, &options.drills).await?);
     }
 
+    let mut runs = Vec::new();
+    if options.history {
+        screen.work("writing a year of made-up records");
+        runs = history::write(&stack, Timestamp::from_millis(clock::epoch_ms())).await?;
+        screen.done(&format!("a year of made-up records is written: {} runs", runs.len()));
+    }
+
     let (mut records, mut as_it_should) = (Vec::new(), true);
     for (index, &drill) in options.drills.iter().enumerate() {
         if index > 0 {
@@ -105,6 +114,10 @@ pub async fn run(options: DemoOptions) -> Result<bool, LocalError> {
     }
     let file = records::write(&options.output, &records)?;
     screen.say(&format!("  {}  {}", marked("written", Mark::Faint, screen.colors), file.display()));
+    runs.extend(records.iter().map(|record| record.run.run_id.0.clone()));
+    screen.work("publishing");
+    let site = site::publish(&stack, &options.output, &runs).await?;
+    screen.say(&format!("  {}  {}", marked("published", Mark::Faint, screen.colors), site.display()));
     if let (true, Some((&drill, record))) = (options.keep, options.drills.iter().zip(&records).next_back()) {
         screen.say("");
         for line in keep_hints::lines(&stack, drill, record).await? {
@@ -169,6 +182,7 @@ async fn one(
     if trouble == Some(Trouble::Crash) {
         let_it_die(stack, drill).await?;
     }
+    let known = stack.table.runs_of(LocalDrill::of(drill).key).await?;
     screen.work(&format!("waiting until the alarm of drill `{}` is in OK", LocalDrill::of(drill).key));
     let at = stack.schedule(drill).await?;
     screen.done(&format!(
@@ -177,21 +191,23 @@ async fn one(
         at.to_string()
     ));
     screen.say("");
-    watch(screen, stack, drill, trouble).await
+    let id = begun(screen, stack, drill, &known).await?;
+    watch(screen, stack, drill, Watched { id, trouble }).await
 }
 
-/// Shows the run as its record grows, from the schedule to its end.
-async fn watch(
+/// Waits until the schedule has started a run that is none of these; its id.
+async fn begun(
     screen: &Screen,
     stack: &DemoStack,
     drill: DrillKind,
-    trouble: Option<Trouble>,
-) -> Result<Record, LocalError> {
+    known: &[String],
+) -> Result<String, LocalError> {
     let began = Since::now();
-    let id = loop {
+    loop {
         screen.work("waiting for the schedule");
-        if let Some(id) = stack.table.runs_of(LocalDrill::of(drill).key).await?.into_iter().next() {
-            break id;
+        let runs = stack.table.runs_of(LocalDrill::of(drill).key).await?;
+        if let Some(id) = runs.into_iter().find(|id| !known.contains(id)) {
+            return Ok(id);
         }
         if began.elapsed() > STARTS_WITHIN {
             return Err(LocalError::Run(format!(
@@ -201,7 +217,22 @@ async fn watch(
             )));
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    };
+    }
+}
+
+/// A run that is shown, and what goes wrong in it.
+struct Watched {
+    id: String,
+    trouble: Option<Trouble>,
+}
+
+/// Shows the run as its record grows, to its end.
+async fn watch(
+    screen: &Screen,
+    stack: &DemoStack,
+    drill: DrillKind,
+    Watched { id, trouble }: Watched,
+) -> Result<Record, LocalError> {
     screen.say(&format!("Run {id}. Seconds count from the injection."));
     let mut timeline = Timeline::new(screen.colors);
     let began = Since::now();

@@ -323,6 +323,14 @@ impl LocalAws {
         self.requests.reserved_concurrency(function).await
     }
 
+    /// The text of every object in a bucket, by its key.
+    ///
+    /// # Errors
+    /// There is no such bucket, or the emulator does not answer.
+    pub async fn objects(&self, bucket: &str) -> Result<BTreeMap<String, String>, LocalError> {
+        read(self.requests.local(Method::GET, &format!("objects/{bucket}"), None).await?)
+    }
+
     /// The output of a function so far; empty if it never ran.
     #[must_use]
     pub fn function_log(&self, function: &str) -> String {

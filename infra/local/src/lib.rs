@@ -8,6 +8,7 @@
 //! - [`stack`]: the emulator, the three templates deployed on it, and the bookstore.
 //! - [`record_reader`]: the reader of a run's record in the table.
 //! - [`timeline`], [`summary`], [`records`]: a run as operators read it, and as `runs.json` holds it.
+//! - [`history`]: a plausible year of made-up records; [`site`]: what was published, as files of this machine.
 //! - [`shared_fixture`]: a runtime and a fixture that all tests of one process share.
 //! - [`demo`]: what `cargo demo` does; [`sweep`]: what `cargo sweep` does.
 //!
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod demo;
 pub mod emulator;
 pub mod error;
+pub mod history;
 mod keep_hints;
 pub mod paths;
 pub mod python;
@@ -28,6 +30,7 @@ pub mod record_reader;
 pub mod records;
 mod request;
 pub mod shared_fixture;
+pub mod site;
 pub mod stack;
 mod style;
 pub mod summary;

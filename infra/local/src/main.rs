@@ -45,7 +45,11 @@ enum Command {
         /// Let the drill's function die right after it stopped the instance.
         #[arg(long, conflicts_with_all = ["broken", "incident"])]
         crash: bool,
-        /// The folder into which the records are written, as `runs.json`; `demo` in cargo's target folder by default.
+        /// First write a year of made-up records, so that the scorecard has something to show.
+        #[arg(long)]
+        history: bool,
+        /// The folder into which the records are written, as `runs.json`, and the scorecard, as `site`; `demo` in cargo's
+        /// target folder by default.
         #[arg(long, value_name = "FOLDER")]
         output: Option<PathBuf>,
     },
@@ -82,12 +86,12 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (drill, trouble, keep, output) = match Arguments::parse().command {
-        Command::Demo { drill, keep, broken, incident, crash, output } => {
+    let (drill, trouble, keep, history, output) = match Arguments::parse().command {
+        Command::Demo { drill, keep, broken, incident, crash, history, output } => {
             let troubles =
                 [(broken, Trouble::Broken), (incident, Trouble::Incident), (crash, Trouble::Crash)];
             let trouble = troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble));
-            (drill, trouble, keep, output.unwrap_or_else(records::default_folder))
+            (drill, trouble, keep, history, output.unwrap_or_else(records::default_folder))
         }
         Command::Sweep { drill, point, sample, seed, lanes } => {
             let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
@@ -105,7 +109,7 @@ async fn main() -> ExitCode {
         (None, Some(Trouble::Broken | Trouble::Crash)) => vec![DrillKind::Instance],
         (None, None) => DrillKind::ALL.to_vec(),
     };
-    ended(demo::run(DemoOptions { drills, keep, trouble, output })).await
+    ended(demo::run(DemoOptions { drills, keep, trouble, history, output })).await
 }
 
 /// Waits for its end, or for a signal to end it: it is dropped then, and takes everything down as it goes.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::LocalError;
 
@@ -73,6 +73,20 @@ impl Requests {
     pub(crate) async fn schedule(&self, name: &str) -> Result<Value, LocalError> {
         let request = self.signed(Method::GET, &format!("schedules/{name}"), "scheduler");
         answer(format!("GetSchedule of {name}"), request).await
+    }
+
+    /// Creates a schedule of this name.
+    pub(crate) async fn create_schedule(&self, name: &str, schedule: &Value) -> Result<Value, LocalError> {
+        let request = self.signed(Method::POST, &format!("schedules/{name}"), "scheduler").json(schedule);
+        answer(format!("CreateSchedule of {name}"), request).await
+    }
+
+    /// Writes a parameter of Systems Manager, and replaces what was there.
+    pub(crate) async fn put_parameter(&self, name: &str, value: &str) -> Result<Value, LocalError> {
+        let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+        let request = self.signed(Method::POST, "", "ssm").header("x-amz-target", "AmazonSSM.PutParameter");
+        let request = request.body(body.to_string()).header("content-type", "application/x-amz-json-1.1");
+        answer(format!("PutParameter of {name}"), request).await
     }
 
     /// Invokes a function and waits for its answer; the flag says whether the answer is a function error

@@ -344,6 +344,20 @@ impl DemoStack {
         arn.rsplit(':').next().unwrap_or_default()
     }
 
+    /// An output of the stack `firedrill`.
+    ///
+    /// # Errors
+    /// The stack has no output of this name.
+    pub fn output(&self, name: &str) -> Result<String, LocalError> {
+        output(&self.outputs, name)
+    }
+
+    /// The ARN of the function that runs a drill.
+    #[must_use]
+    pub fn drill_function_arn(&self, drill: DrillKind) -> &str {
+        self.outputs.get(&function_output(drill)).map(String::as_str).unwrap_or_default()
+    }
+
     /// Invokes the function of a drill and waits for its answer.
     ///
     /// # Errors

@@ -7,11 +7,11 @@ use aws_credential_types::Credentials;
 use aws_sdk_cloudwatch::types::{MuteTargets, Rule, Schedule, StateValue};
 use aws_sdk_dynamodb::types::AttributeValue;
 use firedrill_aws::{Cloud, client::Connection, clock::SystemClock, dynamodb::RunTable, prober::HttpProber};
-use firedrill_core::{Timestamp, ports::Clock as _, run::RunId};
+use firedrill_core::{Timestamp, ports::Clock as _, result::DrillResult, run::RunId};
 use firedrill_inject::{AlarmInjector, InstanceInjector};
 use firedrill_local::{LocalAws, shared_fixture::SharedFixture};
 use firedrill_simulator::contracts::{Outside, Summary};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::template::{ALARMS, REGION, described, template};
 
@@ -136,8 +136,8 @@ impl Outside for Fixture {
 
     async fn summary(&self, drill_key: &str) -> Option<Summary> {
         let get = self.dynamodb.get_item().table_name(self.made("Table")).consistent_read(true);
-        let get = get.key("pk", AttributeValue::S(format!("drill#{drill_key}")));
-        let answer = get.key("sk", AttributeValue::S("summary".to_owned())).send().await.unwrap();
+        let get = get.key("pk", AttributeValue::S("drills".to_owned()));
+        let answer = get.key("sk", AttributeValue::S(drill_key.to_owned())).send().await.unwrap();
         let item = answer.item?;
         let text = |name: &str| item[name].as_s().unwrap().clone();
         let count = |(name, value): (&String, &AttributeValue)| {
@@ -146,5 +146,15 @@ impl Outside for Fixture {
         };
         let counts = item.iter().filter_map(count).collect();
         Some(Summary { last_run: text("lastRun"), last_outcome: text("lastOutcome"), counts })
+    }
+
+    async fn results(&self, drill_key: &str) -> Vec<DrillResult> {
+        let query = self.dynamodb.query().table_name(self.made("Table")).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(format!("drill#{drill_key}")));
+        let query = query.expression_attribute_values(":sk", AttributeValue::S("result#".to_owned()));
+        let found = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+        let read = |item| DrillResult::read(&serde_dynamo::from_item::<_, Value>(item).unwrap()).unwrap();
+        found.into_iter().map(read).collect()
     }
 }

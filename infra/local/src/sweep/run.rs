@@ -61,6 +61,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Lane {
     pub(super) stack: DemoStack,
     runs: u32,
+    /// The number of the last call that was read: the whole log grows with every run.
+    last_call: u64,
 }
 
 /// What one run did and left behind.
@@ -130,7 +132,7 @@ impl Lane {
         for drill in DrillKind::ALL.into_iter().filter(|drill| drill.works_through_alarm()) {
             stack.alarm_is(drill, "OK").await?;
         }
-        Ok(Self { stack, runs: 0 })
+        Ok(Self { stack, runs: 0, last_call: 0 })
     }
 
     /// The identity of the next run of this drill.
@@ -150,7 +152,7 @@ impl Lane {
         let request = self.request(drill).await?;
         let before = Application::at_rest(&self.stack, RESTS_WITHIN).await?;
         let known = self.stack.table.runs_of(LocalDrill::of(drill).key).await?;
-        let last = self.stack.aws.calls().await?.last().map_or(0, |call| call.n);
+        let last = self.last_call().await?;
         self.stack.aws.set_faults(faults).await?;
         // How it ends is on record; that it was killed is what is wanted.
         let answer = self.stack.invoke(drill, &request).await?.payload;
@@ -160,9 +162,16 @@ impl Lane {
         let mut others = self.stack.table.runs_of(LocalDrill::of(drill).key).await?;
         others.retain(|id| *id != run_id && !known.contains(id));
         let calls = self.stack.aws.calls_since(last).await?;
+        self.last_call = calls.last().map_or(last, |call| call.n);
         let left_over = self.left_over(drill).await?;
         let application = Some((before, after));
         Ok(RunTrace { run_id, answer, calls, record, application, others, left_over, took: began.elapsed() })
+    }
+
+    /// The number of the last call so far.
+    async fn last_call(&self) -> Result<u64, LocalError> {
+        let since = self.stack.aws.calls_since(self.last_call).await?;
+        Ok(since.last().map_or(self.last_call, |call| call.n))
     }
 
     /// The request that the drill's schedule would send, as a person sends it; it undoes all that can be undone.
