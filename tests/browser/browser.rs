@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use fantoccini::{
@@ -42,13 +43,16 @@ pub struct Browser {
     _processes: Processes,
 }
 
+/// So often the folder of a browser is removed again while something still writes into it.
+const MAX_TRIES: u32 = 500;
+
 /// The browser and its driver. Dropping this ends them, by their ids.
 struct Processes {
     driver: Child,
     /// Open as long as the driver may write into it.
     _said: BufReader<ChildStdout>,
     browser: Option<Pid>,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Drop for Processes {
@@ -59,6 +63,13 @@ impl Drop for Processes {
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // The browser's helpers end when it is gone, and may write until then.
+        for _ in 0..MAX_TRIES {
+            if std::fs::remove_dir_all(self.profile.path()).is_ok() || !self.profile.path().exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -92,7 +103,7 @@ impl Browser {
         let capabilities = capabilities(&profile);
         let (driver, said, port) =
             (0..STARTS).find_map(|_| driver(&profile)).expect("chromedriver finds a free port");
-        let mut processes = Processes { driver, _said: said, browser: None, _profile: profile };
+        let mut processes = Processes { driver, _said: said, browser: None, profile };
         let url = format!("http://127.0.0.1:{port}");
         let connected =
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&url).await;
