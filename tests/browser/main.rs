@@ -14,6 +14,8 @@ mod numbers;
 mod pages;
 mod records;
 mod requests;
+#[path = "../../functions/scorecard/tests/pages/runs.rs"]
+mod runs;
 mod server;
 
 use std::{

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use firedrill_core::{Phase, Timestamp, Verdict};
+use firedrill_core::Timestamp;
 use firedrill_scorecard::{
     input::Inputs,
     model::Scorecard,
@@ -12,8 +12,9 @@ use firedrill_scorecard::{
 use serde_json::json;
 
 use crate::{
-    fixture::{Recorded, at, awaiting, database, finished, in_phase, instance, planned},
+    fixture::{Recorded, at},
     hostile, root,
+    runs::every_ending,
 };
 
 /// The moment of the sample's scorecard: 28 November 2026, 04:00 UTC, a Saturday.
@@ -46,17 +47,7 @@ impl Page {
 
 /// The pages of the sample year.
 pub fn sample() -> Vec<Page> {
-    let runs = vec![
-        ("recovered", finished(database(), Verdict::Recovered)),
-        ("missed", finished(database(), Verdict::ObjectiveMissed)),
-        ("not-recovered", finished(instance(), Verdict::NotRecovered)),
-        ("skipped", finished(instance(), Verdict::Skipped)),
-        ("held", awaiting(database(), true)),
-        ("rollback-failed", awaiting(database(), false)),
-        ("recovering", in_phase(instance(), Phase::Recovering)),
-        ("planned", planned(instance())),
-    ];
-    let pages = published(&sample::year(AS_OF), runs);
+    let pages = published(&sample::year(AS_OF), every_ending());
     write("sample", &pages);
     pages
 }

@@ -6,15 +6,11 @@ use firedrill_core::request::Arn;
 use firedrill_scorecard::ports::{Next, Page, Subscribers, Subscription};
 use firedrill_scorecard::ports::{NoticeTopic, Reply};
 
-use crate::{
-    client::{Clients, Connection, failure},
-    sns::fitting,
-};
 #[cfg(feature = "widget")]
+use crate::scorecard::ScorecardCloud;
 use crate::{
-    client::{page, token},
-    scorecard::ScorecardCloud,
-    sns::subscription,
+    client::{Clients, Connection},
+    sns,
 };
 
 /// The topic of notices.
@@ -33,21 +29,14 @@ impl NoticesTopic {
 }
 
 impl NoticeTopic for NoticesTopic {
-    /// The subject is made to fit, as that of a page is.
     async fn publish(&self, subject: &str, text: &str) -> Reply<()> {
-        let call = self.clients.mutating.at(self.arn.region()).publish().topic_arn(self.arn.as_str());
-        let sent = call.set_subject(fitting(subject)).message(text).send().await;
-        sent.map(drop).map_err(failure("sns:Publish"))
+        sns::publish(&self.clients, &self.arn, subject, text).await
     }
 }
 
 #[cfg(feature = "widget")]
 impl Subscribers for ScorecardCloud {
     async fn subscriptions(&self, next: Next<'_>) -> Reply<Page<Subscription>> {
-        let NoticesTopic { clients, arn } = &self.topic;
-        let call = clients.reads.at(arn.region()).list_subscriptions_by_topic();
-        let sent = call.topic_arn(arn.as_str()).set_next_token(token(next)).send().await;
-        let answer = sent.map_err(failure("sns:ListSubscriptionsByTopic"))?;
-        Ok(page(answer.subscriptions.unwrap_or_default().into_iter().map(subscription), answer.next_token))
+        sns::subscriptions(&self.topic.clients, &self.topic.arn, next).await
     }
 }

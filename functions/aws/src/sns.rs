@@ -1,35 +1,47 @@
 //! SNS: publishes pages, and lists the subscriptions of a topic.
 
-use aws_sdk_sns::types::Subscription as SdkSubscription;
+use aws_sdk_sns::{Client, types::Subscription as SdkSubscription};
 use firedrill_core::request::Arn;
 use firedrill_drills::ports::{Next, Page, Reply, Subscription, Topics};
 
 use crate::{
     Cloud,
-    client::{failure, page, token},
+    client::{Clients, failure, page, token},
 };
 
 /// The most characters of a subject: fewer than 100 (API reference, `Publish`).
 const MAX_SUBJECT: usize = 99;
 
 impl Topics for Cloud {
-    /// The subject is cut and cleaned of line breaks and control characters (API reference, `Publish`), and of characters
-    /// outside ASCII, which older versions of that reference forbid.
     async fn publish(&self, topic: &Arn, subject: &str, text: &str) -> Reply<()> {
-        let call = self.sns.mutating.at(topic.region()).publish().topic_arn(topic.as_str());
-        let sent = call.set_subject(fitting(subject)).message(text).send().await;
-        sent.map(drop).map_err(failure("sns:Publish"))
+        publish(&self.sns, topic, subject, text).await
     }
 
     async fn subscriptions(&self, topic: &Arn, next: Next<'_>) -> Reply<Page<Subscription>> {
-        let call = self.sns.reads.at(topic.region()).list_subscriptions_by_topic().topic_arn(topic.as_str());
-        let answer =
-            call.set_next_token(token(next)).send().await.map_err(failure("sns:ListSubscriptionsByTopic"))?;
-        Ok(page(answer.subscriptions.unwrap_or_default().into_iter().map(subscription), answer.next_token))
+        subscriptions(&self.sns, topic, next).await
     }
 }
 
-pub(crate) fn subscription(subscription: SdkSubscription) -> Subscription {
+/// The subject is cut and cleaned of line breaks and control characters (API reference, `Publish`), and of characters
+/// outside ASCII, which older versions of that reference forbid.
+pub(crate) async fn publish(clients: &Clients<Client>, topic: &Arn, subject: &str, text: &str) -> Reply<()> {
+    let call = clients.mutating.at(topic.region()).publish().topic_arn(topic.as_str());
+    let sent = call.set_subject(fitting(subject)).message(text).send().await;
+    sent.map(drop).map_err(failure("sns:Publish"))
+}
+
+pub(crate) async fn subscriptions(
+    clients: &Clients<Client>,
+    topic: &Arn,
+    next: Next<'_>,
+) -> Reply<Page<Subscription>> {
+    let call = clients.reads.at(topic.region()).list_subscriptions_by_topic().topic_arn(topic.as_str());
+    let answer =
+        call.set_next_token(token(next)).send().await.map_err(failure("sns:ListSubscriptionsByTopic"))?;
+    Ok(page(answer.subscriptions.unwrap_or_default().into_iter().map(subscription), answer.next_token))
+}
+
+fn subscription(subscription: SdkSubscription) -> Subscription {
     Subscription {
         protocol: subscription.protocol.unwrap_or_default(),
         endpoint: subscription.endpoint.unwrap_or_default(),
@@ -38,7 +50,7 @@ pub(crate) fn subscription(subscription: SdkSubscription) -> Subscription {
 }
 
 /// The subject in the form that SNS accepts; none if no character of it is left.
-pub(crate) fn fitting(subject: &str) -> Option<String> {
+fn fitting(subject: &str) -> Option<String> {
     let plain = |character: char| match character {
         ' '..='~' => character,
         _ if character.is_control() || character.is_whitespace() => ' ',

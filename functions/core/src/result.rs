@@ -120,6 +120,35 @@ pub struct DrillKey {
     pub drill: String,
 }
 
+impl DrillKey {
+    /// The drill of a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        Self {
+            environment: run.environment.to_string(),
+            application: run.application.to_string(),
+            drill: run.drill.to_string(),
+        }
+    }
+
+    /// The drill that `environment/application/drill` names; none if a text is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/').map(|part| (!part.is_empty()).then(|| part.to_owned()));
+        let mut part = || parts.next().flatten();
+        let key = Self { environment: part()?, application: part()?, drill: part()? };
+        parts.next().is_none().then_some(key)
+    }
+
+    /// The drill that a run's id names; none if it is no run's id.
+    #[must_use]
+    pub fn of_run_id(run_id: &str) -> Option<Self> {
+        let (end, _) = run_id.match_indices('/').nth(2)?;
+        let has_name = run_id.len() > end + 1;
+        Self::parse(&run_id[..end]).filter(|_| has_name)
+    }
+}
+
 /// As the record writes it: `environment/application/drill`.
 impl fmt::Display for DrillKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,7 +229,7 @@ impl DrillResult {
         }
         let result = Self::deserialize(item)
             .map_err(|error| UnreadableResult::Shape(one_line(&error.to_string(), 200)))?;
-        if key_of(&result.run_id).is_none() {
+        if DrillKey::of_run_id(&result.run_id).is_none() {
             return Err(UnreadableResult::RunId(one_line(&result.run_id, 100)));
         }
         Ok(result)
@@ -225,7 +254,7 @@ impl DrillResult {
     #[must_use]
     pub fn key(&self) -> DrillKey {
         // `of` and `read` let nothing else through.
-        key_of(&self.run_id).unwrap_or_else(|| DrillKey {
+        DrillKey::of_run_id(&self.run_id).unwrap_or_else(|| DrillKey {
             environment: String::new(),
             application: String::new(),
             drill: self.run_id.clone(),
@@ -259,15 +288,6 @@ impl DrillResult {
             Outcome::Planned => None,
         }
     }
-}
-
-/// The drill that a run's id names; none if it is no run's id.
-fn key_of(run_id: &str) -> Option<DrillKey> {
-    let mut parts = run_id.splitn(4, '/');
-    let mut part = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
-    let key = DrillKey { environment: part()?, application: part()?, drill: part()? };
-    part()?;
-    Some(key)
 }
 
 /// When the undo was done and the steady state was back; none if that was never seen.

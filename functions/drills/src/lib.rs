@@ -10,6 +10,7 @@
 //! - [`resource_state`]: what a distribution or a database looks like, for drills and failover functions.
 //! - [`probe`]: what a reply of the application means.
 //! - [`failure`]: what a failed call proves.
+//! - [`metrics`]: metrics, as lines that a function prints.
 
 pub mod alarm;
 pub mod deadline;
@@ -17,6 +18,7 @@ pub mod failover;
 pub mod failure;
 pub mod harness;
 pub mod instance;
+pub mod metrics;
 mod not_ready;
 mod pager;
 mod polling;

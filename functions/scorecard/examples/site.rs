@@ -7,16 +7,19 @@
 
 #[path = "../tests/pages/fixture.rs"]
 mod fixture;
+#[path = "../tests/pages/runs.rs"]
+mod runs;
 
 use std::{fs, path::Path};
 
-use firedrill_core::{Phase, Timestamp, Verdict};
+use firedrill_core::Timestamp;
 use firedrill_scorecard::{
     model::Scorecard,
     render::{Published, RunRecord, run_page, site, widget},
     sample,
 };
-use fixture::{Recorded, at, awaiting, database, finished, in_phase, instance, planned};
+use fixture::{Recorded, at};
+use runs::every_ending;
 
 /// 28 November 2026, 04:00 UTC.
 const AS_OF: Timestamp = Timestamp::from_millis(1_795_838_400_000);
@@ -36,18 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let answer = widget(&serde_json::json!({}), &scorecard, Some("https://results.example.com"), &|_| false)?;
     fs::write(folder.join("widget.html"), answer.as_str().ok_or("a widget is a text")?)?;
     let published = Published { as_of: at(3_600), version: "0.1.0" };
-    let runs: [(&str, Recorded); 8] = [
-        ("recovered", finished(database(), Verdict::Recovered)),
-        ("missed", finished(database(), Verdict::ObjectiveMissed)),
-        ("not-recovered", finished(instance(), Verdict::NotRecovered)),
-        ("skipped", finished(instance(), Verdict::Skipped)),
-        ("held", awaiting(database(), true)),
-        ("rollback-failed", awaiting(database(), false)),
-        ("recovering", in_phase(instance(), Phase::Recovering)),
-        ("planned", planned(instance())),
-    ];
     fs::create_dir_all(folder.join("runs"))?;
-    for (name, Recorded { run, request, evidence }) in runs {
+    for (name, Recorded { run, request, evidence }) in every_ending() {
         let record = RunRecord { run: &run, request: Some(&request), evidence: &evidence };
         fs::write(folder.join(format!("runs/{name}.html")), run_page(record, published)?)?;
     }

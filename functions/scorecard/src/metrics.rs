@@ -1,5 +1,4 @@
-//! Metrics: lines in the embedded metric format, from which CloudWatch makes metrics when a function prints them
-//! (user guide, *Specification: Embedded metric format*).
+//! Metrics: what CloudWatch is told of a scorecard and of a run that is over, as lines that a function prints.
 //!
 //! Each set of dimensions is billed as a metric of its own, so the dimensions are the drill's three names, or the stack. What
 //! cannot be told has no datapoint: a zero would end an alarm that is raised.
@@ -9,19 +8,16 @@ use firedrill_core::{
     request::Name,
     result::{DrillKey, DrillResult},
 };
+pub use firedrill_drills::metrics::NAMESPACE;
+use firedrill_drills::metrics::{self, Metric};
 use serde_json::{Value, json};
 
 use crate::model::{Drill, Scorecard};
 
-/// The namespace of all metrics of Firedrill.
-pub const NAMESPACE: &str = "Firedrill";
 /// The dimensions of what is told of a drill.
 pub const DRILL_DIMENSIONS: [&str; 3] = ["application", "environment", "drill"];
 
 const DAY_MS: f64 = 86_400_000.0;
-
-/// One metric: its name, its unit and its value.
-type Metric = (&'static str, &'static str, Value);
 
 /// The lines of a scorecard: one for the stack, and one for each drill that counts. `is_complete` says whether it has all drills
 /// that there are.
@@ -83,26 +79,7 @@ fn dimensions(key: &DrillKey) -> Option<[(&'static str, &str); 3]> {
     are_names.then_some([(application, of_application), (environment, of_environment), (drill, of_drill)])
 }
 
-/// One line; none without a metric. It never has more than the 100 metrics and 30 dimensions that the format allows: each caller
-/// has a handful.
+/// One line; none without a metric.
 fn line(dimensions: &[(&str, &str)], metrics: &[Metric], at: Timestamp) -> Option<Value> {
-    if metrics.is_empty() {
-        return None;
-    }
-    let keys: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-    let definitions: Vec<Value> =
-        metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": at.as_millis(),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": definitions }]
-        }
-    });
-    for (name, value) in dimensions {
-        line[*name] = json!(value);
-    }
-    for (name, _, value) in metrics {
-        line[*name] = value.clone();
-    }
-    Some(line)
+    (!metrics.is_empty()).then(|| metrics::line(dimensions, metrics, at))
 }

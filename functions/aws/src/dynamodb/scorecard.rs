@@ -85,13 +85,8 @@ fn drill_of(item: &Item) -> Result<DrillKey, StoreError> {
         Some(AttributeValue::S(key)) => key.as_str(),
         _ => "",
     };
-    let mut parts = key.split('/').map(str::to_owned);
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(environment), Some(application), Some(drill), None) => {
-            Ok(DrillKey { environment, application, drill })
-        }
-        _ => Err(StoreError::Refused(format!("the summary with sort key `{key}` names no drill"))),
-    }
+    let names_none = || StoreError::Refused(format!("the summary with sort key `{key}` names no drill"));
+    DrillKey::parse(key).ok_or_else(names_none)
 }
 
 fn evidence_of(items: Vec<Item>) -> RunEvidence {

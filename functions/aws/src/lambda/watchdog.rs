@@ -3,12 +3,14 @@
 use std::{process::ExitCode, time::Duration};
 
 use firedrill_core::{
+    Timestamp,
     engine::Engine,
     ports::{Clock, NoInjector},
     run::OwnerId,
     timing::Timing,
     watchdog::{Tick, TickSummary},
 };
+use firedrill_drills::metrics::{Metric, line};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -120,22 +122,11 @@ fn counts(ticked: &TickSummary, stack: &str, at_ms: i64) -> Value {
     metrics(&counts, stack, at_ms)
 }
 
-/// One line in the embedded metric format, from which CloudWatch makes the metrics that the stack's alarms watch
-/// (user guide, *Specification: Embedded metric format*). Each set of dimensions is billed as a metric of its own, so
-/// the stack is the only dimension.
-fn metrics(counts: &[(&str, u64)], stack: &str, at_ms: i64) -> Value {
-    let named: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": at_ms,
-            "CloudWatchMetrics": [{ "Namespace": "Firedrill", "Dimensions": [["stack"]], "Metrics": named }]
-        },
-        "stack": stack
-    });
-    for (name, count) in counts {
-        line[*name] = json!(count);
-    }
-    line
+/// One line of metrics, from which those come that the stack's alarms watch. The stack is the only dimension: each set of
+/// dimensions is billed as a metric of its own.
+fn metrics(counts: &[(&'static str, u64)], stack: &str, at_ms: i64) -> Value {
+    let counts: Vec<Metric> = counts.iter().map(|(name, count)| (*name, "Count", json!(count))).collect();
+    line(&[("stack", stack)], &counts, Timestamp::from_millis(at_ms))
 }
 
 #[cfg(test)]

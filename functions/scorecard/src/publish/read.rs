@@ -10,7 +10,6 @@ use std::{collections::BTreeSet, time::Duration};
 use firedrill_core::{
     Outcome, Phase, Request, Run, Timestamp,
     result::{DrillKey, DrillResult},
-    run::RunId,
 };
 use serde_json::Value;
 
@@ -68,7 +67,7 @@ async fn read_open_runs(record: &impl Record, inputs: &mut Inputs) {
             Err(error) => error.to_string(),
         };
         inputs.unread.push(format!("The run {id}, which is under way, cannot be read: {why}."));
-        match drill_of(&id) {
+        match DrillKey::of_run_id(&id.0) {
             Some(key) => drop(inputs.open_runs_unread.drills.insert(key)),
             None => inputs.open_runs_unread.all = true,
         }
@@ -76,19 +75,7 @@ async fn read_open_runs(record: &impl Record, inputs: &mut Inputs) {
 }
 
 fn open_run(run: &Run) -> Option<OpenRun> {
-    let key = DrillKey {
-        environment: run.environment.to_string(),
-        application: run.application.to_string(),
-        drill: run.drill.to_string(),
-    };
-    Some(OpenRun { key, began: run.times.scheduled.or(run.times.started)? })
-}
-
-/// The drill that the id of a run names; none if it is no id of a run.
-fn drill_of(id: &RunId) -> Option<DrillKey> {
-    let mut parts = id.0.splitn(4, '/').map(str::to_owned);
-    let key = DrillKey { environment: parts.next()?, application: parts.next()?, drill: parts.next()? };
-    parts.next().map(|_| key)
+    Some(OpenRun { key: DrillKey::of(run), began: run.times.scheduled.or(run.times.started)? })
 }
 
 async fn read_results(record: &impl Record, inputs: &mut Inputs, since: Timestamp) {
