@@ -36,7 +36,7 @@ impl Mutation {
     }
 }
 
-const MUTATIONS: [Mutation; 61] = [
+const MUTATIONS: [Mutation; 62] = [
     // Intent, lease and record.
     mutation("act-before-save", "instance", "injected before the intent was on record"),
     mutation("inject-twice", "instance", "was sent twice"),
@@ -90,6 +90,7 @@ const MUTATIONS: [Mutation; 61] = [
     mutation("old-alarm-event-accepted", "cdn", "was acted on at"),
     mutation("failover-for-a-run-that-turned-back", "cdn", "for a run that was rolling back").at(2_392),
     mutation("no-wait-for-the-automation", "cdn", "after the run was finished"),
+    mutation("late-message-of-a-rise-forgotten", "database", "after the run was finished"),
     mutation("lost-call-taken-for-unsent", "instance", "the failure was caused 2 times"),
     mutation("real-failover-given-up-during-a-backup", "database", "RDS would have taken the call").at(155),
     // What a drill reads.

@@ -53,6 +53,10 @@ pub struct Observation {
     pub foreign_alarm: Tristate,
     /// When the alarm went to ALARM because the run's failover cut connections, if that is known now.
     pub own_rise: Option<Timestamp>,
+    /// When the alarm last went to ALARM without naming this run since the injection.
+    pub last_rise: Option<Timestamp>,
+    /// When the alarm's history was asked for; `None` if it could not be read, or was not, this time.
+    pub alarm_read: Option<Timestamp>,
     /// What the failover function's journal says about this run's change.
     pub automation_report: Option<String>,
     /// A reason to end the run early.

@@ -29,6 +29,9 @@ use crate::{
 /// The layout of the heads that this version writes. A reader that does not know the layout of a head neither parses
 /// nor changes it.
 pub const LAYOUT: u32 = 1;
+/// How long after a failover cut connections a composite alarm may go off. The periods of the alarms that it is made of are not
+/// read: two of a minute each, CloudWatch's delay of a minute or two, and as much again.
+const COMPOSITE_RISES_WITHIN: Duration = Duration::from_mins(8);
 
 /// The identity of one invocation, which may own runs. It is unique: a retry with the same Lambda request id is
 /// another owner.
@@ -144,6 +147,13 @@ pub struct Run {
     /// When the alarm went to ALARM because the run's failover cut connections, by CloudWatch's clock; none if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_rise: Option<Timestamp>,
+    /// When the alarm last went to ALARM without naming this run since the injection, whatever the reason, by CloudWatch's
+    /// clock; none if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_rise: Option<Timestamp>,
+    /// When the alarm's history was last asked for, of the reads that were answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_read: Option<Timestamp>,
     /// When an undo step was last seen not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_not_undone: Option<Timestamp>,
@@ -293,9 +303,8 @@ impl Run {
         let ours = self.settled_at.is_none_or(|at| now >= at);
         let automation = match (&self.trigger, &self.injection) {
             (Some(trigger), Some(injection)) if injection.began().is_some() => {
-                let risen = self.may_rise_until().is_none_or(|at| now >= at + trigger.acts_for);
                 let until = trigger.acts_until(self.mode, injection, self.rollback_saved_at);
-                risen && until.is_some_and(|at| now >= at)
+                self.acts_on_rise_until().is_none_or(|at| now >= at) && until.is_some_and(|at| now >= at)
             }
             _ => true,
         };
@@ -315,11 +324,24 @@ impl Run {
     /// Until when a database's alarm may go off by itself because the run's failover, or the one that undoes it, cut
     /// connections; none if neither can have.
     fn may_rise_until(&self) -> Option<Timestamp> {
-        let within = self.steady_within()?;
+        let trigger = self.trigger.as_ref().filter(|trigger| trigger.database.is_some())?;
+        let within = trigger.steady_within().unwrap_or(COMPOSITE_RISES_WITHIN);
         let back =
             self.undo.iter().filter(|step| step.moves_traffic).filter_map(|step| step.progress.last_sent);
         let over = self.times.failed_over.map(|at| at.at);
         Some(back.chain(over).max()? + within)
+    }
+
+    /// Until when the automation may act on a rise of a database's alarm that does not name the run; none if there can be no such
+    /// rise. A failover of the run may cause it, and the automation may be told minutes later: a run that had ended by then
+    /// would leave the writer where the automation puts it. Once the alarm's history was read after the last moment of a rise,
+    /// only rises that it shows count, so that a calm run ends soon.
+    fn acts_on_rise_until(&self) -> Option<Timestamp> {
+        let acts_for = self.trigger.as_ref()?.acts_on_rise_for();
+        let last = self.may_rise_until()?;
+        let is_complete = self.alarm_read.is_some_and(|read| read > last + self.limits.consistency);
+        let unseen = if is_complete { last } else { last + acts_for };
+        Some(self.last_rise.map_or(unseen, |rise| unseen.max(rise + acts_for)))
     }
 
     /// Whether the run explains that the alarm of its database went off at this moment without naming it: a failover of the
@@ -395,6 +417,7 @@ impl Run {
             && self.last_command == next.last_command
             && self.automation_report == next.automation_report
             && self.own_rise == next.own_rise
+            && self.last_rise == next.last_rise
             && self.pages == next.pages
             && match (&self.injection, &next.injection) {
                 (None, None) => true,

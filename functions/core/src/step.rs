@@ -140,6 +140,8 @@ fn record_first(
 /// traffic back is held then, or has yet to see the steady state again, which tells them, too.
 fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
     run.own_rise = run.own_rise.or(observed.own_rise);
+    run.last_rise = run.last_rise.max(observed.last_rise);
+    run.alarm_read = run.alarm_read.max(observed.alarm_read);
     let moves_back = run.undo.iter().any(|step| step.moves_traffic);
     if run.steady_within().is_some()
         && run.times.failed_over.is_some()
@@ -148,9 +150,9 @@ fn record_rise(run: &mut Run, observed: &Observation, now: Timestamp) {
         && run.phase != Phase::Finished
     {
         let text = format!(
-            "the alarm of run {} went to ALARM again after the failover, and the steady state did not hold soon enough after \
-             that for the failover to be the reason: something really fails. The failover function may have refused a second \
-             failover so soon after the first. Look at the database",
+            "the alarm of run {} went to ALARM again after the failover. Either the steady state did not hold soon enough after \
+             that for the failover to be the reason, so something really fails, or the failover function failed over once more. \
+             It may also have refused to, so soon after the first failover; its journal says which. Look at the database",
             run.run_id
         );
         run.page("alarm after the failover", text, now);

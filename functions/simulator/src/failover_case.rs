@@ -232,6 +232,7 @@ impl FailoverCase {
             acts_for: FUNCTION_LIVES,
             datapoints: None,
             database: Some(DatabaseState::default()),
+            acts_on_rise_ms: None,
             steady_within_ms: Some(PERIOD * (PERIODS + 2)),
         };
         run.trigger = Some(trigger.into());

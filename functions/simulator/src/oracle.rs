@@ -4,6 +4,8 @@ mod rise;
 mod rollback;
 mod verdict;
 
+use std::time::Duration;
+
 use firedrill_core::{Outcome, Phase, Run, Timestamp, kind::DrillKind};
 
 use crate::{
@@ -329,18 +331,18 @@ fn nothing_moves_back_past_a_real_alarm(history: &History) -> Result<(), String>
         return Ok(());
     }
     let mut own = false;
-    let mut real: Option<Timestamp> = None;
+    let mut rises: Vec<Timestamp> = Vec::new();
     for logged in &history.log {
         match &logged.what {
             Event::InPlace => own = true,
-            Event::RealAlarm if own && !rise::may_be_explained(history, logged.at) => {
-                real = real.or(Some(logged.at));
-            }
-            Event::Released { fail_back: true } => real = None,
-            Event::UndoSent { .. }
-                if real.is_some_and(|at| logged.at.millis_since(at) > ONE_LOOK_AND_SAVE) =>
-            {
-                return Err(format!("traffic was moved back at {}, past a real alarm", logged.at));
+            Event::RealAlarm if own => rises.push(logged.at),
+            Event::Released { fail_back: true } => rises.clear(),
+            Event::UndoSent { .. } => {
+                let known = logged.at - Duration::from_millis(ONE_LOOK_AND_SAVE);
+                let is_real = |at: &Timestamp| *at < known && !rise::may_be_explained(history, *at, known);
+                if rises.iter().any(is_real) {
+                    return Err(format!("traffic was moved back at {}, past a real alarm", logged.at));
+                }
             }
             _ => {}
         }

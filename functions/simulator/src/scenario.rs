@@ -6,7 +6,7 @@ use firedrill_core::kind::DrillKind;
 use serde_json::Value;
 
 use crate::{
-    failover::ANOTHER_FUNCTION,
+    failover::{ANOTHER_FUNCTION, MAX_EVENT_AGE},
     operators::{PlannedCommand, Scope},
     overrides::Overrides,
     planned_fault::PlannedFault,
@@ -190,11 +190,15 @@ impl Scenario {
             ..Failover::draw(seed)
         };
         let reads_lag = added.chance(100);
-        let cool_down = added.0.u64(60_000..120_000);
+        let cool_down = added.0.u64(40_000..120_000);
         if added.chance(300) {
             // The alarm goes off again before the cool-down is over, as in production.
             (failover.alarm_sees_cuts, failover.cool_down, failover.drops_within) =
                 (true, cool_down, cool_down);
+            if failover.delivery_takes > 3_000 {
+                // Slow messages come in time to be acted on, and may come after the cool-down.
+                failover.delivery_takes = u64::try_from(MAX_EVENT_AGE.as_millis()).unwrap_or(u64::MAX);
+            }
         }
         failover.require_deployed = added.chance(200);
         failover.backs_up =

@@ -47,6 +47,8 @@ pub fn new_run(request: &Request, invocation: &Invocation, timing: &Timing, now:
         stop: None,
         unwell_since: None,
         own_rise: None,
+        last_rise: None,
+        alarm_read: None,
         last_not_undone: None,
         last_not_failed_over: None,
         last_not_deployed: None,

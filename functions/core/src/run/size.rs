@@ -191,6 +191,8 @@ impl Run {
             stop: Some(Stop { by: text(), reason: text() }),
             unwell_since: Some(at),
             own_rise: of_alarm,
+            last_rise: of_alarm,
+            alarm_read: Some(at),
             last_not_undone: Some(at),
             last_not_failed_over: Some(at),
             last_not_deployed: of_alarm,

@@ -19,6 +19,11 @@ pub struct Trigger {
     /// mode `metric` once the datapoints' window is over.
     #[serde(rename = "automationMs", with = "as_millis")]
     pub acts_for: Duration,
+    /// How long the automation may go on acting on the alarm after it went off without naming the run: with a failover
+    /// function, the age up to which that takes a change, and its timeout. Recorded where a failover of the run may set the
+    /// alarm off, which is a database's; earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_on_rise_ms: Option<u64>,
     /// What is published, in mode `metric`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datapoints: Option<Datapoints>,
@@ -73,6 +78,12 @@ impl Trigger {
     #[must_use]
     pub fn steady_within(&self) -> Option<Duration> {
         self.database.as_ref().and(self.steady_within_ms).map(Duration::from_millis)
+    }
+
+    /// See `acts_on_rise_ms`; as long as otherwise if it is not on record.
+    #[must_use]
+    pub fn acts_on_rise_for(&self) -> Duration {
+        self.acts_on_rise_ms.map_or(self.acts_for, Duration::from_millis)
     }
 
     /// Until when the datapoints that may have been published can keep the alarm in ALARM; none without datapoints.

@@ -78,6 +78,15 @@ impl AlarmHistory {
         }
     }
 
+    /// When the alarm last went to ALARM without naming this run, after its injection began; none if it did not, or could not be
+    /// read.
+    #[must_use]
+    pub fn last_rise(&self, run: &Run) -> Option<Timestamp> {
+        let began = run.injection_began()?;
+        let of_others = |change: &&StateUpdate| change.at > began && !Self::is_set(run, change);
+        self.raised().filter(of_others).map(|change| change.at).max()
+    }
+
     /// The rise of a database's alarm that may be due to the run's failover, and whether it is. A failover cuts connections, so
     /// that an alarm that watches them goes off once more, by itself. That rise is the run's if RDS `completed` the run's
     /// failover, the alarm was OK in between, and the steady state holds soon enough; what it is is not known until then.

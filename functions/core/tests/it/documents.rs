@@ -275,6 +275,7 @@ fn prepared(planned: u32) -> PreparedInjection {
         datapoints: Some(datapoints),
         database: None,
         steady_within_ms: None,
+        acts_on_rise_ms: None,
     };
     let undo = undo(&["i-0123456789abcdef0".to_owned()], "eu-west-2", "", "aws");
     PreparedInjection { trigger: Some(trigger), undo }

@@ -61,6 +61,8 @@ fn any_look(rng: &mut Rng, run: &Run, now: i64, results: Vec<DecisionResult>) ->
         primary: mostly(rng, Tristate::Yes),
         foreign_alarm: mostly(rng, Tristate::No),
         own_rise: None,
+        last_rise: None,
+        alarm_read: None,
         stop: (rng.u8(0..60) == 0).then(|| Stop { by: "b".into(), reason: "r".into() }),
         last_command: None,
         release: (rng.u8(0..60) == 0).then(|| Release {
@@ -94,6 +96,7 @@ fn trigger(mode: Mode) -> Option<Trigger> {
         datapoints,
         database: None,
         steady_within_ms: None,
+        acts_on_rise_ms: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill_core::{
-    ClockName, Measured, Run,
+    ClockName, Measured, Run, Tristate,
     evidence::Evidence,
     failover::{AlarmState, JournalEntry},
     ports::Clock,
@@ -49,6 +49,15 @@ fn is_ours(run: &Run, entry: &JournalEntry) -> bool {
 pub(super) fn was_called_for(run: &Run, journal: &[JournalEntry]) -> bool {
     let mut called = journal.iter().filter(|entry| entry.may_have_been_sent()).peekable();
     called.peek().is_some() && called.all(|entry| is_ours(run, entry))
+}
+
+/// Whether the failover function may have moved traffic for a change to ALARM that this run did not set, since an operator last
+/// released the run: even if the run's own failover set the alarm off, traffic is then not where the run put it.
+pub(super) fn was_called_for_another(run: &Run, journal: Option<&[JournalEntry]>) -> Tristate {
+    let Some(journal) = journal else { return Tristate::Unknown };
+    let since_release = |entry: &JournalEntry| run.released_at.is_none_or(|at| entry.at > at);
+    let mut called = journal.iter().filter(|entry| entry.may_have_been_sent() && since_release(entry));
+    called.any(|entry| entry.state == AlarmState::Alarm && !is_ours(run, entry)).into()
 }
 
 fn newest<'a>(run: &Run, journal: &'a [JournalEntry]) -> Option<&'a JournalEntry> {

@@ -42,6 +42,13 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             (Some(_), Some(_)) => Tristate::No,
             _ => Tristate::Unknown,
         };
+        let called = journal::was_called_for_another(run, journal.as_deref());
+        let foreign_alarm = match (history.foreign_alarm(run, completed, answered), called) {
+            (Tristate::Yes, _) | (_, Tristate::Yes) => Tristate::Yes,
+            // That the run's failover set the alarm off explains the rise only if nothing was done about it.
+            (Tristate::No, Tristate::Unknown) if run.own_rise.is_some() => Tristate::Unknown,
+            (seen, _) => seen,
+        };
         let own_rise = history.rise_by_failover(run, completed, answered);
         let undone: Vec<StepObservation> =
             run.undo.iter().map(|step| self.observe_step(run, step, history, state)).collect();
@@ -69,8 +76,10 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             failed_over,
             deployed,
             detected: in_place.1.filter(|_| run.mode == Mode::Metric).map(|at| at.at),
-            foreign_alarm: history.foreign_alarm(run, completed, answered),
+            foreign_alarm,
             own_rise,
+            last_rise: history.last_rise(run),
+            alarm_read: history.changes.is_some().then_some(asked),
             primary: primary.map_or(Tristate::Unknown, |answer| answer.seen),
             automation_report: journal
                 .as_deref()

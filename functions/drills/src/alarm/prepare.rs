@@ -121,7 +121,13 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
         found.permissions = failover_plan.permissions;
         check_primary(&failover_plan.undo, found.primary.as_ref())?;
         let undo = std::iter::once(trigger_step).chain(failover_plan.undo).collect();
-        Ok(PreparedInjection { trigger: Some(Trigger { database: failover_plan.database, ..trigger }), undo })
+        // A rise that the failover's cut causes names no run, as in mode `metric`.
+        let acts_on_rise_ms = match failover_plan.database {
+            Some(_) => Some(millis(self.acts_for(&path, Mode::Metric)?)),
+            None => None,
+        };
+        let trigger = Trigger { acts_on_rise_ms, database: failover_plan.database, ..trigger };
+        Ok(PreparedInjection { trigger: Some(trigger), undo })
     }
 
     /// The trigger, and the undo step that belongs to it.
@@ -136,18 +142,24 @@ impl<C: Cloud, K: Clock, R: AlarmDrillTarget> AlarmDrill<C, K, R> {
             Mode::Metric => Some(self.datapoints(run, &alarm.setup).await?),
             Mode::Alarm | Mode::Stop => None,
         };
-        let margin = self.context.settings.timing.margin;
-        let acts_for = path.acts_for(mode, self.target.automation_deadline_seconds, margin);
         let step = datapoints.as_ref().map_or_else(|| alarm_step(arn), |points| metric_step(arn, points));
         let trigger = Trigger {
             alarm_arn: arn.to_string(),
             automation: path.automation().to_owned(),
-            acts_for: acts_for.map_err(|unknown| NotReady::Refused(unknown.to_string()))?,
+            acts_for: self.acts_for(path, mode)?,
+            acts_on_rise_ms: None,
             datapoints,
             database: None,
             steady_within_ms: steady_within(&alarm.setup).map(millis),
         };
         Ok((step, trigger))
+    }
+
+    /// See [`FailoverPath::acts_for`].
+    fn acts_for(&self, path: &FailoverPath, mode: Mode) -> Result<Duration, NotReady> {
+        let margin = self.context.settings.timing.margin;
+        path.acts_for(mode, self.target.automation_deadline_seconds, margin)
+            .map_err(|unknown| NotReady::Refused(unknown.to_string()))
     }
 }
 

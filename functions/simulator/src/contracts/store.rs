@@ -60,6 +60,7 @@ pub(super) fn injecting(run: &Run, alarm: &str) -> Run {
         datapoints: None,
         database: None,
         steady_within_ms: None,
+        acts_on_rise_ms: None,
     };
     Run { trigger: Some(Arc::new(trigger)), ..next(run, Phase::Injecting) }
 }

@@ -16,9 +16,10 @@ const HOLDS_FOR: u64 = 4_000;
 /// How much later, or sooner, than in truth a run may know that users are served: clocks, lost and slow answers.
 const KNOWN_WITHIN: u64 = 14_000;
 
-/// Whether a run may take this rise for its own.
-pub(super) fn may_be_explained(history: &History, at: Timestamp) -> bool {
-    is_candidate(history, at) && served_after(history, at).is_some_and(|took| took <= WITHIN + KNOWN_WITHIN)
+/// Whether a run may take this rise for its own, by what it can know at the moment `known`.
+pub(super) fn may_be_explained(history: &History, at: Timestamp, known: Timestamp) -> bool {
+    is_candidate(history, at, known)
+        && served_after(history, at).is_some_and(|took| took <= WITHIN + KNOWN_WITHIN)
 }
 
 /// Whether a run may take one of the rises for a real one: it is one, or whatever goes wrong may hide that it is not.
@@ -26,14 +27,14 @@ pub(super) fn some_may_be_real(history: &History) -> bool {
     let mut rises = history.log.iter().filter(|logged| logged.what == Event::RealAlarm);
     rises.any(|logged| {
         !history.scenario.hides_nothing()
-            || !is_candidate(history, logged.at)
+            || !is_candidate(history, logged.at, logged.at.plus_millis(WITHIN + KNOWN_WITHIN))
             || served_after(history, logged.at).is_none_or(|took| took + KNOWN_WITHIN > WITHIN)
     })
 }
 
-/// Whether this is the first rise after the drill's own, and the only failover was the drill's. An alarm that is made of others
+/// Whether this is the first rise after the drill's own, and the only failover until then was the drill's. An alarm that is made of others
 /// has no periods, and in mode `metric` the alarm may stay up: no rise counts as the failover's there.
-fn is_candidate(history: &History, at: Timestamp) -> bool {
+fn is_candidate(history: &History, at: Timestamp, known: Timestamp) -> bool {
     let failover = &history.scenario.failover;
     if history.scenario.kind != DrillKind::Database || failover.metric || failover.composite {
         return false;
@@ -44,11 +45,10 @@ fn is_candidate(history: &History, at: Timestamp) -> bool {
         .iter()
         .find(|logged| logged.what == Event::RealAlarm && own.is_some_and(|own| logged.at > own))
         .map(|logged| logged.at);
-    let until = at.plus_millis(WITHIN + KNOWN_WITHIN);
     let mut failovers = history
         .log
         .iter()
-        .filter(|logged| logged.at <= until)
+        .filter(|logged| logged.at <= known)
         .filter_map(|logged| match logged.what {
             Event::FailedOver { by_run, .. } => Some(by_run),
             _ => None,

@@ -48,3 +48,36 @@ fn a_rise_after_which_the_application_does_not_become_well_is_never_the_runs_own
         assert!(!real.pages().is_empty(), "{}", real.timeline());
     }
 }
+
+#[test]
+fn a_run_is_never_over_while_a_late_message_of_a_rise_that_it_caused_may_move_the_writer() {
+    for (seed, restore_writer) in (0..40).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let late = cut(|scenario| {
+            scenario.seed = seed;
+            scenario.failover.restore_writer = restore_writer;
+            // Messages of the alarm take longer than the database refuses a second failover.
+            scenario.failover.delivery_takes = 60_000;
+            (scenario.failover.cool_down, scenario.failover.drops_within) = (30_000, 30_000);
+        });
+        let moved = |event: &Event| matches!(event, Event::FailedOver { .. });
+        let (last, finished) =
+            (late.last(moved), late.first(|event| matches!(event, Event::Finished { .. })));
+        assert!(finished.is_none_or(|end| last < Some(end)), "seed {seed}: {}", late.timeline());
+    }
+}
+
+#[test]
+fn a_calm_run_never_waits_for_messages_of_a_rise_that_did_not_happen() {
+    let calm = cut(|scenario| {
+        scenario.failover.restore_writer = true;
+        scenario.failover.alarm_sees_cuts = false;
+    });
+    calm.ended(Outcome::Recovered);
+    let trigger = calm.run().trigger.as_ref().expect("the run had a trigger");
+    let (back, finished) = (
+        calm.first(|event| *event == Event::MovedBack),
+        calm.first(|event| matches!(event, Event::Finished { .. })),
+    );
+    let waited = finished.zip(back).map(|(finished, back)| finished - back);
+    assert!(waited < trigger.acts_on_rise_ms, "{waited:?}: {}", calm.timeline());
+}

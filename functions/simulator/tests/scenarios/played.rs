@@ -60,6 +60,12 @@ impl Played {
         Some(at.millis_since(self.0.log.first()?.at))
     }
 
+    /// When something of this form happened last, in milliseconds since the first thing that did.
+    pub fn last(&self, is: impl Fn(&Event) -> bool) -> Option<u64> {
+        let at = self.0.log.iter().rfind(|logged| is(&logged.what))?.at;
+        Some(at.millis_since(self.0.log.first()?.at))
+    }
+
     /// The watchdog's ticks: when each began, in milliseconds since the first thing that happened, and how long it took.
     pub fn ticks(&self) -> Vec<(u64, u64)> {
         let first = self.0.log.first().expect("nothing happened").at;
