@@ -43,7 +43,8 @@ def values(alarm: dict, periods: int, now: float) -> list[float | None] | None:
 def _series(metric: dict, statistic: str, period: int, periods: int, now: float) -> list[float | None]:
     dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions") or []}
     key = metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions)
-    points, end, found = list(cloudwatch._metrics.get(key) or []), now // period * period, []
+    end, found = now // period * period, []
+    points = [p for p in list(cloudwatch._metrics.get(key) or []) if p["Timestamp"] >= end - periods * period]
     for back in range(periods, 0, -1):
         inside = [p for p in points if end - back * period <= p["Timestamp"] < end - (back - 1) * period]
         found.append(cloudwatch._stat_value(cloudwatch._calc_stats(inside), statistic, inside) if inside else None)
@@ -127,7 +128,9 @@ class _OfOneUnit(AccountRegionScopedDict):
 
     def items(self):
         unit = _unit.get()
-        return [(key, [p for p in points if unit in (None, p["Unit"])]) for key, points in super().items()]
+        if unit is None:
+            return super().items()
+        return [(key, [p for p in points if p["Unit"] == unit]) for key, points in super().items()]
 
 
 def _statistics(params, cbor_data, is_cbor, is_json=False):
@@ -170,6 +173,8 @@ def install() -> None:
     cloudwatch._put_metric_data = _put
     cloudwatch._dims_from_list = _dimensions
     cloudwatch._metrics.__class__ = _OfOneUnit
+    # Nothing here gets two weeks old, and looking for it at every call took most of an emulator's time.
+    cloudwatch._evict_old_metrics = lambda: None
     cloudwatch._get_metric_statistics = _statistics
     cloudwatch._get_metric_data = _data
     cloudwatch._cbor_metric_data_result = _data_result

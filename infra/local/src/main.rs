@@ -71,6 +71,9 @@ enum Command {
         /// So many emulators at a time.
         #[arg(long, default_value_t = sweep::LANES)]
         lanes: usize,
+        /// Without the points that this output of an earlier sweep, which was ended, shows as ok.
+        #[arg(long, value_name = "FILE")]
+        except: Option<PathBuf>,
     },
 }
 
@@ -93,10 +96,10 @@ async fn main() -> ExitCode {
             let trouble = troubles.into_iter().find_map(|(asked, trouble)| asked.then_some(trouble));
             (drill, trouble, keep, history, output.unwrap_or_else(records::default_folder))
         }
-        Command::Sweep { drill, point, sample, seed, lanes } => {
+        Command::Sweep { drill, point, sample, seed, lanes, except } => {
             let drills = drill.map_or(DrillKind::ALL.to_vec(), |drill| vec![drill]);
             let sample = sample.map(|count| (count, seed));
-            return ended(sweep::run(SweepOptions { drills, points: point, sample, lanes })).await;
+            return ended(sweep::run(SweepOptions { drills, points: point, sample, lanes, except })).await;
         }
     };
     let drills = match (drill, trouble) {

@@ -55,6 +55,8 @@ pub struct SweepOptions {
     pub sample: Option<(usize, u64)>,
     /// So many homes at a time.
     pub lanes: usize,
+    /// The output of an earlier sweep: without the points that it shows as ok.
+    pub except: Option<PathBuf>,
 }
 
 /// What came of one point.
@@ -97,6 +99,7 @@ pub fn sources(drills: &[DrillKind]) -> Vec<Source> {
 /// Whatever kept it from taking place, by name.
 pub async fn run(options: SweepOptions) -> Result<bool, LocalError> {
     crate::emulator::refuse_foreign_endpoints_of_host()?;
+    let ok = options.except.as_deref().map(show::read_ok).transpose()?.unwrap_or_default();
     let functions = binaries::build().await?;
     let mut progress = Progress::new();
     let mut points = options.points.clone();
@@ -108,7 +111,12 @@ pub async fn run(options: SweepOptions) -> Result<bool, LocalError> {
         let found = find(homes, sources(&options.drills)).await?;
         homes = found.0;
         points = found.1.iter().flat_map(|(source, ran)| points_of(*source, ran)).collect();
-        progress.say(&format!("{} points", points.len()));
+        let all = points.len();
+        points.retain(|point| !ok.contains(point));
+        progress.say(&match all - points.len() {
+            0 => format!("{all} points"),
+            before => format!("{all} points, {before} of them ok before"),
+        });
     }
     if let Some((count, seed)) = options.sample {
         points = sampled(points, count, seed);

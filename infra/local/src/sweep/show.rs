@@ -1,11 +1,12 @@
 //! Table of the sweep, with a line for each point that is done; on a terminal, a progress bar below.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{collections::BTreeSet, fs, io::IsTerminal as _, path::Path, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Swept;
+use super::{Point, Swept};
 use crate::{
+    LocalError,
     clock::{Since, epoch_ms},
     emulator::Call,
 };
@@ -66,6 +67,17 @@ impl Progress {
             println!("  again: cargo sweep --point '{}'; its run is in target/sweep/", one.point);
         }
     }
+}
+
+/// The points that this output of a sweep shows as ok.
+pub(super) fn read_ok(output: &Path) -> Result<BTreeSet<Point>, LocalError> {
+    let text = fs::read_to_string(output).map_err(|source| LocalError::File {
+        what: "cannot read",
+        path: output.to_owned(),
+        source,
+    })?;
+    let rows = text.lines().filter_map(|line| line.strip_suffix("  ok"));
+    Ok(rows.filter_map(|row| row.split_whitespace().next()?.parse().ok()).collect())
 }
 
 fn row(point: &str, outcome: &str, by: &str, seconds: &str, wrong: &str) -> String {
