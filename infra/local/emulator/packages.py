@@ -5,6 +5,7 @@ unpacks it: the zip holds a `bootstrap` that becomes the binary where cargo left
 """
 
 import io
+import os
 import shlex
 import zipfile
 from pathlib import Path
@@ -14,6 +15,8 @@ from ministack.services import s3
 
 def put(bucket: str, key: str, binary: str) -> dict:
     """Puts a zip whose `bootstrap` is this binary into the bucket."""
+    if not os.access(binary, os.X_OK):
+        raise ValueError(f"{binary} is no file that can be executed")
     status, _, answer = s3._put_object(bucket, key, zipped(Path(binary).resolve(strict=True)), {})
     if status != 200:
         raise ValueError(f"s3://{bucket}/{key}: {answer!r}")

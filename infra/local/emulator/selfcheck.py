@@ -286,6 +286,7 @@ def main() -> int:
             aws.ask("PUT", "transitions", FAST)
             bootstrap, template = root / "bootstrap", HERE / "selfcheck.yaml"
             bootstrap.write_text(f"#!{sys.executable} -B\n" + (HERE / "selfcheck_function.py").read_text())
+            bootstrap.chmod(0o755)
             due = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=4)
             local = due.astimezone(zoneinfo.ZoneInfo("Europe/London")).strftime("at(%Y-%m-%dT%H:%M:%S)")
             out = deploy(aws.endpoint, "check", template, {"Fn": str(bootstrap)}, {"At": local}, REGION)
