@@ -27,6 +27,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -53,11 +54,21 @@ pub struct BookstoreOptions {
     pub distribution: Option<String>,
     /// The id or ARN of its cluster or database instance. None: the first cluster, or else the first instance.
     pub database: Option<String>,
+    /// The interval at which it polls the emulator: its answers lag by as much. Each poll costs the emulator some 5 ms of a
+    /// processor.
+    pub look_every: Duration,
 }
 
 impl Default for BookstoreOptions {
     fn default() -> Self {
-        Self { failover_ms: 3_000, broken: false, cached: false, distribution: None, database: None }
+        Self {
+            failover_ms: 3_000,
+            broken: false,
+            cached: false,
+            distribution: None,
+            database: None,
+            look_every: Duration::from_millis(250),
+        }
     }
 }
 
@@ -86,6 +97,7 @@ impl Bookstore {
         listener.set_nonblocking(true).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let shop = Arc::new(Mutex::new(Shop::new(options, Diary::new(file))));
+        let look_every = options.look_every;
         let (close, closed) = oneshot::channel();
         // On its own thread and runtime, so that its answers never wait for the test or demo that measures them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
@@ -94,7 +106,7 @@ impl Bookstore {
             runtime.block_on(async {
                 tokio::select! {
                     () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = background::poll(&requests, &inside) => {}
+                    () = background::poll(&requests, &inside, look_every) => {}
                     () = background::publish(&requests, &inside) => {}
                     _ = closed => {}
                 }

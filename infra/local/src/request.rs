@@ -106,19 +106,23 @@ impl Requests {
         Ok((serde_json::from_str(&text).unwrap_or(Value::String(text)), failed))
     }
 
-    /// Publishes one datapoint of a metric with the dimension `Host`.
-    pub(crate) async fn put_metric(
+    /// Publishes datapoints of a namespace, each of a metric with the dimension `Host`: (metric, host, value).
+    pub(crate) async fn put_metrics(
         &self,
         namespace: &str,
-        metric: &str,
-        host: &str,
-        value: u8,
+        points: &[(&str, &str, u8)],
     ) -> Result<(), LocalError> {
-        let body = format!(
-            "Action=PutMetricData&Version=2010-08-01&Namespace={namespace}&MetricData.member.1.MetricName={metric}\
-             &MetricData.member.1.Value={value}&MetricData.member.1.StorageResolution=1\
-             &MetricData.member.1.Dimensions.member.1.Name=Host&MetricData.member.1.Dimensions.member.1.Value={host}"
-        );
+        if points.is_empty() {
+            return Ok(());
+        }
+        let mut body = format!("Action=PutMetricData&Version=2010-08-01&Namespace={namespace}");
+        for (number, (metric, host, value)) in (1..).zip(points) {
+            let of = format!("&MetricData.member.{number}");
+            body += &format!(
+                "{of}.MetricName={metric}{of}.Value={value}{of}.StorageResolution=1{of}.Dimensions.member.1.Name=Host\
+                 {of}.Dimensions.member.1.Value={host}"
+            );
+        }
         let request = self.signed(Method::POST, "", "monitoring").body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let sent = request.send().await.and_then(reqwest::Response::error_for_status);

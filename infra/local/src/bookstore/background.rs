@@ -16,8 +16,6 @@ use crate::{
     request::Requests,
 };
 
-/// The interval at which it polls the emulator: its answers lag by as much. Each poll costs the emulator some 5 ms of a processor.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The interval at which it publishes its metrics.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
@@ -29,10 +27,10 @@ struct Resources {
     databases: Databases,
 }
 
-/// Polls instances, distributions and databases, without end.
-pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>) {
+/// Polls instances, distributions and databases at this interval, without end.
+pub(super) async fn poll(requests: &Requests, shop: &Mutex<Shop>, look_every: Duration) {
     let began = Since::now();
-    let mut ticks = every(LOOK_EVERY);
+    let mut ticks = every(look_every);
     loop {
         ticks.tick().await;
         let found = resources(requests).await;
@@ -52,10 +50,8 @@ pub(super) async fn publish(requests: &Requests, shop: &Mutex<Shop>) {
     loop {
         ticks.tick().await;
         let points = lock(shop).datapoints();
-        for (metric, host, value) in points {
-            // A lost datapoint does no harm: the next follows within a second.
-            let _ = requests.put_metric("Bookstore", metric, host, value).await;
-        }
+        // Lost datapoints do no harm: the next follow within a second.
+        let _ = requests.put_metrics("Bookstore", &points).await;
     }
 }
 
