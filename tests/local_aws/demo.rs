@@ -155,7 +155,6 @@ pub fn trials() -> Vec<Trial> {
         a_real_incident_in_mid_drill_is_never_failed_back_onto_without_a_persons_word,
         what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so,
         an_interrupted_demo_leaves_nothing_behind,
-        a_foreign_endpoint_makes_everything_refuse_to_start,
     ]
 }
 
@@ -297,17 +296,6 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     lines.for_each(drop);
     assert_eq!(ended(child).0, Some(130));
     nothing_is_left(folder.path());
-}
-
-fn a_foreign_endpoint_makes_everything_refuse_to_start() {
-    let folder = folder();
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"] {
-        let mut command = demo(&[], folder.path());
-        let (code, said, errors) = ended(command.env(name, "https://ec2.example.com").spawn().unwrap());
-        assert_eq!(code, Some(1), "{said}");
-        assert!(errors.contains(name) && errors.contains("https://ec2.example.com"), "{errors}");
-        assert!(!said.contains("local AWS answers"), "{said}");
-    }
 }
 
 fn nothing_is_left(folder: &Path) {

@@ -7,7 +7,6 @@ mod contracts;
 mod demo;
 mod deployed;
 mod failovers;
-mod failures;
 mod fixture;
 mod published;
 mod runs;
@@ -23,11 +22,10 @@ use libtest_mimic::{Arguments, Trial};
 const AT_A_TIME: usize = 8;
 
 /// The longest, which begin before all others.
-const LONGEST: [&str; 7] = [
+const LONGEST: [&str; 6] = [
     "demo::a_child_of_the_demo_never_sees_the_callers_account_and_its_transcript_is_as_shown",
     "demo::what_a_dead_function_left_behind_is_finished_by_the_watchdog_and_the_record_says_so",
     "failovers::drills::drill_metric::nothing_is_finished_while_a_datapoint_of_it_can_still_raise_the_alarm",
-    "failures::what_a_killed_function_stopped_is_started_again_by_the_watchdog",
     "sweep::no_call_that_goes_wrong_leaves_the_application_broken",
     "sweep::no_call_of_a_watchdog_that_finishes_a_run_is_left_out",
     "watchdog::a_run_that_cannot_be_rolled_back_raises_an_alarm_of_its_own_until_the_watchdog_has_restored_it",
@@ -65,7 +63,6 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = [
         demo::trials(),
         deployed::trials(),
-        failures::trials(),
         watchdog::trials(),
         sweep::trials(),
         failovers::trials(),

@@ -1,6 +1,6 @@
 //! Runs: a drill once, a plan, and each way in.
 
-use crate::{fixture::FIXTURE, trials};
+use crate::{fixture::FIXTURE, standins::assert_requests_fit_the_schema, trials};
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use firedrill_local::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::fixture::{DRILL, Fixture, request, with};
+use crate::fixture::{DRILL, Fixture, request, until, with};
 
 /// The request on the bookstore's blue instance, with its HTTP probe.
 fn on_bookstore(url: &str) -> Value {
@@ -54,7 +54,8 @@ pub fn trials() -> Vec<Trial> {
     trials![with FIXTURE;
         one_event_delivered_three_times_at_once_is_one_run_timed_as_the_bookstore_knows_it,
         a_plan_never_changes_anything_but_our_own_table,
-        every_event_of_the_repository_is_answered,
+        every_event_of_the_repository_fits_the_schema_and_is_answered,
+        a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched,
         what_cannot_be_read_is_one_clear_error_and_leaves_no_record,
     ]
 }
@@ -145,7 +146,8 @@ fn a_plan_never_changes_anything_but_our_own_table() {
     });
 }
 
-fn every_event_of_the_repository_is_answered() {
+fn every_event_of_the_repository_fits_the_schema_and_is_answered() {
+    assert_requests_fit_the_schema();
     with(async |fixture| {
         let read = |name: &str| -> Value {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{name}.json"));
@@ -180,6 +182,31 @@ fn every_event_of_the_repository_is_answered() {
             assert_eq!(fixture.invoke(&read(word)).await.unwrap_err().0, "NoSuchRun", "{word}");
         }
         assert_eq!(fixture.invoke(&read("list")).await.unwrap()["runs"], json!([]));
+    });
+}
+
+fn a_table_that_is_missing_is_one_clear_error_and_nothing_is_touched() {
+    with(async |fixture| {
+        let ids = fixture.launch(1, &[("case", "no-table")]).await;
+        fixture
+            .fault(json!({
+                "id": "no-table", "caller": DRILL, "service": "dynamodb", "action": "TransactWriteItems",
+                "contains": "test/no-table/", "kind": "error", "when": "before", "times": -1,
+                "code": "ResourceNotFoundException", "status": 400, "message": "Requested resource not found"
+            }))
+            .await;
+        let request = request("no-table", fixture.aws.endpoint());
+        until(async || {
+            let (kind, message) = fixture.invoke(&request).await.unwrap_err();
+            assert_eq!(kind, "StoreFailed", "{message}");
+            assert!(message.contains("nothing was injected"), "{message}");
+            // On a busy machine the table's refusal may come too late.
+            let refused = !message.contains("no answer within");
+            assert!(!refused || message.contains("ResourceNotFoundException"), "{message}");
+            refused.then_some(())
+        })
+        .await;
+        assert!(fixture.mutations_of(&ids).await.is_empty());
     });
 }
 

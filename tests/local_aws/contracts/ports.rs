@@ -3,6 +3,7 @@
 use super::fixture::FIXTURE;
 use crate::trials;
 use firedrill_simulator::contracts as suites;
+use futures_util::future::join3;
 use libtest_mimic::Trial;
 
 use super::{
@@ -10,17 +11,13 @@ use super::{
     subjects::{alarms, cluster, function},
 };
 
-/// The tests of this module.
+/// The tests of this module: one for ports that a drill asks together, whose suites wait beside each other. On the simulator
+/// each suite has a test of its own.
 pub fn trials() -> Vec<Trial> {
     trials![with FIXTURE;
-        a_refused_call_never_starts_or_stops_an_instance_and_what_is_missing_is_never_described,
-        a_group_or_member_that_is_missing_is_never_described,
-        a_target_that_is_stopped_is_never_healthy,
-        an_alarm_that_is_missing_is_never_described,
-        a_composite_alarm_that_follows_another_is_never_missed,
-        a_rule_or_target_of_a_rule_is_never_left_out,
-        a_forced_state_is_never_missing_in_the_history_of_its_alarm,
-        a_muted_alarm_never_starts_an_action,
+        no_instance_group_or_target_is_ever_described_otherwise_than_it_is,
+        nothing_that_follows_an_alarm_is_ever_missed,
+        a_forced_state_is_never_missing_in_the_history_of_its_alarm_nor_does_a_muted_alarm_act,
         a_datapoint_never_counts_in_another_period_or_metric,
         a_lost_race_never_changes_a_distribution,
         a_refused_failover_never_moves_the_writer,
@@ -29,47 +26,42 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-fn a_refused_call_never_starts_or_stops_an_instance_and_what_is_missing_is_never_described() {
+fn no_instance_group_or_target_is_ever_described_otherwise_than_it_is() {
     with(async |at| {
-        let launched = at.launch().await;
-        suites::instances(&at.cloud, &at.instance_injector, &launched, at).await;
+        let (launched, groups, targets) = (at.launch().await, at.groups().await, at.targets());
+        join3(
+            suites::instances(&at.cloud, &at.instance_injector, &launched, at),
+            suites::autoscaling(&at.cloud, &groups),
+            suites::load_balancers(&at.cloud, &at.instance_injector, &targets, at),
+        )
+        .await;
     });
 }
 
-fn a_group_or_member_that_is_missing_is_never_described() {
-    with(async |at| suites::autoscaling(&at.cloud, &at.groups().await).await);
-}
-
-fn a_target_that_is_stopped_is_never_healthy() {
-    with(async |at| suites::load_balancers(&at.cloud, &at.instance_injector, &at.targets(), at).await);
-}
-
-fn an_alarm_that_is_missing_is_never_described() {
-    let alarm = super::template::described(1);
-    with(async |at| suites::alarms(&at.cloud, &alarms(&alarm)).await);
-}
-
-fn a_composite_alarm_that_follows_another_is_never_missed() {
+fn nothing_that_follows_an_alarm_is_ever_missed() {
     let described = super::template::described;
+    let (child, parent) = (described(0), described(1));
     with(async |at| {
-        let parents = ["composite".to_owned()];
-        suites::parents(&at.cloud, super::template::REGION, &described(0), &parents, &described(1)).await;
+        let (alarms, parents, rules) = (alarms(&parent), ["composite".to_owned()], at.rules());
+        join3(
+            suites::alarms(&at.cloud, &alarms),
+            suites::parents(&at.cloud, super::template::REGION, &child, &parents, &parent),
+            suites::rules(&at.cloud, &rules),
+        )
+        .await;
     });
 }
 
-fn a_rule_or_target_of_a_rule_is_never_left_out() {
-    with(async |at| suites::rules(&at.cloud, &at.rules()).await);
-}
-
-fn a_forced_state_is_never_missing_in_the_history_of_its_alarm() {
+fn a_forced_state_is_never_missing_in_the_history_of_its_alarm_nor_does_a_muted_alarm_act() {
     with(async |at| {
-        suites::forced_states(&at.cloud, &at.alarm_injector, &alarms("forced"), at).await;
-        suites::evaluated_states(&at.cloud, &at.alarm_injector, &alarms("evaluated"), at).await;
+        let (forced, evaluated, muted) = (alarms("forced"), alarms("evaluated"), alarms("muted"));
+        join3(
+            suites::forced_states(&at.cloud, &at.alarm_injector, &forced, at),
+            suites::evaluated_states(&at.cloud, &at.alarm_injector, &evaluated, at),
+            suites::mute_rules(&at.cloud, &at.alarm_injector, &muted, at),
+        )
+        .await;
     });
-}
-
-fn a_muted_alarm_never_starts_an_action() {
-    with(async |at| suites::mute_rules(&at.cloud, &at.alarm_injector, &alarms("muted"), at).await);
 }
 
 fn a_datapoint_never_counts_in_another_period_or_metric() {
