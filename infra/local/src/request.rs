@@ -115,14 +115,15 @@ impl Requests {
         if points.is_empty() {
             return Ok(());
         }
-        let mut body = format!("Action=PutMetricData&Version=2010-08-01&Namespace={namespace}");
-        for (number, (metric, host, value)) in (1..).zip(points) {
+        let members = (1..).zip(points).map(|(number, (metric, host, value)): (u32, _)| {
             let of = format!("&MetricData.member.{number}");
-            body += &format!(
+            format!(
                 "{of}.MetricName={metric}{of}.Value={value}{of}.StorageResolution=1{of}.Dimensions.member.1.Name=Host\
                  {of}.Dimensions.member.1.Value={host}"
-            );
-        }
+            )
+        });
+        let members: String = members.collect();
+        let body = format!("Action=PutMetricData&Version=2010-08-01&Namespace={namespace}{members}");
         let request = self.signed(Method::POST, "", "monitoring").body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let sent = request.send().await.and_then(reqwest::Response::error_for_status);

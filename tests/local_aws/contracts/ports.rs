@@ -29,11 +29,11 @@ pub fn trials() -> Vec<Trial> {
 fn no_instance_group_or_target_is_ever_described_otherwise_than_it_is() {
     with(async |at| {
         let (launched, groups, targets) = (at.launch().await, at.groups().await, at.targets());
-        join3(
+        Box::pin(join3(
             suites::instances(&at.cloud, &at.instance_injector, &launched, at),
             suites::autoscaling(&at.cloud, &groups),
             suites::load_balancers(&at.cloud, &at.instance_injector, &targets, at),
-        )
+        ))
         .await;
     });
 }
@@ -43,11 +43,11 @@ fn nothing_that_follows_an_alarm_is_ever_missed() {
     let (child, parent) = (described(0), described(1));
     with(async |at| {
         let (alarms, parents, rules) = (alarms(&parent), ["composite".to_owned()], at.rules());
-        join3(
+        Box::pin(join3(
             suites::alarms(&at.cloud, &alarms),
             suites::parents(&at.cloud, super::template::REGION, &child, &parents, &parent),
             suites::rules(&at.cloud, &rules),
-        )
+        ))
         .await;
     });
 }
@@ -55,11 +55,11 @@ fn nothing_that_follows_an_alarm_is_ever_missed() {
 fn a_forced_state_is_never_missing_in_the_history_of_its_alarm_nor_does_a_muted_alarm_act() {
     with(async |at| {
         let (forced, evaluated, muted) = (alarms("forced"), alarms("evaluated"), alarms("muted"));
-        join3(
+        Box::pin(join3(
             suites::forced_states(&at.cloud, &at.alarm_injector, &forced, at),
             suites::evaluated_states(&at.cloud, &at.alarm_injector, &evaluated, at),
             suites::mute_rules(&at.cloud, &at.alarm_injector, &muted, at),
-        )
+        ))
         .await;
     });
 }
