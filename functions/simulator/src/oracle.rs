@@ -226,7 +226,7 @@ fn no_switch_is_taken_away_unasked(history: &History) -> Result<(), String> {
 /// Whether a real alarm moved traffic between the run's last look and its end: the run did not cause that.
 fn real_alarm_failed_over_before_the_end(history: &History) -> bool {
     let Some(end) = finished_at(history) else { return false };
-    // A slow store takes the call deadline for each of the reads and saves between the two.
+    // A slow store takes nine seconds for each of the reads and saves between the two.
     let within = if history.scenario.store_slow.is_some() { 45_000 } else { 15_000 };
     history.scenario.primary_unhealthy.is_some()
         && history.log.iter().any(|logged| {

@@ -2,7 +2,7 @@
 //! order.
 
 use fastrand::Rng;
-use firedrill_core::kind::DrillKind;
+use firedrill_core::{kind::DrillKind, millis};
 use serde_json::Value;
 
 use crate::{
@@ -197,7 +197,7 @@ impl Scenario {
                 (true, cool_down, cool_down);
             if failover.delivery_takes > 3_000 {
                 // Slow messages come in time to be acted on, and may come after the cool-down.
-                failover.delivery_takes = u64::try_from(MAX_EVENT_AGE.as_millis()).unwrap_or(u64::MAX);
+                failover.delivery_takes = millis(MAX_EVENT_AGE);
             }
         }
         failover.require_deployed = added.chance(200);

@@ -72,7 +72,7 @@ enum Command {
         #[arg(long, default_value_t = sweep::LANES)]
         lanes: usize,
         /// Without the points that this output of an earlier sweep, which was ended, shows as ok.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "point")]
         except: Option<PathBuf>,
     },
 }

@@ -32,8 +32,8 @@ pub(super) fn some_may_be_real(history: &History) -> bool {
     })
 }
 
-/// Whether this is the first rise after the drill's own, and the only failover until then was the drill's. An alarm that is made of others
-/// has no periods, and in mode `metric` the alarm may stay up: no rise counts as the failover's there.
+/// Whether this is the first rise after the drill's own, and the only failover until `known` was the drill's. An alarm that is
+/// made of others has no periods, and in mode `metric` the alarm may stay up: no rise counts as the failover's there.
 fn is_candidate(history: &History, at: Timestamp, known: Timestamp) -> bool {
     let failover = &history.scenario.failover;
     if history.scenario.kind != DrillKind::Database || failover.metric || failover.composite {

@@ -20,6 +20,10 @@ fn risen(event: &Event) -> bool {
     *event == Event::RealAlarm
 }
 
+fn finished(event: &Event) -> bool {
+    matches!(event, Event::Finished { .. })
+}
+
 #[test]
 fn a_rise_that_the_drills_own_failover_caused_never_ends_nor_holds_the_run() {
     for restore_writer in [false, true] {
@@ -28,9 +32,8 @@ fn a_rise_that_the_drills_own_failover_caused_never_ends_nor_holds_the_run() {
         assert!(own.count(risen) > 0, "{}", own.timeline());
         assert!(!own.phases().contains(&Phase::Held), "{}", own.timeline());
         assert_eq!(own.pages(), Vec::<String>::new());
-        let (risen, finished) =
-            (own.first(risen), own.first(|event| matches!(event, Event::Finished { .. })));
-        assert!(risen < finished, "the alarm could go off after the run: {}", own.timeline());
+        let (risen, end) = (own.first(risen), own.first(finished));
+        assert!(risen < end, "the alarm could go off after the run: {}", own.timeline());
     }
 }
 
@@ -60,9 +63,8 @@ fn a_run_is_never_over_while_a_late_message_of_a_rise_that_it_caused_may_move_th
             (scenario.failover.cool_down, scenario.failover.drops_within) = (30_000, 30_000);
         });
         let moved = |event: &Event| matches!(event, Event::FailedOver { .. });
-        let (last, finished) =
-            (late.last(moved), late.first(|event| matches!(event, Event::Finished { .. })));
-        assert!(finished.is_none_or(|end| last < Some(end)), "seed {seed}: {}", late.timeline());
+        let (last, end) = (late.last(moved), late.first(finished));
+        assert!(end.is_none_or(|end| last < Some(end)), "seed {seed}: {}", late.timeline());
     }
 }
 
@@ -74,10 +76,7 @@ fn a_calm_run_never_waits_for_messages_of_a_rise_that_did_not_happen() {
     });
     calm.ended(Outcome::Recovered);
     let trigger = calm.run().trigger.as_ref().expect("the run had a trigger");
-    let (back, finished) = (
-        calm.first(|event| *event == Event::MovedBack),
-        calm.first(|event| matches!(event, Event::Finished { .. })),
-    );
-    let waited = finished.zip(back).map(|(finished, back)| finished - back);
+    let (back, end) = (calm.first(|event| *event == Event::MovedBack), calm.first(finished));
+    let waited = end.zip(back).map(|(end, back)| end - back);
     assert!(waited < trigger.acts_on_rise_ms, "{waited:?}: {}", calm.timeline());
 }
