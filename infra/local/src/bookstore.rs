@@ -1,8 +1,8 @@
 //! Bookstore: the practice application, a real HTTP server.
 //!
 //! It stands in for two servers, blue and green, behind failover routing that takes a few seconds, for their
-//! database, and for a CDN with its two origins. It polls the emulator for the state of the instances, the
-//! database and the distribution, answers accordingly, and logs to the millisecond when its answers really
+//! database, and for a CDN with its two origins. For each answer it asks the emulator for the state of the
+//! instances, the database and the distribution, and it logs to the millisecond when its answers really
 //! changed. Tests compare this log with what Firedrill measured.
 //!
 //! | path | answers |
@@ -13,13 +13,13 @@
 //! | `/origins/primary/static/status.json` | the primary origin, asked directly |
 //! | `/origins/standby/static/status.json` | the standby origin, asked directly |
 
-mod background;
 mod cdn;
 mod database;
 mod routing;
 mod server;
 mod shop;
 mod truth;
+mod view;
 
 use std::{
     fs::OpenOptions,
@@ -27,7 +27,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -36,6 +35,7 @@ use crate::{LocalAws, LocalError, request::Requests};
 
 use shop::{Shared, Shop, lock};
 use truth::Diary;
+use view::View;
 
 pub use cdn::Cdn;
 pub use routing::Color;
@@ -54,21 +54,11 @@ pub struct BookstoreOptions {
     pub distribution: Option<String>,
     /// The id or ARN of its cluster or database instance. None: the first cluster, or else the first instance.
     pub database: Option<String>,
-    /// The interval at which it polls the emulator: its answers lag by as much. Each poll costs the emulator some 5 ms of a
-    /// processor.
-    pub look_every: Duration,
 }
 
 impl Default for BookstoreOptions {
     fn default() -> Self {
-        Self {
-            failover_ms: 3_000,
-            broken: false,
-            cached: false,
-            distribution: None,
-            database: None,
-            look_every: Duration::from_millis(250),
-        }
+        Self { failover_ms: 3_000, broken: false, cached: false, distribution: None, database: None }
     }
 }
 
@@ -97,17 +87,15 @@ impl Bookstore {
         listener.set_nonblocking(true).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         let shop = Arc::new(Mutex::new(Shop::new(options, Diary::new(file))));
-        let look_every = options.look_every;
         let (close, closed) = oneshot::channel();
         // On its own thread and runtime, so that its answers never wait for the test or demo that measures them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let inside = Arc::clone(&shop);
+        let view = Arc::new(View::new(requests, &shop));
         let thread = std::thread::Builder::new().name("bookstore".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = server::serve(listener, Arc::clone(&inside)) => {}
-                    () = background::poll(&requests, &inside, look_every) => {}
-                    () = background::publish(&requests, &inside) => {}
+                    () = server::serve(listener, Arc::clone(&view)) => {}
+                    () = view.publish() => {}
                     _ = closed => {}
                 }
             });

@@ -63,7 +63,7 @@ impl Delivery {
         Self { cached, primary_failed: false, deployed: false, edges: Some(Cdn::Primary), first: None }
     }
 
-    /// Applies the polled state of the distribution; none if it does not exist.
+    /// Applies the state of the distribution; none if it does not exist.
     pub(super) fn update(&mut self, distribution: Option<&Distribution>) {
         self.deployed = distribution.is_some();
         self.edges = match distribution {

@@ -2,7 +2,7 @@
 
 use crate::emulator::Databases;
 
-/// The database's state, as last polled.
+/// The database's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Database {
     /// Whether it takes connections.

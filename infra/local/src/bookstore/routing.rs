@@ -93,7 +93,7 @@ impl Routing {
         self.serving
     }
 
-    /// The servers that are up, as last polled.
+    /// The servers that are up.
     pub(super) fn up(&self) -> Vec<Color> {
         [Color::Blue, Color::Green]
             .into_iter()
@@ -101,7 +101,7 @@ impl Routing {
             .collect()
     }
 
-    /// Applies the polled state of the servers; none keeps the last one. Answers what changed for users, if
+    /// Applies the state of the servers; none keeps the last one. Answers what changed for users, if
     /// anything did.
     pub(super) fn update(&mut self, servers: Option<Servers>, now: Duration) -> Option<What> {
         self.servers = servers.unwrap_or(self.servers);

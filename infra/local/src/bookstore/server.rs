@@ -1,6 +1,6 @@
 //! HTTP server: the bookstore's routes and answers.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -13,31 +13,31 @@ use serde_json::{Value, json};
 
 use super::{
     cdn::{Cdn, EdgeResponse, STATUS},
-    shop::{Shared, lock},
+    view::View,
 };
 
-pub(super) async fn serve(listener: TcpListener, shop: Shared) {
+pub(super) async fn serve(listener: TcpListener, view: Arc<View>) {
     let routes = Router::new()
         .route("/version/", get(version))
         .route("/books/", get(books))
         .route(STATUS, get(through_cdn))
         .route("/origins/primary/static/status.json", get(primary))
         .route("/origins/standby/static/status.json", get(standby))
-        .with_state(shop);
+        .with_state(view);
     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
         let _ = axum::serve(listener, routes).await;
     }
 }
 
-async fn version(State(shop): State<Shared>) -> Response {
-    match lock(&shop).serves() {
+async fn version(State(view): State<Arc<View>>) -> Response {
+    match view.current().await.serves() {
         Ok(color) => ok(json!({ "version": format!("bookstore-api-{}", color.name()) })),
         Err(why) => unavailable(why),
     }
 }
 
-async fn books(State(shop): State<Shared>) -> Response {
-    match lock(&shop).has_books() {
+async fn books(State(view): State<Arc<View>>) -> Response {
+    match view.current().await.has_books() {
         Ok(_) => ok(json!([
             { "id": 1, "title": "The Checklist Manifesto", "author": "Atul Gawande" },
             { "id": 2, "title": "Normal Accidents", "author": "Charles Perrow" },
@@ -48,8 +48,8 @@ async fn books(State(shop): State<Shared>) -> Response {
 }
 
 /// The status document through the CDN: with `CloudFront`'s header `x-cache`, if a distribution exists.
-async fn through_cdn(State(shop): State<Shared>) -> Response {
-    let shop = lock(&shop);
+async fn through_cdn(State(view): State<Arc<View>>) -> Response {
+    let shop = view.current().await;
     let answer = shop.delivery.answer();
     let (mut response, from_cache) = match answer {
         EdgeResponse::Fresh(cdn) => (status_of(cdn), "Miss from cloudfront"),
@@ -65,16 +65,16 @@ async fn through_cdn(State(shop): State<Shared>) -> Response {
     response
 }
 
-async fn primary(State(shop): State<Shared>) -> Response {
-    origin(&shop, Cdn::Primary)
+async fn primary(State(view): State<Arc<View>>) -> Response {
+    origin(&view, Cdn::Primary)
 }
 
-async fn standby(State(shop): State<Shared>) -> Response {
-    origin(&shop, Cdn::Secondary)
+async fn standby(State(view): State<Arc<View>>) -> Response {
+    origin(&view, Cdn::Secondary)
 }
 
-fn origin(shop: &Shared, cdn: Cdn) -> Response {
-    if lock(shop).delivery.is_healthy(cdn) { status_of(cdn) } else { unavailable("this origin is down") }
+fn origin(view: &View, cdn: Cdn) -> Response {
+    if view.last().delivery.is_healthy(cdn) { status_of(cdn) } else { unavailable("this origin is down") }
 }
 
 /// The status document. The header `x-cdn` says the same, for probes that do not read bodies.

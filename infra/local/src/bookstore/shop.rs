@@ -45,7 +45,7 @@ impl Shop {
         }
     }
 
-    /// Applies the polled state of the servers; none if the emulator did not answer.
+    /// Applies the state of the servers; none if the emulator did not answer.
     pub(super) fn update_servers(&mut self, servers: Option<Servers>, now: Duration) {
         if let Some(what) = self.routing.update(servers, now) {
             self.diary.servers(what, self.routing.serving());

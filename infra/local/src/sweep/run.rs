@@ -122,11 +122,7 @@ impl Lane {
             "writerMs": 0, "failoverMs": 600, "zoneMs": 100, "snsRetryMs": 300
         });
         let stack = DemoStack::up(StackOptions {
-            bookstore: BookstoreOptions {
-                failover_ms: 500,
-                look_every: LOOK_EVERY,
-                ..BookstoreOptions::default()
-            },
+            bookstore: BookstoreOptions { failover_ms: 500, ..BookstoreOptions::default() },
             transitions,
             params: TIMING.to_vec(),
             drill_params: EXPECTED.to_vec(),

@@ -63,8 +63,9 @@ impl DrillFixture {
     async fn up() -> Self {
         let functions = binaries().await;
         let aws = LocalAws::start().await.unwrap();
+        // The database is out for long enough to be seen by a function that has to wait for a processor.
         let times = json!({
-            "edgeMs": 300, "deployMs": 600, "writerMs": 3_000, "failoverMs": 5_000, "zoneMs": 100,
+            "edgeMs": 300, "deployMs": 600, "writerMs": 6_000, "failoverMs": 8_000, "zoneMs": 100,
             "alarmMs": 200, "snsRetryMs": 300
         });
         aws.set_transitions(&times).await.unwrap();
