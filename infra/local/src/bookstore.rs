@@ -25,7 +25,7 @@ use std::{
     fs::OpenOptions,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     thread::JoinHandle,
 };
 
@@ -33,7 +33,7 @@ use tokio::sync::oneshot;
 
 use crate::{LocalAws, LocalError, request::Requests};
 
-use shop::{Shared, Shop, lock};
+use shop::Shop;
 use truth::Diary;
 use view::View;
 
@@ -66,7 +66,7 @@ impl Default for BookstoreOptions {
 #[derive(Debug)]
 pub struct Bookstore {
     address: SocketAddr,
-    shop: Shared,
+    view: Arc<View>,
     close: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,21 +86,21 @@ impl Bookstore {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        let shop = Arc::new(Mutex::new(Shop::new(options, Diary::new(file))));
+        let view = Arc::new(View::new(requests, Shop::new(options, Diary::new(file))));
         let (close, closed) = oneshot::channel();
         // On its own thread and runtime, so that its answers never wait for the test or demo that measures them.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let view = Arc::new(View::new(requests, &shop));
+        let inside = Arc::clone(&view);
         let thread = std::thread::Builder::new().name("bookstore".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = server::serve(listener, Arc::clone(&view)) => {}
-                    () = view.publish() => {}
+                    () = server::serve(listener, Arc::clone(&inside)) => {}
+                    () = inside.publish() => {}
                     _ = closed => {}
                 }
             });
         });
-        Ok(Self { address, shop, close: Some(close), thread: Some(thread.map_err(fail)?) })
+        Ok(Self { address, view, close: Some(close), thread: Some(thread.map_err(fail)?) })
     }
 
     /// The URL for users, without a trailing slash.
@@ -111,36 +111,36 @@ impl Bookstore {
 
     /// Makes the primary origin of the CDN really fail: it answers 503, and its metric is 0.
     pub fn fail_primary_cdn(&self) {
-        lock(&self.shop).set_primary_cdn_failed(true);
+        self.view.last().set_primary_cdn_failed(true);
     }
 
     /// Makes the primary origin of the CDN healthy again.
     pub fn heal_primary_cdn(&self) {
-        lock(&self.shop).set_primary_cdn_failed(false);
+        self.view.last().set_primary_cdn_failed(false);
     }
 
     /// The changes of the servers' answers, oldest first.
     #[must_use]
     pub fn truth(&self) -> Vec<Truth> {
-        lock(&self.shop).diary.servers.clone()
+        self.view.last().diary.servers.clone()
     }
 
     /// The changes of the CDN's answers, oldest first; empty until a distribution exists.
     #[must_use]
     pub fn cdn_truth(&self) -> Vec<CdnTruth> {
-        lock(&self.shop).diary.cdn.clone()
+        self.view.last().diary.cdn.clone()
     }
 
     /// The changes of the database, oldest first; empty until a database exists.
     #[must_use]
     pub fn database_truth(&self) -> Vec<DatabaseTruth> {
-        lock(&self.shop).diary.database.clone()
+        self.view.last().diary.database.clone()
     }
 
     /// The server that serves now; none if users get no answer.
     #[must_use]
     pub fn serving(&self) -> Option<Color> {
-        lock(&self.shop).routing.serving()
+        self.view.last().routing.serving()
     }
 }
 

@@ -25,22 +25,27 @@ impl Database {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
+pub(super) mod tests {
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn arn(kind: &str, id: &str) -> String {
+        format!("arn:aws:rds:us-east-1:000000000000:{kind}:{id}")
+    }
+
+    /// A cluster with two members, as the emulator describes it.
+    pub(in crate::bookstore) fn cluster(id: &str, writer: Option<&str>, connectable: bool) -> Value {
+        let member = |id: &str, writer| json!({ "id": id, "writer": writer, "status": "available", "zone": "us-east-1a" });
+        let members = [member(&format!("{id}-1"), false), member(&format!("{id}-2"), true)];
+        json!({ "id": id, "arn": arn("cluster", id), "status": "available", "writer": writer,
+                "connectable": connectable, "members": members })
+    }
+
     fn all() -> Databases {
-        let arn = |kind: &str, id: &str| format!("arn:aws:rds:us-east-1:000000000000:{kind}:{id}");
         let instance = |id: &str, connectable: bool| {
             json!({ "id": id, "arn": arn("db", id), "status": "available", "zone": "us-east-1a",
                     "secondaryZone": null, "multiAz": false, "connectable": connectable })
-        };
-        let member = |id: &str, writer| json!({ "id": id, "writer": writer, "status": "available", "zone": "us-east-1a" });
-        let cluster = |id: &str, writer: Option<&str>, connectable: bool| {
-            let members = [member(&format!("{id}-1"), false), member(&format!("{id}-2"), true)];
-            json!({ "id": id, "arn": arn("cluster", id), "status": "available", "writer": writer,
-                    "connectable": connectable, "members": members })
         };
         let clusters = [cluster("bookstore", Some("bookstore-2"), true), cluster("other", None, false)];
         let instances = [instance("first", true), instance("alone", false)];

@@ -1,9 +1,6 @@
-//! Shop: the state that the HTTP server and the background tasks share.
+//! Shop: the state of the bookstore's servers, CDN and database, and what follows from it.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
     BookstoreOptions,
@@ -13,13 +10,6 @@ use super::{
     truth::Diary,
 };
 use crate::emulator::{Databases, Distribution};
-
-pub(super) type Shared = Arc<Mutex<Shop>>;
-
-/// Locks the shop. Every change is made, logged and served under this one lock.
-pub(super) fn lock(shop: &Mutex<Shop>) -> MutexGuard<'_, Shop> {
-    shop.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[derive(Debug)]
 pub(super) struct Shop {
@@ -110,6 +100,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bookstore::database::tests::cluster;
 
     fn shop() -> Shop {
         Shop::new(&BookstoreOptions::default(), Diary::new(tempfile::tempfile().unwrap()))
@@ -124,9 +115,8 @@ mod tests {
     }
 
     fn databases(connectable: bool, writer: &str) -> Databases {
-        let cluster = json!({ "id": "bookstore", "arn": "arn", "status": "available", "writer": writer,
-                              "connectable": connectable, "members": [] });
-        serde_json::from_value(json!({ "clusters": [cluster], "instances": [] })).unwrap()
+        let clusters = [cluster("bookstore", Some(writer), connectable)];
+        serde_json::from_value(json!({ "clusters": clusters, "instances": [] })).unwrap()
     }
 
     fn distributions(serving: &str) -> Vec<Distribution> {

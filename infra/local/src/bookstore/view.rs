@@ -4,21 +4,15 @@
 //! bookstore has not seen yet. On a busy machine that is seconds, and longer than a whole outage.
 
 use std::{
-    sync::{Arc, MutexGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use reqwest::Method;
 use serde::Deserialize;
-use tokio::{
-    sync::Mutex,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::{
-    routing::Servers,
-    shop::{Shared, Shop, lock},
-};
+use super::{routing::Servers, shop::Shop};
 use crate::{
     clock::Since,
     emulator::{Databases, Distribution, Instance},
@@ -32,10 +26,10 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct View {
     requests: Requests,
-    shop: Shared,
+    shop: Mutex<Shop>,
     opened: Since,
     /// When the emulator was asked for what the shop shows, since the bookstore was opened; none before the first answer.
-    asked: Mutex<Option<Duration>>,
+    asked: tokio::sync::Mutex<Option<Duration>>,
 }
 
 /// What the emulator says of all resources, in one answer: one moment.
@@ -47,8 +41,8 @@ struct Resources {
 }
 
 impl View {
-    pub(super) fn new(requests: Requests, shop: &Shared) -> Self {
-        Self { requests, shop: Arc::clone(shop), opened: Since::now(), asked: Mutex::new(None) }
+    pub(super) fn new(requests: Requests, shop: Shop) -> Self {
+        Self { requests, shop: Mutex::new(shop), opened: Since::now(), asked: tokio::sync::Mutex::default() }
     }
 
     /// The shop at a moment after this call. An emulator that does not answer changes nothing.
@@ -65,9 +59,9 @@ impl View {
         self.last()
     }
 
-    /// The shop as of the last question.
+    /// The shop as of the last question. Every change is made, logged and served under this one lock.
     pub(super) fn last(&self) -> MutexGuard<'_, Shop> {
-        lock(&self.shop)
+        self.shop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the current datapoints, without end.
@@ -100,18 +94,18 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex as StdMutex;
+    use std::sync::Arc;
 
     use axum::{Json, Router, routing::get};
     use serde_json::{Value, json};
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::bookstore::{BookstoreOptions, truth::Diary};
+    use crate::bookstore::{BookstoreOptions, database::tests::cluster, truth::Diary};
 
     /// An emulator with one database. It answers each question, once it may, with the state in which the question found it.
     struct Emulator {
-        connectable: StdMutex<bool>,
+        connectable: Mutex<bool>,
         questions: Semaphore,
         answers: Semaphore,
     }
@@ -121,9 +115,7 @@ mod tests {
             let connectable = *self.connectable.lock().unwrap();
             self.questions.add_permits(1);
             self.answers.acquire().await.unwrap().forget();
-            let cluster = json!({ "id": "bookstore", "arn": "arn", "status": "available", "writer": null,
-                                  "connectable": connectable, "members": [] });
-            let databases = json!({ "clusters": [cluster], "instances": [] });
+            let databases = json!({ "clusters": [cluster("bookstore", None, connectable)], "instances": [] });
             Json(json!({ "instances": [], "distributions": [], "databases": databases }))
         }
 
@@ -137,8 +129,7 @@ mod tests {
             let routes = Router::new().route("/_local/resources", get(answer));
             tokio::spawn(async move { axum::serve(listener, routes).await });
             let diary = Diary::new(tempfile::tempfile().unwrap());
-            let shop = Shop::new(&BookstoreOptions::default(), diary);
-            View::new(requests, &Arc::new(StdMutex::new(shop)))
+            View::new(requests, Shop::new(&BookstoreOptions::default(), diary))
         }
     }
 
